@@ -1,0 +1,38 @@
+"""Settings of the documentation; `python3 dev.py docs` builds it and takes warnings for errors."""
+
+import importlib.metadata
+import re
+
+project = "seprank"
+author = "The seprank developers"
+version = release = importlib.metadata.version("seprank")
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+exclude_patterns = ["_build", "jupyter_execute"]
+html_theme = "furo"
+html_title = f"seprank {version}"
+
+# Pages show outputs that were written with them: building the documentation runs nothing.
+nb_execution_mode = "off"
+myst_enable_extensions = ["amsmath", "dollarmath", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Source"]
+
+# Docstrings are written to be read in the source: `name` is code, and |a| is an absolute value.
+default_role = "code"
+
+
+def keep_bars(app, what, name, obj, options, lines):
+    """Escape vertical bars outside code, which reStructuredText would take for substitutions."""
+    lines[:] = [re.sub(r"`[^`]*`|\|", lambda m: "\\|" if m[0] == "|" else m[0], line) for line in lines]
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", keep_bars)

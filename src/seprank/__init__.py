@@ -1,0 +1,62 @@
+"""How much can the end of a sequence depend on its start, in a given model?
+
+The public names are imported when they are first used, so that `import seprank` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import elimination, theory
+    from .certification import Certificate, CertificateError, certify, verify
+    from .field import NotPolynomial, PrimeField
+    from .models import MODELS
+    from .models.rac import RAC
+    from .theory import Bound, bounds, upper_bound
+
+_HOMES = {
+    "RAC": ".models.rac",
+    "MODELS": ".models",
+    "PrimeField": ".field",
+    "NotPolynomial": ".field",
+    "certify": ".certification",
+    "verify": ".certification",
+    "Certificate": ".certification",
+    "CertificateError": ".certification",
+    "Bound": ".theory",
+    "bounds": ".theory",
+    "upper_bound": ".theory",
+}
+_MODULES = ("elimination", "theory")
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MODELS",
+    "RAC",
+    "Bound",
+    "Certificate",
+    "CertificateError",
+    "NotPolynomial",
+    "PrimeField",
+    "bounds",
+    "certify",
+    "elimination",
+    "theory",
+    "upper_bound",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seprank' has no attribute {name!r}; its public names are {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,7 @@
+"""Certified ranks: certify(), its certificate, and the recheck."""
+
+from .certificate import Certificate, CertificateError
+from .search import certify
+from .verify import verify
+
+__all__ = ["Certificate", "CertificateError", "certify", "verify"]

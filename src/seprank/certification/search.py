@@ -1,0 +1,287 @@
+"""certify(): find the rank of the Start-End matrix modulo p, with enough samples to saturate it."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ..elimination import RankProfile, rank_profile
+from ..field import DEFAULT_PRIME
+from ..memory import MemoryBudgetError, default_budget, show_size
+from ..models import Factory, spec_of
+from ..models.factory import source_hash
+from ..progress import Report, bars, silent
+from ..theory import Bound, bounds
+from .certificate import MOST_DIGITS, Certificate, Minor, ModelRecord, package_versions
+from .setup import Question, Run, ask, enter
+
+_SPARE = 8
+"""Samples beyond the upper bound: if the rank stays below their number, it is saturated."""
+
+_FIRST = 64
+"""Samples to begin with where the rank is not known to be bounded."""
+
+
+def certify(  # noqa: PLR0913  (each is a setting a user has)
+    module: nn.Module,
+    *,
+    length: int,
+    cut: int | None = None,
+    domain: str = "functional",
+    inputs: int | None = None,
+    templates: Any = None,
+    samples: int | None = None,
+    seed: int = 0,
+    prime: int = DEFAULT_PRIME,
+    readout: str | int = "random",
+    memory: int | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+    factory: Factory | None = None,
+) -> Certificate:
+    """Certify the Start-End separation rank of a polynomial module.
+
+    Every parameter is replaced by a random element of the prime field (the module itself is not changed), the
+    Start-End matrix is evaluated exactly modulo the prime, and its rank is computed. The rank is a proved lower
+    bound on the generic separation rank over the reals.
+
+    Args:
+        module: a module with the calling convention of `torch.nn.RNN` that only adds, multiplies and rearranges.
+        length: T, time steps in a sequence.
+        cut: c, steps in the start half; by default T // 2.
+        domain: "functional" (inputs range over all vectors) or "tokens" (over `inputs` fixed templates).
+        inputs: M, features per step, or templates in the tokens domain; by default `module.input_size`.
+        templates: in the tokens domain: "generic" random vectors (default), "one-hot", "ids" (the module takes
+            token numbers), or the vectors themselves, whole numbers (M, features).
+        samples: K, start and end halves to draw. By default eight more than the least upper bound if that fits
+            the memory, else doubled from 64 until the rank is saturated or the memory is used up.
+        seed: of weights and samples.
+        prime: modulus, below 2^27.
+        readout: "random" takes one generic linear functional of the last output, as in the paper; "all" keeps
+            every output channel as a column of its own; a number takes that channel.
+        memory: bytes this may take; by default half of what is free.
+        device: where the module is run. Only "cpu" has been tested.
+        progress: show progress bars on standard error if it is a terminal.
+        factory: where the module came from, recorded in the certificate so that `verify` can build it again.
+
+    Returns:
+        The certificate: rank, bounds, flags, and the minor that proves it.
+
+    Raises:
+        NotPolynomial: the module does something that has no meaning modulo a prime.
+        ConventionError: the module does not follow the calling convention.
+        MemoryBudgetError: the work asked for does not fit the memory.
+        ValueError, TypeError: an argument is out of range or of the wrong type.
+
+    Source: docs/theory.md, "How a rank is certified".
+
+    Example:
+        >>> from seprank import RAC, certify
+        >>> certify(RAC(input_size=2, hidden_size=2, num_layers=2), length=8).rank
+        10
+    """
+    began = time.perf_counter()
+    question = ask(
+        module,
+        length=length,
+        cut=cut,
+        domain=domain,
+        inputs=inputs,
+        templates=templates,
+        readout=readout,
+        prime=prime,
+        seed=seed,
+    )
+    if samples is not None and (not isinstance(samples, int) or isinstance(samples, bool) or samples < 1):
+        raise ValueError(f"samples must be an integer of at least 1, got {samples!r}")
+    budget = default_budget() if memory is None else memory
+    _require_halves(question, budget)
+    known = known_bounds(module, question)
+    with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
+        found = _Search(run, least_upper(known), budget, report).run(samples)
+    return _certificate(module, question, found, known, factory=factory, seconds=time.perf_counter() - began)
+
+
+def _require_halves(question: Question, budget: int) -> None:
+    """Refuse sequences of which not even a few fit the memory."""
+    need = 16 * 8 * question.length * question.inputs
+    if need > budget:
+        raise MemoryBudgetError(
+            f"16 sequences of length {question.length} take about {show_size(need)}, more than the "
+            f"{show_size(budget)} they may take; use a shorter --length, or more --memory"
+        )
+
+
+def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
+    """What theory says about this module's rank, with the read-out taken into account."""
+    spec = spec_of(module)
+    if spec is None or spec.family is None:
+        return []
+    sizes = spec.settings(module)
+    if question.domain == "functional" and question.inputs != sizes["inputs"]:
+        return []
+    statements = bounds(
+        **{**sizes, "inputs": question.inputs},
+        length=question.length,
+        cut=question.cut,
+        domain=question.domain,
+        model=spec.family,
+    )
+    return [b for b in statements if _holds(b, question) and b.value < 10**MOST_DIGITS]
+
+
+def least_upper(known: list[Bound]) -> int | None:
+    """The least proved upper bound, None if there is none."""
+    return min((b.value for b in known if b.kind in ("upper", "exact")), default=None)
+
+
+def _holds(bound: Bound, question: Question) -> bool:
+    """Whether a statement about one generic read-out and generic templates holds for this question.
+
+    Upper bounds by the state or the start half hold for any read-out; those by the end half count functions of
+    the end, of which several channels have several. Statements from below need a generic read-out and templates.
+    """
+    generic = question.readout == "random" and question.templates in (None, "generic", "one-hot", "ids")
+    counts_ends = bound.name == "end inputs" and question.readout == "all"
+    return generic or (bound.kind == "upper" and not counts_ends)
+
+
+@dataclass
+class _Found:
+    profile: RankProfile
+    starts: int
+    ends: int
+    saturated: bool
+
+
+class _Search:
+    """Grow the Start-End matrix until its rank is saturated."""
+
+    def __init__(self, run: Run, upper: int | None, budget: int, report: Report = silent) -> None:
+        self._run = run
+        self._upper = upper
+        self._budget = budget
+        self._report = report
+        self._matrix = run.matrix(budget, lambda done, total: report("Start-End matrix", done, total))
+
+    def run(self, samples: int | None) -> _Found:
+        """With a given number of samples, or with as many as it takes."""
+        if samples is not None:
+            self._require(samples)
+            return self._at(samples, last=True)
+        if self._upper is None or self._bytes(self._upper + _SPARE, last=False) > self._budget:
+            return self._double(_FIRST)
+        return self._double(self._upper + _SPARE)
+
+    def _double(self, count: int) -> _Found:
+        self._require(count)
+        found = self._at(count, last=self._is_enough(count))
+        while not found.saturated and self._bytes(2 * count, last=False) <= self._budget:
+            before, count = found.profile.rank, 2 * count
+            found = self._at(count, last=self._is_enough(count))
+            if before == found.profile.rank < count:
+                found.saturated = True
+        return found
+
+    def _is_enough(self, count: int) -> bool:
+        """Whether so many samples saturate the rank whatever it turns out to be."""
+        complete = all(self._size(side, count) < count for side in ("starts", "ends"))
+        vectors = self._run.question.domain == "functional"
+        return complete or (vectors and self._upper is not None and count > self._upper)
+
+    def _at(self, count: int, *, last: bool) -> _Found:
+        """The rank with `count` samples a side; `last` allows the matrix to be used up."""
+        sizes = {side: self._size(side, count) for side in ("starts", "ends")}
+        values = self._matrix.grow(*(self._run.samples(side, size) for side, size in sizes.items()))
+        profile = rank_profile(
+            values,
+            self._run.question.prime,
+            overwrite=last,
+            progress=lambda done, total: self._report("rank", done, total),
+        )
+        return _Found(profile, sizes["starts"], sizes["ends"], self._is_saturated(profile.rank, values.shape))
+
+    def _is_saturated(self, rank: int, shape: tuple[int, ...]) -> bool:
+        """Whether more samples would not raise the rank.
+
+        Random vectors are generic points: a rank below both sizes is the rank of the infinite matrix, up to the
+        luck of Schwartz and Zippel. Random words are not (each letter must come often enough), so over tokens it
+        takes all words of a side, or an upper bound that is met.
+        """
+        rows, columns = shape
+        question, channels = self._run.question, self._run.channels
+        starts, ends = question.words_in_all("starts"), question.words_in_all("ends")
+        if starts is None or ends is None:
+            return rank < min(rows, columns)
+        all_starts, all_ends = rows == starts, columns == ends * channels
+        full = (all_starts and rank == rows) or (all_ends and rank == columns)
+        return rank == self._upper or (all_starts and all_ends) or full
+
+    def _size(self, side: str, count: int) -> int:
+        most = self._run.question.words_in_all(side)
+        return count if most is None else min(count, most)
+
+    def _bytes(self, count: int, *, last: bool) -> int:
+        """Memory for the matrix, a copy of it to eliminate in or to grow from, and the halves."""
+        question = self._run.question
+        rows, ends = self._size("starts", count), self._size("ends", count)
+        halves = (rows * question.cut + ends * (question.length - question.cut)) * question.inputs
+        return int(8 * (rows * ends * self._run.channels * (1.2 if last else 2.3) + 2 * halves))
+
+    def _require(self, count: int) -> None:
+        need = self._bytes(count, last=True)
+        if need > self._budget:
+            raise MemoryBudgetError(
+                f"{count} samples take about {show_size(need)}, more than the {show_size(self._budget)} they may take; "
+                "use fewer --samples, a shorter --length, or more --memory"
+            )
+
+
+def _certificate(
+    module: nn.Module,
+    question: Question,
+    found: _Found,
+    known: list[Bound],
+    *,
+    factory: Factory | None,
+    seconds: float,
+) -> Certificate:
+    profile, upper = found.profile, least_upper(known)
+    return Certificate(
+        model=describe(module, factory),
+        question=question,
+        starts=found.starts,
+        ends=found.ends,
+        rank=profile.rank,
+        upper_bound=upper,
+        exact=profile.rank == upper,
+        saturated=found.saturated,
+        bounds=known,
+        minor=Minor([int(i) for i in profile.rows], [int(j) for j in profile.columns], profile.determinant),
+        seconds=round(seconds, 3),
+        versions=package_versions(),
+    )
+
+
+def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
+    """What a certificate records of a module, so that the same can be made again."""
+    parameters = {name: list(p.shape) for name, p in module.named_parameters()}
+    spec = spec_of(module)
+    if spec is not None:
+        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
+    if factory is not None:
+        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters)
+    return ModelRecord(*_class_record(module), parameters)
+
+
+def _class_record(module: nn.Module) -> tuple[str, str, dict[str, Any], str | None]:
+    cls = type(module)
+    try:
+        source = source_hash(inspect.getfile(cls))
+    except (OSError, TypeError):
+        source = None  # defined at a prompt: nothing to hash
+    return f"{cls.__module__}.{cls.__qualname__}", "class", {}, source

@@ -1,0 +1,309 @@
+"""What a certificate is about: a module with weights and halves drawn modulo p, ready to be evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..adapters import ConventionError, Recurrent
+from ..field import NotPolynomial, PrimeField, draw_elements, raw_stream
+from ..startend import Halves, Progress, StartEndMatrix, check_cut, pairs_per_block
+
+Domain = Literal["functional", "tokens"]
+Templates = Literal["generic", "one-hot", "ids"] | tuple[tuple[int, ...], ...]
+Readout = Literal["random", "all"] | int
+Words = npt.NDArray[np.int64]
+
+_PERMUTED = 2**22
+"""Up to so many words are drawn as the beginning of a permutation of all; beyond, letter by letter."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a module; with the module it determines every entry of the Start-End matrix."""
+
+    __pydantic_config__ = {"extra": "forbid", "strict": True}  # noqa: RUF012  (read by pydantic when a file is loaded)
+
+    inputs: int
+    """Features per step, or letters of the alphabet where templates are token ids"""
+    length: int
+    cut: int
+    domain: Domain
+    templates: Templates | None
+    """In the tokens domain: what the letters are"""
+    readout: Readout
+    prime: int
+    seed: int
+
+    @property
+    def halves(self) -> dict[str, int]:
+        """Steps of the start and of the end halves."""
+        return {"starts": self.cut, "ends": self.length - self.cut}
+
+    def words_in_all(self, side: str) -> int | None:
+        """How many different halves there are on a side, None if inputs range over vectors."""
+        return self.inputs ** self.halves[side] if self.domain == "tokens" else None
+
+
+def ask(
+    module: nn.Module,
+    *,
+    length: int,
+    cut: int | None,
+    domain: str,
+    inputs: int | None,
+    templates: Any,
+    readout: Any,
+    prime: int,
+    seed: int,
+) -> Question:
+    """Check the arguments of `certify` and put them together.
+
+    Raises:
+        ValueError: one of them is out of range; the text says which and what to do.
+        TypeError: `length`, `cut` or `seed` is not an integer.
+    """
+    for name, value in [("length", length), ("seed", seed), *([] if cut is None else [("cut", cut)])]:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} must be an integer, got {value!r}")
+    checked_templates = _check_templates(templates, domain)
+    return Question(
+        inputs=_count_inputs(module, inputs, checked_templates),
+        length=length,
+        cut=check_cut(length, cut),
+        domain=_check_domain(domain),
+        templates=checked_templates,
+        readout=_check_readout(readout),
+        prime=prime,
+        seed=seed,
+    )
+
+
+def _check_domain(domain: str) -> Domain:
+    for known in get_args(Domain):
+        if domain == known:
+            checked: Domain = known
+            return checked
+    raise ValueError(f"domain must be 'functional' or 'tokens', got {domain!r}")
+
+
+def _check_readout(readout: Any) -> Readout:
+    if readout in ("random", "all") or (isinstance(readout, int) and not isinstance(readout, bool) and readout >= 0):
+        checked: Readout = readout
+        return checked
+    raise ValueError(f"readout must be 'random', 'all' or the number of an output channel, got {readout!r}")
+
+
+def _check_templates(templates: Any, domain: str) -> Templates | None:
+    if domain == "functional":
+        if templates is not None:
+            raise ValueError("templates are the alphabet of the tokens domain; use domain='tokens' or leave them out")
+        return None
+    if templates is None or isinstance(templates, str):
+        if templates not in (None, "generic", "one-hot", "ids"):
+            raise ValueError(f"templates must be 'generic', 'one-hot', 'ids' or vectors, got {templates!r}")
+        return templates or "generic"  # type: ignore[return-value]
+    rows = np.asarray(templates)
+    if rows.ndim != 2 or rows.size == 0:
+        raise ValueError(f"templates must be vectors (inputs, features), got an array of shape {rows.shape}")
+    if not np.issubdtype(rows.dtype, np.number) or not np.array_equal(rows, np.rint(rows)):
+        raise ValueError("templates must be whole numbers to be exact modulo a prime; scale them")
+    return tuple(tuple(int(x) for x in row) for row in rows)
+
+
+def _count_inputs(module: nn.Module, inputs: int | None, templates: Templates | None) -> int:
+    """M: vectors per alphabet, or features per step."""
+    features = getattr(module, "input_size", None)
+    if isinstance(templates, tuple):
+        width = len(templates[0])
+        if isinstance(features, int) and width != features:
+            raise ValueError(f"templates must have {features} features for this module, got {width}")
+        if inputs not in (None, len(templates)):
+            raise ValueError(f"inputs is {inputs}, but there are {len(templates)} templates; leave inputs out")
+        return len(templates)
+    if inputs is None:
+        if not isinstance(features, int):
+            raise ValueError("inputs (features per step) must be given for a module without an attribute input_size")
+        return features
+    if not isinstance(inputs, int) or isinstance(inputs, bool) or inputs < 1:
+        raise ValueError(f"inputs must be an integer of at least 1, got {inputs!r}")
+    return inputs
+
+
+class Run:
+    """A module inside the prime field, with drawn weights: evaluates Start-End matrices of its question.
+
+    Made by `enter`. Streams of random numbers: "parameter/<name>" for each parameter, "templates", "readout",
+    "starts" and "ends".
+    """
+
+    def __init__(self, module: nn.Module, question: Question, field: PrimeField, device: str) -> None:
+        self.question = question
+        self._field = field
+        self._device = device
+        self._values = self._draw_weights(module)
+        self._module = module
+        self._alphabet = self._make_alphabet(module) if question.domain == "tokens" else None
+        self.model = Recurrent(self._call, self._example(), batch_first=getattr(module, "batch_first", True))
+        self.channels = self._columns_per_end()
+        self._readout_weights = self._draw("readout", (self.model.channels,))
+
+    def matrix(self, budget: int, progress: Progress | None = None) -> StartEndMatrix:
+        """An empty Start-End matrix of this run, evaluated in blocks that fit the budget of bytes."""
+        layers = getattr(self._module, "num_layers", 1)
+        features = 1 if self.question.templates == "ids" else self._example().shape[2]
+        model, steps = self.model, max(self.question.halves.values())
+        return StartEndMatrix(
+            model,
+            self._read,
+            channels=self.channels,
+            block=pairs_per_block(
+                max(features, model.channels, model.state_size // layers),
+                16 * (steps * (features + model.channels) + 4 * model.state_size),
+                budget // 4,
+            ),
+            progress=progress,
+        )
+
+    def samples(self, side: str, count: int) -> Halves:
+        """The first `count` halves of a side, "starts" or "ends"."""
+        question, steps = self.question, self.question.halves[side]
+        if question.domain == "functional":
+            return Halves(vectors=self._draw(side, (count, steps, question.inputs)))
+        words = draw_words(question.seed, side, count, steps=steps, letters=question.inputs)
+        return Halves(words=words, alphabet=self._alphabet)
+
+    def check_halves(self) -> None:
+        """Compare three whole sequences with their halves run one after the other.
+
+        Raises:
+            ConventionError: they differ, so that the module has no state that can be cut at.
+        """
+        starts, ends = self.samples("starts", 3), self.samples("ends", 3)
+        count = min(len(starts), len(ends))
+        first, second = starts.sequences(0, count), ends.sequences(0, count)
+        whole, _ = self.model(self.model.pieces(torch.cat([first, second], 1)), None)
+        _, state = self.model(self.model.pieces(first), None)
+        halves, _ = self.model(self.model.pieces(second), state)
+        if not np.array_equal(whole.cpu().numpy(), halves.cpu().numpy()):
+            raise ConventionError(
+                "running the module in two halves must give what running it at once gives, and does not; does it "
+                "return its whole state, start from the state it is given, and look only backward in time?"
+            )
+
+    def _draw(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        count = int(np.prod(shape))
+        values = draw_elements(self.question.seed, name, count, self.question.prime)
+        return self._field.admit(torch.from_numpy(values).reshape(shape).to(self._device))
+
+    def _draw_weights(self, module: nn.Module) -> dict[str, Tensor]:
+        """Every parameter at random, every buffer as it is."""
+        values = {name: self._draw(f"parameter/{name}", tuple(p.shape)) for name, p in module.named_parameters()}
+        buffers = {name: self._field.admit(b.detach().clone()) for name, b in module.named_buffers()}
+        return values | buffers
+
+    def _call(self, inputs: Tensor, state: Any) -> Any:
+        arguments = (inputs,) if state is None else (inputs, state)
+        return functional_call(self._module, self._values, arguments)
+
+    def _make_alphabet(self, module: nn.Module) -> Tensor:
+        letters, templates = self.question.inputs, self.question.templates
+        if templates == "ids":
+            return torch.arange(letters, device=self._device)
+        if isinstance(templates, tuple):
+            return self._field.admit(torch.tensor(templates, dtype=torch.float64, device=self._device))
+        features = getattr(module, "input_size", letters)
+        if templates == "one-hot":
+            if features != letters:
+                raise ValueError(f"one-hot templates need inputs = {features} for this module, got {letters}")
+            return self._field.admit(torch.eye(letters, dtype=torch.float64, device=self._device))
+        return self._draw("templates", (letters, features))
+
+    def _example(self) -> Tensor:
+        """Three sequences of two steps, to try the module on."""
+        if self._alphabet is None:
+            return self._draw("example", (3, 2, self.question.inputs))
+        letters = torch.arange(6, device=self._device).reshape(3, 2) % len(self._alphabet)
+        return self._alphabet[letters]
+
+    def _columns_per_end(self) -> int:
+        readout, channels = self.question.readout, self.model.channels
+        if isinstance(readout, int) and readout >= channels:
+            raise ValueError(f"readout must be below the {channels} output channels of the module, got {readout}")
+        return channels if readout == "all" else 1
+
+    def _read(self, output: Tensor) -> Tensor:
+        """From the last output (channels, pairs) to the columns of an end."""
+        readout = self.question.readout
+        if readout == "all":
+            return output
+        return (
+            output[readout : readout + 1] if isinstance(readout, int) else self._readout_weights.unsqueeze(0) @ output
+        )
+
+
+def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) -> Words:
+    """The first `count` of a stream of different words, (count, steps) letters.
+
+    Where there are few words in all, the stream is a permutation of them: sorted by the raw random stream, the
+    number of a word written in base `letters`, first letter most significant. Otherwise letters are raw numbers
+    modulo `letters`, and repeated words are passed over.
+    """
+    if letters**steps <= _PERMUTED:
+        numbers = np.argsort(raw_stream(seed, name, letters**steps), kind="stable")[:count]
+        return numbers[:, None] // letters ** np.arange(steps)[::-1] % letters
+    drawn = count + 16
+    while True:
+        raw = raw_stream(seed, name, drawn * steps).reshape(drawn, steps)
+        words = (raw % np.uint64(letters)).astype(np.int64)
+        first = np.sort(np.unique(words, axis=0, return_index=True)[1])
+        if len(first) >= count:
+            return words[first[:count]]
+        drawn *= 2
+
+
+@contextmanager
+def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
+    """The module in the prime field, in evaluation mode while the context lasts, on one thread.
+
+    The tensors of a block fit the cache, and each operation takes microseconds: a second thread gains nothing on
+    an idle machine and loses a factor on a busy one, where threads wait for each other by spinning.
+
+    Raises:
+        NotPolynomial: the module does something that has no meaning modulo a prime.
+        ConventionError: it does not follow the calling convention, or fails on inputs of this size.
+    """
+    training = {m: m.training for m in module.modules()}
+    threads = torch.get_num_threads()
+    module.eval()
+    torch.set_num_threads(1)
+    try:
+        with PrimeField(question.prime, arithmetic=arithmetic) as field:
+            yield _try(module, question, field, device)
+    finally:
+        torch.set_num_threads(threads)
+        for m, flag in training.items():
+            m.training = flag
+
+
+def _try(module: nn.Module, question: Question, field: PrimeField, device: str) -> Run:
+    """Set up and try out; what a module raises on its first sequences is about its convention."""
+    try:
+        run = Run(module, question, field, device)
+        run.check_halves()
+    except (NotPolynomial, ConventionError, ValueError, MemoryError):
+        raise
+    except Exception as error:
+        raise ConventionError(
+            f"{type(module).__name__} failed on sequences of {question.inputs} inputs per step with "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return run

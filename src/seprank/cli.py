@@ -1,0 +1,340 @@
+"""The command line: one command per job, no logic, nothing heavy imported before it is needed.
+
+Exit codes: 0 done, 1 the answer is no, 2 usage or input error, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .certification import Certificate
+    from .models import Factory
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="How much can the end of a sequence depend on its start, in a given model?",
+)
+
+Model = Annotated[
+    str, typer.Argument(help="A name from `seprank models`, or file.py:factory, or package.module:factory.")
+]
+Inputs = Annotated[int | None, typer.Option(help="M: features per time step, or templates in the tokens domain.")]
+Width = Annotated[int | None, typer.Option(help="R: width of every layer.")]
+Depth = Annotated[int | None, typer.Option(help="L: number of layers.")]
+Length = Annotated[int, typer.Option(help="T: time steps in a sequence.")]
+Cut = Annotated[int | None, typer.Option(help="c: steps in the start half; the middle by default.")]
+Domain = Annotated[str, typer.Option(help="functional (inputs are any vectors) or tokens (M templates).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Memory = Annotated[
+    str | None, typer.Option(help="Memory this may take, such as 4GiB; half of what is free by default.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value, passed to the factory; may be repeated.", metavar="KEY=VALUE"),
+]
+
+
+def main() -> None:
+    """Entry point of the `seprank` command."""
+    app()
+
+
+class UsageError(ValueError):
+    """The command line asks for something that cannot be."""
+
+
+def answers(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose failures end in one message and the right exit code instead of a traceback."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            _stop("interrupted; nothing was written that is not complete", 130)
+        except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
+            _stop(f"{error}" or type(error).__name__, 2)
+        except RuntimeError as error:
+            if "memory" not in str(error):
+                raise
+            _stop(f"not enough memory: {error}", 2)
+
+    return guarded
+
+
+def _stop(message: str, code: int) -> None:
+    print(f"seprank: {message}", file=sys.stderr)  # noqa: T201
+    raise typer.Exit(code)
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201
+
+
+def _say_json(content: dict[str, Any]) -> None:
+    # Bounds may have thousands of digits, which Python only writes out when told so.
+    sys.set_int_max_str_digits(0)
+    _say(json.dumps(content))
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    context: typer.Context, show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
+) -> None:
+    if show:
+        from . import __version__
+
+        _say(f"seprank {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@answers
+def certify(  # noqa: PLR0913  (each is a setting a user has)
+    model: Model,
+    length: Length,
+    inputs: Inputs = None,
+    width: Width = None,
+    depth: Depth = None,
+    settings: Settings = None,
+    cut: Cut = None,
+    domain: Domain = "functional",
+    templates: Annotated[str | None, typer.Option(help="generic, one-hot, ids, or a .npy file (M, features).")] = None,
+    samples: Annotated[int | None, typer.Option(help="K: halves to draw; as many as needed by default.")] = None,
+    readout: Annotated[str, typer.Option(help="random, all, or the number of an output channel.")] = "random",
+    seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
+    prime: Annotated[int, typer.Option(help="Modulus, a prime below 2^27.")] = 8388593,
+    memory: Memory = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda; only cpu is tested.")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="File for the certificate.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Certify the Start-End separation rank of a polynomial model."""
+    from .certification import certify as run
+
+    budget = _budget(memory)
+    module, factory = _load_model(model, inputs, width, depth, settings, budget)
+    certificate = run(
+        module,
+        length=length,
+        cut=cut,
+        domain=domain,
+        inputs=None if factory is None and domain == "functional" else inputs,
+        templates=_load_templates(templates),
+        samples=samples,
+        seed=seed,
+        prime=prime,
+        readout=int(readout) if readout.lstrip("-").isdigit() else readout,
+        memory=budget,
+        device=_device(device),
+        factory=factory,
+    )
+    if out is not None:
+        certificate.save(out)
+    if as_json:
+        _say_json(certificate.summary())
+    else:
+        _say(str(certificate))
+        _say(f"  {certificate.seconds:.1f} s; " + _kept(out))
+
+
+def _kept(out: Path | None) -> str:
+    return "certificate not kept (--out FILE keeps it)" if out is None else f"certificate in {out}"
+
+
+@app.command()
+@answers
+def verify(
+    certificate: Annotated[Path, typer.Argument(help="File written by `seprank certify --out`.")],
+    model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
+    memory: Memory = None,
+    as_json: Json = False,
+) -> None:
+    """Recheck a certificate in other arithmetic and with another library."""
+    from .certification import Certificate, CertificateError
+    from .certification import verify as run
+    from .models import load_factory
+
+    step, reason, loaded = None, None, None
+    try:
+        loaded = Certificate.load(certificate)
+        if model is None and loaded.model.kind != "registry":
+            raise UsageError(f"{certificate} is about {loaded.model.name!r}; give it with --model file.py:factory")
+        run(loaded, factory=None if model is None else load_factory(model), memory=_budget(memory))
+    except CertificateError as error:
+        step, reason = error.step, str(error)
+    if as_json:
+        _say_json({"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None})
+    elif step is None and loaded is not None:
+        _say(f"valid: {_claim(loaded)}")
+    if step is not None:
+        # A file that is no intact certificate is bad input; one that is and does not hold is the answer no.
+        _stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
+
+
+def _claim(certificate: Certificate) -> str:
+    relation = "is exactly" if certificate.exact else "is at least"
+    return f"the generic rank of {certificate.model.name} {relation} {certificate.rank:,}"
+
+
+@app.command()
+@answers
+def bounds(
+    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")],
+    width: Annotated[int, typer.Option(help="R: width of every layer.")],
+    length: Length,
+    depth: Annotated[int, typer.Option(help="L: number of layers.")] = 1,
+    cut: Cut = None,
+    domain: Domain = "functional",
+    model: Annotated[str, typer.Option(help="Family of networks: rac or additive.")] = "rac",
+    as_json: Json = False,
+) -> None:
+    """What theory says about a rank, without running anything."""
+    from .theory import bounds as state
+    from .theory import readable
+
+    known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=model)
+    if as_json:
+        _say_json({"bounds": [bound.to_dict() for bound in known]})
+        return
+    for bound in known:
+        _say(f"{bound.kind:<12} {bound.name:<14} {readable(bound.value):>24}   {bound.source}")
+
+
+@app.command()
+@answers
+def models(as_json: Json = False) -> None:
+    """List the models that have a name."""
+    from .models import MODELS
+
+    if as_json:
+        _say_json({"models": [{"name": m.name, "summary": m.summary, "source": m.source} for m in MODELS.values()]})
+        return
+    for spec in MODELS.values():
+        _say(f"{spec.name:<10} {spec.year}  {spec.summary}\n{'':<16} {spec.source}")
+    _say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
+
+
+@app.command()
+@answers
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for certificates and plot.")] = Path("runs/demo"),
+) -> None:
+    """See what depth buys: certified ranks of three depths at growing length, in a minute."""
+    from . import demo as show
+    from .theory import readable
+
+    _say(f"Start-End rank of a RAC with {show.INPUTS} inputs, width {show.WIDTH}\n")
+    _say(f"{'depth':>5} {'length':>6} {'certified':>10} {'paper':>20} {'upper bound':>12}  {'':<6} {'seconds':>7}")
+    rows = []
+    for row in show.certify_all():
+        rows.append(row)
+        found = row.certificate
+        upper = "" if found.upper_bound is None else readable(found.upper_bound)
+        verdict = "exact" if found.exact else "gap"
+        _say(
+            f"{row.depth:>5} {row.length:>6} {readable(found.rank):>10} {row.paper:>20} {upper:>12}  {verdict:<6} "
+            f"{found.seconds:>7.1f}"
+        )
+    page = show.save(rows, out)
+    _say(f"\n{show.meaning(rows)}\n\nplot: {page}\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
+
+
+@app.command()
+@answers
+def doctor(as_json: Json = False) -> None:
+    """Check the installation: versions, memory, and a small rank computed three ways."""
+    from .doctor import examine
+
+    report = examine()
+    if as_json:
+        _say_json(report.to_dict())
+    else:
+        _say(str(report))
+    if not report.healthy:
+        raise typer.Exit(1)
+
+
+def _budget(memory: str | None) -> int:
+    from .memory import default_budget, parse_size
+
+    return default_budget() if memory is None else parse_size(memory)
+
+
+def _device(name: str) -> str:
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"device must be auto, cpu or cuda, got {name!r}")
+    import torch
+
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UsageError("device cuda was asked for, but torch sees none; use --device cpu")
+    return "cuda" if name != "cpu" and available else "cpu"
+
+
+def _load_templates(text: str | None) -> Any:
+    if text is None or not text.endswith(".npy"):
+        return text
+    import numpy as np
+
+    return np.load(text, allow_pickle=False)
+
+
+def _load_model(
+    name: str, inputs: int | None, width: int | None, depth: int | None, settings: list[str] | None, budget: int
+) -> tuple[nn.Module, Factory | None]:
+    """The module, and the factory if it came from one."""
+    from .models import find_model, load_factory
+
+    if ":" in name:
+        given = {key: value for key, value in (("width", width), ("depth", depth)) if value is not None}
+        factory = load_factory(name, **given, **_parse_settings(settings))
+        return factory.build(), factory
+    spec = find_model(name)
+    if settings:
+        raise UsageError(f"--set is for modules of your own; {name} takes --inputs, --width and --depth")
+    if inputs is None or width is None:
+        raise UsageError(f"{name} needs --inputs and --width, and takes --depth (1 by default)")
+    sizes = {"inputs": inputs, "width": width, "depth": 1 if depth is None else depth}
+    for key, value in sizes.items():
+        if value < 1:
+            raise UsageError(f"{key} must be at least 1, got {value}; use --{key} 1 or more")
+    _check_weights(spec.count_parameters(*sizes.values()), budget)
+    return spec.build(**sizes), None
+
+
+def _check_weights(numbers: int, budget: int) -> None:
+    from .memory import MemoryBudgetError, show_size
+
+    need = numbers * 20  # as float32 in the module, as float64 in the field, and while they are drawn
+    if need > budget:
+        raise MemoryBudgetError(
+            f"the weights alone take about {show_size(need)}, more than the {show_size(budget)} this may take; "
+            "use a smaller --width, --depth or --inputs, or more --memory"
+        )
+
+
+def _parse_settings(settings: list[str] | None) -> dict[str, Any]:
+    """key=value pairs; values are read as JSON where they are JSON, else as text."""
+    parsed = {}
+    for setting in settings or []:
+        key, separator, value = setting.partition("=")
+        if not separator or not key.isidentifier():
+            raise UsageError(f"--set must be key=value, got {setting!r}")
+        try:
+            parsed[key] = json.loads(value)
+        except json.JSONDecodeError:
+            parsed[key] = value
+    return parsed

@@ -1,0 +1,513 @@
+"""Rank and determinant of an integer matrix modulo an odd prime, with the minor that proves them, in NumPy alone.
+
+Numbers modulo p are float64 integers of absolute value about p / 2 at most. A product of matrices of such numbers
+is exact while no sum reaches 2^53, in whatever order BLAS adds, and it is reduced modulo p once, at its end.
+
+Slabs of rows are brought to the reduced echelon form [I | V] and subtracted from all rows below, one product each.
+A slab is halved until few rows are left; these are inverted on their leading square block, and the inverse is
+applied to the rest of them, again by one product. So there is no triangular solve and no tall panel. Columns with
+pivots are swapped to the front. Rows without a pivot have become zero and are dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from math import isqrt
+from operator import index
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+DEFAULT_PRIME = 8388593
+PRIME_LIMIT = 1 << 27
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Indices: TypeAlias = npt.NDArray[np.int64]
+Tile: TypeAlias = tuple[slice, slice]
+ForEach: TypeAlias = Callable[[Callable[[Tile], None], Iterable[Tile]], object]
+
+# float64 holds every integer up to here
+_EXACT = 1 << 53
+# rows of a slab, if sums of that many products stay below: longer sums mean fewer reductions
+_SLAB = 511
+# rows inverted on their leading square block, and rows of it eliminated one by one: below, calls cost more than work
+_STRIP = 128
+_GROUP = 16
+# largest result of one BLAS call: rows, columns
+_TILE = (512, 4096)
+# numbers reduced at a time: they, their quotients and the result stay in the level 2 cache
+_CACHED = 1 << 15
+# matrices of fewer numbers and products of fewer multiplications are not worth a second thread
+_SMALL_MATRIX = 1 << 18
+_SMALL_PRODUCT = 1 << 22
+
+
+class BlasError(ArithmeticError):
+    """The BLAS behind NumPy returned a wrong product, although all its sums are exact in float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class RankProfile:
+    """Rank of a matrix modulo a prime, and a minor that proves the rank to be at least that large.
+
+    The minor is one of possibly many, not the first in any order.
+
+    Example:
+        >>> import numpy as np
+        >>> matrix = np.array([[0, 2, 1], [0, 4, 2], [5, 0, 0]])
+        >>> profile = rank_profile(matrix, 97)
+        >>> matrix[np.ix_(profile.rows, profile.columns)].tolist()
+        [[0, 2], [5, 0]]
+        >>> profile.determinant == -10 % 97
+        True
+    """
+
+    rank: int
+    """Rank modulo the prime, hence a lower bound on the rank over the integers."""
+    rows: Indices
+    """Rows of the minor, ascending, shape (rank,)."""
+    columns: Indices
+    """Columns of the minor, ascending, shape (rank,)."""
+    determinant: int
+    """Determinant of the minor modulo the prime, from 1 to prime - 1; 1 for the empty minor."""
+
+
+def rank_profile(
+    matrix: npt.NDArray[Any],
+    prime: int = DEFAULT_PRIME,
+    *,
+    overwrite: bool = False,
+    threads: int | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> RankProfile:
+    """Rank modulo a prime, with the rows, columns and determinant of a non-singular minor of that size.
+
+    Args:
+        matrix: integers, shape (m, n), of any integer dtype or of float64 up to 2^53 in absolute value.
+        prime: odd, below 2^27. The default is about the largest for which slabs have 511 rows; elimination slows
+            down as 2^53 / (prime / 2)^2, their largest number of rows, falls below a hundred.
+        overwrite: allow a row-major float64 matrix to serve as workspace. Its numbers are lost, also on an error.
+        threads: Python threads, each with a single-threaded BLAS; by default one per available core, or one for
+            small matrices. Without the package threadpoolctl it is one, with as many threads as BLAS likes.
+        progress: called with (rows done, m) after every slab.
+
+    Returns:
+        the same profile for any number of threads.
+
+    Raises:
+        TypeError: matrix of another dtype.
+        ValueError: matrix not of two dimensions or not of integers, or prime or threads out of range.
+        BlasError: a product failed its check. The first product is checked, then each first one of twice its length.
+
+    Source: elimination by products alone, Dumas, Giorgi, Pernet, ACM Trans. Math. Software 35 (2008) 19; the check,
+        Freivalds, IFIP Congress (1977) 839.
+
+    Example:
+        >>> import numpy as np
+        >>> rank_profile(np.array([[1, 2], [2, 4]])).rank
+        1
+    """
+    field = _Field(_checked_prime(prime))
+    with _workers(threads, np.size(matrix)) as for_each:
+        elimination = _Elimination(_workspace(matrix, field, overwrite), field, for_each)
+        elimination.run(progress or (lambda done, total: None))
+    return elimination.profile()
+
+
+def rank(matrix: npt.NDArray[Any], prime: int = DEFAULT_PRIME, **options: Any) -> int:
+    """Rank modulo a prime; arguments and errors are those of `rank_profile`.
+
+    Example:
+        >>> import numpy as np
+        >>> rank(np.eye(3)), rank(np.full((2, 5), 97), 97)
+        (3, 0)
+    """
+    return rank_profile(matrix, prime, **options).rank
+
+
+def determinant(matrix: npt.NDArray[Any], prime: int = DEFAULT_PRIME, **options: Any) -> int:
+    """Determinant modulo a prime, from 0 to prime - 1; arguments are those of `rank_profile`.
+
+    Raises:
+        ValueError: matrix not square; and the errors of `rank_profile`.
+
+    Example:
+        >>> import numpy as np
+        >>> determinant(np.array([[1, 2], [3, 4]]), 97)
+        95
+    """
+    shape = np.shape(matrix)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"a determinant needs a square matrix, got shape {shape}; use rank_profile for a minor")
+    profile = rank_profile(matrix, prime, **options)
+    return profile.determinant if profile.rank == shape[0] else 0
+
+
+@cache
+def _checked_prime(prime: int) -> int:
+    prime = index(prime)
+    odd = prime % 2 and 2 < prime < PRIME_LIMIT
+    if not odd or not all(prime % divisor for divisor in range(3, isqrt(prime) + 1, 2)):
+        raise ValueError(f"prime must be an odd prime below 2^27 = {PRIME_LIMIT}, got {prime}; try {DEFAULT_PRIME}")
+    return prime
+
+
+def _workspace(matrix: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floats:
+    """The numbers modulo the prime, in the memory of the matrix if allowed, else in new memory."""
+    source = np.asarray(matrix)
+    if source.ndim != 2:
+        raise ValueError(f"matrix must have 2 dimensions, got shape {source.shape}; use matrix.reshape(rows, -1)")
+    if source.dtype != np.float64 and source.dtype.kind not in "iu":
+        raise TypeError(f"matrix must be of float64 or an integer dtype, got {source.dtype}; use astype(np.int64)")
+    # BLAS writes only into rows without gaps
+    in_place = overwrite and source.dtype == np.float64 and source.strides[1] == source.itemsize
+    work = source if in_place else np.empty(source.shape)
+    height = max(1, _CACHED // max(1, source.shape[1]))
+    for start in range(0, len(work) if work.size else 0, height):
+        _load(source[start : start + height], work[start : start + height], field, start)
+    return work
+
+
+def _load(rows: npt.NDArray[Any], work: Floats, field: _Field, start: int) -> None:
+    smallest, largest = rows.min(), rows.max()
+    # the first comparison fails for NaN
+    if rows.dtype.kind == "f" and not (
+        smallest >= -_EXACT and largest <= _EXACT and np.array_equal(np.rint(rows), rows)
+    ):
+        raise _not_integers(rows, start)
+    bound = max(-int(smallest), int(largest))
+    if bound > _EXACT // 2:
+        rows = np.fmod(rows, np.array(field.prime, rows.dtype))
+    if bound > field.prime // 2:
+        field.reduce(rows.astype(np.float64, copy=False), np.empty(rows.shape), work)
+    else:
+        np.copyto(work, rows, casting="unsafe")
+
+
+def _not_integers(rows: Floats, start: int) -> ValueError:
+    row, column = np.argwhere(~((np.rint(rows) == rows) & (np.abs(rows) <= _EXACT)))[0]
+    return ValueError(
+        f"matrix must hold integers of at most 2^53, got {rows[row, column]} in row {start + row}, column {column}; "
+        "round it, or reduce it modulo the prime before it becomes a float"
+    )
+
+
+@contextmanager
+def _workers(threads: int | None, size: int) -> Iterator[ForEach]:
+    """A loop over independent tiles, in several threads, each with BLAS limited to one thread of its own."""
+    if threads is not None and index(threads) < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}; leave it out for one per core")
+    wanted = threads or (1 if size < _SMALL_MATRIX else _cores())
+    blas = _blas()
+    if blas is None:
+        yield _one_by_one
+        return
+    with blas.limit(limits=1, user_api="blas"):
+        if wanted == 1:
+            yield _one_by_one
+            return
+        with ThreadPoolExecutor(wanted) as pool:
+            yield lambda task, tiles: list(pool.map(task, tiles))
+
+
+def _one_by_one(task: Callable[[Tile], None], tiles: Iterable[Tile]) -> None:
+    for tile in tiles:
+        task(tile)
+
+
+def _cores() -> int:
+    # a container or a cluster's job may own fewer cores than the machine has
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _blas() -> Any:
+    # kept, because it reads the list of all loaded libraries
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+class _Field:
+    """Exact arithmetic modulo a prime on float64 integers."""
+
+    def __init__(self, prime: int) -> None:
+        self.prime = prime
+        # one fewer product than fits, because `reduce` rounds the quotient: it may leave (prime - 1) / 2 + 2
+        self.terms = min(_SLAB, _EXACT // ((prime - 1) // 2) ** 2 - 1)
+        # arrays, because NumPy converts a Python number more slowly than it multiplies a row by it
+        self._prime = np.array(float(prime))
+        self._inverse = np.array(1 / prime)
+
+    def reduce(self, values: Floats, scratch: Floats, out: Floats) -> None:
+        """Reduce integers below 2^53; arrays of one shape, out may be values."""
+        np.multiply(values, self._inverse, out=scratch)
+        np.rint(scratch, out=scratch)
+        np.multiply(scratch, self._prime, out=scratch)
+        np.subtract(values, scratch, out=out)
+
+    def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
+        """Subtract left @ right from a small target."""
+        product = np.dot(left, right)
+        np.subtract(target, product, out=target)
+        self.reduce(target, product, target)
+
+    def inverse(self, value: float) -> float:
+        inverse = pow(int(value), -1, self.prime)
+        return float(inverse - self.prime if inverse > self.prime // 2 else inverse)
+
+    def times(self, matrix: Floats, vector: Floats) -> Floats:
+        total = np.zeros(len(matrix))
+        for start in range(0, len(vector), self.terms):
+            part = slice(start, start + self.terms)
+            total += matrix[:, part] @ vector[part]
+            self.reduce(total, np.empty_like(total), total)
+        return total
+
+    @contextmanager
+    def checked(self, target: Floats, left: Floats, right: Floats) -> Iterator[None]:
+        """Check by a random vector that the body subtracts left @ right from target."""
+        vector = (
+            np.random.default_rng(self.prime)
+            .integers(-self.prime // 2, self.prime // 2, right.shape[1])
+            .astype(np.float64)
+        )
+        expected = self.times(target, vector) - self.times(left, self.times(right, vector))
+        yield
+        difference = self.times(target, vector) - expected
+        self.reduce(difference, expected, difference)
+        if difference.any():
+            raise BlasError(
+                f"BLAS multiplied integer matrices of shapes {left.shape} and {right.shape} wrongly, though float64 holds "
+                "every sum; do not use this NumPy: see numpy.show_config() and install another build"
+            )
+
+
+class _Block:
+    """In-place Gauss-Jordan elimination of a small block, which keeps the transformation T.
+
+    After `sweep`, T @ (rows `pivots` of the old block) is the echelon form of these rows, and what is to be added to
+    the other rows to clear them; its columns replace the pivot columns, which are swapped to the front.
+    """
+
+    def __init__(self, block: Floats, field: _Field) -> None:
+        self.block = block
+        self.field = field
+        self.pivots: list[int] = []
+        self.pivot_product = 1
+        self.columns = np.arange(block.shape[1])
+
+    def sweep(self, top: int, bottom: int) -> None:
+        if bottom - top <= _GROUP:
+            for row in range(top, bottom):
+                self.sweep_row(row, top, bottom)
+            return
+        middle, before = (top + bottom) // 2, len(self.pivots)
+        self.sweep(top, middle)
+        between = len(self.pivots)
+        self.clear(middle, bottom, before, self.pivots[before:])
+        self.sweep(middle, bottom)
+        self.clear(top, middle, between, self.pivots[between:])
+
+    def sweep_row(self, number: int, top: int, bottom: int) -> None:
+        """Find a pivot in one row, and clear its column in rows top to bottom."""
+        row, place = self.block[number].copy(), len(self.pivots)
+        found = row[place:].nonzero()[0]
+        if not len(found):
+            return
+        if found[0]:
+            swap, back = [place, place + found[0]], [place + found[0], place]
+            self.block[:, swap] = self.block[:, back]
+            self.columns[swap] = self.columns[back]
+            row[swap] = row[back]
+        self.pivot_product = self.pivot_product * int(row[place]) % self.field.prime
+        self.pivots.append(number)
+        inverse = self.field.inverse(row[place])
+        rows = self.block[top:bottom]
+        factors = rows[:, place] * inverse
+        self.field.reduce(factors, np.empty_like(factors), factors)
+        # the row itself becomes 0 - (-inverse) * row
+        factors[number - top] = -inverse
+        self.block[number] = 0
+        rows[:, place] = 0
+        row[place] = 1
+        self.field.subtract(rows, factors[:, None], row[None])
+
+    def clear(self, top: int, bottom: int, place: int, pivots: list[int]) -> None:
+        """Clear the columns of pivots, from column place, in rows top to bottom, which are others."""
+        rows, columns = self.block[top:bottom], slice(place, place + len(pivots))
+        factors = rows[:, columns].copy()
+        rows[:, columns] = 0
+        self.field.subtract(rows, factors, self.block[pivots])
+
+
+class _Elimination:
+    """One run over one workspace. Pivot columns are swapped to the front: `rank` of them so far."""
+
+    def __init__(self, work: Floats, field: _Field, for_each: ForEach) -> None:
+        self.work = work
+        self.field = field
+        self.for_each = for_each
+        self.rows = np.arange(work.shape[0])
+        self.columns = np.arange(work.shape[1])
+        self.pivot_rows = self.rows[:0]
+        self.pivot_product = 1
+        self.rank = 0
+        # first row of the slab: rows above it are never read again
+        self.top = 0
+        # longest sums of a product that was checked
+        self.checked = 0
+        self.memory = threading.local()
+
+    def run(self, progress: Callable[[int, int], object]) -> None:
+        total, width = self.work.shape
+        while self.top < total and self.rank < width:
+            bottom = min(self.top + self.field.terms, total)
+            found = self.echelon(self.top, bottom, self.rank)
+            self.clear(slice(bottom, total), self.top, self.rank, found)
+            self.pivot_rows = np.append(self.pivot_rows, self.rows[self.top : self.top + found])
+            self.rank += found
+            self.top = bottom
+            progress(total if self.rank == width else bottom, total)
+
+    def profile(self) -> RankProfile:
+        rows, columns = self.pivot_rows, self.columns[: self.rank]
+        value = self.pivot_product * _sign(rows) * _sign(columns) % self.field.prime
+        return RankProfile(self.rank, np.sort(rows), np.sort(columns), value)
+
+    def echelon(self, top: int, bottom: int, left: int) -> int:
+        """Bring rows to the form [I | V], I from column left on; V is stored right of I, which is not. Returns I's size."""
+        if bottom - top <= _STRIP:
+            return self.strip(top, bottom, left, bottom - top)
+        middle = (top + bottom) // 2
+        upper = self.echelon(top, middle, left)
+        self.clear(slice(middle, bottom), top, left, upper)
+        lower = self.echelon(middle, bottom, left + upper)
+        self.join(top, upper, middle, lower, left)
+        return upper + lower
+
+    def strip(self, top: int, bottom: int, left: int, size: int) -> int:
+        """The same for few rows: with pivots in the next `size` columns, then elsewhere for rows that found none."""
+        upper = self.invert(top, bottom, left, size)
+        middle = top + upper
+        filled = self.bring_forward(middle, bottom, left + upper)
+        if not filled:
+            return upper
+        lower = self.strip(middle, bottom, left + upper, filled)
+        self.join(top, upper, middle, lower, left)
+        return upper + lower
+
+    def join(self, top: int, upper: int, middle: int, lower: int, left: int) -> None:
+        """Make one echelon form of two, of `upper` rows from top and of `lower` rows from middle."""
+        self.clear(slice(top, top + upper), middle, left + upper, lower)
+        if top + upper < middle:
+            new, old = slice(top + upper, top + upper + lower), slice(middle, middle + lower)
+            right = left + upper + lower
+            self.work[new, right:] = self.work[old, right:]
+            self.rows[new] = self.rows[old]
+
+    def clear(self, rows: slice, top: int, left: int, count: int) -> None:
+        """Subtract `count` rows in echelon form, from row top and column left on, so as to clear their columns."""
+        work, right = self.work, left + count
+        self.subtract(work[rows, right:], work[rows, left:right], work[top : top + count, right:])
+
+    def invert(self, top: int, bottom: int, left: int, size: int) -> int:
+        """Bring the rows with pivots in the next `size` columns to [I | V], before the others; returns their number."""
+        block = _Block(self.work[top:bottom, left : left + size].copy(), self.field)
+        block.sweep(0, bottom - top)
+        self.pivot_product = self.pivot_product * block.pivot_product % self.field.prime
+        self.permute_columns(left, block.columns)
+        found = len(block.pivots)
+        right = left + found
+        others = np.setdiff1d(np.arange(bottom - top), block.pivots)
+        order = np.append(np.array(block.pivots, np.int64), others)
+        if (np.diff(order) < 0).any():
+            self.work[top:bottom, right:] = self.work[top + order, right:]
+            self.rows[top:bottom] = self.rows[top + order]
+        # rows become T @ rows: that is, (1 - T) @ rows is subtracted
+        rest = np.eye(bottom - top, found) - block.block[order, :found]
+        self.field.reduce(rest, np.empty_like(rest), rest)
+        self.subtract(self.work[top:bottom, right:], rest, self.work[top : top + found, right:])
+        return found
+
+    def bring_forward(self, top: int, bottom: int, left: int) -> int:
+        """Swap columns in which the rows are not all zero to column left; returns how many."""
+        filled = self.work[top:bottom, left:] != 0
+        used = np.flatnonzero(filled.any(axis=0))
+        if not len(used):
+            return 0
+        # the first of each row is right for sparse rows, an even choice for repeated columns
+        first = filled.argmax(axis=1)[filled.any(axis=1)]
+        even = used[np.linspace(0, len(used) - 1, bottom - top).astype(np.int64)]
+        chosen = np.union1d(first, even)
+        order = np.arange(chosen[-1] + 1)
+        for place, column in enumerate(chosen):
+            order[[place, column]] = order[[column, place]]
+        self.permute_columns(left, order)
+        return len(chosen)
+
+    def permute_columns(self, left: int, order: Indices) -> None:
+        moved = np.flatnonzero(order != np.arange(len(order)))
+        if len(moved):
+            self.work[self.top :, left + moved] = self.work[self.top :, left + order[moved]]
+            self.columns[left + moved] = self.columns[left + order[moved]]
+
+    def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
+        """Subtract left @ right from target, tile by tile.
+
+        The right factor may be rows of the target, if these are so few that every tile holds all of them.
+        """
+        if not (target.size and right.size):
+            return
+        tiles = list(_tiles(*target.shape))
+        if len(right) >= 2 * self.checked:
+            # other lengths may take other paths through BLAS
+            self.checked = len(right)
+            first = tiles.pop(0)
+            with self.field.checked(target[first], left[first[0]], right[:, first[1]]):
+                self.subtract_tile(target[first], left[first[0]], right[:, first[1]])
+        for_each = self.for_each if left.size * target.shape[1] > _SMALL_PRODUCT else _one_by_one
+        for_each(lambda tile: self.subtract_tile(target[tile], left[tile[0]], right[:, tile[1]]), tiles)
+
+    def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
+        product = self.buffer("product", len(target), target.shape[1])
+        np.matmul(left, right, out=product)
+        height = max(1, _CACHED // target.shape[1])
+        scratch = self.buffer("scratch", height, target.shape[1])
+        for start in range(0, len(target), height):
+            part, values = target[start : start + height], product[start : start + height]
+            np.subtract(part, values, out=values)
+            self.field.reduce(values, scratch[: len(values)], part)
+
+    def buffer(self, name: str, rows: int, columns: int) -> Floats:
+        """Memory of this thread, kept, because fresh memory is slow to write to."""
+        kept = self.memory.__dict__
+        if len(kept.get(name, ())) < rows * columns:
+            kept[name] = np.empty(rows * columns)
+        memory: Floats = kept[name]
+        return memory[: rows * columns].reshape(rows, columns)
+
+
+def _tiles(rows: int, columns: int) -> Iterator[Tile]:
+    for row in range(0, rows, _TILE[0]):
+        for column in range(0, columns, _TILE[1]):
+            yield slice(row, row + _TILE[0]), slice(column, column + _TILE[1])
+
+
+def _sign(order: Indices) -> int:
+    """Sign of the permutation that sorts distinct numbers."""
+    places, sign = np.argsort(order).tolist(), 1
+    for start in range(len(places)):
+        while (place := places[start]) != start:
+            places[start], places[place] = places[place], place
+            sign = -sign
+    return sign

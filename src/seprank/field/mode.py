@@ -1,0 +1,271 @@
+"""PrimeField: run an unchanged polynomial module exactly modulo p.
+
+Inside `with PrimeField(p):` every operation that torch is about to run comes here first. Operations on integer
+and boolean tensors run as they are (they are positions and masks); operations that touch a floating-point
+tensor are looked up in the tables of `operations` and computed on balanced residues. Whether a module is
+polynomial is thus found out by running it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+
+from .arithmetic import ARITHMETICS, DEFAULT_PRIME, constant, require_prime
+from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice
+
+_current = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """What there is to know about an ATen overload, looked up once."""
+
+    function: Any
+    name: str
+    in_place: bool
+    random: bool
+    creating: bool
+    joining: bool
+    structural: bool
+    handler: Callable[..., Tensor] | None
+
+    @staticmethod
+    @cache
+    def of(function: Any) -> _Operation:
+        name = function.overloadpacket.__name__
+        first = function._schema.arguments[:1]
+        # torch declares what an operation writes to; the trailing underscore is only a habit.
+        in_place = bool(first) and first[0].alias_info is not None and first[0].alias_info.is_write
+        if in_place:
+            name = name.removesuffix("_")
+        return _Operation(
+            function,
+            name,
+            in_place=in_place,
+            random=torch.Tag.nondeterministic_seeded in function.tags,
+            creating=name in CREATING,
+            joining=name in JOINING,
+            structural=name in STRUCTURAL,
+            handler=OPERATIONS.get(name),
+        )
+
+
+class NotPolynomial(ArithmeticError):
+    """A module did something that has no meaning modulo a prime.
+
+    Attributes:
+        operation: name of the operation, as torch calls it.
+        module: path of the sub-module it happened in.
+    """
+
+    def __init__(self, operation: str, module: str, reason: str) -> None:
+        self.operation, self.module = operation, module
+        super().__init__(f"`{operation}` in {module} is not polynomial: {reason}")
+
+
+class PrimeField(TorchDispatchMode):
+    """Context in which torch computes modulo a prime.
+
+    Values are carried by float64 tensors holding integers a with |a| <= (p-1)/2. Numbers and tensors that come
+    from outside (weights, inputs, constants in the code) are read as the decimals they print as: 3.0 is 3, and
+    0.1 is the residue of 1/10, in whatever floating-point type it is stored. Gradients are off inside.
+
+    Args:
+        prime: an odd prime below 2^27.
+        arithmetic: "float64" (fast) or "int64" (slow and independent; results are equal).
+
+    Raises:
+        TypeError, ValueError: `prime` is not such a prime, or `arithmetic` is unknown.
+        NotPolynomial: from inside, when an operation is met that is not a sum, product or rearrangement.
+        RuntimeError: on entering while another field is active.
+
+    Example:
+        >>> import torch
+        >>> layer = torch.nn.Linear(2, 1, bias=False)
+        >>> _ = torch.nn.init.constant_(layer.weight, 50.0)
+        >>> with PrimeField(97):
+        ...     print(layer(torch.tensor([[1.0, 1.0]])).item())
+        3.0
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # torch would wrap `__torch_dispatch__` in a guard that imports its compiler: a second for the first call,
+        # microseconds for each, for a context in which nothing is compiled.
+        return False
+
+    def __init__(self, prime: int = DEFAULT_PRIME, *, arithmetic: str = "float64") -> None:
+        super().__init__()
+        self.prime = require_prime(prime)
+        if arithmetic not in ARITHMETICS:
+            raise ValueError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, got {arithmetic!r}")
+        self.arithmetic = ARITHMETICS[arithmetic](prime)
+        # A tensor that carries this token holds balanced residues of this very context.
+        self._token = object()
+        self._path: list[nn.Module] = []
+        self._hooks: list[Any] = []
+        self._grad = True
+
+    def __enter__(self) -> PrimeField:
+        active = getattr(_current, "field", None)
+        if active is not None:
+            raise RuntimeError(f"already inside PrimeField({active.prime}); leave it before entering another")
+        _current.field = self
+        self._grad = torch.is_grad_enabled()
+        torch.set_grad_enabled(False)
+        self._hooks = [
+            register_module_forward_pre_hook(lambda module, _: self._path.append(module)),
+            register_module_forward_hook(lambda *_: self._leave_module(), always_call=True),
+        ]
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        for hook in self._hooks:
+            hook.remove()
+        self._path.clear()
+        torch.set_grad_enabled(self._grad)
+        _current.field = None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        operation = _Operation.of(func)
+        try:
+            return self._run(operation, args, kwargs or {})
+        except Refusal as refusal:
+            raise NotPolynomial(operation.name, self._where(), str(refusal)) from None
+        except (ValueError, ZeroDivisionError, OverflowError) as error:
+            raise type(error)(f"{error} (in `{operation.name}` of {self._where()})") from None
+
+    def _run(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+        if operation.random:
+            raise Refusal(advice("rand"))
+        if operation.creating or not (_has_value(args) or _has_value(kwargs.values())):
+            return self._without_values(operation, args, kwargs)
+        if operation.in_place:
+            return self._into(args[0], operation, args, kwargs)
+        if "out" in kwargs:
+            rest = {key: value for key, value in kwargs.items() if key != "out"}
+            return self._into(kwargs["out"], operation, args, rest)
+        return self._compute(operation, args, kwargs)
+
+    def _without_values(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+        """Integers, masks and new tensors: as torch does it, and floating-point results become residues."""
+        if operation.name in ("div", "mean") and kwargs.get("rounding_mode") is None:
+            return self._mark(OPERATIONS[operation.name](self.arithmetic, *args, **kwargs))
+        result = operation.function(*args, **kwargs)
+        if operation.name in UNINITIALISED:
+            result.zero_()
+        return _each(self._admit, result)
+
+    def _compute(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+        args = _each(self._admit_all if operation.joining else self._admit, args)
+        if kwargs:
+            kwargs = {key: _each(self._admit, value) for key, value in kwargs.items()}
+        if operation.handler is not None:
+            return self._mark(operation.handler(self.arithmetic, *args, **kwargs))
+        if operation.joining or operation.structural:
+            return _each(self._mark, operation.function(*args, **kwargs))
+        raise Refusal(advice(operation.name))
+
+    def _into(self, target: Any, operation: _Operation, args: Any, kwargs: Any) -> Any:
+        """In-place operations and out=: the result is written where the module wants it."""
+        if not isinstance(target, Tensor) or not self._is_marked(target):
+            raise Refusal(
+                "it writes into a tensor that is not a value of this run (an integer tensor, or one made outside "
+                "of forward); write `a = a + b` instead of an in-place operation"
+            )
+        if operation.in_place and operation.structural:
+            return self._mark(operation.function(target, *_each(self._admit, args[1:]), **kwargs))
+        return target.copy_(self._compute(operation, args, kwargs))
+
+    def admit(self, value: Tensor) -> Tensor:
+        """Balanced residues of a tensor, known to this context as values of its run.
+
+        Module code needs no call to this, every tensor it touches is admitted by itself; admitting weights and
+        inputs once saves doing it at each operation. Integer tensors stay as they are.
+
+        Raises:
+            ValueError: an entry is infinite or not a number.
+            ZeroDivisionError: an entry is a decimal whose denominator the prime divides.
+        """
+        with _disable_current_modes():
+            admitted: Tensor = self._admit(value)
+        return admitted
+
+    def _admit_all(self, value: Any) -> Any:
+        """`_admit`, of integer tensors too."""
+        if isinstance(value, Tensor) and not _is_value(value):
+            return self._mark(self.arithmetic.residues(value))
+        return self._admit(value)
+
+    def _admit(self, value: Any) -> Any:
+        """`admit` for anything that an operation may have as argument or result."""
+        if not isinstance(value, Tensor) or self._is_marked(value) or not _is_value(value):
+            return value
+        if value.is_complex():
+            raise Refusal("it has complex numbers; write real and imaginary part as two channels")
+        if not bool(value.isfinite().all()):
+            raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
+        if not _is_integral(value):
+            return self._mark(self._decimals(value))
+        return self._mark(self.arithmetic.residues(value))
+
+    def _decimals(self, value: Tensor) -> Tensor:
+        """Each entry as the shortest decimal that prints it in its own type."""
+        entries = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+        numbers = entries.detach().cpu().numpy().ravel()
+        texts = (np.format_float_scientific(number, unique=True) for number in numbers)
+        residues = [float(constant(float(text), self.prime)) for text in texts]
+        return torch.tensor(residues, dtype=torch.float64, device=value.device).reshape(value.shape)
+
+    def _mark(self, value: Any) -> Any:
+        if isinstance(value, Tensor) and value.is_floating_point():
+            value._seprank_token = self._token  # type: ignore[attr-defined]
+        return value
+
+    def _is_marked(self, value: Tensor) -> bool:
+        return getattr(value, "_seprank_token", None) is self._token
+
+    def _leave_module(self) -> None:
+        if self._path:
+            self._path.pop()
+
+    def _where(self) -> str:
+        """The sub-module that is running, as 'path (Class)'."""
+        if not self._path:
+            return "code outside of any module"
+        root, module = self._path[0], self._path[-1]
+        names = {id(m): n for n, m in root.named_modules(remove_duplicate=False)}
+        path = names.get(id(module), "")
+        return f"{path} ({type(module).__name__})" if path else type(module).__name__
+
+
+def _has_value(arguments: Iterable[Any]) -> bool:
+    return any(_has_value(a) if isinstance(a, list | tuple) else _is_value(a) for a in arguments)
+
+
+def _each(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of a value, or of each member of a list or tuple of them, however nested."""
+    if isinstance(value, list | tuple):
+        return [_each(function, member) for member in value]
+    return function(value)
+
+
+def _is_value(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
+
+
+def _is_integral(value: Tensor) -> bool:
+    x = value.double()
+    return bool((x == x.round()).all()) and (x.numel() == 0 or float(x.abs().max()) < 2**53)

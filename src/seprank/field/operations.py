@@ -1,0 +1,375 @@
+"""Which operations of torch have a meaning modulo p, and what it is.
+
+Three tables, read by `PrimeField`: `STRUCTURAL` operations move entries about and run as they are,
+`CREATING` operations make new tensors, `OPERATIONS` compute. An operation in none of them is not polynomial.
+
+A handler in `OPERATIONS` gets the arithmetic and the operation's own arguments; floating-point tensors among
+them are already balanced residues, numbers and integer tensors are as the module wrote them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .arithmetic import Arithmetic, Scalar, constant
+
+STRUCTURAL = frozenset(
+    """
+    alias as_strided clone contiguous detach diag_embed diagonal diagonal_copy expand expand_copy flip gather index
+    index_copy index_select lift lift_fresh masked_scatter masked_select permute permute_copy repeat reshape
+    _reshape_alias roll rot90 select select_copy slice slice_copy split split_with_sizes squeeze t take transpose tril
+    triu unbind unbind_copy unfold _unsafe_view unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze view
+    view_copy zero
+    """.split()  # noqa: SIM905  (a list of quoted words would be three times as long)
+)
+"""Operations that only move entries, or write zeros; integer tensors among their arguments are positions."""
+
+JOINING = frozenset(
+    "cat stack block_diag slice_scatter select_scatter diagonal_scatter as_strided_scatter".split()  # noqa: SIM905
+)
+"""Operations that only move entries; integer tensors among their arguments are values like the others."""
+
+CREATING = frozenset(
+    """
+    zeros_like ones_like full_like new_zeros new_ones new_full empty_like new_empty new_empty_strided
+    """.split()  # noqa: SIM905
+)
+"""Operations that take shape and dtype from a tensor, but no value."""
+
+UNINITIALISED = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
+"""Operations whose result holds garbage; modulo p it holds zeros."""
+
+INSTEAD = {
+    "a smooth or piecewise activation": (
+        "use a polynomial one (the identity, x * x), or `measure`, which takes any network",
+        """tanh sigmoid relu gelu silu mish softplus elu leaky_relu hardtanh hardsigmoid hardswish exp log sin cos
+        erf abs sign clamp softmax _softmax _log_softmax log_softmax logsumexp log_sigmoid_forward prelu celu""",
+    ),
+    "a normalisation": (
+        "leave it out, or multiply by a parameter; `measure` takes any network",
+        "native_layer_norm native_group_norm native_batch_norm _fused_rms_norm rsqrt sqrt linalg_vector_norm std var",
+    ),
+    "a comparison or decision on values": (
+        "decide by position or by integer tensors, not by what the network has computed",
+        """eq ne lt le gt ge maximum minimum max min argmax argmin sort topk _local_scalar_dense is_nonzero equal
+        isnan isinf floor ceil round trunc remainder fmod""",
+    ),
+    "random": (
+        "call the module in evaluation mode, and draw numbers outside of forward",
+        "bernoulli rand randn randint randperm normal uniform native_dropout multinomial rand_like randn_like",
+    ),
+}
+"""Kind of operation -> (what to use instead, names)."""
+
+
+def advice(name: str) -> str:
+    """Why the operation is refused, and what to do."""
+    for kind, (remedy, names) in INSTEAD.items():
+        if name in names.split():
+            return f"it is {kind}: {remedy}"
+    return "only sums, products and rearrangements are; `measure` takes any network"
+
+
+class Refusal(Exception):
+    """A handler cannot give its operation a meaning; the text says why. Turned into `NotPolynomial` by the mode."""
+
+
+def _element(f: Arithmetic, value: Tensor | Scalar) -> Tensor:
+    """An operand: residues as they are, integers and masks reduced, numbers made 0-dimensional."""
+    if isinstance(value, Tensor):
+        return value if value.is_floating_point() else f.residues(value)
+    return torch.tensor(float(constant(value, f.p)), dtype=torch.float64)
+
+
+def _add(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
+    return f.add(_element(f, a), f.scale(_element(f, b), alpha))
+
+
+def _sub(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
+    return f.sub(_element(f, a), f.scale(_element(f, b), alpha))
+
+
+def _rsub(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
+    return _sub(f, b, a, alpha)
+
+
+def _mul(f: Arithmetic, a: Any, b: Any) -> Tensor:
+    return f.mul(_element(f, a), _element(f, b))
+
+
+def _neg(f: Arithmetic, a: Tensor) -> Tensor:
+    return f.apply(torch.neg, a, bound=f.half)
+
+
+def _div(f: Arithmetic, a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
+    if rounding_mode is not None:
+        raise Refusal("rounding is not a polynomial; divide without rounding_mode")
+    if not isinstance(b, Tensor):
+        divisor = constant(b, f.p)
+        if divisor == 0:
+            raise ZeroDivisionError(f"division by {b}, which is 0 modulo {f.p}; use another prime")
+        return _mul(f, a, pow(divisor, -1, f.p))
+    if b.is_floating_point():
+        raise Refusal("the divisor is a floating-point tensor; divide by a number or an integer tensor, or multiply")
+    divisors = f.residues(b)
+    if not bool(divisors.all()):
+        raise ZeroDivisionError(f"division by an integer tensor with an entry that is 0 modulo {f.p}")
+    return f.mul(_element(f, a), f.power(divisors, f.p - 2))
+
+
+def _pow(f: Arithmetic, base: Any, exponent: Any) -> Tensor:
+    if isinstance(exponent, Tensor):
+        if exponent.is_floating_point() or bool((exponent < 0).any()):
+            raise Refusal("the exponent must be a non-negative integer or a tensor of such")
+        powers = {n: f.power(_element(f, base), n) for n in set(exponent.flatten().tolist())}
+        return _choose(exponent, powers)
+    if exponent != int(exponent) or exponent < 0:
+        raise Refusal(f"the exponent must be a non-negative integer, got {exponent}")
+    return f.power(_element(f, base), int(exponent))
+
+
+def _choose(index: Tensor, values: dict[int, Tensor]) -> Tensor:
+    """values[index] entry by entry, all of them broadcast together."""
+    result = torch.zeros((), dtype=torch.float64, device=index.device)
+    for n, value in values.items():
+        result = torch.where(index == n, value, result)
+    return result
+
+
+def _addmm(f: Arithmetic, c: Tensor, a: Tensor, b: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:
+    return f.add(f.scale(c, beta), f.scale(f.matmul(a, b), alpha))
+
+
+def _addbmm(f: Arithmetic, c: Tensor, a: Tensor, b: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:
+    return f.add(f.scale(c, beta), f.scale(f.sum(f.matmul(a, b), [0]), alpha))
+
+
+def _mv(f: Arithmetic, a: Tensor, x: Tensor) -> Tensor:
+    return f.matmul(a, x.unsqueeze(-1)).squeeze(-1)
+
+
+def _addmv(f: Arithmetic, c: Tensor, a: Tensor, x: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:
+    return f.add(f.scale(c, beta), f.scale(_mv(f, a, x), alpha))
+
+
+def _addr(f: Arithmetic, c: Tensor, a: Tensor, b: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:
+    return f.add(f.scale(c, beta), f.scale(f.mul(a.unsqueeze(-1), b), alpha))
+
+
+def _dot(f: Arithmetic, a: Tensor, b: Tensor) -> Tensor:
+    return f.matmul(a.unsqueeze(0), b.unsqueeze(-1)).reshape(())
+
+
+def _addcmul(f: Arithmetic, c: Any, a: Any, b: Any, value: Scalar = 1) -> Tensor:
+    return f.add(_element(f, c), f.scale(_mul(f, a, b), value))
+
+
+def _lerp(f: Arithmetic, start: Tensor, end: Tensor, weight: Any) -> Tensor:
+    return f.add(start, _mul(f, f.sub(end, start), weight))
+
+
+def _dims(a: Tensor, dim: int | Sequence[int] | None) -> list[int]:
+    if dim is None:
+        return []
+    return [dim] if isinstance(dim, int) else list(dim)
+
+
+def _sum(f: Arithmetic, a: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    return f.sum(a, _dims(a, dim), keepdim)
+
+
+def _mean(f: Arithmetic, a: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    dims = _dims(a, dim)
+    count = math.prod(a.shape[d] for d in dims) if dims else a.numel()
+    return _div(f, f.sum(a, dims, keepdim), count)
+
+
+def _cumsum(f: Arithmetic, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    length = a.shape[dim] if a.ndim else 1
+    return f.apply(lambda t: t.cumsum(dim), a, bound=max(length, 1) * f.half)
+
+
+def _prod(f: Arithmetic, a: Tensor, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    if dim is None:
+        return _prod(f, a.reshape(-1), 0)
+    if a.shape[dim] == 0:
+        return torch.ones_like(a.sum(dim, keepdim=keepdim))
+    if a.shape[dim] == 1:
+        return a.clone() if keepdim else a.squeeze(dim).clone()
+    while (n := a.shape[dim]) > 1:
+        half = f.mul(a.narrow(dim, 0, n // 2), a.narrow(dim, n // 2, n // 2))
+        a = torch.cat([half, a.narrow(dim, n - 1, 1)], dim) if n % 2 else half
+    return a if keepdim else a.squeeze(dim)
+
+
+def _cumprod(f: Arithmetic, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    if a.ndim == 0 or a.shape[dim] == 0:
+        return a.clone()
+    factors = a.unbind(dim)
+    products = [factors[0]]
+    for factor in factors[1:]:
+        products.append(f.mul(products[-1], factor))
+    return torch.stack(products, dim)
+
+
+def _trace(f: Arithmetic, a: Tensor) -> Tensor:
+    return f.sum(a.diagonal(), [0])
+
+
+def _where(f: Arithmetic, mask: Tensor, a: Any, b: Any) -> Tensor:
+    return torch.where(mask, _element(f, a), _element(f, b))
+
+
+def _masked_fill(f: Arithmetic, a: Tensor, mask: Tensor, value: Any) -> Tensor:
+    return torch.where(mask, _element(f, value), a)
+
+
+def _fill(f: Arithmetic, a: Tensor, value: Any) -> Tensor:
+    return _element(f, value).expand_as(a).clone()
+
+
+def _copy(f: Arithmetic, a: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
+    return _element(f, source).expand_as(a).clone()
+
+
+def _pad(f: Arithmetic, a: Tensor, pad: list[int], value: Scalar = 0) -> Tensor:
+    return torch.constant_pad_nd(a, pad, constant(value, f.p))
+
+
+def _embedding(f: Arithmetic, weight: Tensor, indices: Tensor, *_: Any) -> Tensor:
+    return torch.embedding(weight, indices)
+
+
+def _index_add(f: Arithmetic, a: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Scalar = 1) -> Tensor:
+    source = f.scale(_element(f, source), alpha)
+    bound = (source.numel() + 1) * f.half
+    return f.apply(lambda x, y: x.index_add(dim, index, y), a, source, bound=bound)
+
+
+def _scatter_add(f: Arithmetic, a: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    bound = (source.numel() + 1) * f.half
+    return f.apply(lambda x, y: x.scatter_add(dim, index, y), a, source, bound=bound)
+
+
+def _index_put(f: Arithmetic, a: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    values = _element(f, values)
+    if not accumulate:
+        return a.index_put(tuple(indices), values)
+    bound = (a.numel() + values.numel() + 1) * f.half
+    return f.apply(lambda x, y: x.index_put(tuple(indices), y, accumulate=True), a, values, bound=bound)
+
+
+def _index_fill(f: Arithmetic, a: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    return a.index_fill(dim, index, _element(f, value))
+
+
+def _scatter(f: Arithmetic, a: Tensor, dim: int, index: Tensor, source: Any, **unsupported: Any) -> Tensor:
+    if unsupported:
+        raise Refusal("scatter with reduce is not supported; use scatter_add")
+    return a.scatter(dim, index, source if isinstance(source, Tensor) else constant(source, f.p))
+
+
+def _convolution(
+    f: Arithmetic,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    transposed: bool,
+    output_padding: list[int],
+    groups: int,
+) -> Tensor:
+    """conv1d as one product of all windows (batch, group, time, channel x tap) with the taps."""
+    if transposed or weight.ndim != 3:
+        raise Refusal("of the convolutions only conv1d is supported")
+    x = torch.constant_pad_nd(x, [padding[0], padding[0]], 0)
+    outputs, channels, taps = weight.shape
+    windows = x.unfold(2, dilation[0] * (taps - 1) + 1, stride[0])[..., :: dilation[0]]
+    batch, _, steps, _ = windows.shape
+    windows = windows.reshape(batch, groups, channels, steps, taps).transpose(2, 3)
+    kernel = weight.reshape(groups, outputs // groups, channels * taps).transpose(1, 2)
+    result = f.matmul(windows.reshape(batch, groups, steps, channels * taps), kernel)
+    result = result.transpose(2, 3).reshape(batch, outputs, steps)
+    return result if bias is None else f.add(result, bias.unsqueeze(-1))
+
+
+def _trilinear(
+    f: Arithmetic,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    expand_a: list[int],
+    expand_b: list[int],
+    expand_c: list[int],
+    sums: list[int],
+    unroll: int = 1,
+) -> Tensor:
+    """What nn.Bilinear runs: the three factors, new axes inserted, multiplied and summed."""
+    for axes, name in ((expand_a, "a"), (expand_b, "b"), (expand_c, "c")):
+        for axis in axes:
+            a, b, c = (t.unsqueeze(axis) if key == name else t for key, t in zip("abc", (a, b, c), strict=True))
+    return f.sum(f.mul(f.mul(a, b), c), sums)
+
+
+def _to_copy(f: Arithmetic, a: Tensor, dtype: torch.dtype | None = None, **placement: Any) -> Tensor:
+    if dtype is not None and not dtype.is_floating_point:
+        raise Refusal(f"a value of the network became {dtype}; only floating-point types stand for field elements")
+    return a.to(device=placement.get("device") or a.device, copy=True)
+
+
+def _linear(f: Arithmetic, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    result = f.matmul(x, weight.t())
+    return result if bias is None else f.add(result, bias)
+
+
+OPERATIONS: dict[str, Callable[..., Tensor]] = {
+    "add": _add,
+    "sub": _sub,
+    "rsub": _rsub,
+    "mul": _mul,
+    "neg": _neg,
+    "div": _div,
+    "pow": _pow,
+    "mm": Arithmetic.matmul,
+    "bmm": Arithmetic.matmul,
+    "matmul": Arithmetic.matmul,
+    "linear": _linear,
+    "addmm": _addmm,
+    "baddbmm": _addmm,
+    "addbmm": _addbmm,
+    "mv": _mv,
+    "addmv": _addmv,
+    "addr": _addr,
+    "dot": _dot,
+    "vdot": _dot,
+    "addcmul": _addcmul,
+    "lerp": _lerp,
+    "sum": _sum,
+    "mean": _mean,
+    "cumsum": _cumsum,
+    "prod": _prod,
+    "cumprod": _cumprod,
+    "trace": _trace,
+    "where": _where,
+    "masked_fill": _masked_fill,
+    "fill": _fill,
+    "copy": _copy,
+    "constant_pad_nd": _pad,
+    "embedding": _embedding,
+    "index_add": _index_add,
+    "scatter_add": _scatter_add,
+    "index_put": _index_put,
+    "index_fill": _index_fill,
+    "scatter": _scatter,
+    "convolution": _convolution,
+    "_trilinear": _trilinear,
+    "_to_copy": _to_copy,
+}
+"""Name of the ATen operation -> what it computes modulo p."""

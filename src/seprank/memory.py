@@ -1,0 +1,49 @@
+"""How much memory there is, and sizes as people write them."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+class MemoryBudgetError(ValueError):
+    """Work was refused before it took more memory than it may; the text says the estimate and what to change."""
+
+
+def default_budget() -> int:
+    """Half of the memory that is free now, in bytes."""
+    import psutil
+
+    return int(psutil.virtual_memory().available) // 2
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a text such as 4GiB, 500 MB or 1000000.
+
+    Raises:
+        ValueError: it is not a positive number with a known unit.
+
+    Example:
+        >>> parse_size("1.5KiB")
+        1536
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    units = {unit.lower(): size for unit, size in _UNITS.items()} | {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+    if match is None or match[2].lower() not in units or float(match[1]) == 0:
+        raise ValueError(f"memory must be a size such as 4GiB or 500MiB, got {text!r}")
+    return int(float(match[1]) * units[match[2].lower()])
+
+
+def show_size(size: float) -> str:
+    """Bytes as people read them.
+
+    Example:
+        >>> show_size(3 * 2**29)
+        '1.5 GiB'
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.4g} TiB"

@@ -1,0 +1,1 @@
+"""Results as figures and pages that can be passed on: one self-contained HTML file each."""

@@ -1,0 +1,216 @@
+"""The Start-End matrix: Y[i, (j, channel)] = output after start half i followed by end half j.
+
+Start halves are run once; the states they leave are spread over the end halves, block by block. Where the end
+halves are all sequences over a few templates they are run as a tree, so that common beginnings are shared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from .adapters import Recurrent, State
+from .memory import MemoryBudgetError, show_size
+
+Matrix = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float64]
+"""(starts, ends, channels)"""
+
+_BLOCK_NUMBERS = 2**17
+"""Numbers per tensor of a block: a megabyte, so that the few tensors alive at once stay near the cache."""
+
+Progress = Callable[[int, int], None]
+"""Called with the pairs done so far and the pairs to do."""
+
+
+def check_cut(length: int, cut: int | None) -> int:
+    """The cut, by default the middle.
+
+    Raises:
+        ValueError: the length cannot be cut, or not there.
+    """
+    if length < 2:
+        raise ValueError(f"length must be at least 2 to be cut, got {length}; use --length 8 or more")
+    if cut is None:
+        return length // 2
+    if not 1 <= cut <= length - 1:
+        raise ValueError(f"cut must be between 1 and length - 1 = {length - 1}, got {cut}; the default is the middle")
+    return cut
+
+
+def pairs_per_block(width: int, bytes_per_pair: int, budget: int) -> int:
+    """How many pairs to run at once.
+
+    Args:
+        width: numbers per pair in the widest tensor of one step; such a tensor is to have about a megabyte.
+        bytes_per_pair: memory that a pair takes, with its inputs and outputs at all steps.
+        budget: bytes that a block may take.
+
+    Raises:
+        MemoryBudgetError: not even 16 pairs fit.
+    """
+    most = budget // max(bytes_per_pair, 1)
+    if most < 16:
+        raise MemoryBudgetError(
+            f"running 16 pairs of sequences takes about {show_size(16 * bytes_per_pair)}, more than the "
+            f"{show_size(budget)} set apart for it; use shorter sequences, a narrower model, or more --memory"
+        )
+    return max(16, min(_BLOCK_NUMBERS // max(width, 1), 2**15, most))
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Start or end halves of sequences.
+
+    Either vectors, or words over `alphabet`: then `words` has the letters, and `alphabet[words]` the inputs.
+    """
+
+    vectors: Tensor | None = None
+    """(count, steps, features)"""
+    words: npt.NDArray[np.int64] | None = None
+    """(count, steps), letters 0..M-1"""
+    alphabet: Tensor | None = None
+    """(M, features), or the letters themselves (M,) for a model that takes token ids"""
+
+    def __len__(self) -> int:
+        return len(self.words) if self.words is not None else len(self._vectors)
+
+    @property
+    def _vectors(self) -> Tensor:
+        assert self.vectors is not None
+        return self.vectors
+
+    def sequences(self, first: int = 0, last: int | None = None) -> Tensor:
+        """Inputs (count, steps, features), or token ids (count, steps)."""
+        if self.words is None:
+            return self._vectors[first:last]
+        assert self.alphabet is not None
+        return self.alphabet[torch.from_numpy(self.words[first:last])]
+
+    def only(self, numbers: npt.NDArray[np.int64]) -> Halves:
+        """The halves with these numbers."""
+        if self.words is not None:
+            return Halves(words=self.words[numbers], alphabet=self.alphabet)
+        return Halves(vectors=self._vectors[torch.from_numpy(numbers)])
+
+    def after(self, first: int) -> Halves:
+        """The halves from number `first` on."""
+        if self.words is not None:
+            return Halves(words=self.words[first:], alphabet=self.alphabet)
+        return Halves(vectors=self._vectors[first:])
+
+
+class StartEndMatrix:
+    """The Start-End matrix of a model, which grows with the samples.
+
+    Args:
+        model: an adapted model.
+        readout: from the last output (model.channels, pairs) to the columns of an end, (channels, pairs).
+        channels: columns per end.
+        block: pairs per batch, see `pairs_per_block`.
+        progress: called after each block.
+    """
+
+    def __init__(
+        self,
+        model: Recurrent,
+        readout: Callable[[Tensor], Tensor],
+        *,
+        channels: int,
+        block: int,
+        progress: Progress | None = None,
+    ) -> None:
+        self._model = model
+        self._readout = readout
+        self._block = block
+        self._progress = progress or (lambda done, total: None)
+        self._states: State | None = None
+        self._values = np.zeros((0, 0, channels))
+        self._done = self._total = 0
+
+    def grow(self, starts: Halves, ends: Halves) -> Matrix:
+        """Extend to these samples, of which those already there are the first; only new entries are computed.
+
+        Returns:
+            The whole matrix, (starts, ends x channels). An interrupted call leaves the matrix as it was.
+        """
+        rows, columns, channels = self._values.shape
+        self._done, self._total = 0, len(starts) * len(ends) - rows * columns
+        states = self._run_starts(starts, rows)
+        values = np.empty((len(starts), len(ends), channels))
+        values[:rows, :columns] = self._values
+        self._fill(values[rows:], self._model.spread(states, rows, len(starts), 1), ends)
+        if len(ends) > columns:
+            self._fill(values[:rows, columns:], states, ends.after(columns))
+        self._states, self._values = states, values
+        return values.reshape(len(starts), len(ends) * channels)
+
+    def _run_starts(self, starts: Halves, known: int) -> State:
+        batches = [] if self._states is None else [self._states]
+        for first in range(known, len(starts), self._block):
+            pieces = self._model.pieces(starts.sequences(first, first + self._block))
+            batches.append(self._model(pieces, None)[1])
+        return self._model.join(batches)
+
+    def _fill(self, values: Values, states: State, ends: Halves) -> None:
+        """Each of the states against each end, into `values` (starts, ends, channels)."""
+        fill = self._fill_by_tree if _is_tree(ends) else self._fill_by_pairs
+        fill(values, states, ends)
+
+    def _fill_by_pairs(self, values: Values, states: State, ends: Halves) -> None:
+        for begin in range(0, len(ends), self._block):
+            sequences = ends.sequences(begin, begin + self._block)
+            copies = len(sequences)
+            step = min(max(1, self._block // copies), max(1, len(values)))
+            pieces = None
+            for first in range(0, len(values), step):
+                last = min(first + step, len(values))
+                if pieces is None or last - first < step:
+                    pieces = self._model.pieces(sequences.repeat(last - first, *[1] * (sequences.ndim - 1)))
+                output, _ = self._model(pieces, self._model.spread(states, first, last, copies))
+                self._store(values[first:last, begin : begin + copies], self._readout(output))
+
+    def _fill_by_tree(self, values: Values, states: State, ends: Halves) -> None:
+        """Run every word over the alphabet letter by letter, and keep the words asked for."""
+        assert ends.words is not None
+        assert ends.alphabet is not None
+        letters, steps = len(ends.alphabet), ends.words.shape[1]
+        wanted = torch.from_numpy(_word_numbers(ends.words, letters))
+        step = max(1, self._block // letters**steps)
+        for first in range(0, len(values), step):
+            last = min(first + step, len(values))
+            state, nodes = self._model.spread(states, first, last, 1), last - first
+            for _ in range(steps):
+                pieces = ends.alphabet.repeat(nodes, *[1] * (ends.alphabet.ndim - 1)).unsqueeze(1)
+                output, state = self._model(self._model.pieces(pieces), self._model.spread(state, 0, nodes, letters))
+                nodes *= letters
+            leaves = self._readout(output).reshape(-1, last - first, letters**steps)
+            self._store(values[first:last], leaves[:, :, wanted].flatten(1))
+
+    def _store(self, values: Values, columns: Tensor) -> None:
+        """(channels, starts x ends) into (starts, ends, channels)."""
+        starts, ends, channels = values.shape
+        values[:] = columns.reshape(channels, starts, ends).permute(1, 2, 0).cpu().numpy()
+        self._done += starts * ends
+        self._progress(self._done, self._total)
+
+
+def _is_tree(ends: Halves) -> bool:
+    """Whether at least half of all words are asked for, so that the tree of all of them is less work."""
+    if ends.words is None or ends.alphabet is None:
+        return False
+    letters, steps = len(ends.alphabet), ends.words.shape[1]
+    return letters > 1 and steps * math.log2(letters) < 19 and 2 * len(ends) >= letters**steps
+
+
+def _word_numbers(words: npt.NDArray[np.int64], letters: int) -> npt.NDArray[np.int64]:
+    """The place of each word in the lexicographic order of all."""
+    weights = letters ** np.arange(words.shape[1])[::-1]
+    numbers: npt.NDArray[np.int64] = words @ weights
+    return numbers

@@ -1,0 +1,204 @@
+"""Imports between the modules go one way, and the heavy ones happen late (CONTRIBUTING.md)."""
+
+import ast
+import graphlib
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ALL_BUT_CLI = frozenset({"everything but cli"})
+
+# What each module or folder of the package may import from the package.
+ALLOWED: dict[str, frozenset[str]] = {
+    "field": frozenset(),
+    "elimination": frozenset(),
+    "memory": frozenset(),
+    "progress": frozenset(),
+    "theory": frozenset(),
+    "store": frozenset(),
+    "models": frozenset(),
+    "tasks": frozenset(),
+    "adapters": frozenset({"models"}),
+    "startend": frozenset({"adapters", "memory"}),
+    "certification": frozenset(
+        {"startend", "adapters", "models", "field", "elimination", "theory", "memory", "progress"}
+    ),
+    "measure": frozenset({"startend"}),
+    "tensornet": frozenset({"models", "theory"}),
+    "train": frozenset({"models", "tasks", "store"}),
+    "sweep": frozenset({"certification", "measure", "train", "store"}),
+    "report": frozenset({"store", "theory", "tensornet"}),
+    "demo": frozenset({"certification", "theory", "models", "report"}),
+    "doctor": frozenset({"certification", "models", "field", "elimination", "memory"}),
+    "web": ALL_BUT_CLI,
+    "cli": ALL_BUT_CLI,
+    "__init__": ALL_BUT_CLI,
+}
+LATE = {"quimb", "cotengra", "lightning", "transformers", "dask", "plotly", "nicegui"}
+CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
+
+
+def package_files() -> dict[str, Path]:
+    """The files of the installed package by their dotted names, folders as `models.__init__`."""
+    spec = importlib.util.find_spec("seprank")
+    assert spec is not None
+    assert spec.origin is not None
+    root = Path(spec.origin).parent
+    return {".".join(path.relative_to(root).with_suffix("").parts): path for path in sorted(root.rglob("*.py"))}
+
+
+def imports(tree: ast.AST, name: str) -> Iterator[tuple[int, str]]:
+    """Line and absolute dotted name of all that a file called `name` imports, `a.b` for `from a import b`."""
+    package = ".".join(["seprank", *name.split(".")[:-1]])
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=aliases):
+                yield from ((node.lineno, alias.name) for alias in aliases)
+            case ast.ImportFrom(module=module, names=aliases, level=level):
+                base = importlib.util.resolve_name("." * level + (module or ""), package)
+                yield from ((node.lineno, f"{base}.{alias.name}") for alias in aliases)
+            case ast.Call(
+                func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(target)), *_],
+            ):
+                yield node.lineno, importlib.util.resolve_name(target, package)
+
+
+def forbidden_imports(source: str, name: str) -> list[str]:
+    """One sentence for each import in a file that the table forbids."""
+    module = name.split(".")[0]
+    if module not in ALLOWED:
+        return [f"seprank.{name}: no row for {module}; add one to CONTRIBUTING.md and ALLOWED in {__name__}"]
+    allowed = ALLOWED[module] | {module}
+    if allowed >= ALL_BUT_CLI:
+        allowed |= ALLOWED.keys() - {"cli"}
+    found = []
+    for line, target in imports(ast.parse(source), name):
+        first, _, rest = target.partition(".")
+        imported = rest.split(".")[0]
+        if first != "seprank" or imported.startswith("__"):
+            continue
+        if "." not in rest and imported not in ALLOWED:
+            imported = "__init__"  # the package itself, or a public name out of it
+        if imported not in allowed:
+            found.append(f"seprank.{name}, line {line}: {module} may not import {imported} (`{target}`)")
+    return found
+
+
+def early_imports(source: str, name: str = "any") -> set[str]:
+    """Late packages that are imported as soon as the module is, not by a function of it."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                node.body = []
+    return {target.split(".")[0] for _, target in imports(tree, name)} & LATE
+
+
+def test_every_import_is_in_the_table() -> None:
+    files = package_files()
+    assert "__init__" in files
+    found = "\n".join(
+        sentence for name, path in files.items() for sentence in forbidden_imports(path.read_text("utf-8"), name)
+    )
+    assert not found, found
+
+
+def test_the_table_has_no_cycle() -> None:
+    graphlib.TopologicalSorter({m: a for m, a in ALLOWED.items() if a != ALL_BUT_CLI}).prepare()
+
+
+def test_contributing_shows_the_same_table() -> None:
+    text = CONTRIBUTING.read_text("utf-8").split("| module | may import |\n|---|---|\n")[1].split("\n\n")[0]
+    shown = {}
+    for row in text.splitlines():
+        module, allowed = row.strip("| ").split(" | ")
+        if allowed.startswith("everything"):
+            assert (allowed == "everything") == (module == "`cli`"), row
+            assert allowed in ("everything", "everything but `cli`"), row
+            shown[module.strip("`")] = ALL_BUT_CLI
+        else:
+            shown[module.strip("`")] = frozenset(re.findall(r"`(\w+)`", allowed))
+            assert (allowed == "nothing") == (not shown[module.strip("`")]), row
+    assert shown == ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("theory", "import seprank.models"),
+        ("theory", "import seprank.models.rac as rac"),
+        ("theory", "from seprank.models import RAC"),
+        ("theory", "from seprank import models"),
+        ("theory", "from seprank import RAC"),
+        ("theory", "from seprank.unknown import f"),
+        ("theory", "import seprank as sr"),
+        ("theory", "from .models import RAC"),
+        ("theory", "from . import models"),
+        ("models.rac", "from ..theory import bounds"),
+        ("models.__init__", "from ..theory import bounds"),
+        ("theory", "def late():\n    from .models import RAC"),
+        ("theory", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .models import RAC"),
+        ("theory", "import importlib\nimportlib.import_module('seprank.models')"),
+        ("theory", "from importlib import import_module\nimport_module('.models', 'seprank')"),
+        ("theory", "__import__('seprank.models')"),
+        ("demo", "from . import cli"),
+        ("__init__", "from .cli import main"),
+        ("web.page", "from ..cli import main"),
+        ("nowhere", "import torch"),
+    ],
+)
+def test_a_forbidden_import_is_found(name: str, source: str) -> None:
+    assert len(forbidden_imports(source, name)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("certification", "from .theory import bounds\nfrom . import startend, __version__\nimport seprank.field"),
+        ("models.rac", "import torch\nfrom . import step\nfrom .step import a\nfrom seprank.models import b"),
+        ("cli", "from .web import page\nimport seprank\nfrom . import certification"),
+        ("theory", "import sepranking\nfrom sepranking import models"),
+    ],
+)
+def test_an_allowed_import_is_let_through(name: str, source: str) -> None:
+    assert forbidden_imports(source, name) == []
+
+
+def test_heavy_packages_are_imported_by_the_functions_that_need_them() -> None:
+    found = {name: early_imports(path.read_text("utf-8"), name) for name, path in package_files().items()}
+    assert {name: early for name, early in found.items() if early} == {}
+
+
+def test_an_early_import_is_found() -> None:
+    assert early_imports("try:\n    import plotly.io\nexcept ImportError:\n    pass") == {"plotly"}
+    assert early_imports("class A:\n    def f(self):\n        import plotly.io") == set()
+    assert early_imports("if TYPE_CHECKING:\n    import plotly") == set()
+
+
+HELP = """
+import sys
+sys.argv = ["seprank", "--help"]
+from seprank.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["import seprank", "import seprank.models", "import seprank.theory", HELP],
+    ids=["package", "models", "theory", "help"],
+)
+def test_neither_torch_nor_numpy_is_imported_early(program: str) -> None:
+    program += "\nimport sys; print('imported:', *sorted({'torch', 'numpy'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].strip() == "imported:"
