@@ -90,9 +90,7 @@ def _say_json(content: dict[str, Any]) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def version(
-    context: typer.Context, show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
-) -> None:
+def version(show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     if show:
         from . import __version__
 
@@ -131,7 +129,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         length=length,
         cut=cut,
         domain=domain,
-        inputs=None if factory is None and domain == "functional" else inputs,
+        inputs=inputs if factory is not None or templates in ("generic", "ids") else None,
         templates=_load_templates(templates),
         samples=samples,
         seed=seed,

@@ -3,7 +3,7 @@
 Numbers modulo p are float64 integers of absolute value about p / 2 at most. A product of matrices of such numbers
 is exact while no sum reaches 2^53, in whatever order BLAS adds, and it is reduced modulo p once, at its end.
 
-Slabs of rows are brought to the reduced echelon form [I | V] and subtracted from all rows below, one product each.
+Slabs of rows are brought to the reduced echelon form [I | V] and subtracted from all rows below, by one product each.
 A slab is halved until few rows are left; these are inverted on their leading square block, and the inverse is
 applied to the rest of them, again by one product. So there is no triangular solve and no tall panel. Columns with
 pivots are swapped to the front. Rows without a pivot have become zero and are dropped.
@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from math import isqrt
@@ -31,18 +31,18 @@ PRIME_LIMIT = 1 << 27
 Floats: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.int64]
 Tile: TypeAlias = tuple[slice, slice]
-ForEach: TypeAlias = Callable[[Callable[[Tile], None], Iterable[Tile]], object]
+ForEach: TypeAlias = Callable[[Callable[[Tile], None], Iterable[Tile]], Iterable[None]]
 
 # float64 holds every integer up to here
 _EXACT = 1 << 53
 # rows of a slab, if sums of that many products stay below: longer sums mean fewer reductions
 _SLAB = 511
-# rows inverted on their leading square block, and rows of it eliminated one by one: below, calls cost more than work
+# rows inverted on their leading square block, and rows of that block taken two by two without recursion
 _STRIP = 128
 _GROUP = 16
-# largest result of one BLAS call: rows, columns
+# rows and columns of the largest result of one BLAS call; several threads share these columns
 _TILE = (512, 4096)
-# numbers reduced at a time: they, their quotients and the result stay in the level 2 cache
+# numbers reduced at a time: they, their quotients and the result should stay in cache
 _CACHED = 1 << 15
 # matrices of fewer numbers and products of fewer multiplications are not worth a second thread
 _SMALL_MATRIX = 1 << 18
@@ -57,7 +57,7 @@ class BlasError(ArithmeticError):
 class RankProfile:
     """Rank of a matrix modulo a prime, and a minor that proves the rank to be at least that large.
 
-    The minor is one of possibly many, not the first in any order.
+    The minor is one of many, not the first in any order.
 
     Example:
         >>> import numpy as np
@@ -90,9 +90,9 @@ def rank_profile(
     """Rank modulo a prime, with the rows, columns and determinant of a non-singular minor of that size.
 
     Args:
-        matrix: integers, shape (m, n), of any integer dtype or of float64 up to 2^53 in absolute value.
-        prime: odd, below 2^27. The default is about the largest for which slabs have 511 rows; elimination slows
-            down as 2^53 / (prime / 2)^2, their largest number of rows, falls below a hundred.
+        matrix: integers, shape (m, n), of any integer dtype, or of float64 up to 2^53 in absolute value.
+        prime: odd, below 2^27. Slabs have 2^53 / (prime / 2)^2 rows, at most 511: primes above the default, the
+            largest below 2^23, are slower, two times at 2^25 and six times at 2^26.
         overwrite: allow a row-major float64 matrix to serve as workspace. Its numbers are lost, also on an error.
         threads: Python threads, each with a single-threaded BLAS; by default one per available core, or one for
             small matrices. Without the package threadpoolctl it is one, with as many threads as BLAS likes.
@@ -104,10 +104,10 @@ def rank_profile(
     Raises:
         TypeError: matrix of another dtype.
         ValueError: matrix not of two dimensions or not of integers, or prime or threads out of range.
-        BlasError: a product failed its check. The first product is checked, then each first one of twice its length.
+        BlasError: a product failed its check. The first one is checked, then each first one of twice its length.
 
-    Source: elimination by products alone, Dumas, Giorgi, Pernet, ACM Trans. Math. Software 35 (2008) 19; the check,
-        Freivalds, IFIP Congress (1977) 839.
+    Source: Dumas, Giorgi, Pernet, arXiv:cs/0601133 (exact products by BLAS); Dumas, Gautier, Pernet, Sultan,
+        arXiv:1402.3501 (slabs); Freivalds, IFIP Congress 1977, 839-842 (the check).
 
     Example:
         >>> import numpy as np
@@ -115,9 +115,9 @@ def rank_profile(
         1
     """
     field = _Field(_checked_prime(prime))
-    with _workers(threads, np.size(matrix)) as for_each:
-        elimination = _Elimination(_workspace(matrix, field, overwrite), field, for_each)
-        elimination.run(progress or (lambda done, total: None))
+    threads = _thread_count(threads, np.size(matrix))
+    elimination = _Elimination(_workspace(matrix, field, overwrite), field, threads)
+    elimination.run(progress or (lambda done, total: None))
     return elimination.profile()
 
 
@@ -155,7 +155,7 @@ def _checked_prime(prime: int) -> int:
     prime = index(prime)
     odd = prime % 2 and 2 < prime < PRIME_LIMIT
     if not odd or not all(prime % divisor for divisor in range(3, isqrt(prime) + 1, 2)):
-        raise ValueError(f"prime must be an odd prime below 2^27 = {PRIME_LIMIT}, got {prime}; try {DEFAULT_PRIME}")
+        raise ValueError(f"prime must be an odd prime below 2^27 = {PRIME_LIMIT}, got {prime}; use {DEFAULT_PRIME}")
     return prime
 
 
@@ -167,8 +167,8 @@ def _workspace(matrix: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floa
     if source.dtype != np.float64 and source.dtype.kind not in "iu":
         raise TypeError(f"matrix must be of float64 or an integer dtype, got {source.dtype}; use astype(np.int64)")
     # BLAS writes only into rows without gaps
-    in_place = overwrite and source.dtype == np.float64 and source.strides[1] == source.itemsize
-    work = source if in_place else np.empty(source.shape)
+    row_major = source.dtype == np.float64 and source.strides[1] == source.itemsize
+    work = source if overwrite and row_major and source.flags.writeable else np.empty(source.shape)
     height = max(1, _CACHED // max(1, source.shape[1]))
     for start in range(0, len(work) if work.size else 0, height):
         _load(source[start : start + height], work[start : start + height], field, start)
@@ -176,14 +176,15 @@ def _workspace(matrix: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floa
 
 
 def _load(rows: npt.NDArray[Any], work: Floats, field: _Field, start: int) -> None:
+    """Copy rows, modulo the prime; start is the number of the first, for the error."""
     smallest, largest = rows.min(), rows.max()
-    # the first comparison fails for NaN
-    if rows.dtype.kind == "f" and not (
-        smallest >= -_EXACT and largest <= _EXACT and np.array_equal(np.rint(rows), rows)
-    ):
+    # written so that a NaN fails
+    in_range = smallest >= -_EXACT and largest <= _EXACT
+    if rows.dtype.kind == "f" and not (in_range and np.array_equal(np.rint(rows), rows)):
         raise _not_integers(rows, start)
     bound = max(-int(smallest), int(largest))
     if bound > _EXACT // 2:
+        # slow, but `reduce` rounds the quotient of such a number to a neighbour
         rows = np.fmod(rows, np.array(field.prime, rows.dtype))
     if bound > field.prime // 2:
         field.reduce(rows.astype(np.float64, copy=False), np.empty(rows.shape), work)
@@ -199,37 +200,28 @@ def _not_integers(rows: Floats, start: int) -> ValueError:
     )
 
 
-@contextmanager
-def _workers(threads: int | None, size: int) -> Iterator[ForEach]:
-    """A loop over independent tiles, in several threads, each with BLAS limited to one thread of its own."""
+def _thread_count(threads: int | None, size: int) -> int:
     if threads is not None and index(threads) < 1:
         raise ValueError(f"threads must be at least 1, got {threads}; leave it out for one per core")
-    wanted = threads or (1 if size < _SMALL_MATRIX else _cores())
-    blas = _blas()
-    if blas is None:
-        yield _one_by_one
-        return
-    with blas.limit(limits=1, user_api="blas"):
-        if wanted == 1:
-            yield _one_by_one
-            return
-        with ThreadPoolExecutor(wanted) as pool:
-            yield lambda task, tiles: list(pool.map(task, tiles))
-
-
-def _one_by_one(task: Callable[[Tile], None], tiles: Iterable[Tile]) -> None:
-    for tile in tiles:
-        task(tile)
-
-
-def _cores() -> int:
+    if _blas() is None or (threads is None and size < _SMALL_MATRIX):
+        return 1
     # a container or a cluster's job may own fewer cores than the machine has
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return threads or cores or 1
+
+
+@contextmanager
+def _workers(threads: int) -> Iterator[ForEach]:
+    """A loop over independent tiles, in several threads, each with BLAS limited to one thread of its own."""
+    blas = _blas()
+    limit = blas.limit(limits=1, user_api="blas") if blas else nullcontext()
+    with limit, ThreadPoolExecutor(threads) as pool:
+        yield pool.map if threads > 1 else map
 
 
 @cache
 def _blas() -> Any:
-    # kept, because it reads the list of all loaded libraries
+    """What limits the threads of BLAS, if there is anything; kept, because it reads the list of loaded libraries."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
@@ -242,8 +234,8 @@ class _Field:
 
     def __init__(self, prime: int) -> None:
         self.prime = prime
-        # one fewer product than fits, because `reduce` rounds the quotient: it may leave (prime - 1) / 2 + 2
-        self.terms = min(_SLAB, _EXACT // ((prime - 1) // 2) ** 2 - 1)
+        # one product fewer than fits, because `reduce` rounds the quotient: it may leave 2 more than (prime - 1) / 2
+        self.terms = min(_SLAB, _EXACT // (prime // 2) ** 2 - 1)
         # arrays, because NumPy converts a Python number more slowly than it multiplies a row by it
         self._prime = np.array(float(prime))
         self._inverse = np.array(1 / prime)
@@ -261,9 +253,17 @@ class _Field:
         np.subtract(target, product, out=target)
         self.reduce(target, product, target)
 
-    def inverse(self, value: float) -> float:
-        inverse = pow(int(value), -1, self.prime)
-        return float(inverse - self.prime if inverse > self.prime // 2 else inverse)
+    def inverse(self, square: list[list[float]]) -> tuple[list[list[int]], int]:
+        """Balanced inverse and determinant of 1 x 1 or 2 x 2 numbers; without an inverse, nothing and 0."""
+        if len(square) == 1:
+            adjugate, determinant = [[1]], int(square[0][0])
+        else:
+            (a, b), (c, d) = ((int(left), int(right)) for left, right in square)
+            adjugate, determinant = [[d, -b], [-c, a]], (a * d - b * c) % self.prime
+        if not determinant:
+            return [], 0
+        inverse, half = pow(determinant, -1, self.prime), self.prime // 2
+        return [[(entry * inverse + half) % self.prime - half for entry in row] for row in adjugate], determinant
 
     def times(self, matrix: Floats, vector: Floats) -> Floats:
         total = np.zeros(len(matrix))
@@ -276,27 +276,25 @@ class _Field:
     @contextmanager
     def checked(self, target: Floats, left: Floats, right: Floats) -> Iterator[None]:
         """Check by a random vector that the body subtracts left @ right from target."""
-        vector = (
-            np.random.default_rng(self.prime)
-            .integers(-self.prime // 2, self.prime // 2, right.shape[1])
-            .astype(np.float64)
-        )
+        # the same in every run: a wrong BLAS is no adversary
+        draws = np.random.default_rng(self.prime).integers(self.prime, size=(right.shape[1],))
+        vector = draws.astype(np.float64) - self.prime // 2
         expected = self.times(target, vector) - self.times(left, self.times(right, vector))
         yield
         difference = self.times(target, vector) - expected
         self.reduce(difference, expected, difference)
         if difference.any():
             raise BlasError(
-                f"BLAS multiplied integer matrices of shapes {left.shape} and {right.shape} wrongly, though float64 holds "
-                "every sum; do not use this NumPy: see numpy.show_config() and install another build"
+                f"BLAS computed a wrong product of integer matrices of shapes {left.shape} and {right.shape}, though "
+                "float64 holds every sum; do not use this NumPy: see numpy.show_config() and install another build"
             )
 
 
 class _Block:
-    """In-place Gauss-Jordan elimination of a small block, which keeps the transformation T.
+    """Gauss-Jordan elimination of a small block, in place, which keeps the transformation.
 
-    After `sweep`, T @ (rows `pivots` of the old block) is the echelon form of these rows, and what is to be added to
-    the other rows to clear them; its columns replace the pivot columns, which are swapped to the front.
+    Pivot columns are swapped to the front and overwritten by T: the echelon form of the pivot rows is
+    T[pivots] @ (old pivot rows), and the other rows are cleared by adding T[others] @ (old pivot rows).
     """
 
     def __init__(self, block: Floats, field: _Field) -> None:
@@ -305,11 +303,12 @@ class _Block:
         self.pivots: list[int] = []
         self.pivot_product = 1
         self.columns = np.arange(block.shape[1])
+        self.identity = np.eye(2)
 
     def sweep(self, top: int, bottom: int) -> None:
+        """Eliminate rows top to bottom from each other."""
         if bottom - top <= _GROUP:
-            for row in range(top, bottom):
-                self.sweep_row(row, top, bottom)
+            self.sweep_group(top, bottom)
             return
         middle, before = (top + bottom) // 2, len(self.pivots)
         self.sweep(top, middle)
@@ -318,32 +317,54 @@ class _Block:
         self.sweep(middle, bottom)
         self.clear(top, middle, between, self.pivots[between:])
 
-    def sweep_row(self, number: int, top: int, bottom: int) -> None:
-        """Find a pivot in one row, and clear its column in rows top to bottom."""
-        row, place = self.block[number].copy(), len(self.pivots)
-        found = row[place:].nonzero()[0]
-        if not len(found):
-            return
-        if found[0]:
-            swap, back = [place, place + found[0]], [place + found[0], place]
-            self.block[:, swap] = self.block[:, back]
-            self.columns[swap] = self.columns[back]
-            row[swap] = row[back]
-        self.pivot_product = self.pivot_product * int(row[place]) % self.field.prime
-        self.pivots.append(number)
-        inverse = self.field.inverse(row[place])
+    def sweep_group(self, top: int, bottom: int) -> None:
+        number = top
+        while number < bottom:
+            # two rows at a time, because here NumPy's calls take longer than its work
+            if number + 2 <= bottom and self.eliminate(slice(number, number + 2), top, bottom):
+                number += 2
+                continue
+            if self.find_pivot(number):
+                self.eliminate(slice(number, number + 1), top, bottom)
+            number += 1
+
+    def find_pivot(self, number: int) -> bool:
+        """Swap the first column where this row is not zero next to the columns with pivots."""
+        place = len(self.pivots)
+        nonzero = self.block[number, place:].nonzero()[0]
+        if not len(nonzero):
+            return False
+        swap, back = [place, place + nonzero[0]], [place + nonzero[0], place]
+        self.block[:, swap] = self.block[:, back]
+        self.columns[swap] = self.columns[back]
+        return True
+
+    def eliminate(self, pivots: slice, top: int, bottom: int) -> bool:
+        """Clear the next columns by one or two pivot rows, in rows top to bottom, if these columns allow it."""
+        place, count = len(self.pivots), pivots.stop - pivots.start
+        if place + count > self.block.shape[1]:
+            return False
+        columns = slice(place, place + count)
+        old = self.block[pivots].copy()
+        inverse, determinant = self.field.inverse(old[:, columns].tolist())
+        if not determinant:
+            return False
+        transform = np.array(inverse, np.float64)
         rows = self.block[top:bottom]
-        factors = rows[:, place] * inverse
+        factors = np.dot(rows[:, columns], transform)
         self.field.reduce(factors, np.empty_like(factors), factors)
-        # the row itself becomes 0 - (-inverse) * row
-        factors[number - top] = -inverse
-        self.block[number] = 0
-        rows[:, place] = 0
-        row[place] = 1
-        self.field.subtract(rows, factors[:, None], row[None])
+        # the pivot rows themselves become 0 - (-transform) @ old
+        factors[pivots.start - top : pivots.stop - top] = -transform
+        self.block[pivots] = 0
+        rows[:, columns] = 0
+        old[:, columns] = self.identity[:count, :count]
+        self.field.subtract(rows, factors, old)
+        self.pivots += range(pivots.start, pivots.stop)
+        self.pivot_product = self.pivot_product * determinant % self.field.prime
+        return True
 
     def clear(self, top: int, bottom: int, place: int, pivots: list[int]) -> None:
-        """Clear the columns of pivots, from column place, in rows top to bottom, which are others."""
+        """Clear the columns of pivots, from column place on, in other rows, top to bottom."""
         rows, columns = self.block[top:bottom], slice(place, place + len(pivots))
         factors = rows[:, columns].copy()
         rows[:, columns] = 0
@@ -351,33 +372,35 @@ class _Block:
 
 
 class _Elimination:
-    """One run over one workspace. Pivot columns are swapped to the front: `rank` of them so far."""
+    """One run over one workspace. `rank` counts the pivots so far; their columns are swapped to the front."""
 
-    def __init__(self, work: Floats, field: _Field, for_each: ForEach) -> None:
+    def __init__(self, work: Floats, field: _Field, threads: int) -> None:
         self.work = work
         self.field = field
-        self.for_each = for_each
+        self.threads = threads
+        self.for_each: ForEach = map
+        self.memory = threading.local()
         self.rows = np.arange(work.shape[0])
         self.columns = np.arange(work.shape[1])
         self.pivot_rows = self.rows[:0]
         self.pivot_product = 1
         self.rank = 0
-        # first row of the slab: rows above it are never read again
+        # first row of the slab: rows above are never read again
         self.top = 0
-        # longest sums of a product that was checked
+        # length of the sums in the last product that was checked
         self.checked = 0
-        self.memory = threading.local()
 
     def run(self, progress: Callable[[int, int], object]) -> None:
         total, width = self.work.shape
-        while self.top < total and self.rank < width:
-            bottom = min(self.top + self.field.terms, total)
-            found = self.echelon(self.top, bottom, self.rank)
-            self.clear(slice(bottom, total), self.top, self.rank, found)
-            self.pivot_rows = np.append(self.pivot_rows, self.rows[self.top : self.top + found])
-            self.rank += found
-            self.top = bottom
-            progress(total if self.rank == width else bottom, total)
+        with _workers(self.threads) as self.for_each:
+            while self.top < total and self.rank < width:
+                bottom = min(self.top + self.field.terms, total)
+                found = self.echelon(self.top, bottom, self.rank)
+                self.clear(slice(bottom, total), self.top, self.rank, found)
+                self.pivot_rows = np.append(self.pivot_rows, self.rows[self.top : self.top + found])
+                self.rank += found
+                self.top = bottom
+                progress(total if self.rank == width else bottom, total)
 
     def profile(self) -> RankProfile:
         rows, columns = self.pivot_rows, self.columns[: self.rank]
@@ -385,7 +408,7 @@ class _Elimination:
         return RankProfile(self.rank, np.sort(rows), np.sort(columns), value)
 
     def echelon(self, top: int, bottom: int, left: int) -> int:
-        """Bring rows to the form [I | V], I from column left on; V is stored right of I, which is not. Returns I's size."""
+        """Bring rows top to bottom to the form [I | V], I from column left on but not written; returns its size."""
         if bottom - top <= _STRIP:
             return self.strip(top, bottom, left, bottom - top)
         middle = (top + bottom) // 2
@@ -396,7 +419,7 @@ class _Elimination:
         return upper + lower
 
     def strip(self, top: int, bottom: int, left: int, size: int) -> int:
-        """The same for few rows: with pivots in the next `size` columns, then elsewhere for rows that found none."""
+        """The same for few rows: by the next `size` columns, then by others for rows that found no pivot there."""
         upper = self.invert(top, bottom, left, size)
         middle = top + upper
         filled = self.bring_forward(middle, bottom, left + upper)
@@ -407,7 +430,7 @@ class _Elimination:
         return upper + lower
 
     def join(self, top: int, upper: int, middle: int, lower: int, left: int) -> None:
-        """Make one echelon form of two, of `upper` rows from top and of `lower` rows from middle."""
+        """Make one echelon form of two: `upper` rows from top on and `lower` rows from middle on."""
         self.clear(slice(top, top + upper), middle, left + upper, lower)
         if top + upper < middle:
             new, old = slice(top + upper, top + upper + lower), slice(middle, middle + lower)
@@ -416,7 +439,7 @@ class _Elimination:
             self.rows[new] = self.rows[old]
 
     def clear(self, rows: slice, top: int, left: int, count: int) -> None:
-        """Subtract `count` rows in echelon form, from row top and column left on, so as to clear their columns."""
+        """Clear the columns of `count` rows in echelon form, from (top, left) on, in other rows."""
         work, right = self.work, left + count
         self.subtract(work[rows, right:], work[rows, left:right], work[top : top + count, right:])
 
@@ -428,19 +451,19 @@ class _Elimination:
         self.permute_columns(left, block.columns)
         found = len(block.pivots)
         right = left + found
-        others = np.setdiff1d(np.arange(bottom - top), block.pivots)
-        order = np.append(np.array(block.pivots, np.int64), others)
-        if (np.diff(order) < 0).any():
-            self.work[top:bottom, right:] = self.work[top + order, right:]
-            self.rows[top:bottom] = self.rows[top + order]
-        # rows become T @ rows: that is, (1 - T) @ rows is subtracted
+        order = block.pivots + sorted(set(range(bottom - top)).difference(block.pivots))
+        if order != sorted(order):
+            source = top + np.array(order)
+            self.work[top:bottom, right:] = self.work[source, right:]
+            self.rows[top:bottom] = self.rows[source]
+        # pivot rows become T @ rows, others rows + T @ rows: (1 - T) @ rows and -T @ rows are subtracted
         rest = np.eye(bottom - top, found) - block.block[order, :found]
         self.field.reduce(rest, np.empty_like(rest), rest)
         self.subtract(self.work[top:bottom, right:], rest, self.work[top : top + found, right:])
         return found
 
     def bring_forward(self, top: int, bottom: int, left: int) -> int:
-        """Swap columns in which the rows are not all zero to column left; returns how many."""
+        """Swap columns in which rows top to bottom are not all zero to column left; returns how many."""
         filled = self.work[top:bottom, left:] != 0
         used = np.flatnonzero(filled.any(axis=0))
         if not len(used):
@@ -468,15 +491,18 @@ class _Elimination:
         """
         if not (target.size and right.size):
             return
-        tiles = list(_tiles(*target.shape))
+        height, width = _TILE[0], max(_TILE[0], _TILE[1] // self.threads)
+        starts = ((row, column) for row in range(0, len(target), height) for column in range(0, target.shape[1], width))
+        tiles = [(slice(row, row + height), slice(column, column + width)) for row, column in starts]
         if len(right) >= 2 * self.checked:
-            # other lengths may take other paths through BLAS
+            # sums of another length may take another way through BLAS
             self.checked = len(right)
-            first = tiles.pop(0)
-            with self.field.checked(target[first], left[first[0]], right[:, first[1]]):
-                self.subtract_tile(target[first], left[first[0]], right[:, first[1]])
-        for_each = self.for_each if left.size * target.shape[1] > _SMALL_PRODUCT else _one_by_one
-        for_each(lambda tile: self.subtract_tile(target[tile], left[tile[0]], right[:, tile[1]]), tiles)
+            rows, columns = tiles[0]
+            with self.field.checked(target[rows, columns], left[rows], right[:, columns]):
+                self.subtract_tile(target[rows, columns], left[rows], right[:, columns])
+            del tiles[0]
+        for_each = self.for_each if left.size * target.shape[1] > _SMALL_PRODUCT else map
+        list(for_each(lambda tile: self.subtract_tile(target[tile], left[tile[0]], right[:, tile[1]]), tiles))
 
     def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
         product = self.buffer("product", len(target), target.shape[1])
@@ -495,12 +521,6 @@ class _Elimination:
             kept[name] = np.empty(rows * columns)
         memory: Floats = kept[name]
         return memory[: rows * columns].reshape(rows, columns)
-
-
-def _tiles(rows: int, columns: int) -> Iterator[Tile]:
-    for row in range(0, rows, _TILE[0]):
-        for column in range(0, columns, _TILE[1]):
-            yield slice(row, row + _TILE[0]), slice(column, column + _TILE[1])
 
 
 def _sign(order: Indices) -> int:

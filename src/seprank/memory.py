@@ -35,7 +35,7 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * units[match[2].lower()])
 
 
-def show_size(size: float) -> str:
+def show_size(size: float | int) -> str:
     """Bytes as people read them.
 
     Example:

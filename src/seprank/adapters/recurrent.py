@@ -44,7 +44,7 @@ class Recurrent:
     def _explore(self, example: Tensor) -> None:
         try:
             self._try_out(example)
-        except RuntimeError as error:
+        except (RuntimeError, ConventionError) as error:
             if "view size" not in str(error):
                 raise
             self.columns = False  # .view() in the module wants memory in the plain order

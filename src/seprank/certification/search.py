@@ -131,7 +131,8 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
         domain=question.domain,
         model=spec.family,
     )
-    return [b for b in statements if _holds(b, question) and b.value < 10**MOST_DIGITS]
+    independent = question.inputs <= sizes["inputs"]
+    return [b for b in statements if _holds(b, question, independent) and b.value < 10**MOST_DIGITS]
 
 
 def least_upper(known: list[Bound]) -> int | None:
@@ -139,13 +140,15 @@ def least_upper(known: list[Bound]) -> int | None:
     return min((b.value for b in known if b.kind in ("upper", "exact")), default=None)
 
 
-def _holds(bound: Bound, question: Question) -> bool:
+def _holds(bound: Bound, question: Question, independent: bool) -> bool:
     """Whether a statement about one generic read-out and generic templates holds for this question.
 
     Upper bounds by the state or the start half hold for any read-out; those by the end half count functions of
-    the end, of which several channels have several. Statements from below need a generic read-out and templates.
+    the end, of which several channels have several. Statements from below need a generic read-out, and templates
+    that are linearly independent.
     """
-    generic = question.readout == "random" and question.templates in (None, "generic", "one-hot", "ids")
+    independent = independent and question.templates in (None, "generic", "one-hot", "ids")
+    generic = question.readout == "random" and independent
     counts_ends = bound.name == "end inputs" and question.readout == "all"
     return generic or (bound.kind == "upper" and not counts_ends)
 

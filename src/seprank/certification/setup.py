@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..adapters import ConventionError, Recurrent
-from ..field import NotPolynomial, PrimeField, draw_elements, raw_stream
+from ..field import PrimeField, draw_elements, raw_stream
 from ..startend import Halves, Progress, StartEndMatrix, check_cut, pairs_per_block
 
 Domain = Literal["functional", "tokens"]
@@ -211,8 +211,17 @@ class Run:
         return values | buffers
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
+        """The module with the drawn weights; what it raises is put in terms of the question."""
         arguments = (inputs,) if state is None else (inputs, state)
-        return functional_call(self._module, self._values, arguments)
+        try:
+            return functional_call(self._module, self._values, arguments)
+        except (ArithmeticError, MemoryError):
+            raise
+        except Exception as error:
+            raise ConventionError(
+                f"{type(self._module).__name__} failed on sequences with {self.question.inputs} inputs per step, of "
+                f"shape {tuple(inputs.shape)}, with {type(error).__name__}: {error}"
+            ) from error
 
     def _make_alphabet(self, module: nn.Module) -> Tensor:
         letters, templates = self.question.inputs, self.question.templates
@@ -287,23 +296,10 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     torch.set_num_threads(1)
     try:
         with PrimeField(question.prime, arithmetic=arithmetic) as field:
-            yield _try(module, question, field, device)
+            run = Run(module, question, field, device)
+            run.check_halves()
+            yield run
     finally:
         torch.set_num_threads(threads)
         for m, flag in training.items():
             m.training = flag
-
-
-def _try(module: nn.Module, question: Question, field: PrimeField, device: str) -> Run:
-    """Set up and try out; what a module raises on its first sequences is about its convention."""
-    try:
-        run = Run(module, question, field, device)
-        run.check_halves()
-    except (NotPolynomial, ConventionError, ValueError, MemoryError):
-        raise
-    except Exception as error:
-        raise ConventionError(
-            f"{type(module).__name__} failed on sequences of {question.inputs} inputs per step with "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    return run

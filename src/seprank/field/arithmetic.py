@@ -66,7 +66,7 @@ def constant(value: Scalar, p: int) -> int:
     """
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"a constant must be finite to be read modulo {p}, got {value}")
-    fraction = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+    fraction = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
     if fraction.denominator % p == 0:
         raise ZeroDivisionError(f"the prime {p} divides the denominator of the constant {value}; use another prime")
     residue = fraction.numerator * pow(fraction.denominator, -1, p) % p

@@ -37,6 +37,8 @@ class _Operation:
     creating: bool
     joining: bool
     structural: bool
+    aliasing: bool
+    composite: bool
     handler: Callable[..., Tensor] | None
 
     @staticmethod
@@ -48,6 +50,8 @@ class _Operation:
         in_place = bool(first) and first[0].alias_info is not None and first[0].alias_info.is_write
         if in_place:
             name = name.removesuffix("_")
+        # x.view(dtype) is another operation of the same name: it reads the memory of x as other numbers.
+        reinterpreting = name == "view" and function._schema.overload_name == "dtype"
         return _Operation(
             function,
             name,
@@ -55,7 +59,11 @@ class _Operation:
             random=torch.Tag.nondeterministic_seeded in function.tags,
             creating=name in CREATING,
             joining=name in JOINING,
-            structural=name in STRUCTURAL,
+            structural=name in STRUCTURAL and not reinterpreting,
+            # lift_fresh: what torch.tensor(...) makes is declared a view of itself.
+            aliasing=name != "lift_fresh" and any(r.alias_info is not None for r in function._schema.returns),
+            # Mostly torch takes these apart before they come here, but not in inference mode.
+            composite=torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), "CompositeImplicitAutograd"),
             handler=OPERATIONS.get(name),
         )
 
@@ -66,11 +74,15 @@ class NotPolynomial(ArithmeticError):
     Attributes:
         operation: name of the operation, as torch calls it.
         module: path of the sub-module it happened in.
+        reason: why it is refused, and what to do.
     """
 
     def __init__(self, operation: str, module: str, reason: str) -> None:
-        self.operation, self.module = operation, module
-        super().__init__(f"`{operation}` in {module} is not polynomial: {reason}")
+        self.operation, self.module, self.reason = operation, module, reason
+        super().__init__(operation, module, reason)
+
+    def __str__(self) -> str:
+        return f"`{self.operation}` in {self.module} is not polynomial: {self.reason}"
 
 
 class PrimeField(TorchDispatchMode):
@@ -78,7 +90,8 @@ class PrimeField(TorchDispatchMode):
 
     Values are carried by float64 tensors holding integers a with |a| <= (p-1)/2. Numbers and tensors that come
     from outside (weights, inputs, constants in the code) are read as the decimals they print as: 3.0 is 3, and
-    0.1 is the residue of 1/10, in whatever floating-point type it is stored. Gradients are off inside.
+    0.1 is the residue of 1/10, in whatever floating-point type it is stored. Gradients are off inside. What a module
+    reads out by `.numpy()` or `.tolist()` leaves the field unseen.
 
     Args:
         prime: an odd prime below 2^27.
@@ -94,7 +107,8 @@ class PrimeField(TorchDispatchMode):
         >>> layer = torch.nn.Linear(2, 1, bias=False)
         >>> _ = torch.nn.init.constant_(layer.weight, 50.0)
         >>> with PrimeField(97):
-        ...     print(layer(torch.tensor([[1.0, 1.0]])).item())
+        ...     output = layer(torch.tensor([[1.0, 1.0]]))
+        >>> output.item()
         3.0
     """
 
@@ -110,8 +124,7 @@ class PrimeField(TorchDispatchMode):
         if arithmetic not in ARITHMETICS:
             raise ValueError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, got {arithmetic!r}")
         self.arithmetic = ARITHMETICS[arithmetic](prime)
-        # A tensor that carries this token holds balanced residues of this very context.
-        self._token = object()
+        self._renew_marks()
         self._path: list[nn.Module] = []
         self._hooks: list[Any] = []
         self._grad = True
@@ -121,6 +134,7 @@ class PrimeField(TorchDispatchMode):
         if active is not None:
             raise RuntimeError(f"already inside PrimeField({active.prime}); leave it before entering another")
         _current.field = self
+        self._renew_marks()
         self._grad = torch.is_grad_enabled()
         torch.set_grad_enabled(False)
         self._hooks = [
@@ -138,14 +152,33 @@ class PrimeField(TorchDispatchMode):
         torch.set_grad_enabled(self._grad)
         _current.field = None
 
+    def _renew_marks(self) -> None:
+        """A tensor that carries one of these very strings holds balanced residues of this run of the context.
+
+        Strings, so that tensors that carry them can be saved and loaded; compared by identity, so that a loaded
+        one, or one that was changed after the context was left, is not trusted.
+        """
+        self._made_inside = f"value modulo {self.prime}"
+        self._from_outside = f"constant modulo {self.prime}"
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         operation = _Operation.of(func)
+        if operation.composite:
+            return self._take_apart(operation, args, kwargs or {})
         try:
             return self._run(operation, args, kwargs or {})
         except Refusal as refusal:
             raise NotPolynomial(operation.name, self._where(), str(refusal)) from None
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise type(error)(f"{error} (in `{operation.name}` of {self._where()})") from None
+
+    def _take_apart(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+        """Run the definition of an operation in terms of others, which then come here one by one."""
+        super().__enter__()
+        try:
+            return operation.function.decompose(*args, **kwargs)
+        finally:
+            super().__exit__(None, None, None)
 
     def _run(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
         if operation.random:
@@ -160,13 +193,13 @@ class PrimeField(TorchDispatchMode):
         return self._compute(operation, args, kwargs)
 
     def _without_values(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
-        """Integers, masks and new tensors: as torch does it, and floating-point results become residues."""
-        if operation.name in ("div", "mean") and kwargs.get("rounding_mode") is None:
-            return self._mark(OPERATIONS[operation.name](self.arithmetic, *args, **kwargs))
+        """Integers, masks and new tensors: as torch does it, but what integers become as values is computed exactly."""
         result = operation.function(*args, **kwargs)
         if operation.name in UNINITIALISED:
             result.zero_()
-        return _each(self._admit, result)
+        if not operation.creating and _has_value([result]) and _has_tensor(args):
+            return self._compute(operation, args, kwargs)
+        return _each(lambda new: self._mark(self._admit(new)), result)
 
     def _compute(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
         args = _each(self._admit_all if operation.joining else self._admit, args)
@@ -175,67 +208,71 @@ class PrimeField(TorchDispatchMode):
         if operation.handler is not None:
             return self._mark(operation.handler(self.arithmetic, *args, **kwargs))
         if operation.joining or operation.structural:
-            return _each(self._mark, operation.function(*args, **kwargs))
+            outside = operation.aliasing and any(self._mark_of(a) is self._from_outside for a in args)
+            mark = self._from_outside if outside else self._made_inside
+            return _each(lambda moved: self._mark(moved, mark), operation.function(*args, **kwargs))
         raise Refusal(advice(operation.name))
 
     def _into(self, target: Any, operation: _Operation, args: Any, kwargs: Any) -> Any:
         """In-place operations and out=: the result is written where the module wants it."""
-        if not isinstance(target, Tensor) or not self._is_marked(target):
+        if self._mark_of(target) is not self._made_inside:
             raise Refusal(
                 "it writes into a tensor that is not a value of this run (an integer tensor, or one made outside "
-                "of forward); write `a = a + b` instead of an in-place operation"
+                "of forward, or a view of it); write `a = a + b` instead of an in-place operation"
             )
         if operation.in_place and operation.structural:
             return self._mark(operation.function(target, *_each(self._admit, args[1:]), **kwargs))
-        return target.copy_(self._compute(operation, args, kwargs))
+        result = self._compute(operation, args, kwargs)
+        if result.shape != target.shape:
+            raise Refusal(f"its result {tuple(result.shape)} does not fit where it is written, {tuple(target.shape)}")
+        return target.copy_(result)
 
     def admit(self, value: Tensor) -> Tensor:
         """Balanced residues of a tensor, known to this context as values of its run.
 
         Module code needs no call to this, every tensor it touches is admitted by itself; admitting weights and
-        inputs once saves doing it at each operation. Integer tensors stay as they are.
+        inputs once saves doing it at each operation. Like these they cannot be written into. Integer tensors stay
+        as they are.
 
         Raises:
             ValueError: an entry is infinite or not a number.
             ZeroDivisionError: an entry is a decimal whose denominator the prime divides.
         """
         with _disable_current_modes():
-            admitted: Tensor = self._admit(value)
+            admitted: Tensor = self._mark(self._admit(value), self._from_outside)
         return admitted
 
     def _admit_all(self, value: Any) -> Any:
         """`_admit`, of integer tensors too."""
         if isinstance(value, Tensor) and not _is_value(value):
-            return self._mark(self.arithmetic.residues(value))
+            return self.arithmetic.residues(value)
         return self._admit(value)
 
     def _admit(self, value: Any) -> Any:
         """`admit` for anything that an operation may have as argument or result."""
-        if not isinstance(value, Tensor) or self._is_marked(value) or not _is_value(value):
-            return value
-        if value.is_complex():
+        if isinstance(value, complex) or (isinstance(value, Tensor) and value.is_complex()):
             raise Refusal("it has complex numbers; write real and imaginary part as two channels")
+        if not _is_value(value) or self._mark_of(value) is not None:
+            return value
         if not bool(value.isfinite().all()):
             raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
-        if not _is_integral(value):
-            return self._mark(self._decimals(value))
-        return self._mark(self.arithmetic.residues(value))
+        residues = self.arithmetic.residues if _is_integral(value) else self._decimals
+        return self._mark(residues(value), self._from_outside)
 
     def _decimals(self, value: Tensor) -> Tensor:
         """Each entry as the shortest decimal that prints it in its own type."""
-        entries = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
-        numbers = entries.detach().cpu().numpy().ravel()
-        texts = (np.format_float_scientific(number, unique=True) for number in numbers)
-        residues = [float(constant(float(text), self.prime)) for text in texts]
+        residues = [float(constant(float(text), self.prime)) for text in _texts(value.detach().cpu().flatten())]
         return torch.tensor(residues, dtype=torch.float64, device=value.device).reshape(value.shape)
 
-    def _mark(self, value: Any) -> Any:
+    def _mark(self, value: Any, mark: str | None = None) -> Any:
         if isinstance(value, Tensor) and value.is_floating_point():
-            value._seprank_token = self._token  # type: ignore[attr-defined]
+            value._seprank_mark = mark or self._made_inside  # type: ignore[attr-defined]
         return value
 
-    def _is_marked(self, value: Tensor) -> bool:
-        return getattr(value, "_seprank_token", None) is self._token
+    def _mark_of(self, value: Any) -> str | None:
+        """Whether something is a value of this run, and if so whether it may be written into."""
+        mark = getattr(value, "_seprank_mark", None)
+        return mark if mark is self._made_inside or mark is self._from_outside else None
 
     def _leave_module(self) -> None:
         if self._path:
@@ -255,6 +292,10 @@ def _has_value(arguments: Iterable[Any]) -> bool:
     return any(_has_value(a) if isinstance(a, list | tuple) else _is_value(a) for a in arguments)
 
 
+def _has_tensor(arguments: Iterable[Any]) -> bool:
+    return any(_has_tensor(a) if isinstance(a, list | tuple) else isinstance(a, Tensor) for a in arguments)
+
+
 def _each(function: Callable[[Any], Any], value: Any) -> Any:
     """`function` of a value, or of each member of a list or tuple of them, however nested."""
     if isinstance(value, list | tuple):
@@ -264,6 +305,20 @@ def _each(function: Callable[[Any], Any], value: Any) -> Any:
 
 def _is_value(leaf: Any) -> bool:
     return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
+
+
+def _texts(numbers: Tensor) -> Iterable[str]:
+    """The shortest decimal that is read back as the same number, for each number in a vector."""
+    if numbers.dtype in (torch.float16, torch.float32, torch.float64):
+        return (np.format_float_scientific(number, unique=True) for number in numbers.numpy())
+
+    def candidates(number: Tensor) -> Iterable[str]:
+        return (f"{number.item():.{digits}e}" for digits in range(17))
+
+    def read(text: str, like: Tensor) -> Tensor:
+        return torch.tensor(float(text), dtype=torch.float64).to(like.dtype)
+
+    return (next(t for t in candidates(x) if bool(read(t, x) == x)) for x in numbers)
 
 
 def _is_integral(value: Tensor) -> bool:

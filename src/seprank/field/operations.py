@@ -20,17 +20,17 @@ from .arithmetic import Arithmetic, Scalar, constant
 
 STRUCTURAL = frozenset(
     """
-    alias as_strided clone contiguous detach diag_embed diagonal diagonal_copy expand expand_copy flip gather index
-    index_copy index_select lift lift_fresh masked_scatter masked_select permute permute_copy repeat reshape
-    _reshape_alias roll rot90 select select_copy slice slice_copy split split_with_sizes squeeze t take transpose tril
-    triu unbind unbind_copy unfold _unsafe_view unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze view
+    alias clone detach diag_embed diagonal diagonal_copy expand expand_copy flip gather index
+    index_copy index_select lift lift_fresh masked_scatter masked_select permute permute_copy repeat
+    roll rot90 select select_copy slice slice_copy split split_with_sizes squeeze t take transpose tril
+    triu unbind unbind_copy unfold _unsafe_view unsafe_split unsafe_split_with_sizes unsqueeze view
     view_copy zero
     """.split()  # noqa: SIM905  (a list of quoted words would be three times as long)
 )
 """Operations that only move entries, or write zeros; integer tensors among their arguments are positions."""
 
 JOINING = frozenset(
-    "cat stack block_diag slice_scatter select_scatter diagonal_scatter as_strided_scatter".split()  # noqa: SIM905
+    "cat stack block_diag slice_scatter select_scatter diagonal_scatter".split()  # noqa: SIM905
 )
 """Operations that only move entries; integer tensors among their arguments are values like the others."""
 
@@ -122,20 +122,26 @@ def _div(f: Arithmetic, a: Any, b: Any, rounding_mode: str | None = None) -> Ten
     return f.mul(_element(f, a), f.power(divisors, f.p - 2))
 
 
+def _reciprocal(f: Arithmetic, a: Tensor) -> Tensor:
+    return _div(f, 1, a)
+
+
 def _pow(f: Arithmetic, base: Any, exponent: Any) -> Tensor:
     if isinstance(exponent, Tensor):
         if exponent.is_floating_point() or bool((exponent < 0).any()):
             raise Refusal("the exponent must be a non-negative integer or a tensor of such")
-        powers = {n: f.power(_element(f, base), n) for n in set(exponent.flatten().tolist())}
+        base = _element(f, base)
+        powers = {n: f.power(base, n) for n in {0, *exponent.flatten().tolist()}}
         return _choose(exponent, powers)
-    if exponent != int(exponent) or exponent < 0:
+    if exponent < 0 or (isinstance(exponent, float) and not exponent.is_integer()):
         raise Refusal(f"the exponent must be a non-negative integer, got {exponent}")
     return f.power(_element(f, base), int(exponent))
 
 
 def _choose(index: Tensor, values: dict[int, Tensor]) -> Tensor:
     """values[index] entry by entry, all of them broadcast together."""
-    result = torch.zeros((), dtype=torch.float64, device=index.device)
+    shape = torch.broadcast_shapes(index.shape, *(value.shape for value in values.values()))
+    result = torch.zeros(shape, dtype=torch.float64, device=index.device)
     for n, value in values.items():
         result = torch.where(index == n, value, result)
     return result
@@ -174,28 +180,29 @@ def _lerp(f: Arithmetic, start: Tensor, end: Tensor, weight: Any) -> Tensor:
 
 
 def _dims(a: Tensor, dim: int | Sequence[int] | None) -> list[int]:
-    if dim is None:
+    if dim is None or a.ndim == 0:
         return []
     return [dim] if isinstance(dim, int) else list(dim)
 
 
 def _sum(f: Arithmetic, a: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    return f.sum(a, _dims(a, dim), keepdim)
+    return f.sum(_element(f, a), _dims(a, dim), keepdim)
 
 
 def _mean(f: Arithmetic, a: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     dims = _dims(a, dim)
     count = math.prod(a.shape[d] for d in dims) if dims else a.numel()
-    return _div(f, f.sum(a, dims, keepdim), count)
+    return _div(f, f.sum(_element(f, a), dims, keepdim), count)
 
 
 def _cumsum(f: Arithmetic, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
     length = a.shape[dim] if a.ndim else 1
-    return f.apply(lambda t: t.cumsum(dim), a, bound=max(length, 1) * f.half)
+    return f.apply(lambda t: t.cumsum(dim), _element(f, a), bound=max(length, 1) * f.half)
 
 
 def _prod(f: Arithmetic, a: Tensor, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    if dim is None:
+    a = _element(f, a)
+    if dim is None or a.ndim == 0:
         return _prod(f, a.reshape(-1), 0)
     if a.shape[dim] == 0:
         return torch.ones_like(a.sum(dim, keepdim=keepdim))
@@ -208,6 +215,7 @@ def _prod(f: Arithmetic, a: Tensor, dim: int | None = None, keepdim: bool = Fals
 
 
 def _cumprod(f: Arithmetic, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    a = _element(f, a)
     if a.ndim == 0 or a.shape[dim] == 0:
         return a.clone()
     factors = a.unbind(dim)
@@ -321,12 +329,7 @@ def _trilinear(
 def _to_copy(f: Arithmetic, a: Tensor, dtype: torch.dtype | None = None, **placement: Any) -> Tensor:
     if dtype is not None and not dtype.is_floating_point:
         raise Refusal(f"a value of the network became {dtype}; only floating-point types stand for field elements")
-    return a.to(device=placement.get("device") or a.device, copy=True)
-
-
-def _linear(f: Arithmetic, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    result = f.matmul(x, weight.t())
-    return result if bias is None else f.add(result, bias)
+    return _element(f, a).to(device=placement.get("device") or a.device, copy=True)
 
 
 OPERATIONS: dict[str, Callable[..., Tensor]] = {
@@ -336,11 +339,10 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "mul": _mul,
     "neg": _neg,
     "div": _div,
+    "reciprocal": _reciprocal,
     "pow": _pow,
     "mm": Arithmetic.matmul,
     "bmm": Arithmetic.matmul,
-    "matmul": Arithmetic.matmul,
-    "linear": _linear,
     "addmm": _addmm,
     "baddbmm": _addmm,
     "addbmm": _addbmm,

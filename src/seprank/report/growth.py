@@ -72,4 +72,5 @@ def growth_page(title: str, series: dict[str, Points], *, limit: tuple[str, Poin
         font={"size": 14},
     )
     html = figure.to_html(full_html=False, include_plotlyjs=True, config={"displaylogo": False})
-    return _PAGE.render(title=title, sentence=sentence, figure=Markup(html))
+    page: str = _PAGE.render(title=title, sentence=sentence, figure=Markup(html))
+    return page

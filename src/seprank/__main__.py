@@ -1,0 +1,5 @@
+"""`python -m seprank` is the `seprank` command."""
+
+from .cli import main
+
+main()
