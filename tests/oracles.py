@@ -1,8 +1,13 @@
 """Slow, obvious definitions in Python integers."""
 
+import hashlib
 import itertools
 import operator
 import random
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
 
 # Bounds (test_theory.py): a monomial is a tuple of exponents, a polynomial a dictionary from monomials to integers.
 
@@ -113,3 +118,134 @@ def multiplicative_start_end(
 
     starts, ends = [run(initial, s) for s in halves(start)], halves(end)
     return [[apply([read_out], run(state, e)[-1])[0] for e in ends] for state in starts]
+
+
+# The prime field and the recurrent arithmetic circuit (test_field.py, test_rac.py).
+
+Integers = npt.NDArray[np.object_]
+"""Python integers or fractions of any size, in an array"""
+
+
+def balanced(number: int | Fraction, p: int) -> int:
+    """The residue of a whole number or a fraction modulo p, the nearest to zero."""
+    fraction = Fraction(number)
+    inverse = pow(fraction.denominator, p - 2, p)
+    assert inverse * fraction.denominator % p == 1
+    residue = fraction.numerator * inverse % p
+    return residue if 2 * residue < p else residue - p
+
+
+def whole_numbers(values: npt.ArrayLike) -> Integers:
+    """An array of floats or integers that are whole numbers, as Python integers."""
+    array = np.asarray(values)
+    assert np.array_equal(array, np.rint(array))
+    return array.astype(np.int64).astype(object)
+
+
+def convolution(
+    sequences: Integers,
+    taps: Integers,
+    bias: Integers | None = None,
+    *,
+    stride: int = 1,
+    left: int = 0,
+    right: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+) -> Integers:
+    """conv1d by its sum: sequences (batch, channels, time), taps (outputs, channels / groups, taps)."""
+    batch, channels, time = sequences.shape
+    outputs, shared, width = taps.shape
+    steps = (time + left + right - dilation * (width - 1) - 1) // stride + 1
+    result = np.zeros((batch, outputs, steps), dtype=object)
+    for b, o, t, c, k in itertools.product(range(batch), range(outputs), range(steps), range(shared), range(width)):
+        at = t * stride + k * dilation - left
+        if 0 <= at < time:
+            channel = o // (outputs // groups) * (channels // groups) + c
+            result[b, o, t] += taps[o, c, k] * sequences[b, channel, at]
+    return result if bias is None else result + bias[None, :, None]
+
+
+def scattered(target: Integers, dim: int, index: Integers, source: Integers, *, add: bool) -> Integers:
+    """target.scatter(dim, index, source), or scatter_add, entry by entry."""
+    result = target.copy()
+    for place in np.ndindex(*index.shape):
+        to = (*place[:dim], index[place], *place[dim + 1 :])
+        result[to] = result[to] + source[place] if add else source[place]
+    return result
+
+
+WORD = 2**64
+
+
+def philox_block(counter: int, key: int) -> list[int]:
+    """Four words of Philox4x64-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3")."""
+    words = [counter >> 64 * i & WORD - 1 for i in range(4)]
+    keys = [key >> 64 * i & WORD - 1 for i in range(2)]
+    for _ in range(10):
+        first, second = 0xD2E7470EE14C6C93 * words[0], 0xCA5A826395121157 * words[2]
+        words = [
+            second // WORD ^ words[1] ^ keys[0],
+            second % WORD,
+            first // WORD ^ words[3] ^ keys[1],
+            first % WORD,
+        ]
+        keys = [(keys[0] + 0x9E3779B97F4A7C15) % WORD, (keys[1] + 0xBB67AE8584CAA73B) % WORD]
+    return words
+
+
+def stream(seed: int, name: str, count: int) -> list[int]:
+    """The first words of the named stream: keyed by a hash, counted from one."""
+    key = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:16], "little")
+    blocks = (philox_block(counter, key) for counter in itertools.count(1))
+    return list(itertools.islice(itertools.chain.from_iterable(blocks), count))
+
+
+def rac_states(weights: list[tuple[Integers, Integers]], inputs: Integers, initial: Integers) -> Integers:
+    """All states of a recurrent arithmetic circuit: h(t, l) = (W_H h(t-1, l)) * (W_I h(t, l-1)), h(t, 0) = x(t).
+
+    Args:
+        weights: W_I and W_H of each layer.
+        inputs: one sequence (time, features).
+        initial: the states before the first step (layers, width).
+
+    Returns:
+        (time, layers, width)
+    """
+    states, every = list(initial), []
+    for step in inputs:
+        below = step
+        for layer, (from_below, own) in enumerate(weights):
+            states[layer] = below = (own @ states[layer]) * (from_below @ below)
+        every.append(list(states))
+    return np.array(every, dtype=object)
+
+
+# Elimination (test_elimination.py): a matrix is a list of rows.
+
+
+def echelon_mod(matrix: list[list[int]], prime: int) -> tuple[list[list[int]], int]:
+    """Rows in echelon form modulo a prime, the rows of zeros last, and the sign of the row swaps."""
+    rows, rank, sign = [[entry % prime for entry in row] for row in matrix], 0, 1
+    for column in range(len(rows[0]) if rows else 0):
+        pivot = next((number for number in range(rank, len(rows)) if rows[number][column]), None)
+        if pivot is None:
+            continue
+        if pivot != rank:
+            rows[rank], rows[pivot], sign = rows[pivot], rows[rank], -sign
+        for number in range(rank + 1, len(rows)):
+            factor = rows[number][column] * pow(rows[rank][column], -1, prime)
+            rows[number] = [(a - factor * b) % prime for a, b in zip(rows[number], rows[rank], strict=True)]
+        rank += 1
+    return rows, sign
+
+
+def rank_mod(matrix: list[list[int]], prime: int) -> int:
+    return sum(any(row) for row in echelon_mod(matrix, prime)[0])
+
+
+def det_mod(matrix: list[list[int]], prime: int) -> int:
+    rows, product = echelon_mod(matrix, prime)
+    for number, row in enumerate(rows):
+        product = product * row[number] % prime
+    return product % prime

@@ -3,55 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
-State = list[Any]
-"""Leaves of a module's state, tensors with the batch as *last* axis."""
+from .batches import batch_axis, repeat_rows
+from .contract import ConventionError, State
 
-
-class ConventionError(ValueError):
-    """A module does not follow the calling convention; the text says where it departs."""
+Layout = Literal["columns", "batch", "time"]
+"""Order in memory: [unit, pair]; (batch, time, features); or (time, batch, features)."""
 
 
 class Recurrent:
     """A module with the convention of `nn.RNN`, its state's batch axes found by running it.
 
-    States are held with the batch as last axis and pairs as columns, [unit, pair]: with a handful of units and
-    thousands of pairs that is the fast layout. The module sees the axes in its own order.
+    In layout "columns" states are held with the batch as last axis and pairs as columns, [unit, pair]: with a
+    handful of units and thousands of pairs that is the fast layout for modules made of products. The kernels of
+    `nn.RNN`, `nn.GRU` and `nn.LSTM` want the plain order: "time" is 3-10 % faster there than "batch", and up to
+    20 % faster than "columns". The module sees the axes in its own order whatever the layout.
 
     Args:
         call: the module, or a function with its signature: `call(input, state) -> (output, state)`.
         example: three short sequences (3, 2, features), or (3, 2) of token ids, to try the module on.
         batch_first: whether the module takes (batch, time, features) or (time, batch, features).
+        layout: by default "columns", and the module's own order for a module that calls .view() on its tensors.
+        width: numbers per sequence in the widest tensor of a step, by default the wider of output and state.
 
     Raises:
         ConventionError: the module fails on the example, does not return a pair, has a state whose batch axis
             cannot be found, or a state that changes its shape with time.
+
+    Example:
+        >>> model = Recurrent(torch.nn.GRU(3, 5, batch_first=True), torch.zeros(3, 2, 3))
+        >>> model.channels, model.state_size
+        (5, 5)
     """
 
-    def __init__(self, call: Callable[..., Any], example: Tensor, *, batch_first: bool = True) -> None:
+    splits = True
+    floor = 0.0
+
+    def __init__(
+        self,
+        call: Callable[..., Any],
+        example: Tensor,
+        *,
+        batch_first: bool = True,
+        layout: Layout | None = None,
+        width: int | None = None,
+    ) -> None:
         self._call = call
         self._batch_first = batch_first
-        self.columns = True
+        self.layout: Layout = layout or "columns"
         self._spec: TreeSpec | None = None
         self._axes: list[int | None] = []
-        self._explore(example)
+        self._explore(example, settled=layout is not None)
+        self.width = width or max(self.channels, self.state_size)
 
-    def _explore(self, example: Tensor) -> None:
+    def _explore(self, example: Tensor, *, settled: bool) -> None:
         try:
             self._try_out(example)
-        except (RuntimeError, ConventionError) as error:
-            if "view size" not in str(error):
+        except RuntimeError as error:
+            if settled or "view size" not in str(error):
                 raise
-            self.columns = False  # .view() in the module wants memory in the plain order
+            self.layout = "batch" if self._batch_first else "time"  # .view() in the module wants its own order
             self._try_out(example)
 
     def _try_out(self, example: Tensor) -> None:
-        first, second = self.pieces(example[:, :1]), self.pieces(example[:, 1:])
+        first, second = self.pieces(example[:, :1]), self.pieces(example[:, 1:2])
         self._learn_axes(self.pieces(example))
         output, state = self(first, None)
         _, later = self(second, state)
@@ -59,28 +79,36 @@ class Recurrent:
         if shapes[0] != shapes[1]:
             raise ConventionError(
                 f"the state must keep its shape from step to step, got {shapes[0]} after one step and {shapes[1]} "
-                "after two (batch axis last); a growing memory has no finite state to cut at"
+                "after two; a growing memory has no finite state to cut at"
             )
         self.channels = output.shape[0]
         """Output channels after the last step"""
-        self.state_size = sum(leaf[..., 0].numel() for leaf in self._batched(state))
+        self.state_size = sum(self.batch_last(leaf, axis)[..., 0].numel() for leaf, axis in self._batched(state))
         """Numbers in the state of one sequence"""
 
     def _learn_axes(self, first: Tensor) -> None:
         """Which axis of each state tensor is the batch: the one that differs between batches of 2 and 3."""
-        two, three = (self._run(first[:k], None)[1] for k in (2, 3))
+        with torch.no_grad():
+            two, three = (self._run(first[:k], None)[1] for k in (2, 3))
         leaves, self._spec = tree_flatten(two)
         others, spec = tree_flatten(three)
         if spec != self._spec:
             raise ConventionError(f"the state must have one structure, got {self._spec} and {spec} for two batch sizes")
-        self._axes = [_batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
+        self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
+
+    def state_numbers(self, steps: int) -> int:
+        """Numbers in the state of one sequence, which does not grow."""
+        return self.state_size
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, ...) in the layout in which the module is run."""
-        if not self.columns or sequences.ndim == 2:
+        if self.layout == "time":
+            return sequences.transpose(0, 1).contiguous().transpose(0, 1)
+        if self.layout == "batch" or sequences.ndim == 2:
             return sequences.contiguous()
         return sequences.permute(2, 1, 0).contiguous().permute(2, 1, 0)
 
+    @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Run on sequences (batch, time, ...) from a state.
 
@@ -92,7 +120,8 @@ class Recurrent:
         if spec != self._spec:
             raise ConventionError(f"the state must have one structure, got {self._spec} and then {spec}")
         packed = [
-            leaf if axis is None else leaf.movedim(axis, -1) for leaf, axis in zip(leaves, self._axes, strict=True)
+            leaf if axis is None or self.layout != "columns" else leaf.movedim(axis, -1)
+            for leaf, axis in zip(leaves, self._axes, strict=True)
         ]
         return self._last(output, pieces).movedim(0, -1), packed
 
@@ -123,20 +152,15 @@ class Recurrent:
             return None
         assert self._spec is not None
         leaves = [
-            leaf if axis is None else self._inward(leaf, axis) for leaf, axis in zip(state, self._axes, strict=True)
+            leaf if axis is None or self.layout != "columns" else leaf.movedim(-1, axis)
+            for leaf, axis in zip(state, self._axes, strict=True)
         ]
         return tree_unflatten(leaves, self._spec)
-
-    def _inward(self, leaf: Tensor, axis: int) -> Tensor:
-        moved = leaf.movedim(-1, axis)
-        return moved if self.columns else moved.contiguous()
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
         """The states of sequences first..last-1, each repeated `copies` times in a row."""
         return [
-            leaf
-            if axis is None
-            else leaf[..., first:last, None].expand(*leaf.shape[:-1], last - first, copies).flatten(-2)
+            leaf if axis is None else repeat_rows(leaf, self._held(axis), range(first, last), copies)
             for leaf, axis in zip(state, self._axes, strict=True)
         ]
 
@@ -144,25 +168,20 @@ class Recurrent:
         """The states of several batches, one after the other."""
         leaves = zip(*states, strict=True)
         return [
-            batches[0] if axis is None else torch.cat(batches, -1)
+            batches[0] if axis is None else torch.cat(batches, self._held(axis))
             for batches, axis in zip(leaves, self._axes, strict=True)
         ]
 
-    def _batched(self, state: State) -> list[Tensor]:
-        return [leaf for leaf, axis in zip(state, self._axes, strict=True) if axis is not None]
+    def batch_last(self, leaf: Tensor, axis: int) -> Tensor:
+        """A tensor of a state with the batch as last axis, `axis` being where the module has it."""
+        return leaf.movedim(self._held(axis), -1)
 
+    def _held(self, axis: int) -> int:
+        """Where the batch is in a state that is held, from where the module has it."""
+        return -1 if self.layout == "columns" else axis
 
-def _batch_axis(two: Any, three: Any) -> int | None:
-    """The axis in which a state tensor of a batch of two differs from that of a batch of three."""
-    if not isinstance(two, Tensor):
-        return None
-    axes = [axis for axis, (a, b) in enumerate(zip(two.shape, three.shape, strict=False)) if a != b]
-    if len(axes) > 1 or two.ndim != three.ndim or (axes and (two.shape[axes[0]], three.shape[axes[0]]) != (2, 3)):
-        raise ConventionError(
-            f"each tensor of the state must have one batch axis, got shapes {tuple(two.shape)} and "
-            f"{tuple(three.shape)} for batches of 2 and 3"
-        )
-    return axes[0] if axes else None
+    def _batched(self, state: State) -> list[tuple[Tensor, int]]:
+        return [(leaf, axis) for leaf, axis in zip(state, self._axes, strict=True) if axis is not None]
 
 
 def _describe(result: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 from jinja2 import Template
 
 # Okabe and Ito's palette, told apart by colour-blind readers, with a marker for each so that print works too.
@@ -46,7 +48,9 @@ def growth_page(title: str, series: dict[str, Points], *, limit: tuple[str, Poin
     from markupsafe import Markup
 
     figure = go.Figure()
-    for (name, points), colour, marker in zip(series.items(), COLOURS, MARKERS, strict=False):
+    # Labels above and below in turn, so that those of neighbouring lines keep clear of each other.
+    places = cycle(("top left", "bottom right"))
+    for (name, points), colour, marker, place in zip(series.items(), COLOURS, MARKERS, places, strict=False):
         lengths, ranks = zip(*points, strict=True)
         figure.add_scatter(
             x=lengths,
@@ -54,7 +58,7 @@ def growth_page(title: str, series: dict[str, Points], *, limit: tuple[str, Poin
             name=name,
             mode="lines+markers+text",
             text=[f"{rank:,}" for rank in ranks],
-            textposition="top left",
+            textposition=place,
             line={"color": colour, "width": 2},
             marker={"symbol": marker, "size": 10},
             hovertemplate="length %{x}<br>rank %{y:,}<extra>" + name + "</extra>",
@@ -71,6 +75,6 @@ def growth_page(title: str, series: dict[str, Points], *, limit: tuple[str, Poin
         legend={"x": 0.02, "y": 0.98},
         font={"size": 14},
     )
-    html = figure.to_html(full_html=False, include_plotlyjs=True, config={"displaylogo": False})
+    html = figure.to_html(full_html=False, include_plotlyjs=True, config={"displayModeBar": False})
     page: str = _PAGE.render(title=title, sentence=sentence, figure=Markup(html))
     return page

@@ -1,0 +1,199 @@
+"""Causal models of Hugging Face transformers, continued through their cache."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import pickle
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .agreement import compare_halves
+from .batches import batch_axis, repeat_rows
+from .contract import ConventionError, State
+
+CACHES = ("past_key_values", "cache_params", "state")
+"""Names under which models return their cache, and take it again"""
+
+
+class Causal:
+    """A causal model of `transformers`: token ids in, logits after the last step out, its cache as state.
+
+    The cache may be any object. It is taken apart into its tensors and a skeleton, and put together again with the
+    tensors of other batches, so that spreading it needs nothing from its class; models that write into their cache
+    get copies. Positions follow from the cache. Vectors (batch, time, hidden_size) are taken as `inputs_embeds`.
+
+    Two faults of models are found by trying, and worked around:
+
+    - continued with several tokens at once, Mamba starts again from a zero state: such a model gets one token at a
+      time (`one_by_one`);
+    - given one token, RWKV mixes up the sequences of a batch: such a model gets them singly (`alone`), which is slow.
+
+    Args:
+        module: the model, in evaluation mode.
+        example: a few short sequences (batch, time) of token ids, or vectors, to try it on.
+
+    Raises:
+        ConventionError: the model returns no cache.
+        ImportError: transformers is not installed.
+
+    Example:
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(vocab_size=7, n_positions=9, n_embd=4, n_layer=2, n_head=2)
+        >>> model = Causal(GPT2LMHeadModel(config).eval(), torch.arange(6).reshape(3, 2))
+        >>> model.channels, model.state_numbers(5)
+        (7, 80)
+    """
+
+    splits = True
+    floor = 0.0
+
+    def __init__(self, module: nn.Module, example: Tensor) -> None:
+        _require_transformers()
+        self._module = module
+        self._takes = set(inspect.signature(module.forward).parameters)
+        self._cache = ""
+        self._axes: list[int | None] = []
+        self.one_by_one = self.alone = False
+        self._explore(example)
+        self._choose_pace(example)
+
+    def _explore(self, example: Tensor) -> None:
+        """Name and batch axes of the cache, and how it grows."""
+        example = torch.cat([example[:1]] * 3)
+        two, three = (self._take_apart(self._run(example[:k], None)[1])[1:] for k in (2, 3))
+        self._axes = [batch_axis(a, b) for a, b in zip(two, three, strict=True)]
+        output, first = self(example[:, :1], None)
+        sizes = [self._count(state) for state in (first, self(example[:, :2], None)[1])]
+        self.channels = output.shape[0]
+        """Size of the vocabulary"""
+        self.state_size, self._growth = sizes[0], sizes[1] - sizes[0]
+        config: Any = self._module.config
+        hidden = getattr(config, "hidden_size", 1)
+        self.width = max(self.channels, getattr(config, "intermediate_size", None) or 4 * hidden)
+
+    def _choose_pace(self, example: Tensor) -> None:
+        found = compare_halves(self, example)
+        if found.together > found.tolerance >= found.stepwise:
+            self.one_by_one = True
+        if found.stepwise > found.tolerance >= found.together:
+            self.alone = True
+
+    def _count(self, state: State) -> int:
+        """Numbers that one sequence has in a state."""
+        return sum(
+            leaf.numel() // leaf.shape[axis]
+            for leaf, axis in zip(state[1:], self._axes, strict=True)
+            if axis is not None
+        )
+
+    def state_numbers(self, steps: int) -> int:
+        """Numbers in the cache of one sequence after so many steps."""
+        return self.state_size + self._growth * (steps - 1)
+
+    def pieces(self, sequences: Tensor) -> Tensor:
+        """Sequences as they are, token ids checked.
+
+        Raises:
+            ValueError: an id is outside the vocabulary.
+        """
+        letters = getattr(self._module.config, "vocab_size", None)
+        if sequences.is_floating_point() or not isinstance(letters, int) or sequences.numel() == 0:
+            return sequences.contiguous()
+        least, most = (int(x) for x in sequences.aminmax())
+        if least < 0 or most >= letters:
+            raise ValueError(
+                f"token ids must be between 0 and vocab_size - 1 = {letters - 1}, got {least if least < 0 else most}"
+            )
+        return sequences.contiguous()
+
+    @torch.no_grad()
+    def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Run on token ids (batch, time) from a state.
+
+        Returns:
+            The logits after the last step (vocabulary, batch), and the state after it.
+        """
+        if state is not None and self.alone and pieces.shape[1] == 1 and len(pieces) > 1:
+            return self._run_alone(pieces, state)
+        cache = None if state is None else self._put_together(state)
+        output = None
+        for part in pieces.split(1, 1) if cache is not None and self.one_by_one else [pieces]:
+            output, cache = self._run(part, cache)
+        assert output is not None
+        return output.movedim(0, -1), self._take_apart(cache)
+
+    def _run_alone(self, pieces: Tensor, state: State) -> tuple[Tensor, State]:
+        results = [self(piece[None], self.spread(state, k, k + 1, 1)) for k, piece in enumerate(pieces)]
+        return torch.cat([output for output, _ in results], 1), self.join([after for _, after in results])
+
+    def _run(self, pieces: Tensor, cache: Any) -> tuple[Tensor, Any]:
+        """(batch, channels) after the last step, and the cache."""
+        arguments: dict[str, Any] = {"inputs_embeds" if pieces.is_floating_point() else "input_ids": pieces}
+        if "logits_to_keep" in self._takes:
+            arguments["logits_to_keep"] = 1
+        if cache is not None:
+            arguments[self._cache] = cache
+        with torch.no_grad():
+            result = self._module(**arguments, use_cache=True, return_dict=True)
+        self._cache = self._cache or next((n for n in CACHES if n in self._takes and n in result), "")
+        if not self._cache:
+            raise ConventionError(
+                f"{type(self._module).__name__} returned no cache ({', '.join(result)}); a model that reads in both "
+                "directions, or without cache, is measured as a function of the whole sequence: "
+                "lambda ids: module(ids).logits; a model in training mode needs .eval()"
+            )
+        output = result["logits"] if "logits" in result else result["last_hidden_state"]
+        return output[:, -1], result[self._cache]
+
+    def _take_apart(self, cache: Any) -> State:
+        """The skeleton, then the tensors."""
+        buffer, leaves = io.BytesIO(), list[Tensor]()
+        pickler = pickle.Pickler(buffer)
+
+        def note(thing: Any) -> int | None:
+            if not isinstance(thing, Tensor):
+                return None
+            leaves.append(thing)
+            return len(leaves) - 1
+
+        pickler.persistent_id = note  # type: ignore[method-assign]
+        pickler.dump(cache)
+        return [buffer.getvalue(), *leaves]
+
+    def _put_together(self, state: State) -> Any:
+        unpickler = pickle.Unpickler(io.BytesIO(state[0]))
+        # a copy, because models write into their cache
+        unpickler.persistent_load = lambda place: state[1 + place].clone()  # type: ignore[method-assign]
+        return unpickler.load()
+
+    def spread(self, state: State, first: int, last: int, copies: int) -> State:
+        """The caches of sequences first..last-1, each repeated `copies` times in a row."""
+        skeleton, *leaves = state
+        return [
+            skeleton,
+            *(
+                leaf if axis is None else repeat_rows(leaf, axis, range(first, last), copies)
+                for leaf, axis in zip(leaves, self._axes, strict=True)
+            ),
+        ]
+
+    def join(self, states: list[State]) -> State:
+        """The caches of several batches, one after the other."""
+        skeletons, *leaves = zip(*states, strict=True)
+        return [
+            skeletons[0],
+            *(
+                batches[0] if axis is None else torch.cat(batches, axis)
+                for batches, axis in zip(leaves, self._axes, strict=True)
+            ),
+        ]
+
+
+def _require_transformers() -> None:
+    try:
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise ImportError("models of Hugging Face need transformers: pip install 'seprank[hf]'") from error

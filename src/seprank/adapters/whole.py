@@ -1,0 +1,89 @@
+"""Functions of a whole sequence: the slow path, and the definition that the others are checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .batches import repeat_rows
+from .contract import ConventionError, State
+
+
+class Whole:
+    """A function of the whole sequence; what is kept of a start is the start itself.
+
+    Every pair costs a sequence of full length, so that K starts and K ends take K² whole sequences where a model with
+    a state takes K² ends: length / (length - cut) times as long, twice for a cut in the middle.
+
+    Args:
+        function: from sequences (batch, time, features), or token ids (batch, time), to outputs
+            (batch, channels), (batch, time, channels) of which the last step counts, or (batch,).
+        example: a few short sequences to try it on.
+        batch_first: False if the function takes and gives (time, batch, ...) instead.
+
+    Raises:
+        ConventionError: it returns something else.
+
+    Example:
+        >>> model = Whole(lambda x: x.cumsum(1), torch.ones(3, 2, 4))
+        >>> model.channels, model.splits
+        (4, False)
+    """
+
+    splits = False
+    floor = 0.0
+
+    def __init__(self, function: Callable[..., Any], example: Tensor, *, batch_first: bool = True) -> None:
+        self._function = function
+        self._batch_first = batch_first
+        output, state = self(self.pieces(example), None)
+        self.channels = output.shape[0]
+        """Output channels after the last step"""
+        self.state_size = state[0][0, 0].numel()
+        """Features per step"""
+        self.width = max(self.channels, self.state_size)
+
+    def state_numbers(self, steps: int) -> int:
+        """Numbers in a start of so many steps."""
+        return steps * self.state_size
+
+    def pieces(self, sequences: Tensor) -> Tensor:
+        """Sequences as they are."""
+        return sequences.contiguous()
+
+    @torch.no_grad()
+    def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Run on whole sequences: those of the state, followed by the pieces.
+
+        Returns:
+            The last output (channels, batch), and the sequences so far.
+        """
+        sequences = pieces if state is None else torch.cat([state[0], pieces], 1)
+        output = self._function(sequences if self._batch_first else sequences.transpose(0, 1))
+        return self._last(output, sequences).movedim(0, -1), [sequences]
+
+    def _last(self, output: Any, sequences: Tensor) -> Tensor:
+        """(batch, channels) after the last step."""
+        batch, steps = sequences.shape[:2]
+        leading = (batch, steps) if self._batch_first else (steps, batch)
+        if isinstance(output, Tensor):
+            if output.ndim == 3 and tuple(output.shape[:2]) == leading:
+                return output[:, -1] if self._batch_first else output[-1]
+            if output.ndim in (1, 2) and output.shape[0] == batch:
+                return output.reshape(batch, -1)
+        shown = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise ConventionError(
+            f"a function of whole sequences must return {(*leading, 'channels')}, {(batch, 'channels')} or {(batch,)} "
+            f"for this input, got {shown}; wrap it: lambda x: module(x)[0]"
+        )
+
+    def spread(self, state: State, first: int, last: int, copies: int) -> State:
+        """The sequences first..last-1, each repeated `copies` times in a row."""
+        return [repeat_rows(state[0], 0, range(first, last), copies)]
+
+    def join(self, states: list[State]) -> State:
+        """The sequences of several batches, one after the other."""
+        return [torch.cat([sequences for (sequences,) in states])]

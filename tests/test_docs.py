@@ -1,0 +1,102 @@
+"""What the documentation shows is what happens: docstring examples, the README's session, the examples it quotes."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seprank
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def modules() -> list[str]:
+    found = pkgutil.walk_packages(seprank.__path__, "seprank.")
+    return [info.name for info in found if info.name != "seprank.__main__"]
+
+
+def test_docstring_examples_run() -> None:
+    """In a process of its own, as a reader would run them: without the tests' type checks."""
+    program = """
+import doctest, importlib, sys
+failed = tried = 0
+for name in sys.argv[1:]:
+    result = doctest.testmod(importlib.import_module(name), globs=None)
+    failed, tried = failed + result.failed, tried + result.attempted
+print(tried)
+sys.exit(failed)
+"""
+    run = subprocess.run([sys.executable, "-c", program, *modules()], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert int(run.stdout) > 15
+
+
+def test_a_wrong_docstring_example_would_be_noticed() -> None:
+    example = doctest.DocTestParser().get_doctest(">>> 1 + 1\n3\n", {}, "wrong", None, 0)
+    assert doctest.DocTestRunner().run(example, out=lambda _: None).failed == 1
+
+
+@pytest.mark.parametrize("name", seprank.__all__)
+def test_public_names_have_docstrings(name: str) -> None:
+    public = getattr(seprank, name)
+    assert isinstance(public, dict) or (public.__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("name", ["certify", "verify", "bounds", "PrimeField"])
+def test_public_functions_document_arguments_and_an_example(name: str) -> None:
+    text = getattr(seprank, name).__doc__
+    assert "Args:" in text
+    assert ">>>" in text
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_session_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    session = next(block for block in blocks("python") if "sr.certify" in block)
+    shown = README.split(session)[1].split("```")[2]
+    run = subprocess.run([sys.executable, "-c", session], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert run.stdout.strip() == shown.strip()
+
+
+def test_the_readme_model_is_the_example() -> None:
+    """The README leaves out types and docstrings; what is left is the same code."""
+    shown = next(block for block in blocks("python") if "class ProductCell" in block)
+
+    def bare(source: str) -> str:
+        tree = ast.parse(source)
+        cell = next(node for node in tree.body if isinstance(node, ast.ClassDef))
+        for node in ast.walk(cell):
+            if isinstance(node, ast.FunctionDef):
+                node.returns = None
+                for argument in node.args.args:
+                    argument.annotation = None
+        cell.body = [node for node in cell.body if isinstance(node, ast.FunctionDef)]
+        return ast.dump(cell)
+
+    assert bare(shown) == bare((ROOT / "examples" / "my_model.py").read_text("utf-8"))
+
+
+def test_the_readme_model_has_the_rank_the_readme_shows() -> None:
+    command = ["certify", "examples/my_model.py:build", "--length", "6"]
+    assert "$ seprank " + " ".join(command) in README
+    run = subprocess.run(
+        [sys.executable, "-m", "seprank", *command], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    rank_line = run.stdout.splitlines()[2]
+    assert rank_line in README
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

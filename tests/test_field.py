@@ -1,0 +1,737 @@
+"""Operations inside PrimeField against the same formulas on Python integers; what is refused, and what is left as it was."""
+
+import copy
+import doctest
+import io
+import itertools
+import math
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+import oracles
+from oracles import Integers, balanced, whole_numbers
+from seprank import field
+from seprank.field import (
+    DEFAULT_PRIME,
+    PRIME_LIMIT,
+    NotPolynomial,
+    PrimeField,
+    constant,
+    draw_elements,
+    raw_stream,
+    require_prime,
+)
+from seprank.field.arithmetic import ARITHMETICS, Float64, Int64
+
+LARGEST = 134217689
+PRIMES = [3, 97, 65537, DEFAULT_PRIME, LARGEST]
+by_prime = pytest.mark.parametrize("p", PRIMES)
+by_arithmetic = pytest.mark.parametrize("arithmetic", ["float64", "int64"])
+# The same examples in every run, and other work on the machine must not fail a test of numbers.
+repeatable = settings(deadline=None, derandomize=True)
+
+# Comparison
+
+
+def disagreement(result: Any, expected: Any, p: int) -> str | None:
+    """What is wrong with a tensor that should hold the balanced residues of whole numbers or fractions."""
+    wanted = np.asarray(expected, dtype=object)
+    if not isinstance(result, Tensor) or result.dtype != torch.float64:
+        return f"not a tensor of float64: {result!r}"
+    if tuple(result.shape) != wanted.shape:
+        return f"shape {tuple(result.shape)} instead of {wanted.shape}"
+    for place in np.ndindex(*wanted.shape):
+        if result[place].item() != balanced(wanted[place], p):
+            return f"{result[place].item()} instead of {balanced(wanted[place], p)} at {place}"
+    return None
+
+
+def each(value: Any) -> list[Any]:
+    """A result, or the members of a result that is several."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def check(results: Any, expected: Any, p: int) -> None:
+    pairs = list(zip(each(results), each(expected), strict=True))
+    assert pairs
+    assert [d for d in (disagreement(r, e, p) for r, e in pairs) if d] == []
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (torch.tensor([1.0, -48.0], dtype=torch.float64), None),
+        (torch.tensor([1.0, 48.0], dtype=torch.float64), "48.0 instead of -48"),
+        (torch.tensor([98.0, -48.0], dtype=torch.float64), "98.0 instead of 1"),
+        (torch.tensor([1.0, 49.0], dtype=torch.float64), "49.0 instead of -48"),
+        (torch.tensor([1.0, -48.5], dtype=torch.float64), "-48.5 instead"),
+        (torch.tensor([1.0, -48.0]), "not a tensor of float64"),
+        (torch.tensor([[1.0, -48.0]], dtype=torch.float64), "shape"),
+        (np.array([1.0, -48.0]), "not a tensor"),
+    ],
+)
+def test_the_comparison_sees_a_wrong_value(result: Any, message: str | None) -> None:
+    found = disagreement(result, [1 - 97, Fraction(1, 2) + 97 * 5 - 97], 97)
+    assert found is None if message is None else found is not None and message in found
+
+
+# The table of operations
+
+Draw = Callable[[np.random.Generator, int], np.ndarray[Any, Any]]
+"""Draws an argument: values of the network as Python integers, positions as int64, masks as bool."""
+
+
+def values(*shape: int) -> Draw:
+    return lambda rng, p: rng.integers(-(p // 2), p // 2 + 1, shape).astype(object)
+
+
+def integers(*shape: int, low: int = -(2**62), high: int = 2**62) -> Draw:
+    return lambda rng, p: rng.integers(low, high, shape)
+
+
+def positions(*shape: int, below: int) -> Draw:
+    return integers(*shape, low=0, high=below)
+
+
+def permutation(length: int) -> Draw:
+    return lambda rng, p: rng.permutation(length)
+
+
+def units(*shape: int) -> Draw:
+    """Integers that p does not divide."""
+    return lambda rng, p: rng.integers(1, p, shape) + p * rng.integers(-5, 5, shape)
+
+
+def mask(*shape: int) -> Draw:
+    return lambda rng, p: rng.integers(0, 2, shape).astype(bool)
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Draw, ...]
+    oracle: Callable[..., Any] | None
+    """On arrays of Python integers; None: what torch does with the same numbers in int64, outside of the field"""
+
+
+def case(name: str, function: Callable[..., Any], oracle: Callable[..., Any], *arguments: Draw) -> Case:
+    return Case(name, function, arguments, oracle)
+
+
+def same(name: str, function: Callable[..., Any], *arguments: Draw) -> Case:
+    """The very same expression, on tensors and on arrays of Python integers."""
+    return Case(name, function, arguments, function)
+
+
+def moves(name: str, function: Callable[..., Any], *arguments: Draw) -> Case:
+    """An operation that only moves entries."""
+    return Case(name, function, arguments, None)
+
+
+def as_tensor(argument: np.ndarray[Any, Any], dtype: torch.dtype = torch.float64) -> Tensor:
+    if argument.dtype == object:
+        return torch.tensor(argument.tolist(), dtype=dtype).reshape(argument.shape)
+    return torch.from_numpy(argument.copy())
+
+
+def expectation(case: Case, drawn: Sequence[np.ndarray[Any, Any]]) -> Any:
+    if case.oracle is not None:
+        return case.oracle(*(argument.astype(object) for argument in drawn))
+    moved = case.function(*(as_tensor(argument, torch.int64) for argument in drawn))
+    return [whole_numbers(tensor) for tensor in each(moved)]
+
+
+def sampled(case: Case, p: int) -> list[np.ndarray[Any, Any]]:
+    rng = np.random.default_rng(p)
+    return [draw(rng, p) for draw in case.arguments]
+
+
+half, tenth = Fraction(1, 2), Fraction(1, 10)
+
+
+def fractions(numbers: Integers) -> Integers:
+    return np.vectorize(Fraction, otypes=[object])(numbers)
+
+
+def int_indices(*indices: Integers) -> tuple[Any, ...]:
+    return tuple(index.astype(np.int64) for index in indices)
+
+
+def added_at(target: Integers, places: Any, source: Integers) -> Integers:
+    result = target.copy()
+    np.add.at(result, places, source)
+    return result
+
+
+def index_added(a: Integers, i: Integers, b: Integers, alpha: Any = 1) -> Integers:
+    return added_at(a, int_indices(i), alpha * b)
+
+
+PRODUCTS = [
+    same("mm", lambda a, b: a @ b, values(3, 4), values(4, 5)),
+    same("mm, stored by columns", lambda a, b: a.T @ b, values(4, 3), values(4, 5)),
+    same("mm, both by columns", lambda a, b: a.T @ b.T, values(4, 3), values(5, 4)),
+    same("mm, one row", lambda a, b: a.T @ b, values(4, 1), values(4, 5)),
+    same("mm, no inner dimension", lambda a, b: a @ b, values(3, 0), values(0, 5)),
+    same("mm, no rows", lambda a, b: a @ b, values(0, 3), values(3, 5)),
+    *(
+        same(f"matmul {left} {right}", lambda a, b: a @ b, values(*left), values(*right))
+        for left, right in [
+            ((4,), (4,)),
+            ((3, 4), (4,)),
+            ((4,), (4, 5)),
+            ((2, 3, 4), (4,)),
+            ((4,), (2, 4, 5)),
+            ((2, 3, 4), (4, 5)),
+            ((3, 4), (2, 4, 5)),
+            ((2, 3, 4), (2, 4, 5)),
+            ((1, 3, 4), (2, 4, 5)),
+            ((2, 1, 3, 4), (5, 4, 2)),
+        ]
+    ),
+    case(
+        "addmm",
+        lambda c, a, b: torch.addmm(c, a, b, beta=-3, alpha=0.5),
+        lambda c, a, b: -3 * c + half * (a @ b),
+        values(3, 5),
+        values(3, 4),
+        values(4, 5),
+    ),
+    case(
+        "addmm, row added to all", torch.addmm, lambda c, a, b: c + a @ b, values(5), values(3, 4), values(4, 5)
+    ),
+    case("bmm", torch.bmm, lambda a, b: a @ b, values(2, 3, 4), values(2, 4, 5)),
+    case(
+        "baddbmm",
+        lambda c, a, b: torch.baddbmm(c, a, b, beta=0.1, alpha=2),
+        lambda c, a, b: tenth * c + 2 * (a @ b),
+        values(2, 3, 5),
+        values(2, 3, 4),
+        values(2, 4, 5),
+    ),
+    case(
+        "addbmm",
+        lambda c, a, b: torch.addbmm(c, a, b, beta=2, alpha=-1),
+        lambda c, a, b: 2 * c - (a @ b).sum(axis=0),
+        values(3, 5),
+        values(2, 3, 4),
+        values(2, 4, 5),
+    ),
+    case("mv", torch.mv, lambda a, x: a @ x, values(3, 4), values(4)),
+    case(
+        "addmv",
+        lambda c, a, x: torch.addmv(c, a, x, beta=5, alpha=7),
+        lambda c, a, x: 5 * c + 7 * (a @ x),
+        values(3),
+        values(3, 4),
+        values(4),
+    ),
+    case(
+        "addr",
+        lambda c, a, b: torch.addr(c, a, b, beta=5, alpha=7),
+        lambda c, a, b: 5 * c + 7 * np.multiply.outer(a, b),
+        values(3, 4),
+        values(3),
+        values(4),
+    ),
+    case("dot", torch.dot, np.dot, values(6), values(6)),
+    case("vdot", torch.vdot, np.dot, values(6), values(6)),
+    case("inner", torch.inner, np.inner, values(2, 3), values(4, 3)),
+    case("outer", torch.outer, np.multiply.outer, values(3), values(4)),
+    case("kron", torch.kron, np.kron, values(2, 3), values(3, 2)),
+    case(
+        "tensordot",
+        lambda a, b: torch.tensordot(a, b, dims=([1, 2], [0, 2])),
+        lambda a, b: np.tensordot(a, b, axes=([1, 2], [0, 2])),
+        values(2, 3, 4),
+        values(3, 5, 4),
+    ),
+    *(
+        case(
+            f"matrix_power {n}",
+            lambda a, n=n: torch.linalg.matrix_power(a, n),
+            lambda a, n=n: np.linalg.matrix_power(a, n),
+            values(3, 3),
+        )
+        for n in (0, 1, 2, 3, 7)
+    ),
+    case(
+        "multi_dot",
+        lambda *m: torch.linalg.multi_dot(m),
+        lambda a, b, c, d: a @ b @ c @ d,
+        values(2, 5),
+        values(5, 3),
+        values(3, 4),
+        values(4, 2),
+    ),
+    case("linear", F.linear, lambda x, w: x @ w.T, values(3, 4), values(5, 4)),
+    case("linear with bias", F.linear, lambda x, w, b: x @ w.T + b, values(3, 4), values(5, 4), values(5)),
+    case("linear of sequences", F.linear, lambda x, w: x @ w.T, values(2, 3, 4), values(5, 4)),
+    case(
+        "linear of sequences with bias", F.linear, lambda x, w, b: x @ w.T + b, values(2, 3, 4), values(5, 4), values(5)
+    ),
+    case("linear of a vector", F.linear, lambda x, w, b: w @ x + b, values(4), values(5, 4), values(5)),
+    case(
+        "bilinear",
+        F.bilinear,
+        lambda x, y, w, b: np.einsum("...i,oij,...j->...o", x, w, y) + b,
+        values(2, 3, 4),
+        values(2, 3, 5),
+        values(6, 4, 5),
+        values(6),
+    ),
+    *(
+        case(
+            f"einsum {equation}",
+            lambda *t, equation=equation: torch.einsum(equation, *t),
+            lambda *t, equation=equation: np.einsum(equation, *t),
+            *(values(*shape) for shape in shapes),
+        )
+        for equation, shapes in [
+            ("ij,jk->ik", [(3, 4), (4, 5)]),
+            ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]),
+            ("bi,bj->bij", [(2, 3), (2, 4)]),
+            ("bi,ijk,bj->bk", [(2, 3), (3, 4, 5), (2, 4)]),
+            ("ij,ij->", [(3, 4), (3, 4)]),
+            ("ii->i", [(4, 4)]),
+            ("ii->", [(4, 4)]),
+            ("ij->ji", [(3, 4)]),
+            ("...i,i->...", [(2, 3, 4), (4,)]),
+            ("tbi,oi->bto", [(2, 3, 4), (5, 4)]),
+        ]
+    ),
+    *(
+        case(
+            f"conv1d {name}",
+            lambda x, w, *b, settings=settings: F.conv1d(x, w, *b, **settings),
+            lambda x, w, *b, settings=settings: oracles.convolution(
+                x, w, *b, **{k: v for k, v in settings.items() if k != "padding"}, **padding(settings, w)
+            ),
+            values(2, 4, 9),
+            values(6, 4 // settings.get("groups", 1), 3),
+            *([values(6)] if name != "plain" else []),
+        )
+        for name, settings in [
+            ("plain", {}),
+            ("stride", {"stride": 2}),
+            ("padding", {"padding": 2}),
+            ("dilation", {"dilation": 3}),
+            ("groups", {"groups": 2}),
+            ("all", {"stride": 2, "padding": 3, "dilation": 2, "groups": 2}),
+            ("same", {"padding": "same"}),
+            ("same, dilated", {"padding": "same", "dilation": 2}),
+            ("valid", {"padding": "valid"}),
+        ]
+    ),
+    case("conv1d, causal", causal_convolution := lambda x, w: F.conv1d(F.pad(x, (2, 0)), w),
+         lambda x, w: oracles.convolution(x, w, left=2), values(2, 4, 5), values(3, 4, 3)),
+    case("conv1d of one sequence", F.conv1d, lambda x, w: oracles.convolution(x[None], w)[0],
+         values(4, 5), values(3, 4, 2)),
+]  # fmt: skip
+
+
+def padding(settings: dict[str, Any], taps: Integers) -> dict[str, int]:
+    """Zeros on both sides, as torch means them."""
+    wanted = settings.get("padding", 0)
+    if wanted == "valid":
+        wanted = 0
+    each_side = settings.get("dilation", 1) * (taps.shape[2] - 1) // 2 if wanted == "same" else wanted
+    return {"left": each_side, "right": each_side}
+
+
+ENTRYWISE = [
+    same("add", lambda a, b: a + b, values(3, 4), values(4)),
+    same("add a number", lambda a: a + 123456789012345678, values(3)),
+    same("add to a number", lambda a: -7 + a, values(3)),
+    case("add alpha", lambda a, b: torch.add(a, b, alpha=-5), lambda a, b: a - 5 * b, values(3), values(2, 1)),
+    case("add alpha 0.1", lambda a, b: torch.add(a, b, alpha=0.1), lambda a, b: a + tenth * b, values(3), values(3)),
+    same("sub", lambda a, b: a - b, values(3, 1), values(4)),
+    same("sub a number", lambda a: a - 5, values(3)),
+    case("sub alpha", lambda a, b: torch.sub(a, b, alpha=3), lambda a, b: a - 3 * b, values(3), values(3)),
+    same("rsub", lambda a: 5 - a, values(3)),
+    case("rsub of tensors", lambda a, b: torch.rsub(a, b, alpha=2), lambda a, b: b - 2 * a, values(3), values(3)),
+    case("rsub 0.1", lambda a: 0.1 - a, lambda a: tenth - a, values(3)),
+    same("neg", lambda a: -a, values(3, 4)),
+    same("mul", lambda a, b: a * b, values(3, 1), values(4)),
+    same("mul by a number", lambda a: a * -(10**17) + 3 * a, values(3)),
+    case("mul by 0.1", lambda a: a * 0.1, lambda a: a * tenth, values(3)),
+    case("mul by -2.5e-3", lambda a: -2.5e-3 * a, lambda a: a * Fraction(-25, 10000), values(3)),
+    case("mul by 1e20", lambda a: a * 1e20, lambda a: a * 10**20, values(3)),
+    same("mul by a 0-dimensional tensor", lambda a, b: a * b, values(), values(4)),
+    case(
+        "addcmul",
+        lambda c, a, b: torch.addcmul(c, a, b, value=-4),
+        lambda c, a, b: c - 4 * a * b,
+        values(3, 4),
+        values(3, 1),
+        values(4),
+    ),
+    case("square", torch.square, lambda a: a * a, values(3)),
+    *(same(f"power {n}", lambda a, n=n: a**n, values(5)) for n in (0, 1, 2, 3, 8, 13)),
+    case("power 3.0", lambda a: a**3.0, lambda a: a**3, values(5)),
+    same("tensor of powers", lambda a, n: a**n, values(3, 1), integers(4, low=0, high=9)),
+    case("powers of 2.5", lambda n: 2.5**n, lambda n: fractions(n * 0 + 5) ** n / 2**n, integers(4, low=0, high=9)),
+    case("float_power", lambda n: n**2.0, lambda n: n**2, integers(4)),
+    case("powers of nothing", lambda a, n: a**n, lambda a, n: a * n, values(3, 1), integers(0, low=0, high=9)),
+    same("power by masks", lambda a, n: a**n, values(2, 1), mask(5)),
+    case("div by 4", lambda a: a / 4, lambda a: a / Fraction(4), values(3)),
+    case("div by -0.1", lambda a: a / -0.1, lambda a: a * -10, values(3)),
+    case("div by integers", lambda a, n: a / n, lambda a, n: a / fractions(n), values(2, 3), units(3)),
+    case("div of integers", lambda n, m: n / m, lambda n, m: fractions(n) / fractions(m), integers(3), units(3)),
+    case("div of integers by 7.5", lambda n: n / 7, lambda n: fractions(n) / 7, integers(3)),
+    case("reciprocal of integers", lambda n: 1 / n, lambda n: 1 / fractions(n), units(3)),
+    case("lerp", lambda a, b: torch.lerp(a, b, 0.1), lambda a, b: a + tenth * (b - a), values(3), values(3)),
+    case(
+        "lerp by a tensor", torch.lerp, lambda a, b, w: a + w * (b - a), values(2, 3), values(2, 3), values(3)
+    ),
+    case("where", torch.where, lambda m, a, b: np.where(m.astype(bool), a, b), mask(2, 3), values(3), values(2, 1)),
+    case("where, a number", lambda m, a: torch.where(m, a, 0.1),
+         lambda m, a: np.where(m.astype(bool), a, tenth), mask(2, 3), values(3)),
+    case("where, two numbers", lambda m: torch.where(m, 0.1, -3.0),
+         lambda m: np.where(m.astype(bool), tenth, -3), mask(2, 3)),
+    case("where, integers", torch.where, lambda m, a, b: np.where(m.astype(bool), a, b),
+         mask(2, 3), integers(3), values(2, 1)),
+    case("masked_fill", lambda a, m: a.masked_fill(m, -0.1),
+         lambda a, m: np.where(m.astype(bool), -tenth, a), values(2, 3), mask(3)),
+    case("masked_fill with a value", lambda a, m, v: a.masked_fill(m, v),
+         lambda a, m, v: np.where(m.astype(bool), v, a), values(2, 3), mask(2, 3), values()),
+]  # fmt: skip
+
+REDUCTIONS = [
+    same("sum", lambda a: a.sum(), values(3, 4)),
+    case("sum of a 0-dimensional tensor", lambda a: a.sum(0), lambda a: a, values()),
+    case("sum over one", lambda a: a.sum(1), lambda a: a.sum(axis=1), values(2, 3, 4)),
+    case("sum over two", lambda a: a.sum((0, -1)), lambda a: a.sum(axis=(0, 2)), values(2, 3, 4)),
+    case("sum over none", lambda a: a.sum(()), lambda a: a.sum(), values(2, 3)),
+    case("sum keepdim", lambda a: a.sum(1, keepdim=True), lambda a: a.sum(axis=1, keepdims=True), values(2, 3, 4)),
+    case("sum all keepdim", lambda a: a.sum(None, keepdim=True), lambda a: a.sum(keepdims=True), values(2, 3)),
+    case("sum of nothing", lambda a: a.sum(1), lambda a: a.sum(axis=1), values(2, 0)),
+    case("sum of integers", lambda n: n.sum(0, dtype=torch.float32), lambda n: n.sum(axis=0),
+         integers(3, 2, low=-(2**52), high=2**52)),
+    case("mean", lambda a: a.mean(), lambda a: a.sum() * Fraction(1, 20), values(5, 4)),
+    case("mean over one", lambda a: a.mean(0), lambda a: a.sum(axis=0) * Fraction(1, 5), values(5, 4)),
+    case("mean over two", lambda a: a.mean((0, 1), keepdim=True),
+         lambda a: a.sum(axis=(0, 1), keepdims=True) * Fraction(1, 10), values(5, 2, 3)),
+    case("mean of a 0-dimensional tensor", lambda a: a.mean(0), lambda a: a, values()),
+    case("mean of integers", lambda n: n.mean(0, dtype=torch.float32), lambda n: n.sum(axis=0) * Fraction(1, 4),
+         integers(4, 2)),
+    case("cumsum", lambda a: a.cumsum(1), lambda a: np.cumsum(a, axis=1), values(2, 5)),
+    case("cumsum of a 0-dimensional tensor", lambda a: a.cumsum(0), lambda a: a, values()),
+    case("cumsum of integers", lambda n: n.cumsum(0, dtype=torch.float64), lambda n: np.cumsum(n, axis=0),
+         integers(5, low=-(2**52), high=2**52)),
+    *(
+        case(f"prod of {n}", lambda a: a.prod(0), lambda a: a.prod(axis=0), values(n, 2)) for n in (0, 1, 2, 3, 5, 8)
+    ),
+    same("prod of all", lambda a: a.prod(), values(2, 3)),
+    case("prod keepdim", lambda a: a.prod(-1, keepdim=True), lambda a: a.prod(axis=-1, keepdims=True), values(2, 5)),
+    case("prod of one keepdim", lambda a: a.prod(1, keepdim=True), lambda a: a, values(2, 1)),
+    case("prod of a 0-dimensional tensor", lambda a: a.prod(0), lambda a: a, values()),
+    case("prod of integers", lambda n: n.prod(dtype=torch.float64), lambda n: n.prod(),
+         integers(3, low=-(2**20), high=2**20)),
+    case("cumprod", lambda a: a.cumprod(0), lambda a: np.multiply.accumulate(a, axis=0), values(6, 2)),
+    case("cumprod of nothing", lambda a: a.cumprod(0), lambda a: a, values(0, 2)),
+    case("cumprod of a 0-dimensional tensor", lambda a: a.cumprod(0), lambda a: a, values()),
+    same("trace", lambda a: a.trace(), values(3, 4)),
+    case("diff", torch.diff, np.diff, values(2, 5)),
+]  # fmt: skip
+
+BY_POSITION = [
+    case("embedding", F.embedding, lambda i, w: w[int_indices(i)], positions(2, 3, below=5), values(5, 4)),
+    moves("gather", lambda a, i: a.gather(1, i), values(3, 4), positions(3, 2, below=4)),
+    moves("take", torch.take, values(3, 4), positions(5, below=12)),
+    moves("take_along_dim", lambda a, i: torch.take_along_dim(a, i, 0), values(3, 4), positions(2, 4, below=3)),
+    moves("index_select", lambda a, i: a.index_select(-1, i), values(3, 4), positions(6, below=4)),
+    moves("index", lambda a, i: a[i], values(5, 4), positions(2, 3, below=5)),
+    moves("index by two", lambda a, i, j: a[i, j], values(5, 4), positions(3, below=5), positions(3, below=4)),
+    moves("index around a slice", lambda a, i, j: a[i, :, j], values(5, 2, 4), positions(3, below=5),
+          positions(3, below=4)),
+    moves("index by a mask", lambda a, m: a[m], values(5, 4), mask(5)),
+    moves("masked_select", torch.masked_select, values(5, 4), mask(5, 4)),
+    moves("masked_scatter", torch.masked_scatter, values(5, 4), mask(5, 4), values(20)),
+    moves("index_copy", lambda a, i, b: a.index_copy(0, i, b), values(5, 4), permutation(5), values(5, 4)),
+    case("index_fill", lambda a, i: a.index_fill(0, i, 0.1),
+         lambda a, i: np.where(np.isin(np.arange(5), i.astype(int))[:, None], tenth, a), values(5, 2),
+         positions(3, below=5)),
+    moves("scatter", lambda a, i, b: a.scatter(0, i[:, None].expand(5, 4), b), values(5, 4), permutation(5),
+          values(5, 4)),
+    case("scatter a number", lambda a, i: a.scatter(1, i, 0.1),
+         lambda a, i: oracles.scattered(a, 1, i, np.full(i.shape, tenth, dtype=object), add=False),
+         values(3, 4), positions(3, 2, below=4)),
+    case("scatter_add", lambda a, i, b: a.scatter_add(1, i, b),
+         lambda a, i, b: oracles.scattered(a, 1, i, b, add=True), values(3, 4), positions(3, 7, below=4), values(3, 7)),
+    case("index_add", lambda a, i, b: a.index_add(0, i, b), index_added, values(3, 4), positions(9, below=3),
+         values(9, 4)),
+    case("index_add alpha", lambda a, i, b: a.index_add(0, i, b, alpha=0.1),
+         lambda a, i, b: index_added(a, i, b, tenth), values(3, 4), positions(9, below=3), values(9, 4)),
+    case("index_put", lambda a, b: a.index_put((torch.tensor([2, 0]),), b),
+         lambda a, b: np.stack([b[1], a[1], b[0]]), values(3, 4), values(2, 4)),
+    case("index_put accumulate", lambda a, i, j, b: a.index_put((i, j), b, accumulate=True),
+         lambda a, i, j, b: added_at(a, int_indices(i, j), b), values(3, 4), positions(9, below=3),
+         positions(9, below=4), values(9)),
+    moves("repeat_interleave by a tensor", lambda a, n: a.repeat_interleave(n, 0), values(4, 2),
+          positions(4, below=3)),
+]  # fmt: skip
+
+MOVED = [
+    moves("view", lambda a: a.view(4, 6), values(2, 3, 4)),
+    moves("view -1", lambda a: a.view(2, -1), values(2, 3, 4)),
+    moves("reshape of a view", lambda a: a.transpose(0, 2).reshape(6, 4), values(2, 3, 4)),
+    moves("flatten", lambda a: a.flatten(1), values(2, 3, 4)),
+    moves("unflatten", lambda a: a.unflatten(1, (2, 3)), values(2, 6)),
+    moves("t", lambda a: a.t(), values(2, 3)),
+    moves("T and mT", lambda a: [a.T, a.mT], values(2, 3)),
+    moves("transpose", lambda a: a.transpose(0, -1), values(2, 3, 4)),
+    moves("permute", lambda a: a.permute(2, 0, 1), values(2, 3, 4)),
+    moves("movedim", lambda a: a.movedim((0, 1), (-1, 0)), values(2, 3, 4)),
+    moves("swapaxes", lambda a: a.swapaxes(0, 2), values(2, 3, 4)),
+    moves("expand", lambda a: a.expand(4, 3, -1), values(3, 2)),
+    moves("expand_as", lambda a, b: a.expand_as(b), values(1, 3), values(2, 3)),
+    moves("broadcast_to", lambda a: torch.broadcast_to(a, (4, 3)), values(3)),
+    moves("broadcast_tensors", torch.broadcast_tensors, values(3), values(2, 1)),
+    moves("meshgrid", lambda a, b: torch.meshgrid(a, b, indexing="ij"), values(3), values(2)),
+    moves("slice", lambda a: a[1:, ::2, -3:-1], values(3, 5, 4)),
+    moves("select", lambda a: [a[1], a[:, -1], a.select(2, 0), a[..., 0], a[0, 1, 2]], values(3, 5, 4)),
+    moves("narrow", lambda a: a.narrow(1, 1, 2), values(2, 4)),
+    moves("new axis", lambda a: a[:, None, ..., None], values(2, 3)),
+    moves("cat", lambda a, b: torch.cat([a, b, a], 1), values(2, 3), values(2, 1)),
+    moves("stack", lambda a, b: torch.stack([a, b], -1), values(2, 3), values(2, 3)),
+    moves("hstack, vstack, dstack", lambda a, b: [torch.hstack([a, b]), torch.vstack([a, b]), torch.dstack([a, b])],
+          values(2, 3), values(2, 3)),
+    moves("block_diag", torch.block_diag, values(2, 3), values(1, 2)),
+    moves("split", lambda a: a.split(2, 1), values(2, 5)),
+    moves("split with sizes", lambda a: a.split([1, 4], 1), values(2, 5)),
+    moves("tensor_split", lambda a: a.tensor_split(3, 1), values(2, 5)),
+    moves("chunk", lambda a: a.chunk(3, 1), values(2, 5)),
+    moves("unbind", lambda a: a.unbind(1), values(2, 3)),
+    moves("iteration", lambda a: list(a), values(2, 3)),
+    moves("pad", lambda a: F.pad(a, (1, 2, 0, 3)), values(2, 3)),
+    moves("pad with a number", lambda a: F.pad(a, (1, 2), value=-1), values(2, 3)),
+    moves("pad away", lambda a: F.pad(a, (-1, 1)), values(2, 3)),
+    moves("pad in a circle", lambda a: F.pad(a, (2, 1), mode="circular"), values(2, 3, 4)),
+    moves("flip", lambda a: a.flip(0, 2), values(2, 3, 4)),
+    moves("fliplr", torch.fliplr, values(2, 3)),
+    moves("roll", lambda a: a.roll((1, -2), (0, 1)), values(2, 5)),
+    moves("roll all", lambda a: a.roll(4), values(2, 5)),
+    moves("rot90", lambda a: a.rot90(3), values(2, 3)),
+    moves("repeat", lambda a: a.repeat(2, 1, 3), values(2, 3)),
+    moves("tile", lambda a: a.tile(2, 2), values(2, 3)),
+    moves("repeat_interleave", lambda a: [a.repeat_interleave(3), a.repeat_interleave(2, 1)], values(2, 3)),
+    moves("tril", lambda a: [a.tril(), a.tril(1), a.tril(-1)], values(3, 4)),
+    moves("triu", lambda a: [a.triu(), a.triu(1), a.triu(-1)], values(3, 4)),
+    moves("diagonal", lambda a: [a.diagonal(), a.diagonal(1, 0, 2)], values(3, 4, 3)),
+    moves("diag", lambda a, b: [torch.diag(a), torch.diag(b)], values(3), values(3, 3)),
+    moves("diag_embed", lambda a: a.diag_embed(1), values(2, 3)),
+    moves("unfold", lambda a: a.unfold(1, 3, 2), values(2, 8)),
+    moves("squeeze", lambda a: [a.squeeze(), a.squeeze(1), a.squeeze((0, 2))], values(1, 3, 1)),
+    moves("unsqueeze", lambda a: a.unsqueeze(-1), values(2, 3)),
+    moves("atleast_3d", torch.atleast_3d, values(3)),
+    moves("clone", lambda a: a.clone(), values(2, 3)),
+    moves("contiguous", lambda a: a.t().contiguous(), values(2, 3)),
+    moves("detach", lambda a: a.detach(), values(2, 3)),
+    moves("select_scatter", lambda a, b: a.select_scatter(b, 0, 1), values(2, 3), values(3)),
+    moves("slice_scatter", lambda a, b: a.slice_scatter(b, 1, 1, 3), values(2, 4), values(2, 2)),
+    moves("diagonal_scatter", lambda a, b: a.diagonal_scatter(b), values(3, 3), values(3)),
+    moves("identity modules", nn.Sequential(nn.Identity(), nn.Flatten(), nn.Unflatten(1, (3, 2))), values(2, 2, 3)),
+    moves("dropout in evaluation", lambda a: F.dropout(a, 0.5, training=False), values(2, 3)),
+]  # fmt: skip
+
+
+def in_place(name: str, change: Callable[..., Any], *arguments: Draw) -> Case:
+    """A statement that changes its first argument, a value of the run, on both sides the same."""
+
+    def function(a: Any, *others: Any) -> Any:
+        target = a.clone() if isinstance(a, Tensor) else a.copy()
+        change(target, *others)
+        return target
+
+    return Case(name, function, arguments, function)
+
+
+def changed(name: str, change: Callable[..., Any], oracle: Callable[..., Any], *arguments: Draw) -> Case:
+    """A statement that changes its first argument, and what it should have become."""
+    return Case(name, in_place(name, change, *arguments).function, arguments, oracle)
+
+
+def statement(text: str) -> Callable[..., None]:
+    """`text`, a statement about a, b and c, as a function."""
+    code = compile(text, text, "exec")
+
+    def run(*arguments: Any) -> None:
+        exec(code, {}, dict(zip("abc", arguments, strict=False)))
+
+    return run
+
+
+IN_PLACE = [
+    *(
+        in_place(text, statement(text), values(3, 4), values(3))
+        for text in [
+            "a += 5",
+            "a *= -3",
+            "a -= a",
+            "a **= 3",
+            "a[:, 0] += b",
+            "a[:, 1] *= b",
+            "a[1:, ::2] -= 7",
+            "a[2] = a[0] * a[1]",
+            "a[:, -1] = b",
+            "a[:] = 4",
+            "a[0, 0] = 10**12",
+            "row = a[1]; row *= 2; row += a[0]",
+            "v = a.T; v += b; a *= v.T",
+            "v = a[:, 1:3]; w = v[1]; w += 1; a[1] += w.sum()",
+            "v = a[1:]; a *= 2; v += a[:2]",
+        ]
+    ),
+    *(
+        in_place(text, statement(text), values(4), positions(4, below=4))
+        for text in ["a += b", "a *= b", "a[b] = 3", "a[:] = b"]
+    ),
+    changed("add_", lambda a, b: a.add_(b, alpha=0.1), lambda a, b: a + tenth * b, values(2, 3), values(3)),
+    changed("sub_", lambda a, b: a.sub_(b, alpha=2), lambda a, b: a - 2 * b, values(2, 3), values(3)),
+    changed("mul_", lambda a: a.mul_(0.1), lambda a: a * tenth, values(2, 3)),
+    changed("div_", lambda a: a.div_(4), lambda a: a / Fraction(4), values(2, 3)),
+    changed("neg_", lambda a: a.neg_(), lambda a: -a, values(2, 3)),
+    changed("pow_", lambda a: a.pow_(2), lambda a: a * a, values(2, 3)),
+    changed("addcmul_", lambda a, b, c: a.addcmul_(b, c, value=3), lambda a, b, c: a + 3 * b * c, values(2, 3),
+            values(3), values(2, 1)),
+    changed("addmm_", lambda a, b, c: a.addmm_(b, c), lambda a, b, c: a + b @ c, values(2, 3), values(2, 4),
+            values(4, 3)),
+    changed("lerp_", lambda a, b: a.lerp_(b, 0.5), lambda a, b: a + half * (b - a), values(2, 3), values(2, 3)),
+    changed("cumsum_", lambda a: a.cumsum_(1), lambda a: np.cumsum(a, axis=1), values(2, 3)),
+    changed("copy_", lambda a, b: a.copy_(b), lambda a, b: np.broadcast_to(b, a.shape), values(2, 3), values(3)),
+    changed("copy_ of integers", lambda a, b: a.copy_(b), lambda a, b: b, values(3), integers(3)),
+    changed("fill_", lambda a: a.fill_(0.1), lambda a: a * 0 + tenth, values(2, 3)),
+    changed("fill_ with a value", lambda a, b: a.fill_(b), lambda a, b: a * 0 + b, values(2, 3), values()),
+    changed("zero_", lambda a: a[0].zero_(), lambda a: np.stack([a[0] * 0, a[1]]), values(2, 3)),
+    changed("diagonal().zero_", lambda a: a.diagonal().zero_(), lambda a: a - np.diag(np.diag(a)), values(3, 3)),
+    changed("tril_", lambda a: a.tril_(), np.tril, values(3, 3)),
+    changed("masked_fill_", lambda a, m: a.masked_fill_(m, 0.1), lambda a, m: np.where(m.astype(bool), tenth, a),
+            values(2, 3), mask(3)),
+    changed("a[mask] = 0.1", lambda a, m: a.__setitem__(m, 0.1), lambda a, m: np.where(m.astype(bool), tenth, a),
+            values(2, 3), mask(2, 3)),
+    changed("index_put_", lambda a, i, b: a.index_put_((i,), b, accumulate=True), index_added, values(3),
+            positions(7, below=3), values(7)),
+    changed("index_add_", lambda a, i, b: a.index_add_(0, i, b), index_added, values(3), positions(7, below=3),
+            values(7)),
+    changed("index_fill_", lambda a, i: a.index_fill_(0, i, 2), lambda a, i: np.where(np.isin(np.arange(5), i), 2, a),
+            values(5), positions(2, below=5)),
+    changed("index_copy_", lambda a, i, b: a.index_copy_(0, i, b), lambda a, i, b: b[np.argsort(i)], values(4),
+            permutation(4), values(4)),
+    changed("scatter_", lambda a, i, b: a.scatter_(0, i, b), lambda a, i, b: b[np.argsort(i)], values(4),
+            permutation(4), values(4)),
+    changed("scatter_add_", lambda a, i, b: a.scatter_add_(0, i, b), index_added, values(3), positions(7, below=3),
+            values(7)),
+    changed("squeeze_ and t_", lambda a: a.unsqueeze_(0).squeeze_(0).t_().mul_(2), lambda a: 2 * a.T, values(2, 3)),
+    changed("add out", lambda a, b: torch.add(a, b, out=a), lambda a, b: a + b, values(3), values(3)),
+    changed("mm out", lambda a, b, c: torch.mm(b, c, out=a), lambda a, b, c: b @ c, values(2, 3), values(2, 4),
+            values(4, 3)),
+    changed("mul out into a view", lambda a, b: torch.mul(a[0], b, out=a[1]),
+            lambda a, b: np.stack([a[0], a[0] * b]), values(2, 3), values(3)),
+    changed("stack out", lambda a, b: torch.stack([b, 2 * b], out=a), lambda a, b: np.stack([b, 2 * b]), values(2, 3),
+            values(3)),
+    changed("sum of integers out", lambda a, n: torch.sum(n, 0, out=a), lambda a, n: n.sum(axis=0), values(3),
+            integers(2, 3, low=-(2**40), high=2**40)),
+    case("through a view of a view", lambda a: _written_through(a), lambda a: a + np.array([[0, 0], [0, 5]]),
+         values(2, 2)),
+]  # fmt: skip
+
+
+def _written_through(a: Tensor) -> Tensor:
+    own = a * 1
+    own.view(4)[2:].reshape(1, 2)[0, 1] += 5
+    return own
+
+
+MIXED = [
+    same("integers plus values", lambda n, a: n + a, integers(3), values(2, 3)),
+    same("integers times values", lambda n, a: n * a - a * n + n * a, integers(3), values(3)),
+    same("integers minus values", lambda n, a: n - a, integers(3), values(3)),
+    case("mask times values", lambda m, a: m * a, lambda m, a: m.astype(int) * a, mask(2, 3), values(3)),
+    case("mask as numbers", lambda m: m.float() * 2 - 1, lambda m: 2 * m.astype(int) - 1, mask(7)),
+    case("integers times 0.1", lambda n: n * 0.1, lambda n: n * tenth, integers(20)),
+    case("integers plus 0.1", lambda n: n + 0.1, lambda n: n + tenth, integers(20)),
+    case("integers minus 0.1", lambda n: n - 0.1, lambda n: n - tenth, integers(20)),
+    case("0.1 minus integers", lambda n: 0.1 - n, lambda n: tenth - n, integers(20)),
+    case("integers as floats", lambda n: [n.float(), n.double(), n.half(), n.to(torch.bfloat16)], lambda n: [n] * 4,
+         integers(5)),
+    case("addcmul of integers", lambda a, n: torch.addcmul(a, n, a), lambda a, n: a + n * a, values(3), integers(3)),
+    case("cat of integers and values", lambda n, a: torch.cat([n, a, n]), lambda n, a: np.concatenate([n, a, n]),
+         integers(3), values(2)),
+    case("stack of integers and values", lambda n, a: torch.stack([n, a]), lambda n, a: np.stack([n, a]), integers(3),
+         values(3)),
+    case("one_hot", lambda i: F.one_hot(i, 4).float() * 3, lambda i: 3 * np.eye(4, dtype=int)[i.astype(int)],
+         positions(5, below=4)),
+    moves("positions computed", lambda a: a[(torch.arange(4) * 3 + 1) % 5], values(5)),
+    moves("causal mask", lambda a: a.masked_fill(torch.arange(3)[:, None] < torch.arange(3), 0), values(3, 3)),
+    moves("position of the end", lambda a, n: a[torch.arange(3), n.cumsum(0).clamp(max=4)], values(3, 5),
+          positions(3, below=3)),
+]  # fmt: skip
+
+CREATED = [
+    case("zeros", lambda: torch.zeros(2, 3), lambda: np.zeros((2, 3), dtype=int)),
+    case("ones", lambda: torch.ones(2, 3, dtype=torch.float32), lambda: np.ones((2, 3), dtype=int)),
+    case("full", lambda: torch.full((2,), 0.1), lambda: [tenth, tenth]),
+    case("full with a large number", lambda: torch.full((2,), -1e20), lambda: [-(10**20)] * 2),
+    case("arange", lambda: torch.arange(2.0, 7.0), lambda: range(2, 7)),
+    case("arange of integers", lambda: torch.arange(5) * 0.5, lambda: [half * n for n in range(5)]),
+    case("linspace", lambda: torch.linspace(-1, 1, 5), lambda: [half * n for n in (-2, -1, 0, 1, 2)]),
+    case("eye", lambda: torch.eye(3, 2), lambda: np.eye(3, 2, dtype=int)),
+    case("tensor", lambda: torch.tensor([0.1, -2.0, 3e30]), lambda: [tenth, -2, 3 * 10**30]),
+    case("tensor of doubles", lambda: torch.tensor([[0.7]], dtype=torch.float64), lambda: [[7 * tenth]]),
+    case("tensor, changed", lambda: torch.tensor([0.1, 2.0]).mul_(10), lambda: [1, 20]),
+    case("empty", lambda: [torch.empty(2), torch.empty_strided((2,), (1,))], lambda: [[0, 0]] * 2),
+    case("like", lambda a: [torch.zeros_like(a), torch.ones_like(a), torch.full_like(a, 0.1), torch.empty_like(a)],
+         lambda a: [a * 0, a * 0 + 1, a * 0 + tenth, a * 0], values(2, 3)),
+    case("new", lambda a: [a.new_zeros(2), a.new_ones(2), a.new_full((2,), 0.1), a.new_empty(2), a.new_tensor([0.1])],
+         lambda a: [[0, 0], [1, 1], [tenth, tenth], [0, 0], [tenth]], values(2, 3)),
+    case("like integers", lambda n: [torch.full_like(n, 0.1, dtype=torch.float32), n.new_zeros(2, dtype=torch.half)],
+         lambda n: [[tenth] * 3, [0, 0]], integers(3)),
+    case("created and written into", lambda a: _collected(a), lambda a: a * a, values(3, 2)),
+    case("tri", lambda: torch.ones(3, 3).tril(), lambda: np.tri(3, dtype=int)),
+    case("conversions", lambda a: [a.float(), a.double(), a.to("cpu"), a.to(torch.float16), a.type(torch.float32)],
+         lambda a: [a] * 5, values(3)),
+]  # fmt: skip
+
+
+def _collected(a: Tensor) -> Tensor:
+    result = torch.empty(3, 2)
+    for row in range(3):
+        result[row] = a[row] * a[row]
+    return result
+
+
+CASES = [*PRODUCTS, *ENTRYWISE, *REDUCTIONS, *BY_POSITION, *MOVED, *IN_PLACE, *MIXED, *CREATED]
+
+
+def test_no_two_rows_have_one_name() -> None:
+    names = [case.name for case in CASES]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@by_arithmetic
+def test_operation(case: Case, arithmetic: str) -> None:
+    for p in PRIMES:
+        drawn = sampled(case, p)
+        tensors = [as_tensor(argument) for argument in drawn]
+        with PrimeField(p, arithmetic=arithmetic):
+            result = case.function(*tensors)
+        check(result if case.name in CREATED_NAMES else own(result, tensors), expectation(case, drawn), p)
+        for argument, tensor in zip(drawn, tensors, strict=True):
+            assert torch.equal(tensor, as_tensor(argument)), f"an argument has changed modulo {p}"
+            assert not vars(tensor)
