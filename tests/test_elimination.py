@@ -90,7 +90,7 @@ def identity(generator: np.random.Generator, prime: int) -> Matrix:
 
 @family
 def permutation(generator: np.random.Generator, prime: int) -> Matrix:
-    return np.eye(150)[generator.permutation(100)]
+    return np.eye(100)[generator.permutation(100)]
 
 
 @family
@@ -222,6 +222,25 @@ def test_empty(shape: tuple[int, int]) -> None:
     assert (profile.rank, profile.determinant) == (0, 1)
     assert profile.rows.shape == profile.columns.shape == (0,)
     assert determinant(np.zeros((0, 0))) == 1
+
+
+@pytest.mark.parametrize(
+    ("matrix", "rounds"),
+    [
+        # 4 strips, and for some a second or third choice of columns
+        (np.repeat(uniform(np.random.default_rng(1), 97, 400, 50), 8, axis=1), 8),
+        (np.tile(uniform(np.random.default_rng(2), 97, 400, 50), 8), 8),
+        (np.eye(400)[np.random.default_rng(3).permutation(400)], 8),
+        (np.hstack([np.zeros((400, 200)), uniform(np.random.default_rng(4), 97, 400, 200)]), 8),
+        (np.random.default_rng(5).random((400, 400)) < 0.01, 20),
+    ],
+)
+def test_few_rounds_find_the_pivots(matrix: Matrix, rounds: int) -> None:
+    """Speed: columns that are repeated or sparse must not be tried one by one."""
+    invert = elimination._Elimination.invert
+    with mock.patch.object(elimination._Elimination, "invert", autospec=True, side_effect=invert) as counted:
+        rank(matrix.astype(np.int64), 97)
+    assert counted.call_count <= rounds
 
 
 # Against the definition, and the laws of ranks
@@ -406,7 +425,7 @@ def test_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("shape", "steps"), [((1100, 700), [511, 1100]), ((600, 20), [600]), ((0, 3), [])])
 def test_progress(shape: tuple[int, int], steps: list[int]) -> None:
     calls: list[tuple[int, int]] = []
-    rank_profile(uniform(np.random.default_rng(9), 97, *shape), progress=lambda *call: calls.append(call))
+    rank_profile(uniform(np.random.default_rng(9), 97, *shape), 97, progress=lambda *call: calls.append(call))
     assert calls == [(step, shape[0]) for step in steps]
 
 
@@ -419,10 +438,12 @@ def with_entry(value: float) -> Matrix:
 @pytest.mark.parametrize("value", [0.5, -1e-300, np.nan, np.inf, -np.inf, 2.0**53 + 2, -1e300])
 def test_names_the_first_entry_that_is_no_integer(value: float) -> None:
     matrix = with_entry(value)
-    matrix[251, 0] = 0.5
     with pytest.raises(ValueError, match=r"must hold integers .* got (\S+) in row 250, column 3; round it") as error:
         rank_profile(matrix)
     assert f"got {value} in" in str(error.value)
+    matrix[250, 4] = matrix[251, 0] = 0.25
+    with pytest.raises(ValueError, match="in row 250, column 3; round it"):
+        rank_profile(matrix)
 
 
 @pytest.mark.parametrize(

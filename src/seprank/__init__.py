@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import elimination, theory
+    from . import callbacks, elimination, theory
     from .certification import Certificate, CertificateError, certify, verify
     from .field import NotPolynomial, PrimeField
+    from .measurement import Measurement, Profile, measure, profile
     from .models import MODELS
     from .models.rac import RAC
     from .theory import Bound, bounds, upper_bound
@@ -25,11 +26,15 @@ _HOMES = {
     "verify": ".certification",
     "Certificate": ".certification",
     "CertificateError": ".certification",
+    "measure": ".measurement",
+    "profile": ".measurement",
+    "Measurement": ".measurement",
+    "Profile": ".measurement",
     "Bound": ".theory",
     "bounds": ".theory",
     "upper_bound": ".theory",
 }
-_MODULES = ("elimination", "theory")
+_MODULES = ("callbacks", "elimination", "theory")
 
 __version__ = "0.1.0"
 
@@ -39,11 +44,16 @@ __all__ = [
     "Bound",
     "Certificate",
     "CertificateError",
+    "Measurement",
     "NotPolynomial",
     "PrimeField",
+    "Profile",
     "bounds",
+    "callbacks",
     "certify",
     "elimination",
+    "measure",
+    "profile",
     "theory",
     "upper_bound",
     "verify",

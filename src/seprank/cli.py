@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from .certification import Certificate
+    from .measurement import Measurement, Profile
     from .models import Factory
 
 app = typer.Typer(
@@ -40,6 +41,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Memory = Annotated[
     str | None, typer.Option(help="Memory this may take, such as 4GiB; half of what is free by default.")
 ]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda; only cpu is tested.")]
+Readout = Annotated[str, typer.Option(help="random, all, or the number of an output channel.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="key=value, passed to the factory; may be repeated.", metavar="KEY=VALUE"),
@@ -111,11 +114,11 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     domain: Domain = "functional",
     templates: Annotated[str | None, typer.Option(help="generic, one-hot, ids, or a .npy file (M, features).")] = None,
     samples: Annotated[int | None, typer.Option(help="K: halves to draw; as many as needed by default.")] = None,
-    readout: Annotated[str, typer.Option(help="random, all, or the number of an output channel.")] = "random",
+    readout: Readout = "random",
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
     prime: Annotated[int, typer.Option(help="Modulus, a prime below 2^27.")] = 8388593,
     memory: Memory = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda; only cpu is tested.")] = "cpu",
+    device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="File for the certificate.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -134,7 +137,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         samples=samples,
         seed=seed,
         prime=prime,
-        readout=int(readout) if readout.lstrip("-").isdigit() else readout,
+        readout=_number_or_name(readout),
         memory=budget,
         device=_device(device),
         factory=factory,
@@ -185,6 +188,83 @@ def verify(
 def _claim(certificate: Certificate) -> str:
     relation = "is exactly" if certificate.exact else "is at least"
     return f"the generic rank of {certificate.model.name} {relation} {certificate.rank:,}"
+
+
+@app.command()
+@answers
+def measure(  # noqa: PLR0913  (each is a setting a user has)
+    model: Model,
+    length: Length,
+    inputs: Inputs = None,
+    width: Width = None,
+    depth: Depth = None,
+    settings: Settings = None,
+    cut: Cut = None,
+    starts: Annotated[int, typer.Option(help="Start halves to draw.")] = 256,
+    ends: Annotated[int, typer.Option(help="End halves to draw.")] = 256,
+    data: Annotated[Path | None, typer.Option(help="Sequences to halve: .npy, .npz, .csv or .safetensors.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Number of token ids, for a model that reads them.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Trained weights: .safetensors, or .pt of tensors.")] = None,
+    readout: Readout = "all",
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    tolerance: Annotated[float | None, typer.Option(help="Smallest relative singular value that counts.")] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut, too.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of samples and read-out.")] = 0,
+    memory: Memory = None,
+    device: Device = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Folder for the measurement and a picture of it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the long-term memory of any sequence model, with error bars."""
+    from .measurement import Profile, read_sequences
+    from .measurement import measure as run
+    from .measurement import profile as run_profile
+
+    budget = _budget(memory)
+    module, factory = _load_model(model, inputs, width, depth, settings, budget)
+    if weights is not None:
+        from .models.weights import load_weights
+
+        load_weights(module, weights)
+    common: dict[str, Any] = {
+        "length": length,
+        "starts": starts,
+        "ends": ends,
+        "data": None if data is None else read_sequences(data),
+        "inputs": inputs if factory is not None else None,
+        "tokens": tokens,
+        "readout": _number_or_name(readout),
+        "dtype": dtype,
+        "tolerance": tolerance,
+        "seed": seed,
+        "memory": budget,
+        "device": _device(device),
+    }
+    found = run(module, cut=cut, **common)
+    points = run_profile(module, **common) if profile else Profile("cut", [])
+    if out is not None:
+        _keep_measurement(out, model, found, points)
+    if as_json:
+        _say_json(found.to_dict() | ({"profile": points.to_dict()["points"]} if profile else {}))
+        return
+    _say(f"{model}\n{found}")
+    for point in points.points:
+        _say(
+            f"  cut {point.cut:>4}   entropy {point.entropy:.4f}   effective rank {point.effective_rank:.2f}   "
+            f"interaction {point.shares.interaction:.3f}"
+        )
+    if out is not None:
+        _say(f"  picture: {out / 'memory.html'}")
+
+
+def _keep_measurement(out: Path, name: str, found: Measurement, points: Profile) -> None:
+    """The measurement as JSON and as a page."""
+    from .report.memory import memory_page
+
+    found.save(out / "measurement.json")
+    records = [point.to_dict() for point in points.points]
+    page = memory_page(f"Long-term memory of {name}", str(found), found.to_dict(), records or None)
+    (out / "memory.html").write_text(page, encoding="utf-8")
 
 
 @app.command()
@@ -263,6 +343,10 @@ def doctor(as_json: Json = False) -> None:
         _say(str(report))
     if not report.healthy:
         raise typer.Exit(1)
+
+
+def _number_or_name(readout: str) -> int | str:
+    return int(readout) if readout.lstrip("-").isdigit() else readout
 
 
 def _budget(memory: str | None) -> int:

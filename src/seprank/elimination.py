@@ -166,7 +166,7 @@ def _workspace(matrix: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floa
         raise ValueError(f"matrix must have 2 dimensions, got shape {source.shape}; use matrix.reshape(rows, -1)")
     if source.dtype != np.float64 and source.dtype.kind not in "iu":
         raise TypeError(f"matrix must be of float64 or an integer dtype, got {source.dtype}; use astype(np.int64)")
-    # BLAS writes only into rows without gaps
+    # into rows with gaps BLAS cannot write, and NumPy would copy every product
     row_major = source.dtype == np.float64 and source.strides[1] == source.itemsize
     work = source if overwrite and row_major and source.flags.writeable else np.empty(source.shape)
     height = max(1, _CACHED // max(1, source.shape[1]))
@@ -464,14 +464,11 @@ class _Elimination:
 
     def bring_forward(self, top: int, bottom: int, left: int) -> int:
         """Swap columns in which rows top to bottom are not all zero to column left; returns how many."""
-        filled = self.work[top:bottom, left:] != 0
-        used = np.flatnonzero(filled.any(axis=0))
+        used = np.flatnonzero((self.work[top:bottom, left:] != 0).any(axis=0))
         if not len(used):
             return 0
-        # the first of each row is right for sparse rows, an even choice for repeated columns
-        first = filled.argmax(axis=1)[filled.any(axis=1)]
-        even = used[np.linspace(0, len(used) - 1, bottom - top).astype(np.int64)]
-        chosen = np.union1d(first, even)
+        # spread evenly, as columns side by side may be alike
+        chosen = np.unique(used[np.linspace(0, len(used) - 1, bottom - top).astype(np.int64)])
         order = np.arange(chosen[-1] + 1)
         for place, column in enumerate(chosen):
             order[[place, column]] = order[[column, place]]

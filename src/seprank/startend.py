@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .adapters import Recurrent, State
+from .adapters import SequenceModel, State
 from .memory import MemoryBudgetError, show_size
 
 Matrix = npt.NDArray[np.float64]
@@ -119,7 +119,7 @@ class StartEndMatrix:
 
     def __init__(
         self,
-        model: Recurrent,
+        model: SequenceModel,
         readout: Callable[[Tensor], Tensor],
         *,
         channels: int,
@@ -134,15 +134,19 @@ class StartEndMatrix:
         self._values = np.zeros((0, 0, channels))
         self._done = self._total = 0
 
-    def grow(self, starts: Halves, ends: Halves) -> Matrix:
+    def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
         """Extend to these samples, of which those already there are the first; only new entries are computed.
+
+        Args:
+            starts, ends: the samples.
+            states: that the starts leave, where they have been run already.
 
         Returns:
             The whole matrix, (starts, ends x channels). An interrupted call leaves the matrix as it was.
         """
         rows, columns, channels = self._values.shape
         self._done, self._total = 0, len(starts) * len(ends) - rows * columns
-        states = self._run_starts(starts, rows)
+        states = self._run_starts(starts, rows) if states is None else states
         values = np.empty((len(starts), len(ends), channels))
         values[:rows, :columns] = self._values
         self._fill(values[rows:], self._model.spread(states, rows, len(starts), 1), ends)

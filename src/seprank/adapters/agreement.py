@@ -56,7 +56,9 @@ class Agreement:
     together: float
     """The largest difference in outputs or states, end halves run as one piece"""
     stepwise: float
-    """The largest difference in outputs or states, end halves run step by step"""
+    """The largest difference in outputs or states, everything run step by step"""
+    batches: float
+    """Difference of the last outputs if the last three sequences are run by themselves"""
     rounding: float
     """Spacing of the coarsest floating-point type that values were rounded to"""
 
@@ -68,7 +70,7 @@ class Agreement:
     @property
     def floor(self) -> float:
         """Relative size of the rounding in outputs, with a margin of four over what the example shows."""
-        return 4 * max(self.rounding, self.outputs)
+        return 4 * max(self.rounding, self.outputs, self.batches)
 
 
 def compare_halves(model: SequenceModel, example: Tensor) -> Agreement:
@@ -81,20 +83,23 @@ def compare_halves(model: SequenceModel, example: Tensor) -> Agreement:
         model: an adapted model.
         example: the start halves, and backward in time the end halves: (batch, time, ...).
     """
-    count, steps = example.shape[:2]
+    count = len(example)
     ends = example[:2].flip(1).repeat(count, *[1] * (example.ndim - 1))
+    sequences = torch.cat([example.repeat_interleave(2, 0), ends], 1)
     with RoundingWatch() as watch:
-        whole = model(model.pieces(torch.cat([example.repeat_interleave(2, 0), ends], 1)), None)
+        whole = model(model.pieces(sequences), None)
     start = model(model.pieces(example), None)[1]
     states = model.join([start, start])
     together = model(model.pieces(ends), model.spread(states, count, 2 * count, 2))
-    state = model.spread(states, count, 2 * count, 2)
-    for step in range(steps):
-        output, state = model(model.pieces(ends[:, step : step + 1]), state)
+    few = model(model.pieces(sequences[-3:]), None)
+    stepwise: tuple[Tensor, State | None] = (whole[0], None)
+    for step in sequences.split(1, 1):
+        stepwise = model(model.pieces(step), stepwise[1])
     return Agreement(
         outputs=_difference(together[0], whole[0]),
         together=_largest_difference(together, whole),
-        stepwise=_largest_difference((output, state), whole),
+        stepwise=_largest_difference(stepwise, whole),
+        batches=_difference(few[0], whole[0][:, -3:]),
         rounding=max(watch.rounding, precision(whole[0])),
     )
 
@@ -103,9 +108,15 @@ def check_halves(model: SequenceModel, example: Tensor) -> Agreement:
     """`compare_halves`, and refuse a model whose halves do not give the whole.
 
     Raises:
-        ConventionError: they differ by more than rounding.
+        ConventionError: they differ by more than rounding, or an output depends on the other sequences of its batch.
     """
     found = compare_halves(model, example)
+    if found.batches > found.tolerance:
+        raise ConventionError(
+            f"outputs must not depend on the other sequences of a batch, but change by {found.batches:.1e} of the "
+            "largest; say batch_first=False if the module takes (time, batch, ...), and call .eval() if it has dropout "
+            "or batch normalisation"
+        )
     worst = max(found.together, found.stepwise)
     if worst > found.tolerance:
         raise ConventionError(
@@ -118,7 +129,7 @@ def check_halves(model: SequenceModel, example: Tensor) -> Agreement:
     return found
 
 
-def _largest_difference(found: tuple[Tensor, State], expected: tuple[Tensor, State]) -> float:
+def _largest_difference(found: tuple[Tensor, State | None], expected: tuple[Tensor, State]) -> float:
     pairs = zip(tree_leaves(found), tree_leaves(expected), strict=False)
     floats = [(a, b) for a, b in pairs if isinstance(a, Tensor) and isinstance(b, Tensor) and b.is_floating_point()]
     return max(_difference(a, b) for a, b in floats if a.shape == b.shape)

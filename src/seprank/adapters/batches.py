@@ -1,9 +1,10 @@
-"""Tensors of a state: where the batch is, and how it is repeated."""
+"""Batches: where they are in the tensors of a state, how they are repeated, and which to try a module on."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .contract import ConventionError
@@ -43,3 +44,14 @@ def repeat_rows(leaf: Tensor, axis: int, rows: range, copies: int) -> Tensor:
     axis %= leaf.ndim
     chosen = leaf.narrow(axis, rows.start, len(rows)).unsqueeze(axis + 1)
     return chosen.expand(*leaf.shape[:axis], len(rows), copies, *leaf.shape[axis + 1 :]).flatten(axis, axis + 1)
+
+
+def three_sequences(example: Tensor) -> Tensor:
+    """Three sequences out of an example (batch, time, ...), repeated where it is smaller.
+
+    They have two to eight steps: twice as many, which is what is run to try a module, are no more than the example
+    has, if it has four.
+    """
+    rows = torch.arange(3, device=example.device) % len(example)
+    steps = torch.arange(min(max(2, example.shape[1] // 2), 8), device=example.device) % example.shape[1]
+    return example[rows][:, steps]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import io
-import pickle
 from typing import Any
 
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 from .agreement import compare_halves
 from .batches import batch_axis, repeat_rows
 from .contract import ConventionError, State
+from .skeleton import put_together, take_apart
 
 CACHES = ("past_key_values", "cache_params", "state")
 """Names under which models return their cache, and take it again"""
@@ -63,7 +62,7 @@ class Causal:
     def _explore(self, example: Tensor) -> None:
         """Name and batch axes of the cache, and how it grows."""
         example = torch.cat([example[:1]] * 3)
-        two, three = (self._take_apart(self._run(example[:k], None)[1])[1:] for k in (2, 3))
+        two, three = (take_apart(self._run(example[:k], None)[1])[1] for k in (2, 3))
         self._axes = [batch_axis(a, b) for a, b in zip(two, three, strict=True)]
         output, first = self(example[:, :1], None)
         sizes = [self._count(state) for state in (first, self(example[:, :2], None)[1])]
@@ -116,17 +115,22 @@ class Causal:
         Returns:
             The logits after the last step (vocabulary, batch), and the state after it.
         """
-        if state is not None and self.alone and pieces.shape[1] == 1 and len(pieces) > 1:
+        if self.alone and pieces.shape[1] == 1 and len(pieces) > 1:
             return self._run_alone(pieces, state)
-        cache = None if state is None else self._put_together(state)
-        output = None
-        for part in pieces.split(1, 1) if cache is not None and self.one_by_one else [pieces]:
+        # copies, because models write into their cache
+        cache = None if state is None else put_together(state[0], [leaf.clone() for leaf in state[1:]])
+        first, *others = pieces.split(1, 1) if self.one_by_one and cache is not None else [pieces]
+        output, cache = self._run(first, cache)
+        for part in others:
             output, cache = self._run(part, cache)
-        assert output is not None
-        return output.movedim(0, -1), self._take_apart(cache)
+        skeleton, leaves = take_apart(cache)
+        return output.movedim(0, -1), [skeleton, *leaves]
 
-    def _run_alone(self, pieces: Tensor, state: State) -> tuple[Tensor, State]:
-        results = [self(piece[None], self.spread(state, k, k + 1, 1)) for k, piece in enumerate(pieces)]
+    def _run_alone(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
+        results = [
+            self(piece[None], None if state is None else self.spread(state, k, k + 1, 1))
+            for k, piece in enumerate(pieces)
+        ]
         return torch.cat([output for output, _ in results], 1), self.join([after for _, after in results])
 
     def _run(self, pieces: Tensor, cache: Any) -> tuple[Tensor, Any]:
@@ -136,8 +140,7 @@ class Causal:
             arguments["logits_to_keep"] = 1
         if cache is not None:
             arguments[self._cache] = cache
-        with torch.no_grad():
-            result = self._module(**arguments, use_cache=True, return_dict=True)
+        result = self._call(arguments)
         self._cache = self._cache or next((n for n in CACHES if n in self._takes and n in result), "")
         if not self._cache:
             raise ConventionError(
@@ -148,26 +151,15 @@ class Causal:
         output = result["logits"] if "logits" in result else result["last_hidden_state"]
         return output[:, -1], result[self._cache]
 
-    def _take_apart(self, cache: Any) -> State:
-        """The skeleton, then the tensors."""
-        buffer, leaves = io.BytesIO(), list[Tensor]()
-        pickler = pickle.Pickler(buffer)
-
-        def note(thing: Any) -> int | None:
-            if not isinstance(thing, Tensor):
-                return None
-            leaves.append(thing)
-            return len(leaves) - 1
-
-        pickler.persistent_id = note  # type: ignore[method-assign]
-        pickler.dump(cache)
-        return [buffer.getvalue(), *leaves]
-
-    def _put_together(self, state: State) -> Any:
-        unpickler = pickle.Unpickler(io.BytesIO(state[0]))
-        # a copy, because models write into their cache
-        unpickler.persistent_load = lambda place: state[1 + place].clone()  # type: ignore[method-assign]
-        return unpickler.load()
+    def _call(self, arguments: dict[str, Any]) -> Any:
+        try:
+            with torch.no_grad():
+                return self._module(**arguments, use_cache=True)
+        except IndexError as error:
+            positions = getattr(self._module.config, "max_position_embeddings", None)
+            raise ValueError(
+                f"the model has {positions} positions, and the sequence may have more; use a shorter length"
+            ) from error
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
         """The caches of sequences first..last-1, each repeated `copies` times in a row."""

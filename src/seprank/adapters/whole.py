@@ -39,10 +39,10 @@ class Whole:
     def __init__(self, function: Callable[..., Any], example: Tensor, *, batch_first: bool = True) -> None:
         self._function = function
         self._batch_first = batch_first
-        output, state = self(self.pieces(example), None)
+        output, _ = self(self.pieces(example), None)
         self.channels = output.shape[0]
         """Output channels after the last step"""
-        self.state_size = state[0][0, 0].numel()
+        self.state_size = example[0, 0].numel()
         """Features per step"""
         self.width = max(self.channels, self.state_size)
 

@@ -218,6 +218,8 @@ class Run:
         except (ArithmeticError, MemoryError):
             raise
         except Exception as error:
+            if "view size" in str(error):
+                raise  # the adapter tries another order in memory
             raise ConventionError(
                 f"{type(self._module).__name__} failed on sequences with {self.question.inputs} inputs per step, of "
                 f"shape {tuple(inputs.shape)}, with {type(error).__name__}: {error}"

@@ -83,6 +83,11 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     return a @ b
 
 
+def _balanced(x: Tensor, p: int) -> Tensor:
+    """The residues of int64 numbers below 2^63 - p that are nearest to zero."""
+    return (x + p // 2).remainder_(p).sub_(p // 2)
+
+
 class Arithmetic(ABC):
     """The ring operations of Z/p on float64 carriers; subclasses say in what numbers they are computed."""
 
@@ -100,9 +105,8 @@ class Arithmetic(ABC):
         """Balanced residues of `function(*tensors)`, an integer function with values up to `bound`."""
 
     def residues(self, values: Tensor) -> Tensor:
-        """Carriers of a tensor of integers of any size that int64 holds, or of finite integral floats below 2^53."""
-        x = values.long().remainder(self.p)
-        return torch.where(x > self.half, x - self.p, x).double()
+        """Carriers of a tensor of integers, of any size in int64, or below 2^53 as floats."""
+        return _balanced(values.long().remainder(self.p), self.p).double()
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
         return self.apply(torch.add, a, b, bound=2 * self.half)
@@ -167,9 +171,9 @@ class Int64(Arithmetic):
     exact_limit = 2**63
 
     def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
-        if bound >= self.exact_limit:
+        if bound >= self.exact_limit - self.p:
             raise OverflowError(f"a sum of up to {bound} modulo {self.p} leaves int64; use a smaller prime")
-        return self.residues(function(*(t.long() for t in tensors)))
+        return _balanced(function(*(t.long() for t in tensors)), self.p).double()
 
 
 ARITHMETICS: dict[str, type[Arithmetic]] = {"float64": Float64, "int64": Int64}

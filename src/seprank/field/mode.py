@@ -38,7 +38,6 @@ class _Operation:
     joining: bool
     structural: bool
     aliasing: bool
-    composite: bool
     handler: Callable[..., Tensor] | None
 
     @staticmethod
@@ -62,8 +61,6 @@ class _Operation:
             structural=name in STRUCTURAL and not reinterpreting,
             # lift_fresh: what torch.tensor(...) makes is declared a view of itself.
             aliasing=name != "lift_fresh" and any(r.alias_info is not None for r in function._schema.returns),
-            # Mostly torch takes these apart before they come here, but not in inference mode.
-            composite=torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), "CompositeImplicitAutograd"),
             handler=OPERATIONS.get(name),
         )
 
@@ -162,9 +159,9 @@ class PrimeField(TorchDispatchMode):
         self._from_outside = f"constant modulo {self.prime}"
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.is_inference_mode_enabled():
+            return self._again_outside_of_inference_mode(func, args, kwargs or {})
         operation = _Operation.of(func)
-        if operation.composite:
-            return self._take_apart(operation, args, kwargs or {})
         try:
             return self._run(operation, args, kwargs or {})
         except Refusal as refusal:
@@ -172,13 +169,14 @@ class PrimeField(TorchDispatchMode):
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise type(error)(f"{error} (in `{operation.name}` of {self._where()})") from None
 
-    def _take_apart(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
-        """Run the definition of an operation in terms of others, which then come here one by one."""
-        super().__enter__()
-        try:
-            return operation.function.decompose(*args, **kwargs)
-        finally:
-            super().__exit__(None, None, None)
+    def _again_outside_of_inference_mode(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """In inference mode torch does not take operations apart before they come here, so that it is left for each."""
+        with torch.inference_mode(False), torch.no_grad():
+            super().__enter__()
+            try:
+                return func(*args, **kwargs)
+            finally:
+                super().__exit__(None, None, None)
 
     def _run(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
         if operation.random:
@@ -189,6 +187,8 @@ class PrimeField(TorchDispatchMode):
             return self._into(args[0], operation, args, kwargs)
         if "out" in kwargs:
             rest = {key: value for key, value in kwargs.items() if key != "out"}
+            if operation.handler is None:
+                rest["out"] = torch.empty(0, dtype=torch.float64, device=kwargs["out"].device)
             return self._into(kwargs["out"], operation, args, rest)
         return self._compute(operation, args, kwargs)
 

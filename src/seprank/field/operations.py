@@ -140,11 +140,8 @@ def _pow(f: Arithmetic, base: Any, exponent: Any) -> Tensor:
 
 def _choose(index: Tensor, values: dict[int, Tensor]) -> Tensor:
     """values[index] entry by entry, all of them broadcast together."""
-    shape = torch.broadcast_shapes(index.shape, *(value.shape for value in values.values()))
-    result = torch.zeros(shape, dtype=torch.float64, device=index.device)
-    for n, value in values.items():
-        result = torch.where(index == n, value, result)
-    return result
+    chosen = [torch.where(index == n, value, 0.0) for n, value in values.items()]
+    return torch.stack(chosen).sum(0)
 
 
 def _addmm(f: Arithmetic, c: Tensor, a: Tensor, b: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:

@@ -51,6 +51,16 @@ class ModelSpec:
         return {name: getattr(module, getattr(self, name)) for name in ("inputs", "width", "depth")}
 
 
+def _features(m: int, r: int, depth: int) -> int:
+    """Inputs of all layers taken together."""
+    return m + (depth - 1) * r
+
+
+def _torch_like(m: int, r: int, depth: int, *, gates: int) -> int:
+    """Weights and biases of torch's RNN, GRU or LSTM."""
+    return gates * r * (_features(m, r, depth) + depth * (r + 2))
+
+
 MODELS = {
     spec.name: spec
     for spec in (
@@ -62,6 +72,87 @@ MODELS = {
             target=".rac:RAC",
             count_parameters=lambda m, r, depth: r * m + (2 * depth - 1) * r * r + depth * r,
             family="rac",
+        ),
+        ModelSpec(
+            name="elman",
+            summary="Elman's network, additive: h' = W_H h + W_I x + b",
+            year=1990,
+            source="Elman, doi:10.1207/s15516709cog1402_1",
+            target=".elman:Elman",
+            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=1) + depth * r,
+            family="additive",
+        ),
+        ModelSpec(
+            name="mi_rnn",
+            summary="Multiplicative Integration: h' = α * W_H h * W_I x + β₁ * W_H h + β₂ * W_I x + b",
+            year=2016,
+            source="Wu, Zhang, Zhang, Bengio, Salakhutdinov, arXiv:1606.06630",
+            target=".mi_rnn:MIRNN",
+            count_parameters=lambda m, r, depth: r * _features(m, r, depth) + depth * (r * r + 5 * r),
+        ),
+        ModelSpec(
+            name="second_order",
+            summary="Second-order network: h'_i = sum over j, k of A_ijk h_j x_k",
+            year=1992,
+            source="Giles et al., doi:10.1162/neco.1992.4.3.393; linear: Rabusseau, Li, Precup, arXiv:1807.01406",
+            target=".second_order:SecondOrder",
+            count_parameters=lambda m, r, depth: r * r * _features(m, r, depth) + depth * r,
+        ),
+        ModelSpec(
+            name="cp_rnn",
+            summary="Second-order network with a tensor of CP rank R: h' = C (U h * V x)",
+            year=2024,
+            source="Lizaire, Rizvi-Martel, Gamal Abdel Hameed, Rabusseau, arXiv:2406.05045",
+            target=".cp_rnn:CPRNN",
+            count_parameters=lambda m, r, depth: r * _features(m, r, depth) + depth * (2 * r * r + r),
+        ),
+        ModelSpec(
+            name="arithmetic_lstm",
+            summary="LSTM without squashing: c' = f * c + i * g, h' = o * c', gates affine in x and h",
+            year=1997,
+            source="after Hochreiter, Schmidhuber, doi:10.1162/neco.1997.9.8.1735",
+            target=".arithmetic_lstm:ArithmeticLSTM",
+            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=4) + 2 * depth * r,
+        ),
+        ModelSpec(
+            name="arithmetic_gru",
+            summary="GRU without squashing: h' = (1 - z) * n + z * h, gates affine in x and h",
+            year=2014,
+            source="after Cho et al., arXiv:1406.1078",
+            target=".arithmetic_gru:ArithmeticGRU",
+            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=3) + depth * r,
+        ),
+        ModelSpec(
+            name="linear_attention",
+            summary="Linear attention: S' = S + v kᵀ, y = S' q",
+            year=2020,
+            source="Katharopoulos, Vyas, Pappas, Fleuret, arXiv:2006.16236",
+            target=".linear_attention:LinearAttention",
+            count_parameters=lambda m, r, depth: 3 * r * _features(m, r, depth) + depth * r * r,
+        ),
+        ModelSpec(
+            name="delta_rule",
+            summary="Delta rule: S' = S + β (v - S k) kᵀ, y = S' q, β affine in x",
+            year=2021,
+            source="Schlag, Irie, Schmidhuber, arXiv:2102.11174",
+            target=".delta_rule:DeltaRule",
+            count_parameters=lambda m, r, depth: (3 * r + 1) * _features(m, r, depth) + depth * (r * r + 1),
+        ),
+        ModelSpec(
+            name="diagonal_ssm",
+            summary="Diagonal state-space model, time-invariant: h' = a * h + B x, y = C h'",
+            year=2022,
+            source="Gupta, Gu, Berant, arXiv:2203.14343",
+            target=".diagonal_ssm:DiagonalSSM",
+            count_parameters=lambda m, r, depth: r * _features(m, r, depth) + depth * (r * r + 2 * r),
+        ),
+        ModelSpec(
+            name="selective_ssm",
+            summary="Selective state-space model: h' = (W_a x + b_a) * h + W_b x + b_b, y = C h'",
+            year=2023,
+            source="after Gu, Dao, arXiv:2312.00752",
+            target=".selective_ssm:SelectiveSSM",
+            count_parameters=lambda m, r, depth: 2 * r * _features(m, r, depth) + depth * (r * r + 3 * r),
         ),
     )
 }

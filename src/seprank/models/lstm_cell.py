@@ -50,16 +50,55 @@ class SigmoidLSTM:
 
     @torch.no_grad()
     def __call__(self, input: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Run the layers on sequences (batch, time, features), or (time, batch, features) as the module takes them."""
-        sequence = input.permute(1, 2, 0) if self.batch_first else input.transpose(1, 2)
+        """Run the layers on sequences (batch, time, features), or (time, batch, features) as the module takes them.
+
+        Raises:
+            ValueError: the input has another shape.
+        """
+        return self.run(self.project(input), state)
+
+    @torch.no_grad()
+    def project(self, input: Tensor) -> Tensor:
+        """What the first layer makes of its inputs, so that it is done once for sequences that are run repeatedly.
+
+        Returns:
+            W_x x + b, (batch, time, 4 hidden_size) or (time, batch, 4 hidden_size), for `run`.
+
+        Raises:
+            ValueError: the input has another shape.
+        """
+        if input.ndim != 3 or input.shape[2] != self._module.input_size or 0 in input.shape[:2]:
+            layout = "(batch, time, input_size)" if self.batch_first else "(time, batch, input_size)"
+            raise ValueError(
+                f"input must be {layout} with input_size {self._module.input_size}, got {tuple(input.shape)}"
+            )
+        from_input, _, bias, *_ = self._weights(0)
+        return self._outward(_project(self._inward(input), from_input, bias))
+
+    @torch.no_grad()
+    def run(self, projected: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Outputs and last state, from projected inputs."""
+        sequence = self._inward(projected)
         hidden, cell = self._first_state(sequence) if state is None else (t.transpose(1, 2) for t in state)
         last_hidden, last_cell = [], []
-        for layer, weights in enumerate(self._module.all_weights):
-            sequence, last = _run_layer(sequence, self._arrange(weights), hidden[layer], cell[layer])
+        for layer in range(self._module.num_layers):
+            from_input, from_hidden, bias, *projection = self._weights(layer)
+            if layer > 0:
+                sequence = _project(sequence, from_input, bias)
+            sequence, last = _run_layer(sequence, from_hidden, projection, hidden[layer], cell[layer])
             last_hidden.append(sequence[-1])
             last_cell.append(last)
-        output = sequence.permute(2, 0, 1) if self.batch_first else sequence.transpose(1, 2)
-        return output, (torch.stack(last_hidden).transpose(1, 2), torch.stack(last_cell).transpose(1, 2))
+        return self._outward(sequence), (
+            torch.stack(last_hidden).transpose(1, 2),
+            torch.stack(last_cell).transpose(1, 2),
+        )
+
+    def _inward(self, sequence: Tensor) -> Tensor:
+        """(time, units, batch) from the order of axes of the module."""
+        return sequence.permute(1, 2, 0) if self.batch_first else sequence.transpose(1, 2)
+
+    def _outward(self, sequence: Tensor) -> Tensor:
+        return sequence.permute(2, 0, 1) if self.batch_first else sequence.transpose(1, 2)
 
     def _first_state(self, sequence: Tensor) -> State:
         """Zeros, (layers, units, batch)."""
@@ -68,9 +107,9 @@ class SigmoidLSTM:
         outputs = self._module.proj_size or units
         return sequence.new_zeros(layers, outputs, batch), sequence.new_zeros(layers, units, batch)
 
-    def _arrange(self, weights: list[Tensor]) -> list[Tensor]:
+    def _weights(self, layer: int) -> list[Tensor]:
         """W_x, W_h, b and perhaps the projection, gates in the order i, f, o, g with the factor 2 in g."""
-        module = self._module
+        module, weights = self._module, self._module.all_weights[layer]
         units, per_layer = module.hidden_size, 4 if module.bias else 2
         from_input, from_hidden, *others = [_reorder(w, units) for w in weights[:per_layer]]
         bias = others[0] + others[1] if others else from_input.new_zeros(4 * units)
@@ -83,17 +122,25 @@ def _reorder(weight: Tensor, units: int) -> Tensor:
     return torch.cat([first_two, o, 2 * g])
 
 
-def _run_layer(sequence: Tensor, weights: list[Tensor], hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """One layer over (time, features, batch): its outputs (time, units, batch), and its last cell state."""
-    from_input, from_hidden, bias, *projection = weights
+def _project(sequence: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """W x + b at every step, (time, rows of W, batch)."""
+    result = sequence.new_empty(len(sequence), len(weight), sequence.shape[2])
+    for step, out in zip(sequence, result, strict=True):
+        torch.addmm(bias, weight, step, out=out)
+    return result
+
+
+def _run_layer(
+    projected: Tensor, from_hidden: Tensor, projection: list[Tensor], hidden: Tensor, cell: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One layer over (time, 4 units, batch): its outputs (time, units, batch), and its last cell state."""
     units, batch = cell.shape
-    gates, squashed = cell.new_empty(4 * units, batch), torch.empty_like(cell, memory_format=torch.contiguous_format)
+    gates, squashed = cell.new_empty(4 * units, batch), cell.new_empty(units, batch)
     i, f, o, g = gates.split(units)
     carried, minus_one = 2 * cell.contiguous(), cell.new_tensor(-1.0)
-    output = hidden.new_empty(len(sequence), *hidden.shape)
-    for step, result in zip(sequence, output, strict=True):
-        torch.addmm(bias, from_input, step, out=gates)
-        gates.addmm_(from_hidden, hidden).sigmoid_()
+    output = hidden.new_empty(len(projected), *hidden.shape)
+    for step, result in zip(projected, output, strict=True):
+        torch.addmm(step, from_hidden, hidden, out=gates).sigmoid_()
         carried.mul_(f).addcmul_(i, g.sub_(0.5), value=4)
         torch.sigmoid(carried, out=squashed)
         torch.add(minus_one, squashed, alpha=2, out=squashed)

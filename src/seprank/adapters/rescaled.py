@@ -1,0 +1,167 @@
+"""Products of many steps without overflow: states as mantissa and power of two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from .agreement import check_halves
+from .batches import three_sequences
+from .contract import State
+from .recurrent import Recurrent
+
+Values = npt.NDArray[np.float64]
+"""(starts, ends, channels)"""
+
+
+class Rescaled:
+    r"""A recurrent model that multiplies its states, with every layer's state scaled to about 1 after every step.
+
+    Such a model is homogeneous: if the state of layer j is multiplied by $2^{e_j}$, one step multiplies the state of
+    layer l by $2^{\sum_j D_{lj} e_j}$, and the output likewise, with whole numbers $D_{lj}$. For the Recurrent
+    Arithmetic Circuit D is 1 on and below the diagonal. D is found by trying. Scaling by powers of two commutes with
+    rounding, so that mantissas are those of the plain run, to the last bit, where that does not overflow.
+
+    What is scaled away differs between sequences, so outputs keep it: they have one row more than the model has
+    channels, the exponent, and `combine` puts a matrix of them together.
+
+    Args:
+        module: a module with the convention of `nn.RNN` in float64, its state one tensor (layers, batch, units).
+        example: short sequences (batch, time, features) to try it on.
+        batch_first: as in `Recurrent`.
+
+    Raises:
+        ConventionError: as of `Recurrent`, or its halves do not give the whole.
+        ValueError: the module is not homogeneous in the states of its layers, has another state, or is not float64.
+
+    Example:
+        >>> from seprank.models.rac import RAC
+        >>> model = Rescaled(RAC(2, 3, num_layers=2).double(), torch.ones(3, 2, 2, dtype=torch.float64))
+        >>> model.degrees.tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
+    """
+
+    splits = True
+
+    def __init__(self, module: Callable[..., Any], example: Tensor, *, batch_first: bool = True) -> None:
+        example = three_sequences(example)
+        self._model = Recurrent(module, example, batch_first=batch_first)
+        step = self._model.pieces(example[:, :1])
+        output, state = self._model(step, None)
+        if len(state) != 1 or not isinstance(state[0], Tensor) or state[0].ndim != 3:
+            raise ValueError("only a state of one tensor (layers, batch, units) can be rescaled, as nn.RNN's is")
+        if output.dtype != torch.float64:
+            raise ValueError(f"exponents need float64, got a module in {output.dtype}; call .double() on it")
+        if self._model.layout != "columns":
+            raise ValueError("a module that calls .view() on its tensors cannot be rescaled; use .reshape() in it")
+        self.degrees, self.output_degrees = self._find_degrees(step, state[0])
+        """Power to which the scale of each old layer enters each new one, (layers, layers), and the output (layers,)"""
+        self.channels = self._model.channels + 1
+        """Output channels, and one row for the exponent"""
+        self.state_size = self._model.state_size + len(self.degrees)
+        self.width = self._model.width
+        self.floor = check_halves(self._model, example).floor
+        """As of the module itself: scaling adds no rounding"""
+
+    def _find_degrees(self, step: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Multiply the state of each layer by 2 and by 1/8, and see by what the results are multiplied."""
+        generator = torch.Generator().manual_seed(0)
+        state = torch.rand(state.shape, generator=generator, dtype=state.dtype).to(state.device) + 0.5
+        output, (after,) = self._model(step, [state])
+        expected = [*after, output]
+        rows = []
+        for layer in range(len(state)):
+            found = [self._probe(step, state, layer, power) for power in (1, -3)]
+            rows.append([_degree(expected[k], [f[k] for f in found]) for k in range(len(expected))])
+        degrees = torch.tensor(rows, dtype=state.dtype, device=state.device).T
+        return degrees[:-1], degrees[-1]
+
+    def _probe(self, step: Tensor, state: Tensor, layer: int, power: int) -> list[Tensor]:
+        """States of the layers, and the output, after a step with one layer's state multiplied by 2^power."""
+        scaled = state.clone()
+        scaled[layer] *= 2.0**power
+        output, (after,) = self._model(step, [scaled])
+        return [*after, output]
+
+    def state_numbers(self, steps: int) -> int:
+        """Numbers in the state of one sequence, which does not grow."""
+        return self.state_size
+
+    def pieces(self, sequences: Tensor) -> Tensor:
+        """Sequences in the layout in which the module is run."""
+        return self._model.pieces(sequences)
+
+    @torch.no_grad()
+    def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Run step by step on sequences (batch, time, features), scaling in between.
+
+        Returns:
+            Rows (channels, batch), the last the exponent: the output is the others times 2^exponent. And the
+            mantissas and exponents of the states.
+        """
+        exponents = pieces.new_zeros(len(self.degrees), len(pieces)) if state is None else state[1]
+        mantissas: State | None = None if state is None else state[:1]
+        mantissa = output = output_exponent = exponents
+        for step in pieces.split(1, 1):
+            output, (raw,) = self._model(step, mantissas)
+            output_exponent = self.output_degrees @ exponents
+            mantissa, shift = self._normalise(raw)
+            mantissas, exponents = [mantissa], self.degrees @ exponents + shift
+        return torch.cat([output, output_exponent.unsqueeze(0)]), [mantissa, exponents]
+
+    def _normalise(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The state with the largest unit of each layer in [0.5, 1), and the powers of two (layers, batch)."""
+        _, powers = torch.frexp(state.abs().amax(1))
+        return state * _power_of_two(-powers).unsqueeze(1), powers.to(state.dtype)
+
+    def spread(self, state: State, first: int, last: int, copies: int) -> State:
+        """The states of sequences first..last-1, each repeated `copies` times in a row."""
+        exponents = state[1][:, first:last].repeat_interleave(copies, 1)
+        return [*self._model.spread(state[:1], first, last, copies), exponents]
+
+    def join(self, states: list[State]) -> State:
+        """The states of several batches, one after the other."""
+        return [*self._model.join([state[:1] for state in states]), torch.cat([state[1] for state in states], 1)]
+
+    @staticmethod
+    def combine(values: Values) -> Values:
+        """Outputs from mantissas and exponents, all over one power of two: the largest is in [0.5, 1).
+
+        One common factor changes no figure of a spectrum. Entries below 2^-1074 of the largest become zero.
+
+        Args:
+            values: (starts, ends, channels), the last channel the exponent, as this adapter gives them.
+
+        Returns:
+            (starts, ends, channels - 1).
+        """
+        mantissas, powers = np.frexp(values[..., :-1])
+        powers = powers + values[..., -1:]
+        top = powers[mantissas != 0].max(initial=-np.inf)
+        shift = np.clip(powers - top, -1200, 0) if np.isfinite(top) else np.zeros_like(powers)
+        return np.ldexp(mantissas, shift.astype(np.int64))
+
+
+def _power_of_two(powers: Tensor) -> Tensor:
+    """2^powers, exactly: torch.ldexp goes through pow, which is not."""
+    return (powers.to(torch.int64).clamp(-1022, 1023) + 1023).bitwise_left_shift(52).view(torch.float64)
+
+
+def _degree(before: Tensor, after: list[Tensor]) -> float:
+    """The d for which the results are 2^d and 2^-3d times what they were, exactly."""
+    largest = before.abs().argmax()
+    doubled = after[0].flatten()[largest] / before.flatten()[largest]
+    degree = float(torch.log2(doubled.abs()).round()) if doubled != 0 else 0.0
+    for power, found in zip((1, -3), after, strict=True):
+        if not torch.equal(found, before * 2.0 ** (power * degree)):
+            raise ValueError(
+                "this module cannot be rescaled: it is not homogeneous in the states of its layers (multiplying one by "
+                "2 does not multiply the results by a power of 2), as products such as the Recurrent Arithmetic "
+                "Circuit are; measure it as it is, with a shorter length if it overflows"
+            )
+    return degree

@@ -1,0 +1,179 @@
+"""Upper bounds on the separation rank of any polynomial module, from the degrees in its state and its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..theory import Bound
+from .counting import Grading, count_monomials
+from .runs import Degree, Variables, run_over_degrees
+
+_SOURCE = "proved in docs/degrees.md: "
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Degrees of the output in some groups of variables, lowest and highest, the last row in all together."""
+
+    variables: list[int]
+    lowest: Degree
+    highest: Degree
+
+    def count(self, channels: slice, points: int | None = None) -> int | None:
+        """A bound on the dimension of the functions of these variables that occur."""
+        gradings = [
+            Grading(n, *self._range(channels, row), points=points)
+            for row, n in enumerate([*self.variables, sum(self.variables)])
+        ]
+        total = gradings.pop()
+        return count_monomials(gradings, Grading(total.variables, total.least, total.most))
+
+    def _range(self, channels: slice, row: int) -> tuple[int, int | None]:
+        """Lowest and highest degree over the channels that are not zero; highest None if it is infinite."""
+        highest, lowest = self.highest[channels, row], self.lowest[channels, row]
+        occurring = highest >= 0
+        if not occurring.any():
+            return 0, -1
+        most = highest[occurring].max()
+        return int(lowest[occurring].min()), int(most) if np.isfinite(most) else None
+
+
+def degree_bounds(
+    module: nn.Module,
+    *,
+    length: int,
+    cut: int | None = None,
+    inputs: int | None = None,
+    domain: str = "functional",
+    readout: str | int = "random",
+    batch_first: bool | None = None,
+    templates: Any = None,
+) -> list[Bound]:
+    """Proved upper bounds on the Start-End separation rank of a polynomial module, registered or not.
+
+    The module is run over degrees: which monomials in the state at the cut, in the inputs of the start and in those
+    of the end can its output hold? Their numbers bound the rank, for all parameters. A bound is left out where a
+    degree exceeds 2^53, the number has more than 100,000 digits, or the state keeps token numbers.
+
+    Args:
+        module: a module with the calling convention of `torch.nn.RNN` that only adds, multiplies and rearranges. It
+            must keep nothing of a sequence outside of the state it returns, and not mix the sequences of a batch.
+        length: T, time steps in a sequence.
+        cut: c, steps in the start half; by default T // 2.
+        inputs: M, features per step, or templates in the tokens domain; by default `module.input_size`.
+        domain: "functional" (inputs range over all vectors) or "tokens" (over `inputs` fixed templates).
+        readout: "random" (one linear functional of the last output), "all" channels, or the number of one.
+        batch_first: the module's order of axes; by default its attribute of that name, or True.
+        templates: in the tokens domain, as in `certify`; "ids" if the module takes token numbers.
+
+    Returns:
+        "degrees: state", "degrees: start inputs" and "degrees: end inputs", least first.
+
+    Raises:
+        NotPolynomial: the module does something that is no sum, product or rearrangement.
+        ConventionError: it does not follow the calling convention.
+        ValueError, TypeError: an argument is out of range or of the wrong type.
+
+    Source: docs/degrees.md.
+
+    Example:
+        >>> from seprank import RAC
+        >>> for bound in degree_bounds(RAC(input_size=3, hidden_size=3, num_layers=2), length=8):
+        ...     print(bound.name, bound.value)
+        degrees: state 45
+        degrees: end inputs 2700
+        degrees: start inputs 476280
+    """
+    cut = _check_cut(length, cut)
+    points, features = _check_inputs(module, inputs, domain, templates)
+    if batch_first is None:
+        batch_first = getattr(module, "batch_first", True)
+    variables = Variables(length, cut, features)
+    with _evaluation(module):
+        highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
+        lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
+    channels, copies = _check_readout(readout, len(highest.output))
+    start, end = points**cut if points else None, points ** (length - cut) if points else None
+    if features is not None:
+        halves = [np.r_[0:cut, length], np.r_[cut:length, length + 1]]
+        sides = [_Side([features] * (len(h) - 1), lowest.output[:, h], highest.output[:, h]) for h in halves]
+        start, end = (side.count(channels, points) for side in sides)
+    state = None
+    if highest.state is not None and lowest.state is not None:
+        state = _Side(highest.variables, lowest.state, highest.state).count(channels)
+    found = {"state": state, "start inputs": start, "end inputs": end if end is None else end * copies}
+    known = [Bound(f"degrees: {name}", "upper", n, _source(name)) for name, n in found.items() if n is not None]
+    return sorted(known, key=lambda bound: bound.value)
+
+
+def _source(name: str) -> str:
+    return _SOURCE + ("state bound" if name == "state" else "input bounds")
+
+
+@contextmanager
+def _evaluation(module: nn.Module) -> Iterator[None]:
+    """The module in evaluation mode, on one thread: tensors are small."""
+    training = {m: m.training for m in module.modules()}
+    threads = torch.get_num_threads()
+    module.eval()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        for m, flag in training.items():
+            m.training = flag
+
+
+def _check_cut(length: int, cut: int | None) -> int:
+    for name, value in [("length", length), *([] if cut is None else [("cut", cut)])]:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} must be an integer, got {value!r}; use a whole number of steps")
+    if length < 2:
+        raise ValueError(f"length must be at least 2 to be cut, got {length}; use length=8 or more")
+    cut = length // 2 if cut is None else cut
+    if not 1 <= cut < length:
+        raise ValueError(f"cut must be between 1 and length - 1 = {length - 1}, got {cut}; use cut={length // 2}")
+    return cut
+
+
+def _check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:
+    """How many values an input takes (None: all vectors), and how many features it has (None: it is a number)."""
+    if domain not in ("functional", "tokens"):
+        raise ValueError(f"domain must be 'functional' or 'tokens', got {domain!r}; use one of them")
+    size = getattr(module, "input_size", None)
+    own = size if isinstance(size, int) else None
+    if templates is not None and not isinstance(templates, str):
+        rows = np.asarray(templates)
+        if domain == "tokens" and rows.ndim == 2 and rows.size and inputs in (None, len(rows)):
+            return rows.shape
+        raise ValueError(
+            f"templates must be vectors (inputs, features) in the tokens domain, got an array of shape {rows.shape} "
+            f"for inputs={inputs} and domain {domain!r}; leave inputs out and use domain='tokens'"
+        )
+    count = own if inputs is None else inputs
+    if count is None or not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ValueError(f"inputs must be an integer of at least 1, got {count!r}; use inputs=M, features per step")
+    if domain == "functional":
+        if templates is not None:
+            raise ValueError(f"templates are the alphabet of the tokens domain, got {templates!r}; leave them out")
+        return None, count
+    if templates not in (None, "generic", "one-hot", "ids"):
+        raise ValueError(f"templates must be 'generic', 'one-hot', 'ids' or vectors, got {templates!r}; use one")
+    return count, None if templates == "ids" else own or count
+
+
+def _check_readout(readout: str | int, channels: int) -> tuple[slice, int]:
+    """The channels that are read, and how many columns an end has."""
+    if readout in ("random", "all"):
+        return slice(None), channels if readout == "all" else 1
+    if not isinstance(readout, int) or isinstance(readout, bool) or not 0 <= readout < channels:
+        raise ValueError(f"readout must be 'random', 'all' or a channel below {channels}, got {readout!r}; use 'random'")
+    return slice(readout, readout + 1), 1

@@ -1,0 +1,169 @@
+"""Running a module over degrees: the batch is one sequence with a row for each group of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..adapters import ConventionError, Recurrent
+from ..adapters.batches import batch_axis
+from .mode import ZERO, DegreeField, is_unknown
+
+Degree = npt.NDArray[np.float64]
+"""Degrees of the output, (channels, groups of variables)"""
+
+MOST_GROUPS = 128
+"""More slices than this of the state's tensors are taken together, each tensor one group."""
+
+_CONSTANT, _ZERO = -1, -2
+
+
+@dataclass(frozen=True)
+class Variables:
+    """The sequence that is run."""
+
+    length: int
+    cut: int
+    features: int | None
+    """Per step, None for token numbers"""
+
+    def sequences(self) -> npt.NDArray[np.float64]:
+        """Degrees (length + 2, length, features): a row for each step, then for the start and for the end."""
+        steps = np.arange(self.length)
+        start = steps < self.cut
+        rows = np.vstack([np.eye(self.length), start, ~start])
+        return np.repeat(rows[:, :, None], self.features or 1, axis=2)
+
+
+@dataclass
+class Run:
+    """What one run over highest or lowest degrees found."""
+
+    output: Degree
+    """Degrees in the input of each step, then in those of the start and those of the end"""
+    state: Degree | None = None
+    """Degrees in each group of state numbers, then in all; None if the state holds token numbers"""
+    labels: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
+    """For each tensor of the state its numbers' groups, batch axis left out; None for what is constant"""
+
+    @property
+    def variables(self) -> list[int]:
+        """How many state numbers there are in each group."""
+        every = np.concatenate([np.zeros(0, int), *(x.reshape(-1) for x in self.labels if x is not None)])
+        return [int(n) for n in np.bincount(every[every >= 0])]
+
+
+def run_over_degrees(
+    module: nn.Module, variables: Variables, *, batch_first: bool, lowest: bool, of: Run | None = None
+) -> Run:
+    """Degrees of the last output in the inputs and in the state at the cut.
+
+    Args:
+        module: in evaluation mode.
+        variables: the sequence.
+        batch_first: the module's order of axes.
+        lowest: lowest degrees rather than highest.
+        of: an earlier run, of which the groups of state numbers are taken.
+
+    Source: docs/degrees.md, "Running a module over degrees".
+    """
+    with DegreeField(lowest=lowest) as mode:
+        call = _with_generic_parameters(module, mode)
+        model = Recurrent(call, _sequences(mode, variables, rows=3)[:, :2], batch_first=batch_first)
+        sequences = _sequences(mode, variables)
+        start, end = sequences[:, : variables.cut], sequences[:, variables.cut :]
+        _, state = model(model.pieces(start), None)
+        output, _ = model(model.pieces(end), state)
+        run = Run(mode.read(output))
+        if any(is_unknown(leaf) for leaf in state):
+            return run
+        axes = [batch_axis(*pair) for pair in zip(*(model.spread(state, 0, 1, k) for k in (2, 3)), strict=True)]
+        run.labels = of.labels if of else _group(mode, state, axes, everything=variables.features is None)
+        groups = len(run.variables) + 1
+        graded = [
+            leaf if labels is None or axis is None else mode.degrees(_graded(labels, groups, axis))
+            for leaf, axis, labels in zip(model.spread(state, 0, 1, groups), axes, run.labels, strict=True)
+        ]
+        ends = _sequences(mode, variables, rows=groups)[:, variables.cut :]
+        run.state = mode.read(model(model.pieces(ends), graded)[0])
+        return run
+
+
+def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None) -> Tensor:
+    """Inputs as variables, or `rows` times as constants; as token numbers if that is what they are."""
+    degrees = variables.sequences()
+    if rows is not None:
+        degrees = np.zeros((rows, *degrees.shape[1:]))
+    return mode.ids(degrees.shape[:2]) if variables.features is None else mode.degrees(degrees)
+
+
+def _with_generic_parameters(module: nn.Module, mode: DegreeField) -> Callable[..., Any]:
+    """The module with parameters of which nothing is known, and buffers as they are."""
+    values = {name: mode.degrees(np.zeros(tuple(p.shape))) for name, p in module.named_parameters()}
+    values |= {name: mode.admit(b.detach()) for name, b in module.named_buffers()}
+
+    def call(inputs: Tensor, state: Any) -> Any:
+        try:
+            return functional_call(module, values, (inputs,) if state is None else (inputs, state))
+        except (ArithmeticError, MemoryError):
+            raise
+        except Exception as error:
+            if "view size" in str(error):
+                raise  # the adapter tries another order in memory
+            raise ConventionError(
+                f"{type(module).__name__} failed on sequences of shape {tuple(inputs.shape)} with "
+                f"{type(error).__name__}: {error}; check the inputs per step"
+            ) from error
+
+    return call
+
+
+def _group(
+    mode: DegreeField, state: list[Any], axes: list[int | None], *, everything: bool
+) -> list[npt.NDArray[np.int64] | None]:
+    """A group for each index of a tensor's axes but the batch and the last; for each tensor if that makes too many.
+
+    What does not depend on the start is no variable: it is zero, or a constant. Of what comes from token numbers
+    that is not known: `everything` that may be non-zero is a variable.
+    """
+    degrees = [
+        np.moveaxis(mode.read(leaf), axis, -1) if axis is not None and leaf.is_floating_point() else None
+        for leaf, axis in zip(state, axes, strict=True)
+    ]
+    shapes = [d.shape[:-1] for d in degrees if d is not None]
+    slices = sum(int(np.prod(shape[:-1])) for shape in shapes) <= MOST_GROUPS
+    labels: list[npt.NDArray[np.int64] | None] = []
+    first = 0
+    for d in degrees:
+        if d is None:
+            labels.append(None)
+            continue
+        shape = d.shape[:-1]
+        count = int(np.prod(shape[:-1])) if slices else 1
+        label = np.arange(count).repeat(int(np.prod(shape)) // count).reshape(shape) + first
+        highest = d.max(-1)
+        constant = np.zeros(shape, bool) if everything else highest <= 0
+        labels.append(np.where(highest == ZERO, _ZERO, np.where(constant, _CONSTANT, label)))
+        first += count
+    return _renumbered(labels)
+
+
+def _renumbered(labels: list[npt.NDArray[np.int64] | None]) -> list[npt.NDArray[np.int64] | None]:
+    """The same groups without gaps in their numbers, left by slices that hold no variable."""
+    used = np.unique(np.concatenate([np.zeros(0, int), *(x.reshape(-1) for x in labels if x is not None)]))
+    used = used[used >= 0]
+    return [None if x is None else np.where(x >= 0, np.searchsorted(used, x), x) for x in labels]
+
+
+def _graded(labels: npt.NDArray[np.int64], groups: int, axis: int) -> npt.NDArray[np.float64]:
+    """Degrees of a state tensor in a batch: a row for each group, of degree 1 in it, and a row for all."""
+    inside = labels[..., None] == np.arange(groups)
+    inside[..., -1] = labels >= 0
+    degrees = np.where((labels == _ZERO)[..., None], ZERO, inside.astype(np.float64))
+    return np.moveaxis(degrees, -1, axis)

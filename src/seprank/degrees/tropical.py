@@ -1,0 +1,208 @@
+"""Sums and products of degrees: what the operations of torch do to the highest, or lowest, degree of polynomials.
+
+A polynomial of which d bounds the degree is carried as the float64 d + 1, and what is zero for certain as 0, so that
+operations that write zeros write them here, too. A product adds degrees, and is zero where a factor is. A sum takes
+the highest, or lowest, degree of those summands that are not zero. Nothing cancels: `x - x` has the degree of x,
+which makes highest degrees too high and lowest too low, never the other way round.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..field.arithmetic import DEFAULT_PRIME, Arithmetic, Scalar
+from ..field.operations import OPERATIONS, Refusal
+
+LARGEST = 2.0**53
+"""Beyond, float64 skips integers: a highest degree becomes infinite, a lowest one stays here."""
+
+_ENTRIES = 2**22
+"""Products that a matrix product holds at a time."""
+
+
+class Degrees(Arithmetic):
+    """The ring operations on degrees, in the place of those modulo p.
+
+    Args:
+        lowest: lowest degrees rather than highest.
+
+    Example:
+        >>> x, one = torch.tensor([2.0]), torch.tensor([1.0])  # degrees 1 and 0
+        >>> f = Degrees(lowest=False)
+        >>> f.add(f.mul(x, x), one) - 1
+        tensor([2.])
+    """
+
+    exact_limit = 2**53
+
+    def __init__(self, *, lowest: bool) -> None:
+        super().__init__(DEFAULT_PRIME)
+        self.lowest = lowest
+
+    def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
+        raise Refusal("degrees have no rule for it; write it with sums and products")
+
+    def residues(self, values: Tensor) -> Tensor:
+        """Constants: degree 0, or zero."""
+        return (values != 0).double()
+
+    def combine(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+        """A sum, `function` being the same with maxima: of degrees, or of their negatives."""
+        if not self.lowest:
+            return function(*tensors)
+        result = function(*(torch.where(t == 0, -math.inf, -t) for t in tensors))
+        return torch.where(result == -math.inf, 0.0, -result)
+
+    def add(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.combine(torch.maximum, a, b)
+
+    def sub(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.add(a, b)
+
+    def mul(self, a: Tensor, b: Tensor) -> Tensor:
+        total = a + b - 1
+        total = total.clamp(max=LARGEST) if self.lowest else torch.where(total > LARGEST, math.inf, total)
+        return torch.where((a == 0) | (b == 0), 0.0, total)
+
+    def scale(self, a: Tensor, factor: Scalar) -> Tensor:
+        return a if number(factor) else torch.zeros_like(a)
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        """Matrix product of `a` (..., n, k) and `b` (..., k, m); fast where b holds nothing but parameters."""
+        if a.shape[-1] and bool((b == 1).all()):
+            sums = self.sum(a, [-1], keepdim=True)
+            return sums.expand(*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]).clone()
+        if a.ndim == 2 and a.shape[-1] and bool((a == 1).all()):
+            return self.matmul(b.mT, a.mT).mT
+        step = max(1, _ENTRIES // max(1, a[..., 0:1].numel() * b.shape[-1]))
+        pieces = zip(a.split(step, dim=-1), b.split(step, dim=-2), strict=True)
+        sums = torch.stack([self.sum(self.mul(x.unsqueeze(-1), y.unsqueeze(-3)), [-2]) for x, y in pieces])
+        return self.sum(sums, [0])
+
+    def sum(self, a: Tensor, dims: Sequence[int], keepdim: bool = False) -> Tensor:
+        if a.numel() == 0:
+            return a.sum(list(dims), keepdim=keepdim)
+        return self.combine(lambda t: t.amax(list(dims), keepdim=keepdim), a)
+
+
+def number(value: Scalar) -> float:
+    """A number of the module's code, as a constant polynomial.
+
+    Raises:
+        ValueError: it is not finite.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"a constant must be finite to be a polynomial, got {value}; use a finite number")
+    return float(value != 0)
+
+
+def _taking_numbers(handler: Callable[..., Tensor], *places: int) -> Callable[..., Tensor]:
+    """A handler of the prime field, given constant polynomials for the numbers at these places."""
+
+    def handle(f: Degrees, *args: Any, **kwargs: Any) -> Tensor:
+        values = [
+            torch.tensor(number(a), dtype=torch.float64) if place in places and not isinstance(a, Tensor) else a
+            for place, a in enumerate(args)
+        ]
+        return handler(f, *values, **kwargs)
+
+    return handle
+
+
+def _constant(f: Degrees, value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value if value.is_floating_point() else f.residues(value)
+    return torch.tensor(number(value), dtype=torch.float64)
+
+
+def _div(f: Degrees, a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
+    if rounding_mode is not None:
+        raise Refusal("rounding is not a polynomial; divide without rounding_mode")
+    if isinstance(b, Tensor) and b.is_floating_point():
+        raise Refusal("the divisor is a floating-point tensor; divide by a number or an integer tensor, or multiply")
+    divisors = _constant(f, b)
+    if not bool(divisors.all()):
+        raise ZeroDivisionError("division by zero; divide by another number")
+    return f.mul(_constant(f, a), divisors)
+
+
+def _mean(f: Degrees, a: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    result: Tensor = OPERATIONS["sum"](f, a, dim, keepdim)
+    return result
+
+
+def _cumsum(f: Degrees, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    return f.combine(lambda t: t.cummax(dim).values if t.numel() else t.clone(), _constant(f, a))
+
+
+def _pad(f: Degrees, a: Tensor, pad: list[int], value: Scalar = 0) -> Tensor:
+    return torch.constant_pad_nd(a, pad, number(value))
+
+
+def _index_add(f: Degrees, a: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Scalar = 1) -> Tensor:
+    source = f.scale(_constant(f, source), alpha)
+    return f.combine(lambda x, y: x.index_reduce(dim, index, y, "amax"), a, source)
+
+
+def _scatter_add(f: Degrees, a: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    return f.combine(lambda x, y: x.scatter_reduce(dim, index, y, "amax"), a, source)
+
+
+def _index_put(f: Degrees, a: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    values = _constant(f, values)
+    if not accumulate:
+        return a.index_put(tuple(indices), values)
+    places = torch.arange(a.numel()).reshape(a.shape)
+    places = torch.ops.aten.index(places, list(indices))
+    flat = values.expand(places.shape).reshape(-1)
+    result = f.combine(lambda x, y: x.scatter_reduce(0, places.reshape(-1), y, "amax"), a.reshape(-1), flat)
+    return result.reshape(a.shape)
+
+
+def _scatter(f: Degrees, a: Tensor, dim: int, index: Tensor, source: Any, **unsupported: Any) -> Tensor:
+    if unsupported:
+        raise Refusal("scatter with reduce is not supported; use scatter_add")
+    return a.scatter(dim, index, source if isinstance(source, Tensor) else number(source))
+
+
+_SAME = """
+    addmm baddbmm addbmm mv addmv addr dot vdot sum prod cumprod trace copy embedding convolution _trilinear _to_copy
+    """
+
+_WITH_NUMBERS = {
+    "add": (0, 1),
+    "sub": (0, 1),
+    "rsub": (0, 1),
+    "mul": (0, 1),
+    "pow": (0,),
+    "addcmul": (0, 1, 2),
+    "lerp": (2,),
+    "where": (1, 2),
+    "masked_fill": (2,),
+    "fill": (1,),
+    "index_fill": (3,),
+}
+"""Operations that take a number where they take a tensor, and the places where they do."""
+
+RULES: dict[str, Callable[..., Tensor]] = {
+    **{name: OPERATIONS[name] for name in _SAME.split()},
+    **{name: _taking_numbers(OPERATIONS[name], *places) for name, places in _WITH_NUMBERS.items()},
+    "neg": lambda f, a: a.clone(),
+    "div": _div,
+    "reciprocal": lambda f, a: _div(f, 1, a),
+    "mm": Degrees.matmul,
+    "bmm": Degrees.matmul,
+    "mean": _mean,
+    "cumsum": _cumsum,
+    "constant_pad_nd": _pad,
+    "index_add": _index_add,
+    "scatter_add": _scatter_add,
+    "index_put": _index_put,
+    "scatter": _scatter,
+}
+"""Name of the ATen operation -> what it does to degrees. An operation that is not listed is refused."""

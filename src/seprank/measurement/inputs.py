@@ -1,0 +1,189 @@
+"""The halves that a measurement is taken on: random vectors, random tokens, or the user's own sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..startend import Halves
+
+Array = npt.NDArray[Any]
+Numbers = npt.NDArray[np.int64]
+
+READERS = ".npy, .npz, .csv or .safetensors"
+
+
+class DataError(ValueError):
+    """Data cannot be used as sequences; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Start and end halves, and where they are from."""
+
+    starts: Halves
+    ends: Halves
+    source: str
+    """In words: what the halves are"""
+    origins: tuple[Numbers, Numbers] | None = None
+    """Of the user's own sequences: which of them each start and each end is from"""
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """What a model reads at each step."""
+
+    features: int | None = None
+    """Numbers per step, None for a model that reads token ids"""
+    tokens: int | None = None
+    """Number of token ids, None for a model that reads vectors"""
+
+
+def random_halves(alphabet: Alphabet, *, length: int, cut: int, starts: int, ends: int, seed: int) -> Samples:
+    """Independent standard normal vectors, or uniform tokens; starts and ends have streams of their own.
+
+    Returns:
+        Halves of `cut` and `length - cut` steps, as many as `starts` and `ends` say.
+    """
+    halves = [
+        _draw(alphabet, np.random.default_rng((seed, stream)), (count, steps))
+        for stream, count, steps in ((0, starts, cut), (1, ends, length - cut))
+    ]
+    what = "independent normal vectors" if alphabet.tokens is None else f"uniform tokens out of {alphabet.tokens}"
+    return Samples(Halves(vectors=halves[0]), Halves(vectors=halves[1]), source=what)
+
+
+def _draw(alphabet: Alphabet, generator: np.random.Generator, shape: tuple[int, int]) -> Tensor:
+    if alphabet.tokens is not None:
+        return torch.from_numpy(generator.integers(0, alphabet.tokens, shape))
+    assert alphabet.features is not None
+    return torch.from_numpy(generator.standard_normal((*shape, alphabet.features)))
+
+
+def own_halves(
+    sequences: Array | Tensor,
+    alphabet: Alphabet,
+    *,
+    length: int,
+    cut: int,
+    starts: int | None = None,
+    ends: int | None = None,
+    seed: int,
+) -> Samples:
+    """Halves of the user's sequences, each start to be put before each end.
+
+    Args:
+        sequences: (count, steps, features), (count, steps) for one feature, or integers (count, steps) of tokens.
+        alphabet: what the model reads.
+        length: T; longer sequences are used up to there.
+        cut: c.
+        starts, ends: how many to take, at random and independently; all by default.
+        seed: of this choice.
+
+    Raises:
+        DataError: there are too few, they are too short, of a wrong size, not finite, or tokens are out of range.
+    """
+    data = _checked(np.asarray(sequences), alphabet, length)
+    chosen = [_choose(len(data), count, (seed, stream)) for stream, count in ((0, starts), (1, ends))]
+    return Samples(
+        Halves(vectors=torch.from_numpy(data[chosen[0], :cut])),
+        Halves(vectors=torch.from_numpy(data[chosen[1], cut:length])),
+        source=f"halves of {len(data)} sequences given",
+        origins=(chosen[0], chosen[1]),
+    )
+
+
+def _choose(available: int, count: int | None, seed: tuple[int, int]) -> Numbers:
+    """Which of the sequences, ascending, without repetition."""
+    if count is None or count >= available:
+        return np.arange(available)
+    return np.sort(np.random.default_rng(seed).permutation(available)[:count])
+
+
+def _checked(data: Array, alphabet: Alphabet, length: int) -> Array:
+    if data.ndim not in (2, 3) or 0 in data.shape:
+        raise DataError(f"sequences must be (count, steps) or (count, steps, features), got shape {data.shape}")
+    if data.shape[1] < length:
+        raise DataError(f"sequences must have at least {length} steps, got {data.shape[1]}; use a shorter --length")
+    if not np.issubdtype(data.dtype, np.number):
+        raise DataError(f"sequences must be numbers, got {data.dtype}")
+    return _checked_tokens(data, alphabet.tokens) if alphabet.tokens is not None else _checked_vectors(data, alphabet)
+
+
+def _checked_tokens(data: Array, tokens: int) -> Array:
+    data = data[..., 0] if data.ndim == 3 and data.shape[2] == 1 else data
+    if data.ndim != 2 or not np.array_equal(data, np.rint(data)):
+        raise DataError(f"this model reads token ids: sequences must be integers (count, steps), got {data.shape}")
+    outside = np.argwhere((data < 0) | (data >= tokens))
+    if len(outside):
+        row, step = outside[0]
+        raise DataError(
+            f"token ids must be between 0 and {tokens - 1}, got {data[row, step]} in sequence {row}, step {step}"
+        )
+    return data.astype(np.int64)
+
+
+def _checked_vectors(data: Array, alphabet: Alphabet) -> Array:
+    vectors = (data[..., None] if data.ndim == 2 else data).astype(np.float64)
+    if vectors.shape[2] != alphabet.features:
+        raise DataError(f"this model reads {alphabet.features} features per step, the data has {vectors.shape[2]}")
+    wrong = np.argwhere(~np.isfinite(vectors))
+    if len(wrong):
+        row, step, feature = wrong[0]
+        raise DataError(f"the data is not finite in sequence {row}, step {step}, feature {feature}; leave it out")
+    return vectors
+
+
+def read_sequences(path: str | Path) -> Array:
+    """Sequences from a file: .npy, .npz or .safetensors with one array, or .csv with one sequence per line.
+
+    Raises:
+        DataError: the file is of another kind, or holds more than one array or none.
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".safetensors": _read_safetensors}
+    if path.suffix not in readers:
+        raise DataError(f"data must be a {READERS} file, got {path.name}")
+    if not path.is_file():
+        raise DataError(f"no file {path}")
+    try:
+        return readers[path.suffix](path)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path} cannot be read as {path.suffix}: {error}") from error
+
+
+def _read_npy(path: Path) -> Array:
+    array: Array = np.load(path, allow_pickle=False)
+    return array
+
+
+def _read_npz(path: Path) -> Array:
+    with np.load(path, allow_pickle=False) as arrays:
+        return _only(path, dict(arrays))
+
+
+def _read_csv(path: Path) -> Array:
+    return np.loadtxt(path, delimiter=",", ndmin=2)
+
+
+def _read_safetensors(path: Path) -> Array:
+    from safetensors.numpy import load_file
+
+    return _only(path, load_file(path))
+
+
+def _only(path: Path, arrays: dict[str, Array]) -> Array:
+    if "sequences" in arrays:
+        return arrays["sequences"]
+    if len(arrays) != 1:
+        raise DataError(f"{path} must hold one array, or one called 'sequences'; it has {sorted(arrays) or 'none'}")
+    return next(iter(arrays.values()))

@@ -1,0 +1,57 @@
+"""Selective state-space model in polynomial form: the input decides what is kept."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .stacked import Shapes, StackedCell, States, Weights
+
+
+class SelectiveSSM(StackedCell):
+    r"""State-space layers whose decay depends on the input.
+
+    With $x$ the input of a layer,
+
+    $$h' = (W_a x + b_a) \odot h + (W_b x + b_b), \qquad y = C h'$$
+
+    $y$ is the input of the next layer. In S6, the layer of Mamba, the decay is $\exp(\Delta A)$ with
+    $\Delta = \mathrm{softplus}(W x + b)$; here it is affine in $x$, and so is what is added. `s6.S6` is the original, to
+    be measured. The state is affine in the one before, so that a single layer has rank at most $R + 1$.
+
+    Initialisation: $b_a$ uniform between 1/2 and 1, the rest as in `StackedCell`.
+
+    Args:
+        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
+
+    Shape:
+        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
+
+    Source: after Gu, Dao 2023 (arXiv:2312.00752), Algorithm 2, with decay and input affine.
+
+    Example:
+        >>> from seprank import certify
+        >>> certify(SelectiveSSM(4, 3), length=6).rank
+        4
+    """
+
+    def parameter_shapes(self, below: int) -> Shapes:
+        units = self.hidden_size
+        return {
+            "weight_decay": (units, below),
+            "bias_decay": (units,),
+            "weight_in": (units, below),
+            "bias_in": (units,),
+            "weight_out": (units, units),
+        }
+
+    def reset_parameters(self) -> None:
+        """Draw new parameters from torch's generator; see the class for the law."""
+        super().reset_parameters()
+        for number in range(self.num_layers):
+            nn.init.uniform_(self.layer(number)["bias_decay"], 0.5, 1.0)
+
+    def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
+        decay = F.linear(x, layer["weight_decay"], layer["bias_decay"])
+        hidden = decay * state[0] + F.linear(x, layer["weight_in"], layer["bias_in"])
+        return F.linear(hidden, layer["weight_out"]), (hidden,)

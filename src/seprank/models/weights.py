@@ -1,0 +1,72 @@
+"""Trained weights from a file, without running any code that the file may contain."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class WeightsError(ValueError):
+    """Weights cannot be loaded into a module; the text says why."""
+
+
+def load_weights(module: nn.Module, path: str | Path) -> nn.Module:
+    """Load a .safetensors file, or a .pt or .pth file of tensors only, into a module.
+
+    Args:
+        module: takes the weights; it is changed.
+        path: the file. A checkpoint that holds more is searched for an entry `state_dict` or `model`.
+
+    Returns:
+        The module.
+
+    Raises:
+        WeightsError: the file is of another kind, holds code, or does not fit the module.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"no file {path}")
+    state = _read(path)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        details = "; ".join(line.strip() for line in str(error).splitlines()[1:4])
+        raise WeightsError(f"{path} does not fit {type(module).__name__}: {details}") from None
+    return module
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise WeightsError(f"{path} is not a safetensors file: {error}") from None
+    if path.suffix in (".pt", ".pth"):
+        return _read_torch(path)
+    raise WeightsError(f"weights must be a .safetensors, .pt or .pth file, got {path.name}; a pickle may contain code")
+
+
+def _read_torch(path: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise WeightsError(
+            f"{path} holds more than tensors, which would be code to run; save module.state_dict() only"
+        ) from None
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise WeightsError(f"{path} is not a file of torch.save: {error}") from None
+    for key in ("state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise WeightsError(f"{path} must hold a dictionary of tensors, got {type(content).__name__}")
+    return content

@@ -1,0 +1,141 @@
+"""Pictures of measurements: the spectrum, the shares of the variance, and the profile over cuts or lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Template
+
+from .growth import COLOURS
+
+_PAGE = Template(
+    """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{ title }}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+h1 { font-size: 1.3rem } h2 { font-size: 1.05rem; margin-top: 2rem }
+pre { background: #f5f5f5; padding: .8rem; overflow-x: auto }
+</style></head>
+<body><h1>{{ title }}</h1>
+<pre>{{ summary }}</pre>
+{% for heading, text, figure in figures %}<h2>{{ heading }}</h2><p>{{ text }}</p>{{ figure }}{% endfor %}
+</body></html>
+""",
+    autoescape=True,
+)
+
+Record = dict[str, Any]
+"""A measurement as plain values, what `Measurement.to_dict` gives"""
+
+
+def memory_page(
+    title: str, summary: str, record: Record, profile: list[Record] | None = None, over: str = "cut"
+) -> str:
+    """A page about a measurement, and about its profile if there is one.
+
+    Args:
+        title: heading.
+        summary: the measurement in words.
+        record: the measurement.
+        profile: measurements at several cuts or lengths.
+        over: "cut" or "length", what is varied there.
+
+    Returns:
+        HTML that needs no other file and no network.
+    """
+    from markupsafe import Markup
+
+    plots = [_spectrum(record), _shares(record), *([] if profile is None else [_profile(profile, over)])]
+    figures = []
+    for number, (heading, text, figure) in enumerate(plots):
+        html = figure.to_html(full_html=False, include_plotlyjs=number == 0, config={"displayModeBar": False})
+        figures.append((heading, text, Markup(html)))
+    page: str = _PAGE.render(title=title, summary=summary, figures=figures)
+    return page
+
+
+def _layout(figure: Any, **settings: Any) -> Any:
+    figure.update_layout(template="plotly_white", height=380, margin={"t": 20}, font={"size": 14}, **settings)
+    return figure
+
+
+def _spectrum(record: Record) -> tuple[str, str, Any]:
+    import plotly.graph_objects as go
+
+    values = [value for value in record["singular_values"] if value > 0]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=list(range(1, len(values) + 1)),
+        y=values,
+        mode="lines+markers",
+        name="singular values",
+        line={"color": COLOURS[0]},
+        marker={"size": 5},
+    )
+    figure.add_hline(
+        y=values[0] * record["tolerance"], line={"dash": "dash", "color": "#777"}, annotation_text="tolerance"
+    )
+    _layout(
+        figure, xaxis={"title": "number"}, yaxis={"title": "singular value", "type": "log", "exponentformat": "power"}
+    )
+    text = "Each is the weight of one product of a function of the start and a function of the end."
+    return "Spectrum of the Start-End matrix", text, figure
+
+
+def _shares(record: Record) -> tuple[str, str, Any]:
+    import plotly.graph_objects as go
+
+    shares = record["shares"]
+    figure = go.Figure()
+    for name, colour in zip(("start", "end", "interaction"), COLOURS, strict=False):
+        figure.add_bar(
+            y=["variance"],
+            x=[shares[name]],
+            name=name,
+            orientation="h",
+            marker={"color": colour},
+            text=[f"{name} {100 * shares[name]:.1f} %"],
+            textposition="inside",
+        )
+    _layout(figure, barmode="stack", xaxis={"tickformat": ".0%", "range": [0, 1]}, showlegend=True)
+    figure.update_layout(height=200)
+    text = "What the start explains alone, what the end explains alone, and what depends on both jointly."
+    return "Shares of the output's variance", text, figure
+
+
+def _profile(profile: list[Record], over: str) -> tuple[str, str, Any]:
+    import plotly.graph_objects as go
+
+    where = [record[over] for record in profile]
+    figure = go.Figure()
+    lines = [
+        ("entropy (nats)", [record["entropy"] for record in profile], "entropy", "y", "circle"),
+        (
+            "interaction share",
+            [record["shares"]["interaction"] for record in profile],
+            "interaction",
+            "y2",
+            "square",
+        ),
+    ]
+    for (name, values, key, axis, marker), colour in zip(lines, COLOURS, strict=False):
+        errors = [record["errors"][key]["standard_error"] for record in profile]
+        figure.add_scatter(
+            x=where,
+            y=values,
+            name=name,
+            yaxis=axis,
+            mode="lines+markers",
+            line={"color": colour},
+            marker={"symbol": marker, "size": 8},
+            error_y={"array": errors},
+        )
+    _layout(
+        figure,
+        xaxis={"title": "cut: steps in the start" if over == "cut" else "length of the sequence"},
+        yaxis={"title": "entropy (nats)", "rangemode": "tozero"},
+        yaxis2={"title": "interaction share", "overlaying": "y", "side": "right", "range": [0, 1], "showgrid": False},
+        legend={"orientation": "h", "y": 1.12},
+    )
+    return f"Over the {over}", "Bars are one standard error of sampling.", figure
