@@ -2,8 +2,10 @@
 
 import hashlib
 import itertools
+import math
 import operator
 import random
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -249,3 +251,182 @@ def det_mod(matrix: list[list[int]], prime: int) -> int:
     for number, row in enumerate(rows):
         product = product * row[number] % prime
     return product % prime
+
+
+# The model zoo (test_models.py): each layer from its equations, over a whole sequence, modulo a prime.
+#
+# A layer gets its weights by name, the inputs of all steps, its states before the first, and the prime; it returns
+# the outputs of all steps and its states after the last.
+
+Layer = Callable[[dict[str, Integers], list[Integers], list[Integers], int], tuple[list[Integers], list[Integers]]]
+
+
+def one_state(step: Callable[[dict[str, Integers], Integers, Integers], Integers]) -> Layer:
+    """A layer whose output is its only state."""
+
+    def layer(
+        weights: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+    ) -> tuple[list[Integers], list[Integers]]:
+        hs = [states[0]]
+        for x in xs:
+            hs.append(step(weights, x, hs[-1]) % p)
+        return hs[1:], [hs[-1]]
+
+    return layer
+
+
+@one_state
+def rac(w: dict[str, Integers], x: Integers, h: Integers) -> Integers:
+    return (w["weight_hh"] @ h) * (w["weight_ih"] @ x)
+
+
+@one_state
+def elman(w: dict[str, Integers], x: Integers, h: Integers) -> Integers:
+    return w["weight_ih"] @ x + w["weight_hh"] @ h + w["bias_ih"] + w["bias_hh"]
+
+
+@one_state
+def mi_rnn(w: dict[str, Integers], x: Integers, h: Integers) -> Integers:
+    """Entry by entry, the product by all pairs (j, k)."""
+    result = w["bias"].copy()
+    for i in range(len(h)):
+        for j, k in itertools.product(range(len(h)), range(len(x))):
+            result[i] += w["alpha"][i] * w["weight_hh"][i, j] * h[j] * w["weight_ih"][i, k] * x[k]
+        result[i] += w["beta_1"][i] * sum(w["weight_hh"][i, j] * h[j] for j in range(len(h)))
+        result[i] += w["beta_2"][i] * sum(w["weight_ih"][i, k] * x[k] for k in range(len(x)))
+    return result
+
+
+def second_order_step(w: dict[str, Integers], x: Integers, h: Integers) -> Integers:
+    units, features = range(len(h)), range(len(x))
+    new = [sum(w["weight"][i, j, k] * h[j] * x[k] for j in units for k in features) for i in units]
+    return np.array(new, dtype=object)
+
+
+second_order = one_state(second_order_step)
+
+
+@one_state
+def cp_rnn(w: dict[str, Integers], x: Integers, h: Integers) -> Integers:
+    """By its tensor, the sum over f of C_if U_fj V_fk."""
+    factors = zip(w["weight_out"].T, w["weight_hh"], w["weight_ih"], strict=True)
+    tensor = sum(np.multiply.outer(np.multiply.outer(c, u), v) for c, u, v in factors)
+    return second_order_step({"weight": tensor}, x, h)
+
+
+def affine(w: dict[str, Integers], place: int, units: int, x: Integers, h: Integers) -> tuple[Integers, Integers]:
+    """The part from the input and the part from the state of one of the gates that share a matrix."""
+    rows = slice(place * units, (place + 1) * units)
+    return w["weight_ih"][rows] @ x + w["bias_ih"][rows], w["weight_hh"][rows] @ h + w["bias_hh"][rows]
+
+
+def arithmetic_lstm(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    h, c = states
+    outputs = []
+    for x in xs:
+        i, f, g, o = (sum(affine(w, place, len(h), x, h)) % p for place in range(4))
+        c = (f * c + i * g) % p
+        h = (o * c) % p
+        outputs.append(h)
+    return outputs, [h, c]
+
+
+@one_state
+def arithmetic_gru(w: dict[str, Integers], x: Integers, h: Integers) -> Integers:
+    (r, r_), (z, z_), (n, n_) = (affine(w, place, len(h), x, h) for place in range(3))
+    candidate = n + (r + r_) * n_
+    return candidate + (z + z_) * (h - candidate)
+
+
+def linear_attention(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By attention: y_t is S_0 q_t and the sum over s up to t of v_s <k_s, q_t>."""
+    queries, keys, values = ([w[f"weight_{name}"] @ x % p for x in xs] for name in "qkv")
+    outputs = []
+    for t, query in enumerate(queries):
+        seen = sum(values[s] * (keys[s] @ query) for s in range(t + 1))
+        outputs.append((states[0] @ query + seen) % p)
+    return outputs, [(states[0] + sum(np.multiply.outer(v, k) for v, k in zip(values, keys, strict=True))) % p]
+
+
+def delta_rule(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By the products of matrices S (1 - beta k k^T) + beta v k^T."""
+    memory, outputs = states[0], []
+    for x in xs:
+        q, k, v = (w[f"weight_{name}"] @ x % p for name in "qkv")
+        beta = (w["weight_beta"] @ x + w["bias_beta"])[0]
+        keep = np.eye(len(k), dtype=object) - beta * np.multiply.outer(k, k)
+        memory = (memory @ keep + beta * np.multiply.outer(v, k)) % p
+        outputs.append(memory @ q % p)
+    return outputs, [memory]
+
+
+def diagonal_ssm(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By the sum over time: h_t is a^t h_0 and the sum over s up to t of a^(t - s) B x_s."""
+    hidden = []
+    for t in range(1, len(xs) + 1):
+        past = sum(w["decay"] ** (t - s) * (w["weight_in"] @ xs[s - 1]) for s in range(1, t + 1))
+        hidden.append((w["decay"] ** t * states[0] + past) % p)
+    return [w["weight_out"] @ h % p for h in hidden], [hidden[-1]]
+
+
+def selective_ssm(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By the sum over time: what is added at s is multiplied by all decays after s."""
+    decays = [(w["weight_decay"] @ x + w["bias_decay"]) % p for x in xs]
+    added = [states[0], *((w["weight_in"] @ x + w["bias_in"]) % p for x in xs)]
+    hidden = []
+    for t in range(1, len(xs) + 1):
+        terms = [added[s] * math.prod(decays[s:t]) for s in range(t + 1)]
+        hidden.append(sum(terms) % p)
+    return [w["weight_out"] @ h % p for h in hidden], [hidden[-1]]
+
+
+def run_layers(
+    layer: Layer, weights: list[dict[str, Integers]], xs: list[Integers], states: list[list[Integers]], p: int
+) -> tuple[list[Integers], list[list[Integers]]]:
+    """Layers on top of each other: the outputs of the top one, and the last states of all."""
+    last = []
+    for w, before in zip(weights, states, strict=True):
+        xs, after = layer(w, xs, before, p)
+        last.append(after)
+    return xs, last
+
+
+def start_end(
+    layer: Layer,
+    weights: list[dict[str, Integers]],
+    states: list[list[Integers]],
+    *,
+    start: int,
+    end: int,
+    inputs: int,
+    p: int,
+    samples: tuple[int, int],
+    seed: int,
+) -> list[list[int]]:
+    """The Start-End matrix of one random read-out over random vectors, modulo a prime."""
+    draw = random.Random(seed)
+
+    def vector(size: int) -> Integers:
+        return np.array([draw.randrange(p) for _ in range(size)], dtype=object)
+
+    starts, ends = (
+        [[vector(inputs) for _ in range(n)] for _ in range(k)] for n, k in zip((start, end), samples, strict=True)
+    )
+    between = [run_layers(layer, weights, s, states, p)[1] for s in starts]
+    read_out: Integers | None = None
+    matrix = []
+    for reached in between:
+        outputs = [run_layers(layer, weights, e, reached, p)[0][-1] for e in ends]
+        read_out = vector(len(outputs[0])) if read_out is None else read_out
+        matrix.append([int(read_out @ y) % p for y in outputs])
+    return matrix

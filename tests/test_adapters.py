@@ -501,6 +501,14 @@ def integer_rac(module: RAC, sequence: Tensor) -> list[int]:
     return list(below)
 
 
+def test_how_the_layers_scale() -> None:
+    model = Rescaled(wild_rac(3, 1.0), torch.zeros(1, 1, 4, dtype=DOUBLE))
+    assert model.degrees.tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    assert model.output_degrees.tolist() == [1, 1, 1]
+    assert model.channels == 6
+    assert 0 < model.floor < 1e-13
+
+
 def test_rescaling_zeros() -> None:
     assert not rescaled_matrix(wild_rac(2, 1.0), vectors(3, 2, 1) * 0, vectors(3, 2, 2)).any()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -228,7 +229,7 @@ def test_empty(shape: tuple[int, int]) -> None:
     ("matrix", "rounds"),
     [
         # 4 strips, and for some a second or third choice of columns
-        (np.repeat(uniform(np.random.default_rng(1), 97, 400, 50), 8, axis=1), 8),
+        (np.repeat(uniform(np.random.default_rng(1), 97, 400, 50), 64, axis=1), 8),
         (np.tile(uniform(np.random.default_rng(2), 97, 400, 50), 8), 8),
         (np.eye(400)[np.random.default_rng(3).permutation(400)], 8),
         (np.hstack([np.zeros((400, 200)), uniform(np.random.default_rng(4), 97, 400, 200)]), 8),
@@ -413,6 +414,20 @@ def test_threads_do_not_change_the_result(rank_: int) -> None:
     with tiny_blocks():
         for threads in (1, 2, 3):
             assert rank(matrix[:40, :30], threads=threads) == 30
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_work_is_done_in_threads(threads: int) -> None:
+    used: set[int] = set()
+
+    def note(*arguments: Any) -> None:
+        used.add(threading.get_ident())
+        subtract_tile(*arguments)
+
+    subtract_tile = elimination._Elimination.subtract_tile
+    with mock.patch.object(elimination._Elimination, "subtract_tile", note):
+        rank(uniform(np.random.default_rng(12), 97, 900, 900), 97, threads=threads)
+    assert (used - {threading.get_ident()} == set()) == (threads == 1)
 
 
 def test_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,6 +241,8 @@ PRODUCTS = [
         values(2, 3, 4),
         values(2, 4, 5),
     ),
+    case("bmm, batch last", lambda a, b: torch.bmm(a.permute(2, 0, 1), b),
+         lambda a, b: np.moveaxis(a, 2, 0) @ b, values(3, 4, 2), values(2, 4, 5)),
     case("mv", torch.mv, lambda a, x: a @ x, values(3, 4), values(4)),
     case(
         "addmv",
@@ -774,14 +776,16 @@ def test_longest_sum_in_one_piece_and_one_more(p: int, arithmetic: str, longest:
 def test_one_reduction_is_right_up_to_its_bound(p: int, kind: tuple[Any, torch.dtype], data: st.DataObject) -> None:
     arithmetic, dtype = kind[0](p), kind[1]
     bound = arithmetic.exact_limit - p - 1
-    near_a_tie = st.tuples(st.integers(2 - bound // p, bound // p - 2), st.integers(-3, 3)).map(
+    most = bound // p - 2
+    near_a_tie = st.tuples(st.integers(-most, most), st.integers(-3, 3)).map(
         lambda pair: pair[0] * p + p // 2 + pair[1]
     )
-    numbers = [bound, -bound, *data.draw(st.lists(st.one_of(st.integers(-bound, bound), near_a_tie)))]
+    large = [number * p + p // 2 + above for number in range(most - 99, most + 1) for above in (0, 1)]
+    numbers = [bound, -bound, *large, *data.draw(st.lists(st.one_of(st.integers(-bound, bound), near_a_tie)))]
     check(arithmetic.apply(lambda t: t, torch.tensor(numbers, dtype=dtype), bound=bound), numbers, p)
     small = [number % 2**50 for number in numbers]
     check(arithmetic.apply(lambda t: t, torch.tensor(small, dtype=dtype), bound=2**50), small, p)
-    with pytest.raises(OverflowError, match="leaves (float|int)64; use a smaller prime"):
+    with pytest.raises(OverflowError, match=r"leaves (float|int)64; use a smaller prime"):
         arithmetic.apply(lambda t: t, torch.tensor(numbers, dtype=dtype), bound=bound + 1)
 
 
@@ -863,7 +867,6 @@ def test_every_float_is_the_decimal_it_prints_as(p: int, number: float) -> None:
     assert constant(number, p) == balanced(Fraction(repr(number)), p)
     with PrimeField(p):
         tensor = 1 * torch.tensor([number, 0.5], dtype=torch.float64)
-    # A tensor of whole numbers is taken as it is, and one of decimals as decimals; below 2^53 it is the same.
     check(tensor, [Fraction(repr(number)), half], p)
 
 
@@ -871,9 +874,20 @@ def test_every_float_is_the_decimal_it_prints_as(p: int, number: float) -> None:
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_single_is_the_shortest_decimal_that_is_read_back(number: float) -> None:
     shortest = next(t for t in (f"{number:.{digits}e}" for digits in range(9)) if np.float32(t) == np.float32(number))
+    whole = number.is_integer() and abs(number) < 2**53
     with PrimeField(97):
         tensor = torch.tensor([number, 0.5]) * 1
-    check(tensor, [Fraction(shortest), half], 97)
+    check(tensor, [Fraction(number if whole else shortest), half], 97)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_what_a_number_is_read_as_does_not_depend_on_its_neighbours(dtype: torch.dtype) -> None:
+    large = torch.tensor([2.0**30, -(2.0**52), 2.0**53], dtype=dtype)
+    both = torch.cat([large, torch.tensor([0.5], dtype=dtype)])
+    with PrimeField(LARGEST):
+        alone, beside, added = [1 * n for n in large], 1 * both, 0 + large[:2]
+    check(added, [2**30, -(2**52)], LARGEST)
+    assert [n.item() for n in alone] == beside[:-1].tolist()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -1262,6 +1276,8 @@ def test_admitted_tensors() -> None:
         check([computed, changed], [[3 * tenth, 1500], [3 * tenth + 1, 1501]], 97)
         with pytest.raises(ValueError, match="infinite or undefined"):
             prime_field.admit(torch.tensor([math.nan]))
+        with pytest.raises(NotPolynomial, match=r"`admit` in code outside of any module .* complex numbers"):
+            prime_field.admit(phases)
     with pytest.raises(ZeroDivisionError, match="the prime 5 divides the denominator"):
         PrimeField(5).admit(weights)
     assert weights.tolist() == torch.tensor([0.1, 500.0]).tolist()
@@ -1348,8 +1364,8 @@ def test_elements_are_balanced_residues_of_the_stream(p: int) -> None:
         assert set(drawn.tolist()) == {-1, 0, 1}
 
 
-@pytest.mark.parametrize("name", ["arithmetic", "mode", "operations", "random"])
+@pytest.mark.parametrize("name", ["arithmetic", "mode", "random"])
 def test_examples_in_docstrings(name: str) -> None:
-    result = doctest.testmod(getattr(field, name))
-    assert result.failed == 0
-    assert result.attempted > 0 or name == "operations"
+    failed, tried = doctest.testmod(getattr(field, name))
+    assert failed == 0
+    assert tried > 0

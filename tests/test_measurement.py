@@ -41,6 +41,17 @@ def rac(depth: int, scale: float = 1.0) -> RAC:
     return module
 
 
+class Squares(nn.Module):
+    """The square of a linear map."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x @ self.weight) ** 2
+
+
 def product(x: Tensor) -> Tensor:
     return x[:, :2].prod(1) * x[:, 2:].prod(1)
 
@@ -97,6 +108,16 @@ def test_readouts() -> None:
     assert np.allclose(one.singular_values, alone.singular_values, rtol=1e-10, atol=1e-14)
     with pytest.raises(ValueError, match="below the 4 output channels"):
         measure(lstm(), length=4, readout=4, **SMALL)
+
+
+def test_a_function_of_a_fixed_length() -> None:
+    """A perceptron on the flattened sequence takes no other length."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(8, 1, generator=generator, dtype=torch.float64)
+    found = measure(nn.Sequential(nn.Flatten(), Squares(weight)), length=4, inputs=2, **SMALL)
+    # The square of a sum a + b is a^2 + 2 a b + b^2: three products.
+    assert found.numerical_rank == 3
+    assert any("whole sequences" in note for note in found.notes)
 
 
 def test_own_halves_are_what_is_measured() -> None:

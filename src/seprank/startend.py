@@ -164,7 +164,7 @@ class StartEndMatrix:
 
     def _fill(self, values: Values, states: State, ends: Halves) -> None:
         """Each of the states against each end, into `values` (starts, ends, channels)."""
-        fill = self._fill_by_tree if _is_tree(ends) else self._fill_by_pairs
+        fill = self._fill_by_tree if self._model.splits and _is_tree(ends) else self._fill_by_pairs
         fill(values, states, ends)
 
     def _fill_by_pairs(self, values: Values, states: State, ends: Halves) -> None:

@@ -51,7 +51,7 @@ class Rescaled:
     def __init__(self, module: Callable[..., Any], example: Tensor, *, batch_first: bool = True) -> None:
         example = three_sequences(example)
         self._model = Recurrent(module, example, batch_first=batch_first)
-        step = self._model.pieces(example[:, :1])
+        step = self._model.pieces(_positive(example[:, :1]) if example.is_floating_point() else example[:, :1])
         output, state = self._model(step, None)
         if len(state) != 1 or not isinstance(state[0], Tensor) or state[0].ndim != 3:
             raise ValueError("only a state of one tensor (layers, batch, units) can be rescaled, as nn.RNN's is")
@@ -70,8 +70,7 @@ class Rescaled:
 
     def _find_degrees(self, step: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Multiply the state of each layer by 2 and by 1/8, and see by what the results are multiplied."""
-        generator = torch.Generator().manual_seed(0)
-        state = torch.rand(state.shape, generator=generator, dtype=state.dtype).to(state.device) + 0.5
+        state = _positive(state)
         output, (after,) = self._model(step, [state])
         expected = [*after, output]
         rows = []
@@ -145,6 +144,12 @@ class Rescaled:
         top = powers[mantissas != 0].max(initial=-np.inf)
         shift = np.clip(powers - top, -1200, 0) if np.isfinite(top) else np.zeros_like(powers)
         return np.ldexp(mantissas, shift.astype(np.int64))
+
+
+def _positive(like: Tensor) -> Tensor:
+    """Numbers without relation to each other, between 0.5 and 1.5: nothing is zero by accident."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(like.shape, generator=generator, dtype=like.dtype).to(like.device) + 0.5
 
 
 def _power_of_two(powers: Tensor) -> Tensor:

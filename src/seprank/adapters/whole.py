@@ -23,6 +23,7 @@ class Whole:
             (batch, channels), (batch, time, channels) of which the last step counts, or (batch,).
         example: a few short sequences to try it on.
         batch_first: False if the function takes and gives (time, batch, ...) instead.
+        length: of the sequences, for a function that takes no others; `example` must have it.
 
     Raises:
         ConventionError: it returns something else.
@@ -36,9 +37,13 @@ class Whole:
     splits = False
     floor = 0.0
 
-    def __init__(self, function: Callable[..., Any], example: Tensor, *, batch_first: bool = True) -> None:
+    def __init__(
+        self, function: Callable[..., Any], example: Tensor, *, batch_first: bool = True, length: int | None = None
+    ) -> None:
         self._function = function
         self._batch_first = batch_first
+        self._length = length
+        self.channels = 0
         output, _ = self(self.pieces(example), None)
         self.channels = output.shape[0]
         """Output channels after the last step"""
@@ -62,6 +67,8 @@ class Whole:
             The last output (channels, batch), and the sequences so far.
         """
         sequences = pieces if state is None else torch.cat([state[0], pieces], 1)
+        if self._length is not None and sequences.shape[1] < self._length:
+            return pieces.new_zeros(self.channels, len(pieces)), [sequences]  # a start: nobody reads its output
         output = self._function(sequences if self._batch_first else sequences.transpose(0, 1))
         return self._last(output, sequences).movedim(0, -1), [sequences]
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-from .arithmetic import ARITHMETICS, DEFAULT_PRIME, constant, require_prime
+from .arithmetic import ARITHMETICS, DEFAULT_PRIME, require_prime
+from .decimals import read_decimals
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice
 
 _current = threading.local()
@@ -237,9 +237,13 @@ class PrimeField(TorchDispatchMode):
         Raises:
             ValueError: an entry is infinite or not a number.
             ZeroDivisionError: an entry is a decimal whose denominator the prime divides.
+            NotPolynomial: it has complex numbers.
         """
-        with _disable_current_modes():
-            admitted: Tensor = self._mark(self._admit(value), self._from_outside)
+        try:
+            with _disable_current_modes():
+                admitted: Tensor = self._mark(self._admit(value), self._from_outside)
+        except Refusal as refusal:
+            raise NotPolynomial("admit", self._where(), str(refusal)) from None
         return admitted
 
     def _admit_all(self, value: Any) -> Any:
@@ -256,13 +260,7 @@ class PrimeField(TorchDispatchMode):
             return value
         if not bool(value.isfinite().all()):
             raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
-        residues = self.arithmetic.residues if _is_integral(value) else self._decimals
-        return self._mark(residues(value), self._from_outside)
-
-    def _decimals(self, value: Tensor) -> Tensor:
-        """Each entry as the shortest decimal that prints it in its own type."""
-        residues = [float(constant(float(text), self.prime)) for text in _texts(value.detach().cpu().flatten())]
-        return torch.tensor(residues, dtype=torch.float64, device=value.device).reshape(value.shape)
+        return self._mark(read_decimals(value, self.arithmetic), self._from_outside)
 
     def _mark(self, value: Any, mark: str | None = None) -> Any:
         if isinstance(value, Tensor) and value.is_floating_point():
@@ -305,22 +303,3 @@ def _each(function: Callable[[Any], Any], value: Any) -> Any:
 
 def _is_value(leaf: Any) -> bool:
     return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
-
-
-def _texts(numbers: Tensor) -> Iterable[str]:
-    """The shortest decimal that is read back as the same number, for each number in a vector."""
-    if numbers.dtype in (torch.float16, torch.float32, torch.float64):
-        return (np.format_float_scientific(number, unique=True) for number in numbers.numpy())
-
-    def candidates(number: Tensor) -> Iterable[str]:
-        return (f"{number.item():.{digits}e}" for digits in range(17))
-
-    def read(text: str, like: Tensor) -> Tensor:
-        return torch.tensor(float(text), dtype=torch.float64).to(like.dtype)
-
-    return (next(t for t in candidates(x) if bool(read(t, x) == x)) for x in numbers)
-
-
-def _is_integral(value: Tensor) -> bool:
-    x = value.double()
-    return bool((x == x.round()).all()) and (x.numel() == 0 or float(x.abs().max()) < 2**53)

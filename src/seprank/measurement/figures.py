@@ -16,11 +16,14 @@ Vector = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
 """Outputs of all pairs, (starts, ends, channels)"""
 
+STRICT = {"extra": "forbid", "strict": True}
+"""How records are read back from files: no unknown fields, no conversions"""
+
 EPSILON = 2.0**-52
 """Relative precision of float64: the distance from 1 to the next number"""
 
-# Squares of numbers within 2^±300 and sums of billions of them neither overflow nor vanish.
-_SAFE_EXPONENT = 300
+# Fourth powers of numbers within 2^±100, and sums of billions of them, neither overflow nor vanish.
+_SAFE_EXPONENT = 100
 
 
 class ConstantOutput(ValueError):
@@ -30,6 +33,8 @@ class ConstantOutput(ValueError):
 @dataclass(frozen=True)
 class Shares:
     """Parts of the output's variance, which sum to 1."""
+
+    __pydantic_config__ = STRICT
 
     start: float
     """What the start explains alone"""
@@ -252,15 +257,17 @@ def anova(values: Values, *, precision: float = EPSILON) -> tuple[Shares, Shares
         0.6154
     """
     starts, ends, channels = values.shape
-    mean = values.mean((0, 1))
-    by_start, by_end = values.mean(1) - mean, values.mean(0) - mean
-    rest = values - (by_start + mean)[:, None]
+    # from one of the outputs on, so that a large constant part costs no digits
+    rest = values - values[0, 0]
+    mean = rest.mean((0, 1))
+    by_start, by_end = rest.mean(1) - mean, rest.mean(0) - mean
+    rest -= (by_start + mean)[:, None]
     rest -= by_end
     plain = [_sum_of_squares(part) / (part.size / channels) for part in (by_start, by_end, rest)]
     if sum(plain) <= precision**2 * _sum_of_squares(values) / (starts * ends):
         raise ConstantOutput(
-            f"the output is constant over all {starts} x {ends} pairs ({mean[0]:.6g} in channel 0), so its shares and "
-            "its spectrum are undefined; check that weights and readout are not zero and units not saturated"
+            f"the output is constant over all {starts} x {ends} pairs ({values[0, 0, 0]:.6g} in channel 0), so its "
+            "shares and its spectrum are undefined; check that weights and readout are not zero and units not saturated"
         )
     jointly = plain[2] * starts * ends / ((starts - 1) * (ends - 1))
     unbiased = [plain[0] * starts / (starts - 1) - jointly / ends, plain[1] * ends / (ends - 1) - jointly / starts]

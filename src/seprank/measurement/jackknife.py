@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from .figures import (
     EPSILON,
+    STRICT,
     ConstantOutput,
     Shares,
     Values,
@@ -30,16 +31,13 @@ from .figures import (
     singular_values,
 )
 
-STRICT = {"extra": "forbid", "strict": True}
-"""How fields are read from files"""
-
 Labels = npt.NDArray[np.int64]
 
 GROUPS = 8
 FEWEST = 2 * GROUPS
 """Samples that each side must have, so that no group has fewer than two"""
 
-T_QUANTILE = 1.894578605061305
+T_QUANTILE = 1.8945786050900074
 """95 % point of Student's t with GROUPS - 1 degrees of freedom: what bounds a two-sided 90 % interval"""
 
 
@@ -156,8 +154,8 @@ def replicates(
 
     Example:
         >>> labels = np.arange(16) % 8
-        >>> replicates(lambda left: np.array(left.shape), np.zeros((16, 16, 1)), labels, labels)[0].tolist()
-        [14, 14, 1]
+        >>> replicates(lambda left: np.array(left.shape, float), np.zeros((16, 16, 1)), labels, labels)[0].tolist()
+        [14.0, 14.0, 1.0]
     """
     rows = []
     for group in range(GROUPS):
@@ -254,11 +252,10 @@ def estimates(
     full = np.concatenate([_spectral(spectrum), _shares(unbiased)])
     left_out = _left_out(values, *groups, precision=precision)
     found = {
-        name: estimate(float(full[i]), left_out[:, i], f.lowest, f.highest, logarithmic=f.logarithmic)
+        name: estimate(float(full[f.number]), left_out[:, f.number], f.lowest, f.highest, logarithmic=f.logarithmic)
         for name, f in _FIGURES.items()
-        for i in (f.number,)
     }
-    return found | _adding_up({name: found[name] for name in asdict(plug_in)}, plug_in)
+    return found | _adding_up({name: found[name] for name in ("start", "end", "interaction")}, plug_in)
 
 
 def _left_out(values: Values, starts: Labels, ends: Labels, *, precision: float) -> npt.NDArray[np.float64]:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .figures import EPSILON, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
-from .jackknife import STRICT, Estimate, deal, estimates
+from .figures import EPSILON, STRICT, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
+from .jackknife import Estimate, deal, estimates
 
 PRECISIONS = {"float64": EPSILON, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
 """Distance from 1 to the next number in arithmetics that a model may use"""
@@ -133,7 +133,7 @@ class Measurement:
         lines.append(f"  numerical rank {relation} {self.numerical_rank} (relative tolerance {self.tolerance:.2g})")
         if self.floor is not None:
             lines.append(
-                f"  outputs have relative errors of about {self.floor:.2g}: the model computes in less precision"
+                f"  the model's own arithmetic leaves relative errors of about {self.floor:.2g} in its outputs"
             )
         return "\n".join([*lines, "", self.sentence(), *(f"Note: {note}." for note in self.notes)])
 
@@ -255,23 +255,24 @@ def _recombined(of_starts: npt.ArrayLike, of_ends: npt.ArrayLike) -> float:
 
 
 def _doubts(values: Values, spectrum: Vector, effective_rank: float) -> list[str]:
-    """Why intervals may be too narrow, as far as can be told from the samples themselves."""
+    """Why intervals may be too narrow, as far as the samples themselves can tell."""
     doubts = []
     squares = np.einsum("sec,sec->se", values, values)
     for name, weights in (("starts", squares.sum(1)), ("ends", squares.sum(0))):
         effective = float(weights.sum() ** 2 / (weights @ weights))
         if effective < _FEW_SAMPLES:
             doubts.append(
-                f"the figures rest on few {name}: as many as {effective:.0f} of equal size out of {len(weights)}; "
-                "their intervals may be too narrow, use more samples"
+                f"the figures rest on few {name}, as if {effective:.0f} of {len(weights)} counted; intervals may be too "
+                "narrow, use more samples"
             )
     if effective_rank > _UNRESOLVED * len(spectrum):
         doubts.append(
-            f"the effective rank is not small beside {len(spectrum)}, the most these samples can show; use more"
+            f"the effective rank is not small beside {len(spectrum)}, the largest that these samples can show; "
+            "corrections and intervals may be too small, use more samples"
         )
     if len(spectrum) > 1 and 1 - (spectrum[1] / spectrum[0]) ** 2 < _CLOSE / math.sqrt(min(values.shape[:2])):
         doubts.append(
-            "the two strongest products are nearly equally strong, and then the interval of the separability distance "
+            "the two strongest products are about equally strong, and then the interval of the separability distance "
             "may be too narrow"
         )
     return doubts

@@ -102,7 +102,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         >>> m.numerical_rank, round(m.shares.interaction, 6)
         (2, 0.0)
     """
-    settings = _settings(model, inputs, tokens, readout, dtype, tolerance, seed, memory, device)
+    alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
+    settings = _settings(alphabet, readout, dtype, tolerance, seed, memory, device)
     cut = check_cut(length, cut)
     samples = _samples(settings.alphabet, length, cut, starts, ends, data, seed)
     with bars(progress) as report, _prepared(model, settings) as ready:
@@ -182,7 +183,9 @@ def _over_cuts(
     data: Array | Tensor | None = None,
     **given: Any,
 ) -> Iterator[Measurement]:
-    settings = _settings(model, **{**_DEFAULTS, **given})
+    given = _DEFAULTS | given
+    alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
+    settings = _settings(alphabet, **given)
     longest = _whole_samples(settings.alphabet, length, starts, ends, data, settings.seed)
     with bars(progress) as report, _prepared(model, settings) as ready:
         adapted = _adapt(ready, longest, settings)
@@ -206,9 +209,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def _settings(
-    model: Any,
-    inputs: int | None,
-    tokens: int | None,
+    alphabet: Alphabet,
     readout: str | int,
     dtype: str,
     tolerance: float | None,
@@ -223,11 +224,18 @@ def _settings(
     if tolerance is not None and not 0 <= tolerance < 1:
         raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance}")
     budget = default_budget() if memory is None else memory
-    return Settings(find_alphabet(model, inputs, tokens), readout, dtype, tolerance, seed, budget, device)
+    return Settings(alphabet, readout, dtype, tolerance, seed, budget, device)
 
 
-def find_alphabet(model: Any, inputs: int | None = None, tokens: int | None = None) -> Alphabet:
-    """What a model reads: as given, or as it says by `config.vocab_size`, `input_size`, or its first layer.
+def find_alphabet(
+    model: Any, inputs: int | None = None, tokens: int | None = None, shown: Array | Tensor | None = None
+) -> Alphabet:
+    """What a model reads: as given, as it says by `config.vocab_size`, `input_size` or its first layer, or as shown.
+
+    Args:
+        model: the model.
+        inputs, tokens: features per step or number of token ids, if given.
+        shown: sequences for the model; if they are vectors they show the number of features.
 
     Raises:
         ValueError: it does not say, and nothing was given.
@@ -248,6 +256,8 @@ def find_alphabet(model: Any, inputs: int | None = None, tokens: int | None = No
         size = getattr(member, "input_size", getattr(member, "in_features", None))
         if isinstance(size, int):
             return Alphabet(features=size)
+    if shown is not None and shown.ndim == 3:
+        return Alphabet(features=shown.shape[2])
     raise ValueError(
         "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
     )
@@ -306,21 +316,38 @@ def _prepared(model: Any, settings: Settings) -> Iterator[Any]:
     """A copy of the model in evaluation mode and in the arithmetic asked for, without gradients."""
     if isinstance(model, nn.Module):
         model = copy.deepcopy(model).to(device=settings.device, dtype=DTYPES[settings.dtype]).eval()
-    with torch.no_grad():
-        yield model
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in `certify`: small operations do not gain by a second
+    try:
+        with torch.no_grad():
+            yield model
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _adapt(model: Any, samples: Samples, settings: Settings) -> SequenceModel:
-    example = _cast(samples.starts, settings).sequences(0, 3)
-    adapted = adapt(model, example)
+    """The adapter; rescaled for products, whose values overflow; of whole sequences where nothing else fits."""
+    halves = [_cast(half, settings).sequences(0, 3) for half in (samples.starts, samples.ends)]
+    try:
+        adapted = adapt(model, halves[0])
+    except ConventionError:
+        count = min(len(half) for half in halves)
+        whole = _fixed_length(model, torch.cat([half[:count] for half in halves], 1))
+        if whole is None:
+            raise
+        return whole
     if isinstance(model, nn.Module) and settings.dtype == "float64":
-        try:
-            return Rescaled(
-                model, example.expand(3, *example.shape[1:]), batch_first=getattr(model, "batch_first", True)
-            )
-        except (ValueError, RuntimeError, TypeError, IndexError):
-            return adapted  # most models are not homogeneous, and do not need it
+        with suppress(ValueError, RuntimeError, TypeError, IndexError):  # most are not homogeneous
+            return Rescaled(model, halves[0], batch_first=getattr(model, "batch_first", True))
     return adapted
+
+
+def _fixed_length(model: Any, sequences: Tensor) -> Whole | None:
+    """A function that takes sequences of this length only, None if it does not take these either."""
+    try:
+        return Whole(model, sequences, length=sequences.shape[1])
+    except Exception:
+        return None
 
 
 def _cast(halves: Halves, settings: Settings) -> Halves:
