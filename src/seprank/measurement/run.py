@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..adapters import Rescaled, SequenceModel, State, adapt
+from ..adapters import ConventionError, Rescaled, SequenceModel, State, Whole, adapt
 from ..memory import MemoryBudgetError, default_budget, show_size
 from ..progress import Report, bars
 from ..startend import Halves, StartEndMatrix, Values, check_cut, pairs_per_block
