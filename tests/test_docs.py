@@ -61,10 +61,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_readme_session_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    session = next(block for block in blocks("python") if "sr.certify" in block)
+@pytest.mark.parametrize("call", ["sr.certify", "sr.measure"])
+def test_the_readme_session_prints_what_the_readme_shows(call: str, tmp_path: Path) -> None:
+    session = next(block for block in blocks("python") if call in block)
     shown = README.split(session)[1].split("```")[2]
-    run = subprocess.run([sys.executable, "-c", session], capture_output=True, text=True, check=True, cwd=tmp_path)
+    program = "import seprank as sr\n" + session
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert run.stdout.strip() == shown.strip()
 
 
