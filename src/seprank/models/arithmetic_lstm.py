@@ -40,7 +40,7 @@ class ArithmeticLSTM(TorchTwin):
     Example:
         >>> from seprank import certify
         >>> [certify(ArithmeticLSTM(2, 1), length=length).rank for length in (2, 4, 6)]
-        [5, 17, 54]
+        [6, 28, 190]
     """
 
     gates = 4

@@ -40,7 +40,7 @@ class MIRNN(SquashedCell):
 
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
-        vectors = {name: (units,) for name in ("alpha", "beta_1", "beta_2", "bias")}
+        vectors = dict.fromkeys(("alpha", "beta_1", "beta_2", "bias"), (units,))
         return {"weight_ih": (units, below), "weight_hh": (units, units), **vectors}
 
     def reset_parameters(self) -> None:

@@ -16,10 +16,11 @@ class SelectiveSSM(StackedCell):
     $$h' = (W_a x + b_a) \odot h + (W_b x + b_b), \qquad y = C h'$$
 
     $y$ is the input of the next layer. In S6, the layer of Mamba, the decay is $\exp(\Delta A)$ with
-    $\Delta = \mathrm{softplus}(W x + b)$; here it is affine in $x$, and so is what is added. `s6.S6` is the original, to
-    be measured. The state is affine in the one before, so that a single layer has rank at most $R + 1$.
+    $\Delta = \mathrm{softplus}(W x + b)$; here it is affine in $x$, and so is what is added. `s6.S6` is the original,
+    to be measured. The state is affine in the one before, so that a single layer has rank at most $R + 1$.
 
-    Initialisation: $b_a$ uniform between 1/2 and 1, the rest as in `StackedCell`.
+    Initialisation: $W_a = 0$ and $b_a$ uniform between 1/2 and 1, so that at first every input is kept for as long,
+    and nothing grows; the rest as in `StackedCell`.
 
     Args:
         input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
@@ -46,10 +47,12 @@ class SelectiveSSM(StackedCell):
         }
 
     def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law."""
+        """Draw new parameters from torch's generator; see the class for the law and its reason."""
         super().reset_parameters()
         for number in range(self.num_layers):
-            nn.init.uniform_(self.layer(number)["bias_decay"], 0.5, 1.0)
+            layer = self.layer(number)
+            nn.init.zeros_(layer["weight_decay"])
+            nn.init.uniform_(layer["bias_decay"], 0.5, 1.0)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         decay = F.linear(x, layer["weight_decay"], layer["bias_decay"])
