@@ -98,6 +98,11 @@ def test_the_readme_model_has_the_rank_the_readme_shows() -> None:
     assert rank_line in README
 
 
+def test_the_readme_lists_every_model() -> None:
+    table = README.split("## Models")[1].split("##")[0]
+    assert set(re.findall(r"`(\w+)`", table)) == set(seprank.MODELS)
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):

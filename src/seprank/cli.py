@@ -301,7 +301,7 @@ def models(as_json: Json = False) -> None:
         _say_json({"models": [{"name": m.name, "summary": m.summary, "source": m.source} for m in MODELS.values()]})
         return
     for spec in MODELS.values():
-        _say(f"{spec.name:<10} {spec.year}  {spec.summary}\n{'':<16} {spec.source}")
+        _say(f"{spec.name:<17}{spec.year}  {spec.summary}\n{'':<23}{spec.source}")
     _say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
 
 
