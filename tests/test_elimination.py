@@ -336,9 +336,9 @@ def test_the_comparison_fails_on_a_wrong_value(change: Callable[[RankProfile], d
 @pytest.mark.parametrize("prime", [*PRIMES, 2**22 - 3, 2**22 + 15, 2**24 - 3, 2**25 - 39, 2**26 - 5])
 def test_longest_sums_are_reduced_exactly(prime: int) -> None:
     field = elimination._Field(prime)
-    # what `reduce` may leave, so what the longest product plus an entry may sum to
+    # what `reduce` may leave; the left factor 1 - T may have 1 more
     largest = prime // 2 + 2
-    bound = field.terms * largest**2 + largest
+    bound = field.terms * largest * (largest + 1) + largest
     assert bound <= 2**53
     values = [sign * (bound - step) for sign in (1, -1) for step in range(2000)]
     values += [
@@ -434,6 +434,7 @@ def test_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     assert elimination._blas.__wrapped__() is None
     monkeypatch.setattr(elimination, "_blas", lambda: None)
+    assert elimination._thread_count(2, 10**6) == 1
     check(uniform(np.random.default_rng(8), 97, 140, 150), 97, threads=2)
 
 

@@ -234,7 +234,7 @@ class _Field:
 
     def __init__(self, prime: int) -> None:
         self.prime = prime
-        # one product fewer than fits, because `reduce` rounds the quotient: it may leave 2 more than (prime - 1) / 2
+        # one product fewer than fits, because `reduce` rounds the quotient: it may leave (prime - 1) / 2 + 2
         self.terms = min(_SLAB, _EXACT // (prime // 2) ** 2 - 1)
         # arrays, because NumPy converts a Python number more slowly than it multiplies a row by it
         self._prime = np.array(float(prime))
@@ -458,7 +458,6 @@ class _Elimination:
             self.rows[top:bottom] = self.rows[source]
         # pivot rows become T @ rows, others rows + T @ rows: (1 - T) @ rows and -T @ rows are subtracted
         rest = np.eye(bottom - top, found) - block.block[order, :found]
-        self.field.reduce(rest, np.empty_like(rest), rest)
         self.subtract(self.work[top:bottom, right:], rest, self.work[top : top + found, right:])
         return found
 
