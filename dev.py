@@ -48,10 +48,10 @@ ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 # Extras of pyproject.toml that a command needs; "core" stands for what the package and its build need.
 EXTRAS = {
     "demo": ["core"],
-    "test": ["core", "test"],
-    "lint": ["core", "test", "lint"],
+    "test": ["core", "test", "train", "hf"],
+    "lint": ["core", "test", "train", "hf", "lint"],
     "examples": ["core"],
-    "check": ["core", "test", "lint"],
+    "check": ["core", "test", "train", "hf", "lint"],
     "bench": ["core", "bench"],
     "docs": ["core", "docs"],
 }
