@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from ..adapters import ConventionError, Rescaled, SequenceModel, State, Whole, adapt
@@ -319,7 +320,7 @@ def _prepared(model: Any, settings: Settings) -> Iterator[Any]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in `certify`: small operations do not gain by a second
     try:
-        with torch.no_grad():
+        with torch.no_grad(), threadpool_limits(limits=1):
             yield model
     finally:
         torch.set_num_threads(threads)
