@@ -319,9 +319,7 @@ PRODUCTS = [
             ("bi,bj->bij", [(2, 3), (2, 4)]),
             ("bi,ijk,bj->bk", [(2, 3), (3, 4, 5), (2, 4)]),
             ("ij,ij->", [(3, 4), (3, 4)]),
-            ("ii->i", [(4, 4)]),
             ("ii->", [(4, 4)]),
-            ("ij->ji", [(3, 4)]),
             ("...i,i->...", [(2, 3, 4), (4,)]),
             ("tbi,oi->bto", [(2, 3, 4), (5, 4)]),
         ]
@@ -413,6 +411,8 @@ ENTRYWISE = [
          lambda a, m: np.where(m.astype(bool), -tenth, a), values(2, 3), mask(3)),
     case("masked_fill with a value", lambda a, m, v: a.masked_fill(m, v),
          lambda a, m, v: np.where(m.astype(bool), v, a), values(2, 3), mask(2, 3), values()),
+    case("fill", lambda a: torch.fill(a, 0.1), lambda a: a * 0 + tenth, values(2, 3)),
+    case("copy", torch.ops.aten.copy.default, lambda a, b: a * 0 + b, values(2, 3), values(3)),
 ]  # fmt: skip
 
 REDUCTIONS = [
@@ -539,6 +539,7 @@ MOVED = [
     moves("diagonal", lambda a: [a.diagonal(), a.diagonal(1, 0, 2)], values(3, 4, 3)),
     moves("diag", lambda a, b: [torch.diag(a), torch.diag(b)], values(3), values(3, 3)),
     moves("diag_embed", lambda a: a.diag_embed(1), values(2, 3)),
+    moves("einsum that only moves", lambda a: [torch.einsum("ii->i", a), torch.einsum("ij->ji", a)], values(3, 3)),
     moves("unfold", lambda a: a.unfold(1, 3, 2), values(2, 8)),
     moves("squeeze", lambda a: [a.squeeze(), a.squeeze(1), a.squeeze((0, 2))], values(1, 3, 1)),
     moves("unsqueeze", lambda a: a.unsqueeze(-1), values(2, 3)),
@@ -796,12 +797,20 @@ def test_integers_of_any_size_are_reduced(p: int, numbers: list[int]) -> None:
         check(arithmetic(p).residues(torch.tensor(numbers)), numbers, p)
 
 
-def test_a_sum_too_long_is_refused() -> None:
-    with (
-        PrimeField(LARGEST),
-        pytest.raises(OverflowError, match=r"leaves float64; use a smaller prime \(in `sum` of code outside"),
-    ):
-        torch.ones(1).expand(2**28).sum()
+@pytest.mark.parametrize(
+    ("operation", "function"),
+    [
+        ("sum", lambda a, i: a.sum()),
+        ("cumsum", lambda a, i: a.cumsum(0)),
+        ("index_add", lambda a, i: torch.ones(3).index_add(0, i, a)),
+        ("scatter_add", lambda a, i: torch.ones(3).scatter_add(0, i, a)),
+        ("index_put", lambda a, i: torch.ones(3).index_put((i,), a, accumulate=True)),
+    ],
+)
+def test_a_sum_too_long_is_refused(operation: str, function: Callable[..., Any]) -> None:
+    message = rf"leaves float64; use a smaller prime \(in `{operation}` of code outside"
+    with PrimeField(LARGEST), pytest.raises(OverflowError, match=message):
+        function(torch.ones(1).expand(2**28), torch.zeros(1, dtype=torch.int64).expand(2**28))
 
 
 STEPS: dict[str, Callable[..., Any]] = {
@@ -836,6 +845,19 @@ def test_any_program_stays_balanced_and_exact(
         following = STEPS[name](exact[i % len(exact)], exact[j % len(exact)])
         exact.append(np.vectorize(lambda x: balanced(x, p), otypes=[object])(following))
     check(results, exact, p)
+
+
+@pytest.mark.parametrize("case", [*PRODUCTS, *ENTRYWISE, *REDUCTIONS], ids=lambda case: case.name)
+def test_a_computed_result_is_a_tensor_of_its_own(case: Case) -> None:
+    drawn = sampled(case, 97)
+    with PrimeField(97):
+        tensors = [tensor.clone() for tensor in map(as_tensor, drawn)]
+        before = [tensor.clone() for tensor in tensors]
+        result = case.function(*tensors)
+        twice = result * 2
+        result *= 2
+    assert torch.equal(result, twice)
+    assert all(torch.equal(tensor, old) for tensor, old in zip(tensors, before, strict=True))
 
 
 # Constants

@@ -15,6 +15,7 @@ def take_apart(thing: Any) -> tuple[bytes, list[Tensor]]:
     The tensors are those of the object, not copies.
 
     Example:
+        >>> import torch
         >>> skeleton, tensors = take_apart({"a": [torch.ones(2), 3]})
         >>> put_together(skeleton, [torch.zeros(1)])
         {'a': [tensor([0.]), 3]}

@@ -260,7 +260,10 @@ class PrimeField(TorchDispatchMode):
             return value
         if not bool(value.isfinite().all()):
             raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
-        return self._mark(read_decimals(value, self.arithmetic), self._from_outside)
+        return self._mark(self._decimals(value), self._from_outside)
+
+    def _decimals(self, value: Tensor) -> Tensor:
+        return read_decimals(value, self.arithmetic)
 
     def _mark(self, value: Any, mark: str | None = None) -> Any:
         if isinstance(value, Tensor) and value.is_floating_point():
