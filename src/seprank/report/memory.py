@@ -15,7 +15,7 @@ _PAGE = Template(
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 h1 { font-size: 1.3rem } h2 { font-size: 1.05rem; margin-top: 2rem }
-pre { background: #f5f5f5; padding: .8rem; overflow-x: auto }
+pre { background: #f5f5f5; padding: .8rem; white-space: pre-wrap }
 </style></head>
 <body><h1>{{ title }}</h1>
 <pre>{{ summary }}</pre>
@@ -97,6 +97,8 @@ def _shares(record: Record) -> tuple[str, str, Any]:
             marker={"color": colour},
             text=[f"{name} {100 * shares[name]:.1f} %"],
             textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
         )
     _layout(figure, barmode="stack", xaxis={"tickformat": ".0%", "range": [0, 1]}, showlegend=True)
     figure.update_layout(height=200)
@@ -135,7 +137,15 @@ def _profile(profile: list[Record], over: str) -> tuple[str, str, Any]:
         figure,
         xaxis={"title": "cut: steps in the start" if over == "cut" else "length of the sequence"},
         yaxis={"title": "entropy (nats)", "rangemode": "tozero"},
-        yaxis2={"title": "interaction share", "overlaying": "y", "side": "right", "range": [0, 1], "showgrid": False},
+        yaxis2={
+            "title": "interaction share",
+            "overlaying": "y",
+            "side": "right",
+            "range": [0, 1],
+            "tickmode": "linear",
+            "dtick": 0.2,
+            "showgrid": False,
+        },
         legend={"orientation": "h", "y": 1.12},
     )
     return f"Over the {over}", "Bars are one standard error of sampling.", figure
