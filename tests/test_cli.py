@@ -122,7 +122,7 @@ def modules(tmp_path: Path) -> Path:
 def test_a_module_of_ones_own(modules: Path, tmp_path: Path) -> None:
     file = tmp_path / "cell.json"
     content = answer("certify", f"{modules}:build", "--length", "4", "--set", "width=4", "--out", str(file))
-    assert (content["rank"], content["upper_bound"], content["settings"]) == (4, None, {"width": 4})
+    assert (content["rank"], content["upper_bound"], content["settings"]) == (4, 4, {"width": 4})
     assert "--model" in refusal("verify", str(file))
     assert run("verify", str(file), "--model", f"{modules}:build").exit_code == 0
     modules.write_text(MODULES + "\n")
@@ -210,6 +210,14 @@ def test_bounds_are_those_of_theory_also_when_huge() -> None:
     assert result.exit_code == 0
     assert "digits)" in result.stdout
     assert "did you mean" in refusal("bounds", "--inputs", "2", "--width", "2", "--length", "4", "--model", "rcc")
+
+
+def test_plan_finds_the_least_network() -> None:
+    content = answer("plan", "--rank", "1000000", "--length", "100", "--inputs", "50")
+    assert content["best"]["parameters"] == 225
+    assert (content["best"]["depth"], content["best"]["width"]) == (4, 3)
+    assert "proved" in run("plan", "--rank", "1000000", "--length", "100", "--inputs", "50").stdout
+    assert "rank must be" in refusal("plan", "--rank", "0", "--length", "100", "--inputs", "50")
 
 
 def test_models_are_listed() -> None:

@@ -26,12 +26,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "adapters": frozenset({"models"}),
     "startend": frozenset({"adapters", "memory"}),
     "certification": frozenset(
-        {"startend", "adapters", "models", "field", "elimination", "theory", "memory", "progress"}
+        {"startend", "degrees", "adapters", "models", "field", "elimination", "theory", "memory", "progress"}
     ),
     "measurement": frozenset({"startend", "adapters", "memory", "progress"}),
     "callbacks": frozenset({"measurement"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
-    "plan": frozenset({"models", "theory"}),
+    "planning": frozenset({"models", "theory"}),
     "tensornet": frozenset({"models", "theory"}),
     "train": frozenset({"models", "tasks", "store"}),
     "sweep": frozenset({"certification", "measurement", "train", "store"}),

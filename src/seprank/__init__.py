@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import callbacks, elimination, theory
     from .certification import Certificate, CertificateError, certify, verify
+    from .degrees import degree_bounds
     from .field import NotPolynomial, PrimeField
     from .measurement import Measurement, Profile, measure, profile
     from .models import MODELS
     from .models.rac import RAC
+    from .planning import plan
     from .theory import Bound, bounds, upper_bound
 
 _HOMES = {
@@ -26,6 +28,8 @@ _HOMES = {
     "verify": ".certification",
     "Certificate": ".certification",
     "CertificateError": ".certification",
+    "degree_bounds": ".degrees",
+    "plan": ".planning",
     "measure": ".measurement",
     "profile": ".measurement",
     "Measurement": ".measurement",
@@ -51,8 +55,10 @@ __all__ = [
     "bounds",
     "callbacks",
     "certify",
+    "degree_bounds",
     "elimination",
     "measure",
+    "plan",
     "profile",
     "theory",
     "upper_bound",

@@ -293,6 +293,27 @@ def bounds(
 
 @app.command()
 @answers
+def plan(
+    rank: Annotated[int, typer.Option(help="Rank to reach.")],
+    length: Length,
+    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")],
+    cut: Cut = None,
+    domain: Domain = "functional",
+    depth: Annotated[int, typer.Option(help="Largest depth to look at.")] = 4,
+    as_json: Json = False,
+) -> None:
+    """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
+    from .planning import plan as find
+
+    found = find(rank=rank, length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth)
+    if as_json:
+        _say_json(found.to_dict())
+    else:
+        _say(str(found))
+
+
+@app.command()
+@answers
 def models(as_json: Json = False) -> None:
     """List the models that have a name."""
     from .models import MODELS

@@ -158,7 +158,8 @@ class Certificate:
             f"  length {self.question.length}, cut {self.question.cut}, domain {self.question.domain}",
             f"  rank {relation} {readable(self.rank)}   ({self._verdict()})",
         ]
-        lines += [f"  {b.kind:<11} {b.name:<14} {readable(b.value)}" for b in self.bounds]
+        width = max([14, *(len(bound.name) for bound in self.bounds)])
+        lines += [f"  {b.kind:<11} {b.name:<{width}} {readable(b.value)}" for b in self.bounds]
         return "\n".join(lines)
 
     def _verdict(self) -> str:

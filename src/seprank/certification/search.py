@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
-from ..field import DEFAULT_PRIME
+from ..field import DEFAULT_PRIME, NotPolynomial
 from ..memory import MemoryBudgetError, default_budget, show_size
 from ..models import Factory, spec_of
 from ..models.factory import source_hash
@@ -100,9 +102,14 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         raise ValueError(f"samples must be an integer of at least 1, got {samples!r}")
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
+    if not _has_family(module):
+        with enter(module, question, arithmetic="float64", device=device):
+            pass  # what is wrong with a module of one's own is said before it is run over degrees
     known = known_bounds(module, question)
     with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
-        found = _Search(run, least_upper(known), budget, report).run(samples)
+        # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
+        near = any(not b.name.startswith("degrees") for b in known)
+        found = _Search(run, least_upper(known), budget, near=near, report=report).run(samples)
     return _certificate(module, question, found, known, factory=factory, seconds=time.perf_counter() - began)
 
 
@@ -120,7 +127,7 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
     """What theory says about this module's rank, with the read-out taken into account."""
     spec = spec_of(module)
     if spec is None or spec.family is None:
-        return []
+        return _bounds_by_degree(module, question)
     sizes = spec.settings(module)
     if question.domain == "functional" and question.inputs != sizes["inputs"]:
         return []
@@ -133,6 +140,28 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
     )
     independent = question.inputs <= sizes["inputs"]
     return [b for b in statements if _holds(b, question, independent) and b.value < 10**MOST_DIGITS]
+
+
+def _has_family(module: nn.Module) -> bool:
+    spec = spec_of(module)
+    return spec is not None and spec.family is not None
+
+
+def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:
+    """Bounds for any polynomial module, found by running it over degrees; none if an operation has no rule there."""
+    try:
+        found = degree_bounds(
+            module,
+            length=question.length,
+            cut=question.cut,
+            inputs=question.inputs,
+            domain=question.domain,
+            readout=question.readout,
+            templates=question.templates,
+        )
+    except NotPolynomial:
+        return []
+    return [b for b in found if b.value < 10**MOST_DIGITS]
 
 
 def least_upper(known: list[Bound]) -> int | None:
@@ -164,9 +193,11 @@ class _Found:
 class _Search:
     """Grow the Start-End matrix until its rank is saturated."""
 
-    def __init__(self, run: Run, upper: int | None, budget: int, report: Report = silent) -> None:
+    def __init__(self, run: Run, upper: int | None, budget: int, *, near: bool, report: Report = silent) -> None:
         self._run = run
         self._upper = upper
+        self._near = near and upper is not None
+        self._enough = sys.maxsize if upper is None else upper + _SPARE
         self._budget = budget
         self._report = report
         self._matrix = run.matrix(budget, lambda done, total: report("Start-End matrix", done, total))
@@ -176,19 +207,23 @@ class _Search:
         if samples is not None:
             self._require(samples)
             return self._at(samples, last=True)
-        if self._upper is None or self._bytes(self._upper + _SPARE, last=False) > self._budget:
-            return self._double(_FIRST)
-        return self._double(self._upper + _SPARE)
+        if not self._near or self._bytes(self._enough, last=False) > self._budget:
+            return self._double(min(_FIRST, self._enough))
+        return self._double(self._enough)
 
     def _double(self, count: int) -> _Found:
         self._require(count)
         found = self._at(count, last=self._is_enough(count))
-        while not found.saturated and self._bytes(2 * count, last=False) <= self._budget:
-            before, count = found.profile.rank, 2 * count
+        while not found.saturated and self._bytes(self._next(count), last=False) <= self._budget:
+            before, count = found.profile.rank, self._next(count)
             found = self._at(count, last=self._is_enough(count))
             if before == found.profile.rank < count:
                 found.saturated = True
         return found
+
+    def _next(self, count: int) -> int:
+        """Twice as many, or as many as the upper bound calls for if that comes before."""
+        return self._enough if count < self._enough < 2 * count else 2 * count
 
     def _is_enough(self, count: int) -> bool:
         """Whether so many samples saturate the rank whatever it turns out to be."""

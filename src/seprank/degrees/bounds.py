@@ -89,7 +89,7 @@ def degree_bounds(
         ...     print(bound.name, bound.value)
         degrees: state 45
         degrees: end inputs 2700
-        degrees: start inputs 476280
+        degrees: start inputs 952560
     """
     cut = _check_cut(length, cut)
     points, features = _check_inputs(module, inputs, domain, templates)
@@ -175,5 +175,7 @@ def _check_readout(readout: str | int, channels: int) -> tuple[slice, int]:
     if readout in ("random", "all"):
         return slice(None), channels if readout == "all" else 1
     if not isinstance(readout, int) or isinstance(readout, bool) or not 0 <= readout < channels:
-        raise ValueError(f"readout must be 'random', 'all' or a channel below {channels}, got {readout!r}; use 'random'")
+        raise ValueError(
+            f"readout must be 'random', 'all' or a channel below {channels}, got {readout!r}; use 'random'"
+        )
     return slice(readout, readout + 1), 1

@@ -46,6 +46,11 @@ class DegreeField(PrimeField):
     def __init__(self, *, lowest: bool = False) -> None:
         super().__init__()
         self.arithmetic: Degrees = Degrees(lowest=lowest)
+        self._has_ids = False
+
+    def __enter__(self) -> DegreeField:
+        super().__enter__()
+        return self
 
     def degrees(self, degrees: npt.ArrayLike) -> Tensor:
         """Polynomials of these degrees, `ZERO` for zero."""
@@ -55,21 +60,20 @@ class DegreeField(PrimeField):
 
     def ids(self, shape: tuple[int, ...]) -> Tensor:
         """Token numbers that may be looked up, but not decided by."""
+        self._has_ids = True
         with _disable_current_modes():
             return _make_unknown(torch.zeros(shape, dtype=torch.int64))
 
     def read(self, tensor: Tensor) -> npt.NDArray[np.float64]:
         """The degrees in a tensor of this context, infinite where they are too high to be exact."""
         with _disable_current_modes():
-            degrees: npt.NDArray[np.float64] = tensor.detach().numpy() - 1
-        return degrees
+            return np.asarray(tensor.detach().numpy() - 1)
 
     def _decimals(self, value: Tensor) -> Tensor:
         return self.arithmetic.residues(value)
 
     def _run(self, operation: Any, args: Any, kwargs: Any) -> Any:
-        leaves = list(_leaves([args, *kwargs.values()]))
-        if not any(is_unknown(leaf) for leaf in leaves):
+        if not (self._has_ids and any(map(is_unknown, _leaves([args, *kwargs.values()])))):
             return super()._run(operation, args, kwargs)
         if operation.name in _LOOKING_UP and _looks_up_rows(args):
             return self._any_row(args[0], _only(args[1]))

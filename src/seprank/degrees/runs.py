@@ -141,7 +141,7 @@ def _group(
     labels: list[npt.NDArray[np.int64] | None] = []
     first = 0
     for d in degrees:
-        if d is None:
+        if d is None or d.size == 0:
             labels.append(None)
             continue
         shape = d.shape[:-1]

@@ -76,7 +76,8 @@ class Degrees(Arithmetic):
         """Matrix product of `a` (..., n, k) and `b` (..., k, m); fast where b holds nothing but parameters."""
         if a.shape[-1] and bool((b == 1).all()):
             sums = self.sum(a, [-1], keepdim=True)
-            return sums.expand(*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]).clone()
+            batch = a.shape[:-2] if b.ndim == 2 else torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+            return sums.expand(*batch, a.shape[-2], b.shape[-1]).clone()
         if a.ndim == 2 and a.shape[-1] and bool((a == 1).all()):
             return self.matmul(b.mT, a.mT).mT
         step = max(1, _ENTRIES // max(1, a[..., 0:1].numel() * b.shape[-1]))
@@ -146,7 +147,11 @@ def _pad(f: Degrees, a: Tensor, pad: list[int], value: Scalar = 0) -> Tensor:
 
 def _index_add(f: Degrees, a: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Scalar = 1) -> Tensor:
     source = f.scale(_constant(f, source), alpha)
-    return f.combine(lambda x, y: x.index_reduce(dim, index, y, "amax"), a, source)
+    if a.ndim == 0:
+        a, source, shape = a.reshape(1), source.reshape(1), a.shape
+        return _index_add(f, a, 0, index.reshape(1), source).reshape(shape)
+    columns = index.reshape([-1 if d == dim % a.ndim else 1 for d in range(a.ndim)]).expand(source.shape)
+    return _scatter_add(f, a, dim, columns, source)
 
 
 def _scatter_add(f: Degrees, a: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:

@@ -73,8 +73,12 @@ def _spectrum(record: Record) -> tuple[str, str, Any]:
         line={"color": COLOURS[0]},
         marker={"size": 5},
     )
-    figure.add_hline(
-        y=values[0] * record["tolerance"], line={"dash": "dash", "color": "#777"}, annotation_text="tolerance"
+    figure.add_scatter(
+        x=[1, len(values)],
+        y=[values[0] * record["tolerance"]] * 2,
+        mode="lines",
+        name="tolerance",
+        line={"dash": "dash", "color": "#777"},
     )
     _layout(
         figure, xaxis={"title": "number"}, yaxis={"title": "singular value", "type": "log", "exponentformat": "power"}

@@ -1,0 +1,258 @@
+"""Which network reaches a given separation rank with the fewest parameters? From theory alone.
+
+At every depth, the proved and conjectured lower bounds and the proved upper bounds grow with the width, so that the
+width from which a bound reaches the target is found by doubling and halving, at any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, SupportsIndex
+
+from .models import MODELS
+from .theory import Bound, bounds, readable
+
+MOST_DIGITS = 1000
+"""Of a target: few enough that no bound near it is left out by `theory`, and that Python writes them as text."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known about one depth."""
+
+    depth: int
+    width: int | None
+    """Least width that is proved to reach the target, None if no width is"""
+    parameters: int | None
+    """Of the network of that width"""
+    source: str | None
+    """The lower bound that proves it"""
+    conjectured_width: int | None
+    """Least width that reaches the target if the paper's conjecture holds, where that is less than what is proved"""
+    conjectured_parameters: int | None
+    too_narrow: int | None
+    """Greatest width that provably cannot reach the target, 0 if none is excluded, None if no width can reach it"""
+    obstacle: str | None
+    """The upper bound that excludes it"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer of `plan`: the cheapest network, and what is known about every depth."""
+
+    rank: int
+    length: int
+    cut: int
+    inputs: int
+    domain: str
+    best: Row | None
+    """The depth and width with the fewest parameters that are proved to reach the target"""
+    conjectured: Row | None
+    """The one with the fewest parameters by the conjecture, if it has fewer than the best"""
+    shallow: Row
+    """The first row: which width a single layer needs"""
+    rows: list[Row]
+    """One for each depth"""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain values for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        lines = [
+            f"RAC of separation rank {readable(self.rank)}: inputs {self.inputs}, length {self.length}, "
+            f"cut {self.cut}, domain {self.domain}",
+            f"  {self._best()}",
+            *([f"  {self._conjectured(self.conjectured)}"] if self.conjectured else []),
+            f"  {self._shallow()}",
+            "",
+            *_table(self.rows),
+        ]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _best(self) -> str:
+        if self.best is None:
+            return "no size up to this depth is proved to reach it"
+        return f"fewest parameters, proved: {_network(self.best.depth, self.best.width, self.best.parameters)}"
+
+    def _conjectured(self, row: Row) -> str:
+        network = _network(row.depth, row.conjectured_width, row.conjectured_parameters)
+        return f"fewer, if the paper's conjecture holds: {network}"
+
+    def _shallow(self) -> str:
+        if self.shallow.width is None:
+            return f"one layer cannot reach it at any width: {self.shallow.obstacle}"
+        return f"one layer needs {_network(1, self.shallow.width, self.shallow.parameters)}"
+
+
+def plan(
+    *,
+    rank: int,
+    length: int,
+    inputs: int,
+    domain: str = "functional",
+    cut: int | None = None,
+    max_depth: int = 4,
+) -> Plan:
+    """The Recurrent Arithmetic Circuit with the fewest parameters that reaches a separation rank.
+
+    Args:
+        rank: the target, at least 1.
+        length: T, time steps.
+        inputs: M, numbers per input vector, or number of tokens.
+        domain: "functional" (inputs range over all vectors) or "tokens" (over M linearly independent ones).
+        cut: c, steps in the start half; by default T // 2.
+        max_depth: depths 1 to this are compared.
+
+    Returns:
+        For every depth: the least width that is proved to reach the target, the least by the conjecture where that is
+        less, the greatest that provably cannot; and the cheapest network of all.
+
+    Raises:
+        TypeError: an argument is not an integer.
+        ValueError: an argument is out of range.
+
+    Source: the bounds of docs/theory.md. Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), Theorem 1 and
+        Conjecture 1.
+
+    Example:
+        >>> found = plan(rank=1_000_000, length=100, inputs=50)
+        >>> found.best.depth, found.best.width, found.shallow.width
+        (4, 3, 1000000)
+    """
+    rank = _at_least("rank", rank, 1)
+    if rank >= 10**MOST_DIGITS:
+        raise ValueError(f"rank must have at most {MOST_DIGITS} digits, got {readable(rank)}; use a smaller rank")
+    depths = range(1, _at_least("max_depth", max_depth, 1) + 1)
+    sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
+    rows = [_row(rank, inputs, depth, _by_width(sizes | {"depth": depth})) for depth in depths]
+    best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
+    guesses = [r for r in rows if r.conjectured_parameters and (not best or r.conjectured_parameters < _cost(best))]
+    guess = min(guesses, key=lambda r: r.conjectured_parameters or 0, default=None)
+    return Plan(rank, length, length // 2 if cut is None else cut, inputs, domain, best, guess, rows[0], rows)
+
+
+_WHATEVER_WIDTH = ("shallow", "start inputs", "end inputs")
+"""Upper bounds that do not grow any more once there are as many units as inputs; of one layer, as the rank."""
+
+Known = Callable[[int], list[Bound]]
+"""The bounds of networks of one depth, from their width."""
+
+
+def _by_width(sizes: dict[str, Any]) -> Known:
+    return cache(lambda width: bounds(width=width, **sizes))
+
+
+def _row(rank: int, inputs: int, depth: int, known: Known) -> Row:
+    # From this width on no lower bound, and no bound by the inputs, depends on the width any more.
+    last = rank if depth == 1 else inputs
+    # One layer of R units has rank R at most: its state has R coordinates.
+    narrow = _narrower(rank, rank if depth == 1 else 1, last, known)
+    obstacle = _least_upper(known(last if narrow is None else narrow)) if narrow != 0 else None
+    width = guess = None
+    if narrow is not None:
+        # The conjecture fails for some sizes; what provably cannot be is not conjectured.
+        width, guess = (_first_to_reach(rank, kind, narrow + 1, last, known) for kind in ("lower", "conjectured"))
+    if guess is not None and width is not None and guess >= width:
+        guess = None
+    return Row(
+        depth=depth,
+        width=width,
+        parameters=None if width is None else _count(inputs, width, depth),
+        source=None if width is None else _greatest_lower(known(width)).source,
+        conjectured_width=guess,
+        conjectured_parameters=None if guess is None else _count(inputs, guess, depth),
+        too_narrow=narrow,
+        obstacle=f"{obstacle.name} bound {readable(obstacle.value)}" if obstacle else None,
+    )
+
+
+def _kinds(kind: str) -> tuple[str, ...]:
+    return (kind,) if kind == "conjectured" else ("exact", kind)
+
+
+def _reaches(known: list[Bound], kind: str, rank: int) -> bool:
+    """Whether the bounds of one kind let the rank be reached; upper bounds too long to be listed do."""
+    listed = (bound.value >= rank for bound in known if bound.kind in _kinds(kind))
+    return all(listed) if kind == "upper" else any(listed)
+
+
+def _least_upper(known: list[Bound]) -> Bound:
+    return min((bound for bound in known if bound.kind in ("exact", "upper")), key=lambda bound: bound.value)
+
+
+def _greatest_lower(known: list[Bound]) -> Bound:
+    return max((bound for bound in known if bound.kind in ("exact", "lower")), key=lambda bound: bound.value)
+
+
+def _narrower(rank: int, least: int, last: int, known: Known) -> int | None:
+    """The greatest width that provably cannot reach the rank, at least `least` - 1; None if no width can."""
+
+    def can(width: int) -> bool:
+        return _reaches(known(width), "upper", rank)
+
+    width = least
+    while not can(width):
+        if width >= last and any(b.value < rank for b in known(width) if b.name in _WHATEVER_WIDTH):
+            return None
+        width = 2 * width if width >= last else min(2 * width, last)
+    return _halve(can, max(least - 1, width // 2), width) - 1
+
+
+def _first_to_reach(rank: int, kind: str, least: int, last: int, known: Known) -> int | None:
+    """The least width from `least` on for which a lower bound reaches the rank, None if none does."""
+    listed = [bound for bound in known(least) if bound.kind in _kinds(kind)]
+    if not listed:
+        return None
+    if listed[0].name == "last input":  # it is min(R, M)
+        return rank if rank <= last else None
+    below, width = least - 1, least
+    while not _reaches(known(width), kind, rank):
+        if width >= last:
+            return None
+        below, width = width, min(2 * width, last)
+    return _halve(lambda width: _reaches(known(width), kind, rank), below, width)
+
+
+def _halve(holds: Callable[[int], bool], below: int, width: int) -> int:
+    """The least width for which it holds, above one for which it does not and at most one for which it does."""
+    while width - below > 1:
+        middle = (below + width) // 2
+        below, width = (below, middle) if holds(middle) else (middle, width)
+    return width
+
+
+def _count(inputs: int, width: int, depth: int) -> int:
+    return MODELS["rac"].count_parameters(inputs, width, depth)
+
+
+def _cost(row: Row) -> int:
+    return row.parameters or 0
+
+
+def _network(depth: int, width: int | None, parameters: int | None) -> str:
+    return f"depth {depth}, width {readable(width or 0)}, {readable(parameters or 0)} parameters"
+
+
+def _table(rows: list[Row]) -> list[str]:
+    """Aligned columns, numbers to the right."""
+    heads = ["depth", "width", "parameters", "conjectured", "parameters", "cannot up to", "because of"]
+    cells = [heads, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
+    return ["  ".join([*map(str.rjust, line[:-1], widths), line[-1]]) for line in cells]
+
+
+def _cells(row: Row) -> list[str]:
+    numbers = [row.depth, row.width, row.parameters, row.conjectured_width, row.conjectured_parameters]
+    shown = ["-" if number is None else readable(number) for number in numbers]
+    return [*shown, "any width" if row.too_narrow is None else readable(row.too_narrow), row.obstacle or ""]
+
+
+def _at_least(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"{name} must be an integer, got {value!r}; use a whole number")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}; use {name}={least} or more")
+    return int(value)
