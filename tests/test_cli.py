@@ -242,6 +242,11 @@ def test_doctor_reports_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "FAILED  elimination agrees with FLINT: ArithmeticError: 1 + 1 = 3" in result.stdout
 
 
+def test_a_contradicted_bound_is_the_answer_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seprank.certification.search.least_upper", lambda known: 2)
+    assert "proved upper bound" in refusal("certify", *RAC, "--length", "8", "--samples", "16", code=1)
+
+
 def test_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt

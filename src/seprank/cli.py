@@ -68,7 +68,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             _stop("interrupted; nothing was written that is not complete", 130)
         except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
-            _stop(f"{error}" or type(error).__name__, 2)
+            _stop(f"{error}" or type(error).__name__, getattr(error, "exit_code", 2))
         except RuntimeError as error:
             if "memory" not in str(error):
                 raise

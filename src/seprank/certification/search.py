@@ -28,6 +28,13 @@ _FIRST = 64
 """Samples to begin with where the rank is not known to be bounded."""
 
 
+class BoundContradicted(ArithmeticError):
+    """A certified rank above a proved bound: one of them is wrong, and neither may be passed on."""
+
+    exit_code = 1
+    """Of the command line: the answer is no"""
+
+
 def certify(  # noqa: PLR0913  (each is a setting a user has)
     module: nn.Module,
     *,
@@ -77,9 +84,10 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         NotPolynomial: the module does something that has no meaning modulo a prime.
         ConventionError: the module does not follow the calling convention.
         MemoryBudgetError: the work asked for does not fit the memory.
+        BoundContradicted: the rank exceeds a proved bound, which is a fault of the installation or of this package.
         ValueError, TypeError: an argument is out of range or of the wrong type.
 
-    Source: docs/theory.md, "How a rank is certified".
+    Source: docs/certainty.md, "How a rank is certified".
 
     Example:
         >>> from seprank import RAC, certify
@@ -289,6 +297,11 @@ def _certificate(
     seconds: float,
 ) -> Certificate:
     profile, upper = found.profile, least_upper(known)
+    if upper is not None and profile.rank > upper:
+        raise BoundContradicted(
+            f"rank {profile.rank} was found where {upper} is a proved upper bound; run `seprank doctor`, and if that "
+            "finds nothing please report it with the model, the seed and the prime"
+        )
     return Certificate(
         model=describe(module, factory),
         question=question,
