@@ -256,6 +256,19 @@ def test_modules_outside_the_convention(module: nn.Module, text: str) -> None:
         certify(module, length=4, progress=False)
 
 
+class Writes(Views):
+    """Adds to its input in place, which would spoil it for the next block of pairs."""
+
+    def forward(self, x: torch.Tensor, state: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        x += 1
+        return super().forward(x, state)
+
+
+def test_a_module_that_writes_into_its_input_is_refused() -> None:
+    with pytest.raises(NotPolynomial, match="writes into"):
+        certify(Writes(), length=4, progress=False)
+
+
 @pytest.mark.parametrize("module", [nn.LSTM(2, 2), nn.GRU(2, 2), nn.RNN(2, 2)])
 def test_squashing_networks_are_not_polynomial(module: nn.Module) -> None:
     with pytest.raises(NotPolynomial, match=f"in {type(module).__name__} is not polynomial"):

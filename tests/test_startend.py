@@ -171,6 +171,26 @@ def test_states_of_any_structure_and_time_first(block: int) -> None:
     assert same(found, np.array(whole).reshape(5, 20))
 
 
+class Writes(nn.Module):
+    """Writes into its input and into the state it is given."""
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        x += 1
+        state = x.new_ones(len(x), 3) if state is None else state
+        for step in x.unbind(1):
+            state *= step
+        return state.clone()[:, None].expand(-1, x.shape[1], -1), state
+
+
+@pytest.mark.parametrize(("ends", "block"), [(4, 8), (1, 2), (9, 4)])
+def test_a_module_that_writes_into_what_it_is_given(ends: int, block: int) -> None:
+    first, second = vectors(7, 2, 1), vectors(ends, 2, 2)
+    matrix = StartEndMatrix(Recurrent(Writes(), vectors(3, 2, 9)), all_channels, channels=3, block=block)
+    found = matrix.grow(Halves(vectors=first), Halves(vectors=second))
+    expected = [[((s + 1).prod(0) * (e + 1).prod(0)).numpy() for e in second] for s in first]
+    assert same(found, np.array(expected).reshape(7, 3 * ends))
+
+
 def test_readout_reduces_the_channels() -> None:
     module, starts, ends = rac(), vectors(5, 2, 1), vectors(4, 3, 2)
     weights = torch.tensor([[1.0, 2.0, 0.0, 3.0]], dtype=torch.float64)

@@ -172,12 +172,15 @@ class StartEndMatrix:
             sequences = ends.sequences(begin, begin + self._block)
             copies = len(sequences)
             step = min(max(1, self._block // copies), max(1, len(values)))
-            pieces = None
+            pieces: Tensor | None = None
             for first in range(0, len(values), step):
                 last = min(first + step, len(values))
                 if pieces is None or last - first < step:
                     pieces = self._model.pieces(sequences.repeat(last - first, *[1] * (sequences.ndim - 1)))
+                version = pieces._version
                 output, _ = self._model(pieces, self._model.spread(states, first, last, copies))
+                if pieces._version != version:
+                    pieces = None  # the module wrote into its input
                 self._store(values[first:last, begin : begin + copies], self._readout(output))
 
     def _fill_by_tree(self, values: Values, states: State, ends: Halves) -> None:

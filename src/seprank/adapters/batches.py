@@ -35,7 +35,7 @@ def batch_axis(two: Any, three: Any) -> int | None:
 
 
 def repeat_rows(leaf: Tensor, axis: int, rows: range, copies: int) -> Tensor:
-    """Some rows of an axis, each repeated `copies` times in a row; always new memory if copies exceed 1.
+    """Some rows of an axis, each repeated `copies` times in a row; in new memory, which a module may write into.
 
     Example:
         >>> repeat_rows(torch.arange(4), 0, range(1, 3), 2)
@@ -43,7 +43,8 @@ def repeat_rows(leaf: Tensor, axis: int, rows: range, copies: int) -> Tensor:
     """
     axis %= leaf.ndim
     chosen = leaf.narrow(axis, rows.start, len(rows)).unsqueeze(axis + 1)
-    return chosen.expand(*leaf.shape[:axis], len(rows), copies, *leaf.shape[axis + 1 :]).flatten(axis, axis + 1)
+    repeated = chosen.expand(*leaf.shape[:axis], len(rows), copies, *leaf.shape[axis + 1 :]).flatten(axis, axis + 1)
+    return repeated.clone() if 1 in (copies, len(rows)) else repeated  # else `flatten` has copied
 
 
 def three_sequences(example: Tensor) -> Tensor:

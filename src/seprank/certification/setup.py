@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._pytree import tree_map
 
 from ..adapters import ConventionError, Recurrent
 from ..field import PrimeField, draw_elements, raw_stream
@@ -212,6 +213,8 @@ class Run:
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """The module with the drawn weights; what it raises is put in terms of the question."""
+        # Blocks and states are used again, so the module may not write into them: what is admitted is read-only.
+        inputs, state = tree_map(self._read_only, (inputs, state))
         arguments = (inputs,) if state is None else (inputs, state)
         try:
             return functional_call(self._module, self._values, arguments)
@@ -224,6 +227,11 @@ class Run:
                 f"{type(self._module).__name__} failed on sequences with {self.question.inputs} inputs per step, of "
                 f"shape {tuple(inputs.shape)}, with {type(error).__name__}: {error}"
             ) from error
+
+    def _read_only(self, leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        return self._field.admit(leaf) if leaf.is_floating_point() else leaf.clone()
 
     def _make_alphabet(self, module: nn.Module) -> Tensor:
         letters, templates = self.question.inputs, self.question.templates
