@@ -48,12 +48,12 @@ ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 # Extras of pyproject.toml that a command needs; "core" stands for what the package and its build need.
 EXTRAS = {
     "demo": ["core"],
-    "test": ["core", "test", "train", "hf"],
-    "lint": ["core", "test", "train", "hf", "lint"],
+    "test": ["core", "test", "train", "tn", "data", "dist", "hf"],
+    "lint": ["core", "test", "train", "tn", "data", "dist", "hf", "lint"],
     "examples": ["core"],
-    "check": ["core", "test", "train", "hf", "lint"],
+    "check": ["core", "test", "train", "tn", "data", "dist", "hf", "lint"],
     "bench": ["core", "bench"],
-    "docs": ["core", "docs"],
+    "docs": ["core", "docs", "tn"],
 }
 
 
