@@ -1,0 +1,198 @@
+"""One file of jobs and records: nothing finished is lost, nothing damaged is taken for whole."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seprank.store import APPLICATION, SCHEMA, Job, Store, StoreError
+
+JOB = Job("certify", {"width": 3, "depth": 2})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "runs.db"
+
+
+def test_a_record_comes_back_as_it_was_kept(path: Path) -> None:
+    with Store(path, write=True) as store:
+        store.add([JOB])
+        assert (store.record(JOB), store.open_jobs()) == (None, [JOB])
+        store.finish(JOB, {"rank": 42, "list": [1, 2]}, seconds=1.5)
+        assert store.open_jobs() == []
+    with Store(path) as store:
+        found = store.record(JOB)
+        assert found is not None
+        assert (found.job, found.status, found.result, found.error) == (JOB, "done", {"rank": 42, "list": [1, 2]}, None)
+        assert store.records() == [found]
+        assert store.records(command="train") == store.records(status="failed") == []
+        assert found.to_dict()["key"] == JOB.key
+
+
+def test_a_failed_job_keeps_its_traceback_and_can_be_tried_again(path: Path) -> None:
+    with Store(path, write=True) as store:
+        store.fail(JOB, "Traceback: boom", seconds=0.1, result={"steps": 3})
+        assert [(r.status, r.error, r.result) for r in store.records()] == [("failed", "Traceback: boom", {"steps": 3})]
+        store.finish(JOB, {"rank": 1}, seconds=0.2)
+        assert store.statuses() == {JOB.key: "done"}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(settings=st.dictionaries(st.text(), json_values, max_size=4))
+def test_equal_settings_have_one_key_and_others_another(settings: dict[str, object]) -> None:
+    backwards = dict(reversed(settings.items()))
+    assert Job("train", settings).key == Job("train", backwards).key
+    assert Job("train", settings).key != Job("measure", settings).key
+    assert Job("train", settings).key != Job("train", settings | {"another setting": 1}).key
+
+
+def test_the_key_is_the_hash_of_canonical_json() -> None:
+    # sha256 of {"command":"certify","settings":{"depth":2,"width":3}}, by sha256sum
+    text = b'{"command":"certify","settings":{"depth":2,"width":3}}'
+    done = subprocess.run(["sha256sum"], input=text, capture_output=True, check=True)
+    assert JOB.key == done.stdout.decode().split()[0]
+
+
+def test_what_is_not_json_is_refused(path: Path) -> None:
+    with Store(path, write=True) as store:
+        with pytest.raises(ValueError, match="JSON"):
+            store.finish(JOB, {"loss": float("nan")}, seconds=0.0)
+        assert store.records() == []
+
+
+def test_one_process_writes_and_others_read(path: Path) -> None:
+    with Store(path, write=True) as store:
+        with pytest.raises(StoreError, match="another process is writing"):
+            Store(path, write=True)
+        store.finish(JOB, {}, seconds=0.0)
+        with Store(path) as reader:
+            assert len(reader.records()) == 1
+            with pytest.raises(StoreError, match="write=True"):
+                reader.finish(JOB, {}, seconds=0.0)
+    Store(path, write=True).close()
+
+
+def test_no_file(path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store"):
+        Store(path)
+    assert not path.parent.exists()
+
+
+def test_a_newer_file(path: Path) -> None:
+    Store(path, write=True).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    connection.close()
+    for write in (False, True):
+        with pytest.raises(StoreError, match=f"newer seprank.*version {SCHEMA + 1}"):
+            Store(path, write=write)
+
+
+def test_a_file_of_another_program(path: Path) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE jobs (a)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not a store of seprank"):
+        Store(path, write=True)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_damaged_files(path: Path, write: bool) -> None:
+    with Store(path, write=True) as store:
+        for width in range(200):
+            store.finish(Job("certify", {"width": width}), {"text": "x" * 200}, seconds=0.0)
+    whole = path.read_bytes()
+    damages = [b"not a database" * 100, whole[: len(whole) // 2], whole[:4096] + bytes(len(whole) - 4096)]
+    for damaged in damages:
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match=r"damaged|not a store"):
+            Store(path, write=write)
+    path.write_bytes(whole)
+    with Store(path, write=write) as store:
+        assert len(store.records()) == 200
+
+
+WRITER = """
+import sys
+from seprank.store import Job, Store
+with Store(sys.argv[1], write=True) as store:
+    first = len(store.records())
+    store.add(Job("train", {"number": number}) for number in range(10_000))
+    for number in range(first, 10_000):
+        store.finish(Job("train", {"number": number}), {"square": number * number}, seconds=0.0)
+        print(number, flush=True)
+"""
+
+
+def test_kill_9_at_any_moment_loses_nothing_that_was_reported(path: Path) -> None:
+    chance = random.Random(5)
+    reported = -1
+    for _ in range(20):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        if int(first := writer.stdout.readline()) < 0:
+            raise AssertionError(first)
+        time.sleep(chance.uniform(0, 0.05))
+        os.kill(writer.pid, signal.SIGKILL)
+        lines = writer.stdout.read().split()
+        writer.stdout.close()
+        writer.wait()
+        reported = int(lines[-1] if lines else first)
+        with Store(path) as store:
+            numbers = [record.job.settings["number"] for record in store.records()]
+            assert sorted(numbers) == list(range(len(numbers)))
+            assert len(numbers) > reported
+            assert all(record.result == {"square": record.job.settings["number"] ** 2} for record in store.records())
+    assert reported >= 20
+
+
+FILLER = """
+import sys
+from seprank.store import Job, Store, StoreError
+with Store(sys.argv[1], write=True) as store:
+    store.finish(Job("train", {"number": 0}), {}, seconds=0.0)
+    store._connection.execute("PRAGMA max_page_count = 20")
+    try:
+        for number in range(1, 1000):
+            store.finish(Job("train", {"number": number}), {"text": "x" * 2000}, seconds=0.0)
+            print(number)
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        store._connection.execute("PRAGMA max_page_count = 1000000")
+        store.finish(Job("train", {"number": -1}), {}, seconds=0.0)
+"""
+
+
+def test_a_full_disk_is_said_and_loses_nothing(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FILLER, str(path)], capture_output=True, text=True, check=True)
+    assert "no space left on the disk" in done.stderr
+    kept = [int(line) for line in done.stdout.split()]
+    with Store(path) as store:
+        assert {record.job.settings["number"] for record in store.records()} == {-1, 0, *kept}
+
+
+def test_marks_are_those_of_the_documentation(path: Path) -> None:
+    Store(path, write=True).close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    assert APPLICATION.to_bytes(4, "big") == b"sepr"
