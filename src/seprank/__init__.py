@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from .models import MODELS
     from .models.rac import RAC
     from .planning import plan
+    from .tasks import TASKS, build_task
     from .theory import Bound, bounds, upper_bound
 
 _HOMES = {
     "RAC": ".models.rac",
     "MODELS": ".models",
+    "TASKS": ".tasks",
+    "build_task": ".tasks",
     "PrimeField": ".field",
     "NotPolynomial": ".field",
     "certify": ".certification",
@@ -45,6 +48,7 @@ __version__ = "0.1.0"
 __all__ = [
     "MODELS",
     "RAC",
+    "TASKS",
     "Bound",
     "Certificate",
     "CertificateError",
@@ -53,6 +57,7 @@ __all__ = [
     "PrimeField",
     "Profile",
     "bounds",
+    "build_task",
     "callbacks",
     "certify",
     "degree_bounds",

@@ -328,6 +328,27 @@ def models(as_json: Json = False) -> None:
 
 @app.command()
 @answers
+def tasks(as_json: Json = False) -> None:
+    """List the tasks to train on, with their parameters and exact baselines."""
+    from .tasks import TASKS
+
+    rows = [spec.describe() for spec in TASKS.values()]
+    if as_json:
+        _say_json({"tasks": rows})
+        return
+    for row in rows:
+        _say(f"{row['name']:<24}{row['summary']}\n{'':<24}{row['source']}")
+        for key in ("parameters", "baselines"):
+            _say(f"{'':<24}{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items()))
+    _say("\nBaselines are those of the default parameters; each run prints its own.")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@app.command()
+@answers
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for certificates and plot.")] = Path("runs/demo"),
 ) -> None:
