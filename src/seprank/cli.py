@@ -43,6 +43,8 @@ Memory = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; only cpu is tested.")]
 Readout = Annotated[str, typer.Option(help="random, all, or the number of an output channel.")]
+Store = Annotated[Path, typer.Option(help="SQLite file of jobs and records.")]
+DEFAULT_STORE = Path("runs/seprank.db")
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="key=value, passed to the factory; may be repeated.", metavar="KEY=VALUE"),
@@ -314,6 +316,100 @@ def plan(
 
 @app.command()
 @answers
+def train(  # noqa: PLR0913  (each is a setting a user has)
+    task: Annotated[str, typer.Argument(help="A name from `seprank tasks`.")],
+    model: Annotated[str, typer.Option(help="A name from `seprank models`.")] = "orthogonal",
+    width: Width = None,
+    parameters: Annotated[int | None, typer.Option(help="Numbers in the network: the nearest width is taken.")] = None,
+    depth: Annotated[int, typer.Option(help="L: number of layers.")] = 1,
+    residual: Annotated[
+        bool, typer.Option("--residual", help="Add its input to the output of an upper layer.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value for the task; may be repeated.", metavar="KEY=VALUE")
+    ] = None,
+    model_settings: Annotated[
+        list[str] | None,
+        typer.Option("--model-set", help="key=value for the model; may be repeated.", metavar="KEY=VALUE"),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Most optimizer steps.")] = 5000,
+    batch: Annotated[int, typer.Option(help="Sequences in a step.")] = 64,
+    rate: Annotated[float, typer.Option(help="Learning rate of RMSprop.")] = 1e-3,
+    decay: Annotated[float, typer.Option(help="Smoothing constant of RMSprop.")] = 0.9,
+    clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
+    evaluate_every: Annotated[int, typer.Option(help="Steps between two validations and checkpoints.")] = 100,
+    memory_every: Annotated[int, typer.Option(help="Steps between two measurements of memory; 0 for none.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 0,
+    store: Store = DEFAULT_STORE,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; beside the store by default.")] = None,
+    logger: Annotated[
+        str | None, typer.Option(help="A class of lightning.pytorch.loggers, such as TensorBoardLogger.")
+    ] = None,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Train a network on a task; interrupted, the same command takes the run up again."""
+    from .train import TrainSettings, describe
+    from .train import train as run
+
+    wanted = TrainSettings(
+        task=task,
+        model=model,
+        width=width,
+        parameters=parameters,
+        depth=depth,
+        residual=residual,
+        task_settings=_parse_settings(settings),
+        model_settings=_parse_settings(model_settings, "--model-set"),
+        steps=steps,
+        batch=batch,
+        rate=rate,
+        decay=decay,
+        clip=clip,
+        evaluate_every=evaluate_every,
+        memory_every=memory_every,
+        seed=seed,
+    )
+    record = run(wanted, store=store, folder=out, device=_device(device), logger=logger)
+    if as_json:
+        _say_json(record)
+    else:
+        _say(describe(wanted, record))
+    if record["outcome"] == "diverged":
+        raise typer.Exit(1)
+
+
+@app.command()
+@answers
+def results(
+    store: Annotated[Path, typer.Argument(help="The SQLite file that `seprank train` and `seprank sweep` write.")] = (
+        DEFAULT_STORE
+    ),
+    command: Annotated[str | None, typer.Option(help="Only jobs of this command: certify, measure or train.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only done, or only failed jobs.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to export to: .csv or .json.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the records of a store, or export them."""
+    from .store import Store as Open
+    from .store import export, table
+
+    if status not in (None, "done", "failed"):
+        raise UsageError(f"status must be done or failed, got {status!r}")
+    with Open(store) as opened:
+        found = opened.records(command=command, status=status)  # type: ignore[arg-type]
+        waiting = len(opened.open_jobs())
+    if out is not None:
+        export(found, out)
+    if as_json:
+        _say_json({"records": [record.to_dict() for record in found], "open_jobs": waiting})
+        return
+    _say(table(found))
+    _say(f"{len(found)} records, {waiting} jobs noted and not done" + (f"; exported to {out}" if out else ""))
+
+
+@app.command()
+@answers
 def models(as_json: Json = False) -> None:
     """List the models that have a name."""
     from .models import MODELS
@@ -450,13 +546,13 @@ def _check_weights(numbers: int, budget: int) -> None:
         )
 
 
-def _parse_settings(settings: list[str] | None) -> dict[str, Any]:
+def _parse_settings(settings: list[str] | None, option: str = "--set") -> dict[str, Any]:
     """key=value pairs; values are read as JSON where they are JSON, else as text."""
     parsed = {}
     for setting in settings or []:
         key, separator, value = setting.partition("=")
         if not separator or not key.isidentifier():
-            raise UsageError(f"--set must be key=value, got {setting!r}")
+            raise UsageError(f"{option} must be key=value, got {setting!r}")
         try:
             parsed[key] = json.loads(value)
         except json.JSONDecodeError:

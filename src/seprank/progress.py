@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-
-Report = Callable[[str, int, int], None]
-"""Called with the name of a stage, how much of it is done, and how much there is."""
+from typing import Protocol
 
 
-def silent(stage: str, done: int, total: int) -> None:
+class Report(Protocol):
+    """Called with the name of a stage, how much of it is done, how much there is, and what else to show."""
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None: ...
+
+
+def silent(stage: str, done: int, total: int, note: str = "") -> None:
     """A report that nobody reads."""
 
 
@@ -24,12 +28,13 @@ def bars(show: bool = True) -> Iterator[Report]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+    note_column = TextColumn("{task.fields[note]}")
+    with Progress(*columns, TimeRemainingColumn(), note_column, console=Console(stderr=True), transient=True) as progress:
         tasks: dict[str, object] = {}
 
-        def report(stage: str, done: int, total: int) -> None:
+        def report(stage: str, done: int, total: int, note: str = "") -> None:
             if stage not in tasks:
-                tasks[stage] = progress.add_task(stage)
-            progress.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+                tasks[stage] = progress.add_task(stage, note=note)
+            progress.update(tasks[stage], completed=done, total=total, note=note)  # type: ignore[arg-type]
 
         yield report

@@ -7,6 +7,7 @@ the disk: neither a killed process nor a full disk takes it away.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import sqlite3
@@ -94,6 +95,7 @@ class Store:
     Args:
         path: of the SQLite file.
         write: make the file if there is none, and be its only writer until `close`; otherwise records can only be read.
+        wait: seconds to wait for another writer to end.
 
     Raises:
         StoreError: there is no such file to read, another process is writing, or the file is damaged, was written by
@@ -109,11 +111,11 @@ class Store:
         >>> folder.cleanup()
     """
 
-    def __init__(self, path: str | Path, *, write: bool = False) -> None:
+    def __init__(self, path: str | Path, *, write: bool = False, wait: float = 0.0) -> None:
         self.path = Path(path)
         if not write and not self.path.is_file():
             raise StoreError(f"there is no store {self.path}; `seprank train` and `seprank sweep` make one")
-        self._lock = _lock(self.path) if write else None
+        self._lock = _lock(self.path, wait) if write else None
         try:
             self._connection = self._connect(write)
         except BaseException:
@@ -254,13 +256,13 @@ _MARKS = {"application_id": APPLICATION, "user_version": SCHEMA}
 _RESCUE = "move it away to start anew, or put a copy of it back"
 
 
-def _lock(path: Path) -> Any:
+def _lock(path: Path, wait: float) -> Any:
     """The right to write a store; the system takes it back when the process ends, however it ends."""
     from filelock import FileLock, Timeout
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock", timeout=0)
+        lock = FileLock(f"{path}.lock", timeout=wait)
         lock.acquire()
     except Timeout as error:
         raise StoreError(
@@ -284,3 +286,56 @@ def _json(content: Mapping[str, Any]) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """One flat row per record: key, command, status, seconds, finished, all settings and all results that are single
+    values; settings within settings get dotted names."""
+    return [
+        {"key": record.job.key, "command": record.job.command, "status": record.status}
+        | _flat(record.job.settings)
+        | {f"result.{name}": value for name, value in _flat(record.result).items()}
+        | {"seconds": record.seconds, "finished": record.finished, "error": record.error}
+        for record in records
+    ]
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": value for inner, value in _flat(value).items()}
+        elif not isinstance(value, list):
+            found[name] = value
+    return found
+
+
+def export(records: Iterable[Record], path: Path) -> None:
+    """Write records to a .csv file, one flat row each, or to a .json file, whole.
+
+    Raises:
+        ValueError: the file's ending is neither.
+    """
+    if path.suffix not in (".csv", ".json"):
+        raise ValueError(f"records are exported to a .csv or .json file, got {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".json":
+        path.write_text(json.dumps([record.to_dict() for record in records]), encoding="utf-8")
+        return
+    lines = rows(records)
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def table(records: Iterable[Record]) -> str:
+    """One line per record for people: what was asked for and what came out."""
+    lines = []
+    for record in records:
+        asked = " ".join(f"{name}={value}" for name, value in _flat(record.job.settings).items() if value is not None)
+        single = {name: value for name, value in record.result.items() if isinstance(value, int | float | str | bool)}
+        came = " ".join(f"{name}={value}" for name, value in single.items()) if record.status == "done" else "failed"
+        lines.append(f"{record.job.key[:8]}  {record.job.command:<8} {asked}\n{'':<10}{came}")
+    return "\n".join(lines)

@@ -1,0 +1,113 @@
+"""What Lightning needs to know of a run. Imported only by functions, because it needs lightning."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from ..tasks import Batch
+from .evaluation import Evaluation
+from .network import Network
+from .settings import TrainSettings
+
+
+class NonFiniteLoss(ArithmeticError):
+    """The loss became infinite or not a number; `step` says after how many optimizer steps."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"the loss was not finite after {step} steps; use a smaller rate, or a smaller clip")
+        self.step = step
+
+
+class Learner(LightningModule):
+    """A network with the loss of its task and the optimizer of its settings."""
+
+    def __init__(self, settings: TrainSettings, network: Network) -> None:
+        super().__init__()
+        self.settings, self.network = settings, network
+        self.losses: list[Tensor] = []
+        """Training losses since the last validation"""
+
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        loss: Tensor = self.settings.task_built.loss(self.network(batch.inputs)[0], batch.targets)
+        if not torch.isfinite(loss):
+            raise NonFiniteLoss(self.trainer.global_step)
+        self.losses.append(loss.detach())
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.RMSprop(self.network.parameters(), lr=self.settings.rate, alpha=self.settings.decay)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return Batch(batch.inputs.to(device), batch.targets.to(device))
+
+
+class Batches(IterableDataset[Batch]):
+    """The training batches from the learner's present step to the next validation.
+
+    Each is known by its number alone, so that a run taken up again sees what an unbroken one does.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+
+    def __iter__(self) -> Iterator[Batch]:
+        settings = self._learner.settings
+        first = self._learner.trainer.global_step
+        for index in range(first, first + settings.evaluate_every - first % settings.evaluate_every):
+            yield settings.task_built.batch(settings.batch, seed=settings.seed, stream="train", index=index)
+
+
+class Watch(Callback):
+    """Between two epochs: has the network looked at, stops when the task is solved, and keeps a checkpoint.
+
+    Args:
+        evaluation: what looks at the network; its state is kept in the checkpoint.
+        checkpoint: file to write.
+        say: called with the step after each.
+    """
+
+    def __init__(self, evaluation: Evaluation, checkpoint: Path, say: Callable[[int], None]) -> None:
+        self.evaluation, self._checkpoint, self._say = evaluation, checkpoint, say
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.global_step == 0:
+            self._look(trainer, pl_module)
+        # A run may have been killed after it had solved its task and before that was written down.
+        trainer.should_stop = self.evaluation.solved_at is not None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        self._say(trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._look(trainer, pl_module)
+        # First the checkpoint, then the row that tells of it: what is reported as done can be taken up again.
+        save_checkpoint(trainer, self._checkpoint)
+        self.evaluation.curve.write()
+
+    def _look(self, trainer: Trainer, learner: Any) -> None:
+        trainer.should_stop = self.evaluation.look(learner, trainer.global_step)
+        for logger in trainer.loggers:
+            logger.log_metrics(self.evaluation.curve.numbers(), step=trainer.global_step)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.evaluation.state()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.evaluation.restore(state_dict)
+
+
+def save_checkpoint(trainer: Trainer, path: Path) -> None:
+    """Write a checkpoint that is either the old one or the whole new one at any moment."""
+    unfinished = path.with_suffix(".part")
+    trainer.save_checkpoint(unfinished)
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished.replace(path)

@@ -1,0 +1,125 @@
+"""All that decides the numbers of a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..models import ModelSpec, find_model
+from ..models.sizes import nearest_width
+from ..tasks import build_task
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of one training run; equal settings give equal numbers on one machine.
+
+    Raises:
+        ValueError: a setting is out of range, or task or model do not exist.
+
+    Example:
+        >>> settings = TrainSettings(task="copying-memory", task_settings={"delay": 10}, model="gru", width=16)
+        >>> settings.network_width, settings.task_built.length
+        (16, 70)
+    """
+
+    task: str
+    """Name of a task, see `seprank tasks`"""
+    model: str
+    """Name of a model, see `seprank models`"""
+    width: int | None = None
+    """R, width of every layer; or give `parameters`"""
+    parameters: int | None = None
+    """Numbers in network and read-out together; the nearest width is taken"""
+    depth: int = 1
+    """L, number of layers"""
+    residual: bool = False
+    """Add to the output of each upper layer what it was fed with"""
+    task_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters of the task"""
+    model_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of the model's class"""
+    steps: int = 5000
+    """Most optimizer steps"""
+    batch: int = 64
+    """Sequences in a step"""
+    rate: float = 1e-3
+    """Learning rate of RMSprop"""
+    decay: float = 0.9
+    """Smoothing constant of RMSprop"""
+    clip: float = 1.0
+    """Largest norm of the gradient"""
+    evaluate_every: int = 100
+    """Steps between two validations, which is also how much an interrupted run repeats at most"""
+    validation: int = 512
+    """Sequences in a validation"""
+    test: int = 10_000
+    """Sequences in the test that decides whether the task is solved"""
+    memory_every: int = 0
+    """Steps between two measurements of long-term memory, a multiple of `evaluate_every`; 0 for none"""
+    memory_samples: int = 64
+    """Start halves, and end halves, of these measurements"""
+    memory_cut: int | None = None
+    """c, steps in their start halves; the task's own by default"""
+    seed: int = 0
+    """Of weights and batches"""
+
+    def __post_init__(self) -> None:
+        if (self.width is None) == (self.parameters is None):
+            raise ValueError("either width or parameters must be given, and not both; use --width 64")
+        for name in ("depth", "steps", "batch", "evaluate_every", "validation", "test"):
+            _at_least(name, getattr(self, name), 1)
+        _at_least("seed", self.seed, 0)
+        _at_least("memory_every", self.memory_every, 0)
+        _at_least("memory_samples", self.memory_samples, 16)
+        for name in ("width", "parameters", "memory_cut"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 1)
+        for name, low, high in (("rate", 0.0, float("inf")), ("decay", 0.0, 1.0), ("clip", 0.0, float("inf"))):
+            if not low < getattr(self, name) < high:
+                raise ValueError(f"{name} must be between {low:g} and {high:g}, got {getattr(self, name)}")
+        if self.memory_every % self.evaluate_every:
+            raise ValueError(
+                f"memory_every must be a multiple of evaluate_every, {self.evaluate_every}, got {self.memory_every}"
+            )
+        if self.memory_cut is not None and self.memory_cut >= self.task_built.length:
+            raise ValueError(
+                f"memory_cut must be below the task's length, {self.task_built.length}, got {self.memory_cut}"
+            )
+        self.spec.load()
+
+    @cached_property
+    def task_built(self) -> Any:
+        """The task itself."""
+        return build_task(self.task, **self.task_settings)
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """The registry's entry of the model."""
+        return find_model(self.model)
+
+    def count_parameters(self, width: int) -> int:
+        """Numbers in a network of that width, read-out included."""
+        task = self.task_built
+        return self.spec.count_parameters(task.inputs, width, self.depth) + task.outputs * (width + 1)
+
+    @cached_property
+    def network_width(self) -> int:
+        """The width that is built."""
+        return self.width or nearest_width(self.count_parameters, self.parameters or 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as JSON's types, with the task's own version and all its parameters: what a job is known by."""
+        task = self.task_built
+        return asdict(self) | {
+            "task_settings": task.settings(),
+            "task_version": task.version,
+            "model_settings": {**self.spec.training, **self.model_settings},
+        }
+
+
+def _at_least(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
