@@ -261,12 +261,13 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
 
 def _keep_measurement(out: Path, name: str, found: Measurement, points: Profile) -> None:
     """The measurement as JSON and as a page."""
+    from .files import write_whole
     from .report.memory import memory_page
 
     found.save(out / "measurement.json")
     records = [point.to_dict() for point in points.points]
     page = memory_page(f"Long-term memory of {name}", str(found), found.to_dict(), records or None)
-    (out / "memory.html").write_text(page, encoding="utf-8")
+    write_whole(out / "memory.html", page)
 
 
 @app.command()

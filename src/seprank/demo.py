@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certification import Certificate, certify
+from .files import write_whole
 from .models import find_model
 from .report.growth import growth_page
 from .theory import bounds
@@ -50,16 +51,15 @@ def save(rows: list[Row], folder: Path) -> Path:
     series = {f"depth {depth}": [(r.length, r.certificate.rank) for r in rows if r.depth == depth] for depth in DEPTHS}
     shallow = [(length, widest_shallow(length)) for length in LENGTHS]
     page = folder / "rank-against-length.html"
-    page.write_text(
+    return write_whole(
+        page,
         growth_page(
             f"Certified Start-End rank of Recurrent Arithmetic Circuits, {INPUTS} inputs, width {WIDTH}",
             series,
             limit=("depth 1, any width: at most", shallow),
             sentence=meaning(rows),
         ),
-        encoding="utf-8",
     )
-    return page
 
 
 def widest_shallow(length: int) -> int:

@@ -27,9 +27,9 @@ def bars(show: bool = True) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    note_column = TextColumn("{task.fields[note]}")
-    with Progress(*columns, TimeRemainingColumn(), note_column, console=Console(stderr=True), transient=True) as progress:
+    name, percentage, note = ("{task.description:<24}", "{task.percentage:>3.0f}%", "{task.fields[note]}")
+    columns = (TextColumn(name), BarColumn(), TextColumn(percentage), TimeRemainingColumn(), TextColumn(note))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         tasks: dict[str, object] = {}
 
         def report(stage: str, done: int, total: int, note: str = "") -> None:

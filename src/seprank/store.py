@@ -7,7 +7,6 @@ the disk: neither a killed process nor a full disk takes it away.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import sqlite3
@@ -19,6 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, cast
+
+from .files import csv_text, write_whole
 
 APPLICATION = 0x73657072
 """Marks a file as ours ("sepr"), in SQLite's application_id"""
@@ -318,16 +319,8 @@ def export(records: Iterable[Record], path: Path) -> None:
     """
     if path.suffix not in (".csv", ".json"):
         raise ValueError(f"records are exported to a .csv or .json file, got {path}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".json":
-        path.write_text(json.dumps([record.to_dict() for record in records]), encoding="utf-8")
-        return
-    lines = rows(records)
-    names = list(dict.fromkeys(name for line in lines for name in line))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(lines)
+    text = json.dumps([record.to_dict() for record in records]) if path.suffix == ".json" else csv_text(rows(records))
+    write_whole(path, text)
 
 
 def table(records: Iterable[Record]) -> str:

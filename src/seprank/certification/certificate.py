@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..files import write_whole
 from ..theory import Bound, readable
 from .setup import Question
 
@@ -129,12 +129,7 @@ class Certificate:
 
     def save(self, path: str | Path) -> Path:
         """Write the file, at once or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(self.to_dict(), separators=(",", ":")) + "\n", encoding="utf-8")
-        draft.replace(path)
-        return path
+        return write_whole(path, json.dumps(self.to_dict(), separators=(",", ":")) + "\n")
 
     @staticmethod
     def load(path: str | Path) -> Certificate:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..files import write_whole
 from .figures import EPSILON, STRICT, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
 from .jackknife import Estimate, deal, estimates
 
@@ -86,12 +86,7 @@ class Measurement:
 
     def save(self, path: str | Path) -> Path:
         """Write the measurement as JSON, at once or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
-        return path
+        return write_whole(path, json.dumps(self.to_dict(), indent=1) + "\n")
 
     @staticmethod
     def load(path: str | Path) -> Measurement:

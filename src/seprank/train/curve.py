@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ..files import csv_text, write_whole
 
 Row = dict[str, Any]
 
@@ -45,12 +45,4 @@ class Curve:
         """Write the CSV file: one line per validation, with memory where it was measured."""
         memory = {row["step"]: row for row in self.memory}
         lines = [row | {f"memory_{k}": v for k, v in memory.get(row["step"], {}).items()} for row in self.rows]
-        names = list(dict.fromkeys(name for line in lines for name in line if name != "memory_step"))
-        unfinished = self._path.with_suffix(".part")
-        with unfinished.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self._path)
+        write_whole(self._path, csv_text([{k: v for k, v in line.items() if k != "memory_step"} for line in lines]))

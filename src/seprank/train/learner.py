@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from ..files import write_whole
 from ..tasks import Batch
 from .evaluation import Evaluation
 from .network import Network
@@ -89,7 +89,7 @@ class Watch(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._look(trainer, pl_module)
         # First the checkpoint, then the row that tells of it: what is reported as done can be taken up again.
-        save_checkpoint(trainer, self._checkpoint)
+        write_whole(self._checkpoint, trainer.save_checkpoint)
         self.evaluation.curve.write()
 
     def _look(self, trainer: Trainer, learner: Any) -> None:
@@ -102,12 +102,3 @@ class Watch(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.evaluation.restore(state_dict)
-
-
-def save_checkpoint(trainer: Trainer, path: Path) -> None:
-    """Write a checkpoint that is either the old one or the whole new one at any moment."""
-    unfinished = path.with_suffix(".part")
-    trainer.save_checkpoint(unfinished)
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
-    unfinished.replace(path)

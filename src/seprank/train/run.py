@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 import signal
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..files import write_whole
 from ..progress import bars
 from .curve import Curve
 from .evaluation import Evaluation
@@ -113,16 +113,6 @@ def _claim(folder: Path, settings: TrainSettings) -> None:
         )
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is either the old one or the whole new one at any moment."""
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-
-
 def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progress: bool) -> dict[str, Any]:
     begin = time.perf_counter()
     needed = _lightning()
@@ -214,7 +204,7 @@ def save_weights(learner: Learner, path: Path) -> None:
     from safetensors.torch import save_file
 
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in learner.network.state_dict().items()}
-    save_file(tensors, path)
+    write_whole(path, lambda draft: save_file(tensors, draft))
 
 
 def _result(
