@@ -382,6 +382,51 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
 
 @app.command()
 @answers
+def sweep(
+    config: Annotated[Path, typer.Argument(help="YAML file of jobs, such as configs/depth.yaml.")],
+    store: Annotated[
+        Path | None, typer.Option(help="SQLite file of the records; runs/NAME OF THE FILE.db by default.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler: tcp://host:8786.")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Do failed jobs again.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Go on with the store, or refuse one that has records.")
+    ] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    memory: Memory = None,
+    as_json: Json = False,
+) -> None:
+    """Do all jobs of a file that are not done yet, on this machine or a cluster."""
+    from .sweep import outlook, read_sweep
+    from .sweep import sweep as run
+
+    plan = read_sweep(config)
+    store = Path("runs") / f"{config.stem}.db" if store is None else store
+    if not resume and store.exists():
+        raise UsageError(f"{store} exists; leave out --fresh to go on with it, or give another --store")
+    if dry_run:
+        found = outlook(plan, store)
+        _say_json(found.to_dict()) if as_json else _say(str(found))
+        return
+    summary = run(
+        plan,
+        store=store,
+        workers=workers,
+        scheduler=scheduler,
+        memory=None if memory is None else _budget(memory),
+        retry=retry,
+    )
+    if as_json:
+        _say_json(summary.to_dict())
+    else:
+        _say(f"{summary}\nrecords: {store}")
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@answers
 def results(
     store: Annotated[Path, typer.Argument(help="The SQLite file that `seprank train` and `seprank sweep` write.")] = (
         DEFAULT_STORE

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..models import ModelSpec, find_model
 from ..models.sizes import nearest_width
-from ..tasks import build_task
+from ..tasks import Task, build_task
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class TrainSettings:
         self.spec.load()
 
     @cached_property
-    def task_built(self) -> Any:
+    def task_built(self) -> Task:
         """The task itself."""
         return build_task(self.task, **self.task_settings)
 

@@ -1,0 +1,236 @@
+"""What can be swept: each command's settings, what a job of it costs, and how it is run."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ..models import find_model
+from ..store import Job
+
+if TYPE_CHECKING:
+    from ..train import TrainSettings
+
+
+class Work(BaseModel):
+    """One job of a command."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: ClassVar[str]
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Work:
+        """The job with these settings, checked."""
+        return cls.model_validate(settings)
+
+    @cached_property
+    def job(self) -> Job:
+        """What it is known by in a store: all settings, defaults included."""
+        return Job(self.command, self.model_dump(mode="json"))
+
+    @abstractmethod
+    def cost(self) -> float:
+        """Rough arithmetic operations: only good to compare jobs."""
+
+    def upper_bound(self) -> int | None:
+        """Least proved upper bound of the rank in question, None if there is none or it is not about a rank."""
+        return None
+
+    @abstractmethod
+    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+        """Do it; returns the result to store.
+
+        Args:
+            folder: where files of this job may be kept; the same at each attempt.
+            memory: bytes it may take.
+        """
+
+
+class _OfModel(Work):
+    """A job about a model of the registry and a cut."""
+
+    model: str = "rac"
+    inputs: int = Field(ge=1)
+    width: int = Field(ge=1)
+    depth: int = Field(default=1, ge=1)
+    model_settings: dict[str, Any] = Field(default_factory=dict)
+    length: int = Field(ge=2)
+    cut: int = Field(default=0)
+    """c, or a fraction of the length such as "1/4"; the middle by default"""
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _find_cut(cls, content: Any) -> Any:
+        """A cut given as a fraction as the number of steps it stands for."""
+        if not isinstance(content, dict) or not isinstance(length := content.get("length"), int):
+            return content
+        cut = content.get("cut")
+        if cut is None:
+            cut = Fraction(1, 2)
+        elif isinstance(cut, str):
+            cut = Fraction(cut)
+        if isinstance(cut, Fraction):
+            if not 0 < cut < 1:
+                raise ValueError(
+                    f"cut must be a fraction between 0 and 1, or a number of steps, got {content['cut']!r}"
+                )
+            cut = min(max(int(cut * length), 1), length - 1)
+        elif isinstance(cut, int) and not 1 <= cut < length:
+            raise ValueError(f"cut must be between 1 and {length - 1} for length {length}, got {cut}")
+        return {**content, "cut": cut}
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return find_model(name).name
+
+    def build(self) -> Any:
+        """A new module."""
+        return find_model(self.model).build(
+            inputs=self.inputs, width=self.width, depth=self.depth, **self.model_settings
+        )
+
+    def _steps(self, starts: int, ends: int) -> float:
+        """Operations of evaluating a Start-End matrix."""
+        per_step = 2.0 * find_model(self.model).count_parameters(self.inputs, self.width, self.depth)
+        return per_step * (starts * self.cut + starts * ends * (self.length - self.cut))
+
+
+class CertifyWork(_OfModel):
+    """Certify a rank; the settings are those of `seprank.certify`."""
+
+    command = "certify"
+
+    domain: str = Field(default="functional", pattern="^(functional|tokens)$")
+    samples: int | None = Field(default=None, ge=1)
+    prime: int = 8388593
+    readout: str | int = "random"
+
+    def upper_bound(self) -> int | None:
+        from ..theory import upper_bound
+
+        family = find_model(self.model).family
+        if family is None:
+            return None
+        bound = upper_bound(
+            inputs=self.inputs,
+            width=self.width,
+            depth=self.depth,
+            length=self.length,
+            cut=self.cut,
+            domain=self.domain,
+            model=family,
+        )
+        return None if bound is None else bound.value
+
+    def cost(self) -> float:
+        count = float(self.samples or min(self.upper_bound() or 1024, 10**6))
+        return self._steps(int(count), int(count)) + count**3
+
+    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+        from ..certification import certify
+
+        certificate = certify(
+            self.build(),
+            length=self.length,
+            cut=self.cut,
+            domain=self.domain,
+            inputs=self.inputs,
+            samples=self.samples,
+            seed=self.seed,
+            prime=self.prime,
+            readout=self.readout,
+            memory=memory,
+            progress=False,
+        )
+        return {**certificate.summary(), "certificate": certificate.to_dict()}
+
+
+class MeasureWork(_OfModel):
+    """Measure a model with random weights; the settings are those of `seprank.measure`."""
+
+    command = "measure"
+
+    starts: int = Field(default=256, ge=16)
+    ends: int = Field(default=256, ge=16)
+    readout: str | int = "all"
+    dtype: str = Field(default="float64", pattern="^float(64|32)$")
+    tolerance: float | None = None
+
+    def cost(self) -> float:
+        return self._steps(self.starts, self.ends) + float(self.starts) * self.ends * min(self.starts, self.ends)
+
+    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+        import torch
+
+        from ..measurement import measure
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            module = self.build()
+        return measure(
+            module,
+            length=self.length,
+            cut=self.cut,
+            starts=self.starts,
+            ends=self.ends,
+            readout=self.readout,
+            dtype=self.dtype,
+            tolerance=self.tolerance,
+            seed=self.seed,
+            memory=memory,
+            progress=False,
+        ).to_dict()
+
+
+class TrainWork(Work):
+    """Train a model; the settings are those of `seprank.train.TrainSettings`."""
+
+    command = "train"
+
+    asked: dict[str, Any]
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> TrainWork:
+        from ..train import TrainSettings
+
+        unknown = sorted(settings.keys() - TrainSettings.__dataclass_fields__.keys())
+        if unknown:
+            raise ValueError(f"unknown key {unknown[0]!r}; known are {', '.join(TrainSettings.__dataclass_fields__)}")
+        work = cls(asked=settings)
+        work.training.to_dict()
+        return work
+
+    @cached_property
+    def training(self) -> TrainSettings:
+        """The settings of the run."""
+        from ..train import TrainSettings
+
+        return TrainSettings(**self.asked)
+
+    @cached_property
+    def job(self) -> Job:
+        return Job(self.command, self.training.to_dict())
+
+    def cost(self) -> float:
+        settings = self.training
+        # Small networks are slow because of the steps in time, not because of their arithmetic.
+        per_step = settings.depth * 10_000.0 + settings.count_parameters(settings.network_width)
+        sequences = float(settings.steps * settings.batch)
+        return 6.0 * sequences * settings.task_built.length * per_step
+
+    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+        from ..train import fit
+
+        return fit(self.training, folder=folder, progress=False)
+
+
+COMMANDS: dict[str, type[Work]] = {kind.command: kind for kind in (CertifyWork, MeasureWork, TrainWork)}
+"""What can be swept"""
