@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,12 @@ class ModelSpec:
     """Numbers in all parameters, from inputs, width and depth: known before anything of that size is made"""
     family: str | None = None
     """Which family of bounds in `theory` holds for it, None if there is none"""
+    polynomial: bool = True
+    """Whether it can be certified; what is not polynomial is trained and measured"""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that training adds: what keeps its values in range over hundreds of steps"""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments the constructor is always given, unless they are set"""
     inputs: str = "input_size"
     """Name of the constructor argument, and attribute, that holds the number of inputs"""
     width: str = "hidden_size"
@@ -44,7 +50,8 @@ class ModelSpec:
 
     def build(self, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
         """A new module; further settings are passed to the constructor."""
-        return self.load()(**{self.inputs: inputs, self.width: width, self.depth: depth}, **extra)
+        sizes = {self.inputs: inputs, self.width: width, self.depth: depth}
+        return self.load()(**sizes, **{**self.defaults, **extra})
 
     def settings(self, module: nn.Module) -> dict[str, int]:
         """The sizes of a module of this class."""
@@ -61,6 +68,8 @@ def _torch_like(m: int, r: int, depth: int, *, gates: int) -> int:
     return gates * r * (_features(m, r, depth) + depth * (r + 2))
 
 
+_SQUASHED = {"nonlinearity": "tanh"}
+
 MODELS = {
     spec.name: spec
     for spec in (
@@ -72,6 +81,7 @@ MODELS = {
             target=".rac:RAC",
             count_parameters=lambda m, r, depth: r * m + (2 * depth - 1) * r * r + depth * r,
             family="rac",
+            training={"normalize": True},
         ),
         ModelSpec(
             name="elman",
@@ -81,6 +91,7 @@ MODELS = {
             target=".elman:Elman",
             count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=1) + depth * r,
             family="additive",
+            training=_SQUASHED,
         ),
         ModelSpec(
             name="mi_rnn",
@@ -89,6 +100,7 @@ MODELS = {
             source="Wu, Zhang, Zhang, Bengio, Salakhutdinov, arXiv:1606.06630",
             target=".mi_rnn:MIRNN",
             count_parameters=lambda m, r, depth: r * _features(m, r, depth) + depth * (r * r + 5 * r),
+            training=_SQUASHED,
         ),
         ModelSpec(
             name="second_order",
@@ -113,6 +125,7 @@ MODELS = {
             source="after Hochreiter, Schmidhuber, doi:10.1162/neco.1997.9.8.1735",
             target=".arithmetic_lstm:ArithmeticLSTM",
             count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=4) + 2 * depth * r,
+            training=_SQUASHED,
         ),
         ModelSpec(
             name="arithmetic_gru",
@@ -121,6 +134,7 @@ MODELS = {
             source="after Cho et al., arXiv:1406.1078",
             target=".arithmetic_gru:ArithmeticGRU",
             count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=3) + depth * r,
+            training=_SQUASHED,
         ),
         ModelSpec(
             name="linear_attention",
@@ -153,6 +167,45 @@ MODELS = {
             source="after Gu, Dao, arXiv:2312.00752",
             target=".selective_ssm:SelectiveSSM",
             count_parameters=lambda m, r, depth: 2 * r * _features(m, r, depth) + depth * (r * r + 3 * r),
+        ),
+        ModelSpec(
+            name="orthogonal",
+            summary="Orthogonal recurrent matrix, modReLU: h' = σ(Q h + W_I x), stands in for unitary networks",
+            year=2016,
+            source="Arjovsky, Shah, Bengio, arXiv:1511.06464; Lezcano-Casado, Martínez-Rubio, arXiv:1901.08428",
+            target=".orthogonal:OrthogonalRNN",
+            count_parameters=lambda m, r, depth: r * _features(m, r, depth) + depth * (r * r + 2 * r),
+            polynomial=False,
+        ),
+        ModelSpec(
+            name="rnn",
+            summary="torch.nn.RNN: h' = tanh(W_H h + W_I x + b)",
+            year=1990,
+            source="Elman, doi:10.1207/s15516709cog1402_1",
+            target="torch.nn:RNN",
+            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=1),
+            polynomial=False,
+            defaults={"batch_first": True},
+        ),
+        ModelSpec(
+            name="gru",
+            summary="torch.nn.GRU: gated recurrent unit",
+            year=2014,
+            source="Cho et al., arXiv:1406.1078",
+            target="torch.nn:GRU",
+            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=3),
+            polynomial=False,
+            defaults={"batch_first": True},
+        ),
+        ModelSpec(
+            name="lstm",
+            summary="torch.nn.LSTM: long short-term memory",
+            year=1997,
+            source="Hochreiter, Schmidhuber, doi:10.1162/neco.1997.9.8.1735",
+            target="torch.nn:LSTM",
+            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=4),
+            polynomial=False,
+            defaults={"batch_first": True},
         ),
     )
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from .stacked import Shapes, StackedCell, States, Weights
 
-class RAC(nn.Module):
+
+class RAC(StackedCell):
     r"""Recurrent Arithmetic Circuit: hidden state and input meet by element-wise product.
 
     With $h^{t,0} = x^t$ the input, layer $l$ computes
@@ -24,12 +26,14 @@ class RAC(nn.Module):
     more steps an input enters layer l with degree C(t + l - 1, l - 1), so its scale comes back to that power. With
     vectors of unit norm a single layer loses about half a decimal order every three steps; depth multiplies that.
 
+    To be trained over hundreds of steps, `normalize` divides the state of each layer by its root mean square after
+    each step. Every layer is homogeneous in its own state and in its input, so all this loses is one positive factor
+    per sequence, layer and step, which depends on the sequence: outputs keep their direction. A state that is zero
+    stays zero. The result is no polynomial and cannot be certified.
+
     Args:
-        input_size: M, features per time step.
-        hidden_size: R, width of every layer.
-        num_layers: L, depth.
-        batch_first: input and output are (batch, time, features) rather than (time, batch, features).
-        device, dtype: of the parameters.
+        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
+        normalize: keep the root mean square of every state at 1.
 
     Shape:
         input (batch, time, input_size), state (num_layers, batch, hidden_size) or None; returns the top
@@ -54,22 +58,15 @@ class RAC(nn.Module):
         num_layers: int = 1,
         batch_first: bool = True,
         *,
+        normalize: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        for name, value in [("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)]:
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.batch_first = batch_first
-        for layer in range(num_layers):
-            below = input_size if layer == 0 else hidden_size
-            for name, columns in [("ih", below), ("hh", hidden_size)]:
-                weight = torch.empty(hidden_size, columns, device=device, dtype=dtype)
-                self.register_parameter(f"weight_{name}_l{layer}", nn.Parameter(weight))
-        self.initial_state = nn.Parameter(torch.empty(num_layers, hidden_size, device=device, dtype=dtype))
-        self.reset_parameters()
+        super().__init__(input_size, hidden_size, num_layers, batch_first, device=device, dtype=dtype)
+        self.normalize = normalize
+
+    def parameter_shapes(self, below: int) -> Shapes:
+        return {"weight_ih": (self.hidden_size, below), "weight_hh": (self.hidden_size, self.hidden_size)}
 
     def reset_parameters(self) -> None:
         """Draw new parameters from torch's generator; see the class for the law and its reason."""
@@ -80,51 +77,33 @@ class RAC(nn.Module):
                     signs *= torch.eye(self.hidden_size, device=parameter.device)[torch.randperm(self.hidden_size)]
                 parameter.copy_(signs)
 
-    def forward(self, input: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        batched = self._check(input, state)
-        sequence = input if batched else input.unsqueeze(0 if self.batch_first else 1)
-        if self.batch_first:
-            sequence = sequence.transpose(0, 1)
-        if state is None:
-            state = self.initial_state.unsqueeze(1).expand(-1, sequence.shape[1], -1)
-        elif not batched:
-            state = state.unsqueeze(1)
-        weights = [self._weights(layer) for layer in range(self.num_layers)]
-        states = list(state.unbind(0))
+    def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
+        return self._step(F.linear(x, layer["weight_ih"]), state[0], layer)
+
+    def run(self, sequence: Tensor, states: States) -> tuple[Tensor, States]:
+        """All layers on all steps, one step after the other: states stay in cache, and lower layers are not kept."""
+        layers = [self.layer(number) for number in range(self.num_layers)]
+        hidden = list(states[0].unbind(0))
         output = []
-        for step in F.linear(sequence, self._weights(0)[0]).unbind(0):
-            states[0] = F.linear(states[0], weights[0][1]) * step
-            for layer in range(1, self.num_layers):
-                from_input, recurrent = weights[layer]
-                states[layer] = F.linear(states[layer], recurrent) * F.linear(states[layer - 1], from_input)
-            output.append(states[-1])
-        return self._arrange(torch.stack(output), torch.stack(states), batched)
+        for projected in F.linear(sequence, layers[0]["weight_ih"]).unbind(0):
+            hidden[0], _ = self._step(projected, hidden[0], layers[0])
+            for number in range(1, self.num_layers):
+                hidden[number], _ = self.cell(layers[number], hidden[number - 1], (hidden[number],))
+            output.append(hidden[-1])
+        return torch.stack(output), (torch.stack(hidden),)
 
-    def _weights(self, layer: int) -> tuple[Tensor, Tensor]:
-        return getattr(self, f"weight_ih_l{layer}"), getattr(self, f"weight_hh_l{layer}")
-
-    def _arrange(self, output: Tensor, state: Tensor, batched: bool) -> tuple[Tensor, Tensor]:
-        """From (time, batch, hidden_size) and (num_layers, batch, hidden_size) to what was asked for."""
-        if not batched:
-            return output.squeeze(1), state.squeeze(1)
-        return (output.transpose(0, 1) if self.batch_first else output), state
-
-    def _check(self, input: Tensor, state: Tensor | None) -> bool:
-        """Whether the input is batched; refuses shapes that do not fit."""
-        if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
-            layout = "(batch, time, input_size)" if self.batch_first else "(time, batch, input_size)"
-            raise ValueError(
-                f"input must be {layout} or (time, input_size) with input_size {self.input_size}, "
-                f"got {tuple(input.shape)}"
-            )
-        batched = input.ndim == 3
-        if input.shape[1 if batched and self.batch_first else 0] == 0:
-            raise ValueError(f"input must have at least one time step, got shape {tuple(input.shape)}")
-        batch = (input.shape[0 if self.batch_first else 1],) if batched else ()
-        expected = (self.num_layers, *batch, self.hidden_size)
-        if state is not None and state.shape != expected:
-            raise ValueError(f"state must have shape {expected} for this input, got {tuple(state.shape)}")
-        return batched
+    def _step(self, projected: Tensor, hidden: Tensor, layer: Weights) -> tuple[Tensor, States]:
+        """A step of a layer, its input already multiplied by the input weights."""
+        hidden = F.linear(hidden, layer["weight_hh"]) * projected
+        if self.normalize:
+            hidden = hidden / root_mean_square(hidden)
+        return hidden, (hidden,)
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, batch_first={self.batch_first}"
+        return super().extra_repr() + (", normalize=True" if self.normalize else "")
+
+
+def root_mean_square(states: Tensor) -> Tensor:
+    """Of each state (batch, hidden_size), as (batch, 1); 1 for a state that is zero, which is to stay as it is."""
+    length = torch.linalg.vector_norm(states, dim=1, keepdim=True) * states.shape[1] ** -0.5
+    return torch.where(length > 0, length, 1.0)

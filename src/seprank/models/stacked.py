@@ -107,13 +107,9 @@ class StackedCell(nn.Module, ABC):
     def forward(self, input: Tensor, state: Tensor | States | None = None) -> tuple[Tensor, Tensor | States]:
         batched = self._check_input(input)
         sequence = input if batched else input.unsqueeze(0 if self.batch_first else 1)
-        steps = (sequence.transpose(0, 1) if self.batch_first else sequence).unbind(0)
-        states = self._first(len(steps[0])) if state is None else self._given(state, len(steps[0]), batched)
-        last = []
-        for layer in range(self.num_layers):
-            steps, after = self._run(self.layer(layer), steps, tuple(s[layer] for s in states))
-            last.append(after)
-        output, states = torch.stack(steps), tuple(torch.stack(s) for s in zip(*last, strict=True))
+        sequence = sequence.transpose(0, 1) if self.batch_first else sequence
+        batch = sequence.shape[1]
+        output, states = self.run(sequence, self._first(batch) if state is None else self._given(state, batch, batched))
         if not batched:
             return output.squeeze(1), self._packed(tuple(s.squeeze(1) for s in states))
         return output.transpose(0, 1) if self.batch_first else output, self._packed(states)
@@ -122,12 +118,25 @@ class StackedCell(nn.Module, ABC):
         """The parameters of a layer, by the names of `parameter_shapes`."""
         return {name: getattr(self, f"{name}_l{number}") for name in self.parameter_shapes(1)}
 
-    def _run(self, layer: Weights, steps: States, state: States) -> tuple[States, States]:
-        outputs = []
-        for x in steps:
-            output, state = self.cell(layer, x, state)
-            outputs.append(output)
-        return tuple(outputs), state
+    def run(self, sequence: Tensor, states: States) -> tuple[Tensor, States]:
+        """All layers on all steps, one layer after the other; a subclass may know a faster order.
+
+        Args:
+            sequence: (time, batch, input_size).
+            states: before the first step, each (num_layers, batch, ...).
+
+        Returns:
+            Outputs of the top layer (time, batch, hidden_size), and the last states.
+        """
+        steps, last = sequence.unbind(0), []
+        for number in range(self.num_layers):
+            layer, state, outputs = self.layer(number), tuple(s[number] for s in states), []
+            for x in steps:
+                output, state = self.cell(layer, x, state)
+                outputs.append(output)
+            steps = tuple(outputs)
+            last.append(state)
+        return torch.stack(steps), tuple(torch.stack(s) for s in zip(*last, strict=True))
 
     def _first(self, batch: int) -> States:
         initial = [getattr(self, f"initial_{name}").unsqueeze(1) for name in self.state_shapes()]

@@ -1,0 +1,100 @@
+"""Recurrent network whose recurrent matrices stay orthogonal."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import orthogonal
+
+from .stacked import Shapes, StackedCell, States, Weights
+
+
+class OrthogonalRNN(StackedCell):
+    r"""Orthogonal recurrent network with modReLU: neither states nor gradients are stretched on their way through time.
+
+    With $h^{t,0} = x^t$ the input, layer $l$ computes
+
+    $$h^{t,l} = \sigma(W_H^l\, h^{t-1,l} + W_I^l\, h^{t,l-1}), \qquad
+      \sigma(z) = \mathrm{sign}(z) \odot \max(|z| + b^l, 0)$$
+
+    with $W_H^l$ orthogonal: it is $Q (1 - A / 2)^{-1} (1 + A / 2)$, where $Q$ is the orthogonal matrix it started
+    from and the skew-symmetric $A$ is learnt (`torch.nn.utils.parametrizations.orthogonal` with the Cayley map, which
+    is several times faster than the exponential). This is the real form of the unitary networks, and stands in for
+    them here.
+
+    Initialisation: $W_H$ has blocks that rotate by angles uniform in ±π, with a last entry of ±1 if the width is odd;
+    $W_I$ is normal with variance 2 / columns; the bias is uniform in ±0.01; the initial state is zero, and is learnt.
+
+    Args:
+        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`. The parametrisation of
+            torch does not work on the device "meta".
+
+    Shape:
+        state (num_layers, batch, hidden_size); the rest as in `StackedCell`. The recurrent matrix of layer l is
+        `module.recurrent[l].weight`, and its parameter, of the same shape, `module.recurrent[l].parametrizations`'s:
+        only what is below its diagonal counts.
+
+    Source: Arjovsky, Shah, Bengio 2016 (arXiv:1511.06464) for modReLU and the initial bias near 0; Lezcano-Casado,
+        Martínez-Rubio 2019 (arXiv:1901.08428) and their program for the real form, the parametrisation and the law of
+        input weights and bias; Henaff, Szlam, LeCun 2016 (arXiv:1602.06662) for the rotations at the start.
+
+    Example:
+        >>> output, state = OrthogonalRNN(4, 6, num_layers=2)(torch.ones(5, 7, 4))
+        >>> output.shape, state.shape
+        (torch.Size([5, 7, 6]), torch.Size([2, 5, 6]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        batch_first: bool = True,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, batch_first, device=device, dtype=dtype)
+        # In modules of their own: torch gives a parametrised module another class, and this one is to keep its own.
+        self.recurrent = nn.ModuleList(
+            orthogonal(
+                nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype), orthogonal_map="cayley"
+            )
+            for _ in range(num_layers)
+        )
+        self.reset_parameters()
+
+    def parameter_shapes(self, below: int) -> Shapes:
+        return {"weight_ih": (self.hidden_size, below), "bias": (self.hidden_size,)}
+
+    def layer(self, number: int) -> Weights:
+        weight: Tensor = self.recurrent[number].weight  # type: ignore[assignment]
+        return super().layer(number) | {"weight_hh": weight}
+
+    def reset_parameters(self) -> None:
+        """Draw new parameters from torch's generator; see the class for the law and its reason."""
+        for number in range(self.num_layers):
+            layer = super().layer(number)
+            nn.init.kaiming_normal_(layer["weight_ih"], nonlinearity="relu")
+            nn.init.uniform_(layer["bias"], -0.01, 0.01)
+        nn.init.zeros_(self.get_parameter("initial_state"))
+        for linear in getattr(self, "recurrent", ()):  # not there yet while the class it is derived from is made
+            linear.weight = _rotations(self.hidden_size).to(linear.weight)
+
+    def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
+        total = F.linear(state[0], layer["weight_hh"]) + F.linear(x, layer["weight_ih"])
+        hidden = torch.sign(total) * torch.relu(total.abs() + layer["bias"])
+        return hidden, (hidden,)
+
+
+def _rotations(size: int) -> Tensor:
+    """An orthogonal matrix of 2 x 2 rotations by random angles, and ±1 if a row is left."""
+    angles = torch.rand(size // 2, dtype=torch.float64) * 2 * math.pi - math.pi
+    cosine, sine = angles.cos(), angles.sin()
+    blocks = torch.stack([cosine, -sine, sine, cosine], 1).reshape(-1, 2, 2)
+    left = torch.randint(0, 2, (size % 2, 1, 1), dtype=torch.float64) * 2 - 1
+    matrix: Tensor = torch.block_diag(*blocks, *left)
+    return matrix
