@@ -169,7 +169,8 @@ def _train(trainer: Any, learner: Learner, checkpoint: Path) -> None:
 
     from .learner import Batches
 
-    batches: DataLoader[Any] = DataLoader(Batches(learner), batch_size=None)
+    # Each pass draws a number it does not use here: from a generator of its own, not from torch's global one.
+    batches: DataLoader[Any] = DataLoader(Batches(learner), batch_size=None, generator=torch.Generator())
     trainer.fit(learner, batches, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
 
 
