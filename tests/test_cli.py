@@ -286,3 +286,26 @@ def test_version() -> None:
     from seprank import __version__
 
     assert run("--version").stdout.strip() == f"seprank {__version__}"
+
+
+def test_tasks_are_listed() -> None:
+    listed = {task["name"]: task for task in answer("tasks")["tasks"]}
+    assert listed["copying-memory"]["parameters"] == {"symbols": 32, "memory": 30, "delay": 60}
+    assert listed["adding-problem"]["baselines"]["squared_error"] == pytest.approx(1 / 6)
+    assert {"name", "version", "summary", "source", "inputs", "outputs", "length", "goal"} < set(listed["ucr"])
+    shown = run("tasks").stdout
+    assert all(name in shown for name in listed)
+    assert "baselines: loss 0.1667" in shown
+
+
+def test_the_match_count_is_certified_by_its_name() -> None:
+    model = "seprank.tasks.start_end_similarity:MatchCount"
+    sizes = ("--set", "symbols=3", "--set", "length=6", "--length", "6")
+    assert answer("certify", model, *sizes, "--domain", "tokens", "--templates", "one-hot")["rank"] == 3 * 2 + 1
+
+
+@pytest.mark.parametrize("model", ["gru", "lstm", "rnn", "orthogonal"])
+def test_models_that_are_only_trained_are_not_certified(model: str) -> None:
+    message = refusal("certify", model, "--inputs", "2", "--width", "3", "--length", "6")
+    assert "is not polynomial" in message
+    assert "`measure` takes any network" in message or "`measure`, which takes any network" in message
