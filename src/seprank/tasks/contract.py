@@ -63,6 +63,11 @@ class Task(ABC):
     def every_step(self) -> bool:
         """Whether the outputs of all steps count, or only the one after the last step."""
 
+    @property
+    def cut(self) -> int:
+        """c: steps of a start half where nothing else is asked for."""
+        return self.length // 2
+
     @abstractmethod
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         """So many fresh sequences, all at once."""
@@ -124,12 +129,12 @@ class Task(ABC):
         Args:
             count: halves of each kind.
             seed: of the run; the sequences are in no batch of it, unless the test data are finite.
-            cut: c, T // 2 by default.
+            cut: c; by default the task's `cut`, T // 2 unless it says otherwise.
 
         Returns:
             Starts (count, cut, features) and ends (count, T - cut, features).
         """
-        cut = self.length // 2 if cut is None else cut
+        cut = self.cut if cut is None else cut
         if not 1 <= require_integer("cut", cut, 1) < self.length:
             raise ValueError(f"cut must be between 1 and {self.length - 1} for length {self.length}, got {cut}")
         sequences = self._two_sets(require_integer("count", count, 1), seed)

@@ -36,6 +36,11 @@ class Copying(Task):
         return True
 
     @property
+    def cut(self) -> int:
+        """Within the symbols: after them all end halves would be alike, and nothing could depend on them."""
+        return max(self.memory // 2, 1)
+
+    @property
     def _signal_at(self) -> int:
         """0-based position of the signal."""
         raise NotImplementedError
