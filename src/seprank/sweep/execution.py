@@ -85,7 +85,7 @@ def on_dask(works: list[Work], place: Place, *, workers: int | None, scheduler: 
                 silence_logs=logging.CRITICAL,
             )
             scheduler = stack.enter_context(local)
-        client = stack.enter_context(Client(scheduler, timeout="20s"))
+        client = stack.enter_context(Client(scheduler, timeout="10s"))
         futures = {}
         for priority, work in enumerate(works):
             arguments = (work.command, work.model_dump(mode="json"), work.job.key, place)

@@ -1,0 +1,294 @@
+"""Sweeps: all jobs of a file, each once, whatever happens to driver and workers."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from seprank import Certificate, certify, verify
+from seprank.certification.certificate import from_dict
+from seprank.cli import app
+from seprank.models.rac import RAC
+from seprank.store import Store
+from seprank.sweep import Sweep, outlook, read_sweep, sweep
+from seprank.sweep.config import ConfigError
+from seprank.theory import upper_bound
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+GRID: dict[str, Any] = {"inputs": [1, 2], "width": [2, 3], "depth": [1, 2], "cut": ["1/4", "1/2", "3/4"]}
+CERTIFY: dict[str, Any] = {"blocks": [{"command": "certify", "settings": {"length": 6}, "grid": GRID}]}
+
+
+def write(path: Path, content: object) -> Path:
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_a_sweep_certifies_every_cell(tmp_path: Path) -> None:
+    plan = Sweep.model_validate(CERTIFY)
+    summary = sweep(plan, store=tmp_path / "a.db")
+    assert (summary.jobs, summary.done, summary.stored, summary.failed) == (24, 24, 0, 0)
+    with Store(tmp_path / "a.db") as store:
+        records = store.records()
+    assert len(records) == 24
+    for record in records:
+        asked = record.job.settings
+        sizes = {name: asked[name] for name in ("inputs", "width", "depth")}
+        assert record.result["rank"] == upper_bound(**sizes, length=6, cut=asked["cut"]).value
+        module = RAC(sizes["inputs"], sizes["width"], sizes["depth"])
+        assert certify(module, length=6, cut=asked["cut"]).rank == record.result["rank"]
+    certificate = from_dict(records[5].result["certificate"])
+    assert isinstance(certificate, Certificate)
+    assert verify(certificate)
+
+
+def test_a_second_run_has_nothing_to_do(tmp_path: Path) -> None:
+    plan = Sweep.model_validate(CERTIFY)
+    sweep(plan, store=tmp_path / "a.db")
+    again = sweep(plan, store=tmp_path / "a.db")
+    assert (again.done, again.stored) == (0, 24)
+    assert str(again) == "nothing to do: all 24 jobs are in the store"
+    assert again.seconds < 5
+
+
+def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
+    plan = Sweep.model_validate(CERTIFY)
+    sweep(plan, store=tmp_path / "one.db")
+    assert sweep(plan, store=tmp_path / "two.db", workers=2).done == 24
+    found = []
+    for name in ("one", "two"):
+        with Store(tmp_path / f"{name}.db") as store:
+            found.append({record.job.key: record.result["certificate"]["minor"] for record in store.records()})
+    assert found[0] == found[1]
+
+
+def test_a_running_scheduler_is_used_by_its_address(tmp_path: Path) -> None:
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit=None) as cluster:
+        summary = sweep(Sweep.model_validate(CERTIFY), store=tmp_path / "a.db", scheduler=cluster.scheduler_address)
+    assert summary.done == 24
+
+
+def test_all_commands_can_be_swept(tmp_path: Path) -> None:
+    blocks = [
+        {"command": "measure", "settings": {"model": "mi_rnn", "inputs": 2, "width": 3, "length": 4, "starts": 16}},
+        {
+            "command": "train",
+            "settings": {"task": "copying-memory", "model": "gru", "width": 4, "steps": 2, "batch": 4},
+            "grid": {"task_settings.memory": [1, 2], "task_settings.delay": [0]},
+        },
+    ]
+    sweep(Sweep.model_validate({"blocks": blocks}), store=tmp_path / "a.db")
+    with Store(tmp_path / "a.db") as store:
+        assert [record.result["starts"] for record in store.records(command="measure")] == [16]
+        trained = store.records(command="train")
+    assert {record.job.settings["task_settings"]["memory"] for record in trained} == {1, 2}
+    assert all((tmp_path / "train" / record.job.key[:16] / "weights.safetensors").is_file() for record in trained)
+
+
+def test_a_failed_job_is_a_record_and_is_tried_again_when_asked(tmp_path: Path) -> None:
+    content = {"blocks": [{"command": "certify", "settings": {"inputs": 2, "width": 3, "length": 4, "readout": 99}}]}
+    config, store = write(tmp_path / "bad.yaml", content), tmp_path / "a.db"
+    earlier = ""
+    for extra, done in (([], 1), ([], 0), (["--retry"], 1)):
+        found = CliRunner().invoke(app, ["sweep", str(config), "--store", str(store), "--json", *extra])
+        assert found.exit_code == 1
+        assert json.loads(found.stdout)["failed"] == 1
+        with Store(store) as opened:
+            (record,) = opened.records(status="failed")
+        assert "Traceback" in (record.error or "")
+        assert "readout" in (record.error or "")
+        assert done or record.finished == earlier
+        earlier = record.finished
+    assert "1 failed: `seprank results" in CliRunner().invoke(app, ["sweep", str(config), "--store", str(store)]).stdout
+
+
+def test_cells_above_a_bound_are_left_out() -> None:
+    block = CERTIFY["blocks"][0] | {"max_upper_bound": 5}
+    works = Sweep.model_validate({"blocks": [block]}).works()
+    every = Sweep.model_validate(CERTIFY).works()
+    bounds = [work.upper_bound() for work in every]
+    assert 0 < len(works) == sum(bound is not None and bound <= 5 for bound in bounds) < len(every)
+
+
+def test_equal_jobs_are_one_and_cuts_are_steps() -> None:
+    blocks = [{"command": "certify", "settings": {"inputs": 2, "width": 2, "length": 5}, "grid": {"cut": cuts}}
+              for cuts in ([None, 2, "1/2", "2/5"], ["1/100", "99/100"])]  # fmt: skip
+    works = Sweep.model_validate({"blocks": blocks}).works()
+    assert [work.job.settings["cut"] for work in works] == [2, 1, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1], r"must have the keys description, blocks, got list"),
+        ({"block": []}, r"unknown key 'block'; did you mean 'blocks'|blocks: field required"),
+        ({"blocks": []}, "at least 1 item"),
+        ({"blocks": [{"command": "certfy"}]}, "command: input should be 'certify', 'measure' or 'train', got 'certfy'"),
+        ({"blocks": [{"command": "certify", "grids": {}}]}, "unknown key 'blocks.0.grids'; did you mean 'grid'"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_sweep(write(tmp_path / "a.yaml", content))
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "message"),
+    [
+        ("certify", {"widht": 2}, "unknown key 'widht'; did you mean 'width'|inputs: field required"),
+        ("certify", {"inputs": 2, "width": 2, "length": 4, "widht": 2}, "unknown key 'widht'; did you mean 'width'"),
+        (
+            "certify",
+            {"inputs": 2, "width": 2, "length": 4, "cut": 4},
+            "cut must be between 1 and 3 for length 4, got 4",
+        ),
+        ("certify", {"inputs": 2, "width": 2, "length": 4, "cut": "5/4"}, "fraction between 0 and 1.*got '5/4'"),
+        ("certify", {"inputs": 2, "width": 2, "length": 4, "model": "rak"}, "did you mean 'rac'"),
+        (
+            "certify",
+            {"inputs": 0, "width": 2, "length": 4},
+            "inputs: input should be greater than or equal to 1, got 0",
+        ),
+        ("train", {"task": "copying-memory", "model": "gru", "wide": 2}, "unknown key 'wide'"),
+        ("train", {"task": "copying-memory", "model": "gru"}, "either width or parameters"),
+        ("train", {"task": "copying-memory", "model": "gru", "width": 2, "task_settings": {"d": 1}}, "no setting 'd'"),
+    ],
+)
+def test_jobs_that_cannot_be(command: str, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Sweep.model_validate({"blocks": [{"command": command, "settings": settings}]}).works()
+
+
+def test_command_line_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "no.yaml").write_text("a: [", encoding="utf-8")
+    good = write(tmp_path / "good.yaml", CERTIFY)
+    for arguments, message in [
+        ([str(tmp_path / "none.yaml")], "No such file"),
+        ([str(tmp_path / "no.yaml")], "is not YAML"),
+        ([str(good), "--workers", "0"], "workers must be at least 1, got 0"),
+        ([str(good), "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "127.0.0.1:1"),
+    ]:
+        store = ["--store", str(tmp_path / f"{len(message)}.db")]
+        done = CliRunner().invoke(app, ["sweep", *arguments, *store])
+        assert done.exit_code == 2, done.output
+        assert message in done.stderr
+    CliRunner().invoke(app, ["sweep", str(good), "--store", str(tmp_path / "a.db")])
+    fresh = CliRunner().invoke(app, ["sweep", str(good), "--store", str(tmp_path / "a.db"), "--fresh"])
+    assert fresh.exit_code == 2
+    assert "leave out --fresh" in fresh.stderr
+
+
+def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
+    config = write(tmp_path / "a.yaml", CERTIFY)
+    done = CliRunner().invoke(app, ["sweep", str(config), "--store", str(tmp_path / "a.db"), "--dry-run"])
+    assert done.stdout == "24 jobs (24 certify), 0 of them in the store\n"
+    assert not (tmp_path / "a.db").exists()
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_file_can_be_swept(path: Path, tmp_path: Path) -> None:
+    assert sum(outlook(read_sweep(path), tmp_path / "none.db").commands.values()) > 0
+
+
+SLOW = {"blocks": [{"command": "certify", "settings": {"length": 8, "width": 3, "inputs": 3, "depth": 2},
+                    "grid": {"seed": list(range(60))}}]}  # fmt: skip
+
+KILLING = """
+import os, random, signal, sys, time
+from pathlib import Path
+import seprank.certification.search, seprank.models.rac
+from seprank.store import Store
+from seprank.sweep import read_sweep, sweep
+
+plan, store, chance = read_sweep(sys.argv[1]), Path(sys.argv[2]), random.Random(3)
+kills, before = 0, {}
+while kills < 20:
+    child = os.fork()
+    if child == 0:
+        sweep(plan, store=store, progress=False)
+        os._exit(0)
+    time.sleep(chance.uniform(0.0, 0.15))
+    os.kill(child, signal.SIGKILL)
+    if os.waitpid(child, 0)[1] == 0:
+        raise SystemExit("the sweep ended before it was killed 20 times")
+    kills += 1
+    if store.exists():
+        try:
+            with Store(store) as opened:
+                now = {record.job.key: record.finished for record in opened.records()}
+        except ValueError as error:
+            if "not a store" not in str(error):
+                raise
+            continue  # killed before it was made
+        assert before.items() <= now.items(), "a record was lost, or a finished job done twice"
+        before = now
+print(len(before))
+"""
+
+
+def test_the_driver_killed_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+    config = write(tmp_path / "slow.yaml", SLOW)
+    arguments = [sys.executable, "-c", KILLING, str(config), str(tmp_path / "a.db")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    kept = int(done.stdout)
+    summary = sweep(read_sweep(config), store=tmp_path / "a.db")
+    assert (summary.stored, summary.done, summary.failed) == (kept, 60 - kept, 0)
+
+
+def test_a_worker_killed_during_a_job_costs_that_job_alone(tmp_path: Path) -> None:
+    config, store = write(tmp_path / "slow.yaml", SLOW), tmp_path / "a.db"
+    arguments = [
+        sys.executable,
+        "-m",
+        "seprank",
+        "sweep",
+        str(config),
+        "--store",
+        str(store),
+        "--workers",
+        "2",
+        "--json",
+    ]
+    driver = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (store.exists() and finished(store)):
+        time.sleep(0.05)
+    workers = [process for process in psutil.Process(driver.pid).children(recursive=True) if is_worker(process)]
+    random.Random(1).choice(workers).send_signal(signal.SIGKILL)
+    output, _ = driver.communicate(timeout=120)
+    assert json.loads(output) | {"seconds": 0} == {"jobs": 60, "stored": 0, "done": 60, "failed": 0, "seconds": 0}
+    assert finished(store) == 60
+
+
+def finished(path: Path) -> int:
+    try:
+        with Store(path) as store:
+            return len(store.records())
+    except ValueError:  # it is being made
+        return 0
+
+
+def is_worker(process: psutil.Process) -> bool:
+    return "spawn_main" in " ".join(process.cmdline())
+
+
+def test_two_drivers_on_one_store(tmp_path: Path) -> None:
+    config, store = write(tmp_path / "slow.yaml", SLOW), tmp_path / "a.db"
+    with Store(store, write=True):
+        done = CliRunner().invoke(app, ["sweep", str(config), "--store", str(store)])
+    assert done.exit_code == 2
+    assert f"another process is writing {store}" in done.stderr
