@@ -33,6 +33,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "callbacks": frozenset({"measurement"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
     "planning": frozenset({"models", "theory"}),
+    "comparison": frozenset({"certification", "models", "memory", "progress", "files"}),
     "tensornet": frozenset({"models", "theory"}),
     "train": frozenset({"models", "tasks", "callbacks", "store", "files", "progress"}),
     "sweep": frozenset(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import callbacks, elimination, theory
     from .certification import Certificate, CertificateError, certify, verify
+    from .comparison import Comparison, compare
     from .degrees import degree_bounds
     from .field import NotPolynomial, PrimeField
     from .measurement import Measurement, Profile, measure, profile
@@ -31,6 +32,8 @@ _HOMES = {
     "verify": ".certification",
     "Certificate": ".certification",
     "CertificateError": ".certification",
+    "compare": ".comparison",
+    "Comparison": ".comparison",
     "degree_bounds": ".degrees",
     "plan": ".planning",
     "measure": ".measurement",
@@ -52,6 +55,7 @@ __all__ = [
     "Bound",
     "Certificate",
     "CertificateError",
+    "Comparison",
     "Measurement",
     "NotPolynomial",
     "PrimeField",
@@ -60,6 +64,7 @@ __all__ = [
     "build_task",
     "callbacks",
     "certify",
+    "compare",
     "degree_bounds",
     "elimination",
     "measure",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from .certification import Certificate
+    from .comparison import Comparison
     from .measurement import Measurement, Profile
     from .models import Factory
 
@@ -116,6 +117,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     domain: Domain = "functional",
     templates: Annotated[str | None, typer.Option(help="generic, one-hot, ids, or a .npy file (M, features).")] = None,
     samples: Annotated[int | None, typer.Option(help="K: halves to draw; as many as needed by default.")] = None,
+    max_samples: Annotated[int | None, typer.Option(help="Draw as many as needed, but no more than this.")] = None,
     readout: Readout = "random",
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
     prime: Annotated[int, typer.Option(help="Modulus, a prime below 2^27.")] = 8388593,
@@ -137,6 +139,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         inputs=inputs if factory is not None or templates in ("generic", "ids") else None,
         templates=_load_templates(templates),
         samples=samples,
+        max_samples=max_samples,
         seed=seed,
         prime=prime,
         readout=_number_or_name(readout),
@@ -303,16 +306,96 @@ def plan(
     cut: Cut = None,
     domain: Domain = "functional",
     depth: Annotated[int, typer.Option(help="Largest depth to look at.")] = 4,
+    out: Annotated[Path | None, typer.Option(help="HTML page with a plot of the widths.")] = None,
     as_json: Json = False,
 ) -> None:
     """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
     from .planning import plan as find
 
     found = find(rank=rank, length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth)
+    if out is not None:
+        from .files import write_whole
+        from .report.frontier import frontier_page
+
+        write_whole(out, frontier_page(str(found), found.to_dict()))
     if as_json:
         _say_json(found.to_dict())
     else:
         _say(str(found))
+
+
+@app.command()
+@answers
+def compare(  # noqa: PLR0913  (each is a setting a user has)
+    models: Annotated[
+        str | None, typer.Option(help="Names from `seprank models`, with commas; all polynomial ones by default.")
+    ] = None,
+    length: Annotated[str, typer.Option(help="T: time steps, one or several with commas.")] = "2,4,6,8",
+    depth: Annotated[str, typer.Option(help="L: numbers of layers, one or several with commas.")] = "1,2,3",
+    width: Width = None,
+    parameters: Annotated[
+        int | None, typer.Option(help="Instead of a width: numbers in a network; the nearest width is taken.")
+    ] = None,
+    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")] = 3,
+    domain: Domain = "functional",
+    max_samples: Annotated[
+        int,
+        typer.Option("--samples", "--max-samples", help="Most halves a side; a rank that reaches it is only ≥."),
+    ] = 1024,
+    seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
+    memory: Memory = None,
+    out: Annotated[Path | None, typer.Option(help="HTML page with plot and table.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="CSV file of the cells.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare certified ranks of architectures, at equal width or at an equal number of parameters."""
+    from .comparison import ComparisonInterrupted
+    from .comparison import compare as run
+
+    try:
+        found = run(
+            None if models is None else _names(models),
+            length=_numbers("--length", length),
+            depth=_numbers("--depth", depth),
+            width=width,
+            parameters=parameters,
+            inputs=inputs,
+            domain=domain,
+            max_samples=max_samples,
+            seed=seed,
+            memory=None if memory is None else _budget(memory),
+        )
+    except ComparisonInterrupted as interruption:
+        found = interruption.found
+        _show_comparison(found, out, csv, as_json)
+        _stop(str(interruption), 130)
+    _show_comparison(found, out, csv, as_json)
+    if found.failed:
+        raise typer.Exit(1)
+
+
+def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_json: bool) -> None:
+    """Print it, and write the page and the file that were asked for."""
+    from .files import write_whole
+
+    if csv is not None:
+        write_whole(csv, found.to_csv())
+    if out is not None:
+        from .report.comparison import comparison_page
+
+        write_whole(out, comparison_page(str(found), found.to_dict()))
+    _say_json(found.to_dict()) if as_json else _say(str(found))
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    if not all(name.isdecimal() for name in _names(text)):
+        raise UsageError(f"{option} must be whole numbers with commas between them, got {text!r}")
+    return [int(name) for name in _names(text)]
 
 
 @app.command()
@@ -562,6 +645,7 @@ def _load_model(
     name: str, inputs: int | None, width: int | None, depth: int | None, settings: list[str] | None, budget: int
 ) -> tuple[nn.Module, Factory | None]:
     """The module, and the factory if it came from one."""
+    from .memory import check_weights
     from .models import find_model, load_factory
 
     if ":" in name:
@@ -577,19 +661,8 @@ def _load_model(
     for key, value in sizes.items():
         if value < 1:
             raise UsageError(f"{key} must be at least 1, got {value}; use --{key} 1 or more")
-    _check_weights(spec.count_parameters(*sizes.values()), budget)
+    check_weights(spec.count_parameters(*sizes.values()), budget)
     return spec.build(**sizes), None
-
-
-def _check_weights(numbers: int, budget: int) -> None:
-    from .memory import MemoryBudgetError, show_size
-
-    need = numbers * 20  # as float32 in the module, as float64 in the field, and while they are drawn
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the weights alone take about {show_size(need)}, more than the {show_size(budget)} this may take; "
-            "use a smaller --width, --depth or --inputs, or more --memory"
-        )
 
 
 def _parse_settings(settings: list[str] | None, option: str = "--set") -> dict[str, Any]:

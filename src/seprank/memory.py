@@ -18,6 +18,20 @@ def default_budget() -> int:
     return int(psutil.virtual_memory().available) // 2
 
 
+def check_weights(numbers: int, budget: int) -> None:
+    """Refuse a network of so many parameters if they alone exceed the budget of bytes.
+
+    Raises:
+        MemoryBudgetError: they do.
+    """
+    need = numbers * 20  # as float32 in the module, as float64 in the field, and while they are drawn
+    if need > budget:
+        raise MemoryBudgetError(
+            f"the weights alone take about {show_size(need)}, more than the {show_size(budget)} this may take; "
+            "use a smaller --width, --depth or --inputs, or more --memory"
+        )
+
+
 def parse_size(text: str) -> int:
     """Bytes in a text such as 4GiB, 500 MB or 1000000.
 

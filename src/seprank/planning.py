@@ -127,7 +127,7 @@ def plan(
         raise ValueError(f"rank must have at most {MOST_DIGITS} digits, got {readable(rank)}; use a smaller rank")
     depths = range(1, _at_least("max_depth", max_depth, 1) + 1)
     sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
-    rows = [_row(rank, inputs, depth, _by_width(sizes | {"depth": depth})) for depth in depths]
+    rows = [_row(rank, inputs, depth, _by_width(sizes | {"depth": depth}, rank)) for depth in depths]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
     guesses = [r for r in rows if r.conjectured_parameters and (not best or r.conjectured_parameters < _cost(best))]
     guess = min(guesses, key=lambda r: r.conjectured_parameters or 0, default=None)
@@ -137,12 +137,12 @@ def plan(
 _WHATEVER_WIDTH = ("shallow", "start inputs", "end inputs")
 """Upper bounds that do not grow any more once there are as many units as inputs; of one layer, as the rank."""
 
-Known = Callable[[int], list[Bound]]
-"""The bounds of networks of one depth, from their width."""
+Known = Callable[[int, str], list[Bound]]
+"""The bounds of networks of one depth, from their width and the kind: exact ones are among the lower and the upper."""
 
 
-def _by_width(sizes: dict[str, Any]) -> Known:
-    return cache(lambda width: bounds(width=width, **sizes))
+def _by_width(sizes: dict[str, Any], rank: int) -> Known:
+    return cache(lambda width, kind: bounds(width=width, kinds=_kinds(kind), below=rank, **sizes))
 
 
 def _row(rank: int, inputs: int, depth: int, known: Known) -> Row:
@@ -150,7 +150,7 @@ def _row(rank: int, inputs: int, depth: int, known: Known) -> Row:
     last = rank if depth == 1 else inputs
     # One layer of R units has rank R at most: its state has R coordinates.
     narrow = _narrower(rank, rank if depth == 1 else 1, last, known)
-    obstacle = _least_upper(known(last if narrow is None else narrow)) if narrow != 0 else None
+    obstacle = _least(known(last if narrow is None else narrow, "upper")) if narrow != 0 else None
     width = guess = None
     if narrow is not None:
         # The conjecture fails for some sizes; what provably cannot be is not conjectured.
@@ -161,7 +161,7 @@ def _row(rank: int, inputs: int, depth: int, known: Known) -> Row:
         depth=depth,
         width=width,
         parameters=None if width is None else _count(inputs, width, depth),
-        source=None if width is None else _greatest_lower(known(width)).source,
+        source=None if width is None else _greatest(known(width, "lower")).source,
         conjectured_width=guess,
         conjectured_parameters=None if guess is None else _count(inputs, guess, depth),
         too_narrow=narrow,
@@ -173,29 +173,30 @@ def _kinds(kind: str) -> tuple[str, ...]:
     return (kind,) if kind == "conjectured" else ("exact", kind)
 
 
-def _reaches(known: list[Bound], kind: str, rank: int) -> bool:
-    """Whether the bounds of one kind let the rank be reached; upper bounds too long to be listed do."""
-    listed = (bound.value >= rank for bound in known if bound.kind in _kinds(kind))
+def _reaches(known: Known, width: int, kind: str, rank: int) -> bool:
+    """Whether a lower bound reaches the rank, or all upper ones do; those too long to be listed do."""
+    listed = (bound.value >= rank for bound in known(width, kind))
     return all(listed) if kind == "upper" else any(listed)
 
 
-def _least_upper(known: list[Bound]) -> Bound:
-    return min((bound for bound in known if bound.kind in ("exact", "upper")), key=lambda bound: bound.value)
+def _least(known: list[Bound]) -> Bound:
+    return min(known, key=lambda bound: bound.value)
 
 
-def _greatest_lower(known: list[Bound]) -> Bound:
-    return max((bound for bound in known if bound.kind in ("exact", "lower")), key=lambda bound: bound.value)
+def _greatest(known: list[Bound]) -> Bound:
+    return max(known, key=lambda bound: bound.value)
 
 
 def _narrower(rank: int, least: int, last: int, known: Known) -> int | None:
     """The greatest width that provably cannot reach the rank, at least `least` - 1; None if no width can."""
 
     def can(width: int) -> bool:
-        return _reaches(known(width), "upper", rank)
+        # Where a lower bound reaches it all upper ones do, and they take longer.
+        return _reaches(known, width, "lower", rank) or _reaches(known, width, "upper", rank)
 
     width = least
     while not can(width):
-        if width >= last and any(b.value < rank for b in known(width) if b.name in _WHATEVER_WIDTH):
+        if width >= last and any(b.value < rank for b in known(width, "upper") if b.name in _WHATEVER_WIDTH):
             return None
         width = 2 * width if width >= last else min(2 * width, last)
     return _halve(can, max(least - 1, width // 2), width) - 1
@@ -203,17 +204,17 @@ def _narrower(rank: int, least: int, last: int, known: Known) -> int | None:
 
 def _first_to_reach(rank: int, kind: str, least: int, last: int, known: Known) -> int | None:
     """The least width from `least` on for which a lower bound reaches the rank, None if none does."""
-    listed = [bound for bound in known(least) if bound.kind in _kinds(kind)]
+    listed = known(least, kind)
     if not listed:
         return None
     if listed[0].name == "last input":  # it is min(R, M)
         return rank if rank <= last else None
     below, width = least - 1, least
-    while not _reaches(known(width), kind, rank):
+    while not _reaches(known, width, kind, rank):
         if width >= last:
             return None
         below, width = width, min(2 * width, last)
-    return _halve(lambda width: _reaches(known(width), kind, rank), below, width)
+    return _halve(lambda width: _reaches(known, width, kind, rank), below, width)
 
 
 def _halve(holds: Callable[[int], bool], below: int, width: int) -> int:

@@ -10,8 +10,8 @@ Only the standard library is imported, so that bounds are printed without waitin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, Decimal, localcontext
 from difflib import get_close_matches
 from fractions import Fraction
@@ -85,6 +85,8 @@ class _Cell:
     start: int
     end: int
     tokens: bool
+    most_digits: int = MOST_DIGITS
+    """Upper bounds with more digits are left out"""
 
     @property
     def channels(self) -> int:
@@ -176,6 +178,8 @@ def bounds(
     cut: int | None = None,
     domain: str = "functional",
     model: str = "rac",
+    kinds: Collection[str] = KINDS,
+    below: int | None = None,
 ) -> list[Bound]:
     """Every known statement about the generic separation rank of a network of these sizes.
 
@@ -190,13 +194,15 @@ def bounds(
         cut: c, number of steps in the start; `length // 2` if not given.
         domain: `functional` (inputs range over all vectors) or `tokens` (over M linearly independent ones).
         model: `rac` (multiplicative integration) or `additive`.
+        kinds: Which statements are wanted; the others are not computed.
+        below: If given, upper bounds above it may be left out, which saves the time that long numbers take.
 
     Returns:
         Exact, lower and conjectured statements in this order, then the upper bounds, least first.
 
     Raises:
         TypeError: If a size is not an integer.
-        ValueError: If a size is too small, the cut outside the sequence, or the domain or model unknown.
+        ValueError: If a size is too small, the cut outside the sequence, or the domain, model or a kind unknown.
 
     Source:
         Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), Theorem 1 and Conjecture 1; the rest is proved
@@ -212,13 +218,14 @@ def bounds(
         upper copies 1024
         upper start inputs 3872
     """
-    cell = _checked(inputs, width, depth, length, cut, domain)
+    cell = _checked(inputs, width, depth, length, cut, domain, below)
+    wanted = {_choice("kinds", kind, KINDS) for kind in kinds}
     if _choice("model", model, MODELS) == "additive":
         found = [_additive(cell)]
     else:
-        found = [_shallow(cell)] if cell.depth == 1 else [*_lower(cell)]
-        found += _upper(cell)
-    return sorted(found, key=lambda bound: (KINDS.index(bound.kind), bound.value))
+        found = [_shallow(cell)] if cell.depth == 1 else [*_lower(cell, wanted)]
+        found += _upper(cell) if "upper" in wanted else []
+    return sorted((b for b in found if b.kind in wanted), key=lambda bound: (KINDS.index(bound.kind), bound.value))
 
 
 def upper_bound(
@@ -240,8 +247,8 @@ def upper_bound(
         >>> upper_bound(inputs=4, width=3, depth=3, length=8).value
         2844
     """
-    listed = bounds(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=model)
-    found = [bound for bound in listed if bound.kind in ("exact", "upper")]
+    sizes: dict[str, Any] = {"inputs": inputs, "width": width, "depth": depth, "length": length, "cut": cut}
+    found = bounds(**sizes, domain=domain, model=model, kinds=("exact", "upper"))
     if not found:
         raise ValueError(
             f"upper bounds must have at most {MOST_BITS:,} bits, got more for width {width}, depth {depth}, "
@@ -266,8 +273,8 @@ def lower_bound(
         >>> lower_bound(inputs=4, width=3, depth=2, length=8).value
         15
     """
-    listed = bounds(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=model)
-    return max((bound for bound in listed if bound.kind in ("exact", "lower")), key=lambda bound: bound.value)
+    sizes: dict[str, Any] = {"inputs": inputs, "width": width, "depth": depth, "length": length, "cut": cut}
+    return max(bounds(**sizes, domain=domain, model=model, kinds=("exact", "lower")), key=lambda bound: bound.value)
 
 
 def _additive(cell: _Cell) -> Bound:
@@ -284,8 +291,10 @@ def _shallow(cell: _Cell) -> Bound:
     return Bound("shallow", "exact", value, source)
 
 
-def _lower(cell: _Cell) -> Iterator[Bound]:
+def _lower(cell: _Cell, wanted: Collection[str]) -> Iterator[Bound]:
     """The best proved lower bound, and for tokens the paper's conjecture."""
+    if not {"lower", "conjectured"} & set(wanted):
+        return
     power = _nested(cell.channels, cell.end, cell.depth - 1)
     value = power
     if cell.tokens:
@@ -314,12 +323,12 @@ def _upper(cell: _Cell) -> Iterator[Bound]:
     layered = {2: "two-layer", 3: "three-layer"}.get(cell.depth, f"{cell.depth}-layer")
     found = [
         ("state", _state(cell), "state bound"),
-        ("end inputs", _product(_input_dimensions(cell, steps[: cell.end])), "input bounds"),
-        ("start inputs", _product(_input_dimensions(cell, steps[cell.end :])), "input bounds"),
+        ("end inputs", _product(_input_dimensions(cell, steps[: cell.end]), cell.most_digits), "input bounds"),
+        ("start inputs", _product(_input_dimensions(cell, steps[cell.end :]), cell.most_digits), "input bounds"),
         (layered, _layered(cell), "layered bound"),
         ("copies", _copies(cell), "copies"),
     ]
-    if all(value is None for _, value, _ in found):
+    if cell.most_digits == MOST_DIGITS and all(value is None for _, value, _ in found):
         found = [("state", _rounded_state(cell), "state bound, rounded up to a power of two")]
     for name, value, statement in found:
         if value is not None:
@@ -329,8 +338,9 @@ def _upper(cell: _Cell) -> Iterator[Bound]:
 def _state(cell: _Cell) -> int | None:
     """Π_j ((R; ((b; j)) )): monomials in the state at the cut, ((b; j)) being the degree in layer L - j."""
     if 1 in (cell.width, cell.end):
-        return _power(cell.width, cell.depth)
-    return _product(_nested(cell.width, cell.end, layer) for layer in range(cell.depth))
+        return _power(cell.width, cell.depth, cell.most_digits)
+    factors = (_nested(cell.width, cell.end, layer, cell.most_digits) for layer in range(cell.depth))
+    return _product(factors, cell.most_digits)
 
 
 def _rounded_state(cell: _Cell) -> int | None:
@@ -351,14 +361,15 @@ def _input_dimensions(cell: _Cell, steps: range) -> Iterator[int | None]:
     for step in steps if cell.channels > 1 else ():
         # One layer, or as many functions as tokens: from here on every step has the same dimension.
         if not value or (cell.depth > 1 and value != limit):
-            value = _nested(cell.channels, cell.depth, step)
+            value = _nested(cell.channels, cell.depth, step, cell.most_digits)
             value = limit if value is None else value if limit is None else min(limit, value)
         yield value
 
 
 def _layered(cell: _Cell) -> int | None:
     """R · Σ_{j=1}^{m} (-1)^{j+1} C(m, j) Π_{i=1}^{L-1} ((R; ((b; i)) - j)), counted by a Koszul complex."""
-    whole = None if 1 in (cell.depth, cell.width) else _state(cell)
+    # The state bound may be too long where this one, which is less, is not.
+    whole = None if 1 in (cell.depth, cell.width) else _state(replace(cell, most_digits=MOST_DIGITS))
     terms = min(cell.channels, cell.end)
     if whole is None or terms * math.log10(whole) > MOST_WORK:
         return None
@@ -377,7 +388,8 @@ def _copies(cell: _Cell) -> int | None:
     """R^{Σ_j ((b; j))}: bonds cut when the network is drawn with every repeated state as a copy."""
     if _digits(cell.end + 1, cell.depth - 1) > math.log10(MOST_DIGITS):
         return None
-    return _power(cell.width, multichoose(cell.end + 1, cell.depth - 1), MOST_DIGITS_OF_COPIES)
+    most_digits = min(cell.most_digits, MOST_DIGITS_OF_COPIES)
+    return _power(cell.width, multichoose(cell.end + 1, cell.depth - 1), most_digits)
 
 
 def _digits(n: int, k: int) -> float:
@@ -392,15 +404,15 @@ def _digits(n: int, k: int) -> float:
     return (math.lgamma(few + many + 1) - math.lgamma(few + 1) - math.lgamma(many + 1)) / math.log(10)
 
 
-def _nested(n: int, steps: int, layer: int) -> int | None:
+def _nested(n: int, steps: int, layer: int, most_digits: int = MOST_DIGITS) -> int | None:
     """((n; ((steps; layer)) )), or None if too long."""
     if n == 1:
         return 1
     # ((n; d)) > d for n > 1, so a degree too long to compute means a value too long as well.
-    if _digits(steps, layer) > MOST_DIGITS:
+    if _digits(steps, layer) > most_digits:
         return None
     degree = multichoose(steps, layer)
-    return multichoose(n, degree) if _digits(n, degree) <= MOST_DIGITS else None
+    return multichoose(n, degree) if _digits(n, degree) <= most_digits else None
 
 
 def _power(base: int, exponent: int, most_digits: int = MOST_DIGITS) -> int | None:
@@ -420,20 +432,22 @@ def _least_power(limit: int, base: int, exponent: int) -> int:
     return min(limit, power)
 
 
-def _product(factors: Iterable[int | None]) -> int | None:
+def _product(factors: Iterable[int | None], most_digits: int) -> int | None:
     """The product, or None if it or one of the factors is too long."""
     kept: list[int] = []
     digits = 0.0
     for factor in factors:
         digits += math.inf if factor is None else math.log10(factor)
-        if factor is None or digits > MOST_DIGITS:
+        if factor is None or digits > most_digits:
             return None
         kept.append(factor)
     # In groups, so that most multiplications are of short numbers.
     return math.prod(math.prod(kept[first : first + 500]) for first in range(0, len(kept), 500))
 
 
-def _checked(inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str) -> _Cell:
+def _checked(
+    inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str, below: int | None
+) -> _Cell:
     inputs = _size("inputs", inputs, 1, "at least 1", "--inputs 4")
     width = _size("width", width, 1, "at least 1", "--width 4")
     depth = _size("depth", depth, 1, "at least 1", "--depth 2")
@@ -443,7 +457,9 @@ def _checked(inputs: int, width: int, depth: int, length: int, cut: int | None, 
     if cut >= length:
         raise ValueError(f"cut must be at most length - 1 = {length - 1}, got {cut}; use --cut {middle}")
     tokens = _choice("domain", domain, DOMAINS) == "tokens"
-    return _Cell(inputs, width, depth, cut, length - cut, tokens)
+    # Digits are computed to a small part of one, hence the spare.
+    most_digits = MOST_DIGITS if below is None else min(MOST_DIGITS, int(below.bit_length() * math.log10(2)) + 2)
+    return _Cell(inputs, width, depth, cut, length - cut, tokens, most_digits)
 
 
 def _size(name: str, value: int, least: int, needed: str, remedy: str) -> int:

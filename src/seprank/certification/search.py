@@ -44,6 +44,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     inputs: int | None = None,
     templates: Any = None,
     samples: int | None = None,
+    max_samples: int | None = None,
     seed: int = 0,
     prime: int = DEFAULT_PRIME,
     readout: str | int = "random",
@@ -68,6 +69,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             token numbers), or the vectors themselves, whole numbers (M, features).
         samples: K, start and end halves to draw. By default eight more than the least upper bound if that fits
             the memory, else doubled from 64 until the rank is saturated or the memory is used up.
+        max_samples: where they are not given, draw no more than this on a side. A rank that reaches it is only "at
+            least"; one below it is as sure as without a limit.
         seed: of weights and samples.
         prime: modulus, below 2^27.
         readout: "random" takes one generic linear functional of the last output, as in the paper; "all" keeps
@@ -106,8 +109,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         prime=prime,
         seed=seed,
     )
-    if samples is not None and (not isinstance(samples, int) or isinstance(samples, bool) or samples < 1):
-        raise ValueError(f"samples must be an integer of at least 1, got {samples!r}")
+    _check_samples(samples, max_samples)
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
     if not _has_family(module):
@@ -117,8 +119,19 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
         # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
         near = any(not b.name.startswith("degrees") for b in known)
-        found = _Search(run, least_upper(known), budget, near=near, report=report).run(samples)
+        search = _Search(run, least_upper(known), budget, most=max_samples, near=near, report=report)
+        found = search.run(samples)
     return _certificate(module, question, found, known, factory=factory, seconds=time.perf_counter() - began)
+
+
+def _check_samples(samples: int | None, max_samples: int | None) -> None:
+    for name, value in (("samples", samples), ("max_samples", max_samples)):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    if samples is not None and max_samples is not None:
+        raise ValueError(
+            f"samples fixes their number and max_samples limits it, got {samples} and {max_samples}; give one of them"
+        )
 
 
 def _require_halves(question: Question, budget: int) -> None:
@@ -136,7 +149,7 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
     spec = spec_of(module)
     if spec is None or spec.family is None:
         return _bounds_by_degree(module, question)
-    sizes = spec.settings(module)
+    sizes: dict[str, Any] = spec.settings(module)
     if question.domain == "functional" and question.inputs != sizes["inputs"]:
         return []
     statements = bounds(
@@ -201,11 +214,21 @@ class _Found:
 class _Search:
     """Grow the Start-End matrix until its rank is saturated."""
 
-    def __init__(self, run: Run, upper: int | None, budget: int, *, near: bool, report: Report = silent) -> None:
+    def __init__(
+        self,
+        run: Run,
+        upper: int | None,
+        budget: int,
+        *,
+        most: int | None = None,
+        near: bool,
+        report: Report = silent,
+    ) -> None:
         self._run = run
         self._upper = upper
         self._near = near and upper is not None
-        self._enough = sys.maxsize if upper is None else upper + _SPARE
+        self._most = sys.maxsize if most is None else most
+        self._enough = min(sys.maxsize if upper is None else upper + _SPARE, self._most)
         self._budget = budget
         self._report = report
         self._matrix = run.matrix(budget, lambda done, total: report("Start-End matrix", done, total))
@@ -222,7 +245,9 @@ class _Search:
     def _double(self, count: int) -> _Found:
         self._require(count)
         found = self._at(count, last=self._is_enough(count))
-        while not found.saturated and self._bytes(self._next(count), last=False) <= self._budget:
+        while not found.saturated and count < self._most:
+            if self._bytes(self._next(count), last=False) > self._budget:
+                break
             before, count = found.profile.rank, self._next(count)
             found = self._at(count, last=self._is_enough(count))
             if before == found.profile.rank < count:
@@ -230,14 +255,15 @@ class _Search:
         return found
 
     def _next(self, count: int) -> int:
-        """Twice as many, or as many as the upper bound calls for if that comes before."""
-        return self._enough if count < self._enough < 2 * count else 2 * count
+        """Twice as many, or as many as the upper bound or the limit calls for if that comes before."""
+        return min(self._most, self._enough if count < self._enough < 2 * count else 2 * count)
 
     def _is_enough(self, count: int) -> bool:
-        """Whether so many samples saturate the rank whatever it turns out to be."""
+        """Whether no more than so many will be drawn, whatever the rank turns out to be."""
         complete = all(self._size(side, count) < count for side in ("starts", "ends"))
         vectors = self._run.question.domain == "functional"
-        return complete or (vectors and self._upper is not None and count > self._upper)
+        bounded = vectors and self._upper is not None and count > self._upper
+        return complete or bounded or count >= self._most
 
     def _at(self, count: int, *, last: bool) -> _Found:
         """The rank with `count` samples a side; `last` allows the matrix to be used up."""

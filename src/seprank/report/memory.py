@@ -4,26 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jinja2 import Template
-
 from .growth import COLOURS
-
-_PAGE = Template(
-    """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{ title }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-h1 { font-size: 1.3rem } h2 { font-size: 1.05rem; margin-top: 2rem }
-pre { background: #f5f5f5; padding: .8rem; white-space: pre-wrap }
-</style></head>
-<body><h1>{{ title }}</h1>
-<pre>{{ summary }}</pre>
-{% for heading, text, figure in figures %}<h2>{{ heading }}</h2><p>{{ text }}</p>{{ figure }}{% endfor %}
-</body></html>
-""",
-    autoescape=True,
-)
+from .page import summary_page
 
 Record = dict[str, Any]
 """A measurement as plain values, what `Measurement.to_dict` gives"""
@@ -44,15 +26,8 @@ def memory_page(
     Returns:
         HTML that needs no other file and no network.
     """
-    from markupsafe import Markup
-
     plots = [_spectrum(record), _shares(record), *([] if profile is None else [_profile(profile, over)])]
-    figures = []
-    for number, (heading, text, figure) in enumerate(plots):
-        html = figure.to_html(full_html=False, include_plotlyjs=number == 0, config={"displayModeBar": False})
-        figures.append((heading, text, Markup(html)))
-    page: str = _PAGE.render(title=title, summary=summary, figures=figures)
-    return page
+    return summary_page(title, summary, plots)
 
 
 def _layout(figure: Any, **settings: Any) -> Any:
