@@ -25,11 +25,24 @@ ALLOWED: dict[str, frozenset[str]] = {
     "models": frozenset(),
     "tasks": frozenset(),
     "adapters": frozenset({"models"}),
+    "cluster": frozenset({"models"}),
     "startend": frozenset({"adapters", "memory"}),
     "certification": frozenset(
-        {"startend", "degrees", "adapters", "models", "field", "elimination", "theory", "memory", "progress", "files"}
+        {
+            "startend",
+            "degrees",
+            "adapters",
+            "models",
+            "field",
+            "elimination",
+            "theory",
+            "memory",
+            "progress",
+            "files",
+            "cluster",
+        }
     ),
-    "measurement": frozenset({"startend", "adapters", "memory", "progress", "files"}),
+    "measurement": frozenset({"startend", "adapters", "memory", "progress", "files", "cluster"}),
     "callbacks": frozenset({"measurement"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
     "planning": frozenset({"models", "theory"}),
@@ -37,7 +50,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "tensornet": frozenset({"models", "theory"}),
     "train": frozenset({"models", "tasks", "callbacks", "store", "files", "progress"}),
     "sweep": frozenset(
-        {"certification", "measurement", "train", "models", "theory", "store", "files", "memory", "progress"}
+        {"certification", "measurement", "train", "models", "theory", "store", "files", "memory", "progress", "cluster"}
     ),
     "report": frozenset({"store", "theory", "tensornet"}),
     "demo": frozenset({"certification", "theory", "models", "report", "files"}),

@@ -75,7 +75,7 @@ def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
 def test_a_running_scheduler_is_used_by_its_address(tmp_path: Path) -> None:
     from dask.distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", memory_limit=None) as cluster:
         summary = sweep(Sweep.model_validate(CERTIFY), store=tmp_path / "a.db", scheduler=cluster.scheduler_address)
     assert summary.done == 24
 

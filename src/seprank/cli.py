@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,6 +45,8 @@ Memory = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; only cpu is tested.")]
 Readout = Annotated[str, typer.Option(help="random, all, or the number of an output channel.")]
+Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler: tcp://host:8786.")]
 Store = Annotated[Path, typer.Option(help="SQLite file of jobs and records.")]
 DEFAULT_STORE = Path("runs/seprank.db")
 Settings = Annotated[
@@ -123,6 +126,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     prime: Annotated[int, typer.Option(help="Modulus, a prime below 2^27.")] = 8388593,
     memory: Memory = None,
     device: Device = "cpu",
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     out: Annotated[Path | None, typer.Option(help="File for the certificate.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -131,22 +136,24 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
 
     budget = _budget(memory)
     module, factory = _load_model(model, inputs, width, depth, settings, budget)
-    certificate = run(
-        module,
-        length=length,
-        cut=cut,
-        domain=domain,
-        inputs=inputs if factory is not None or templates in ("generic", "ids") else None,
-        templates=_load_templates(templates),
-        samples=samples,
-        max_samples=max_samples,
-        seed=seed,
-        prime=prime,
-        readout=_number_or_name(readout),
-        memory=budget,
-        device=_device(device),
-        factory=factory,
-    )
+    with _executor(workers, scheduler) as executor:
+        certificate = run(
+            module,
+            length=length,
+            cut=cut,
+            domain=domain,
+            inputs=inputs if factory is not None or templates in ("generic", "ids") else None,
+            templates=_load_templates(templates),
+            samples=samples,
+            max_samples=max_samples,
+            seed=seed,
+            prime=prime,
+            readout=_number_or_name(readout),
+            memory=budget,
+            device=_device(device),
+            executor=executor,
+            factory=factory,
+        )
     if out is not None:
         certificate.save(out)
     if as_json:
@@ -217,6 +224,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     seed: Annotated[int, typer.Option(help="Seed of samples and read-out.")] = 0,
     memory: Memory = None,
     device: Device = "cpu",
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the measurement and a picture of it.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -245,7 +254,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         "memory": budget,
         "device": _device(device),
     }
-    found = run(module, cut=cut, **common)
+    with _executor(workers, scheduler) as executor:
+        found = run(module, cut=cut, executor=executor, **common)
     points = run_profile(module, **common) if profile else Profile("cut", [])
     if out is not None:
         _keep_measurement(out, model, found, points)
@@ -470,8 +480,8 @@ def sweep(
     store: Annotated[
         Path | None, typer.Option(help="SQLite file of the records; runs/NAME OF THE FILE.db by default.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler: tcp://host:8786.")] = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     retry: Annotated[bool, typer.Option("--retry", help="Do failed jobs again.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on with the store, or refuse one that has records.")
@@ -614,6 +624,20 @@ def doctor(as_json: Json = False) -> None:
 
 def _number_or_name(readout: str) -> int | str:
     return int(readout) if readout.lstrip("-").isdigit() else readout
+
+
+@contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
+    """Where matrices are evaluated: None for this process."""
+    if workers < 1:
+        raise UsageError(f"workers must be at least 1, got {workers}")
+    if workers == 1 and scheduler is None:
+        yield None
+        return
+    from .cluster import connect
+
+    with connect(workers=workers, scheduler=scheduler) as client:
+        yield client.get_executor()
 
 
 def _budget(memory: str | None) -> int:

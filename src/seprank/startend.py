@@ -7,7 +7,8 @@ halves are all sequences over a few templates they are run as a tree, so that co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,9 @@ Values = npt.NDArray[np.float64]
 
 _BLOCK_NUMBERS = 2**17
 """Numbers per tensor of a block: a megabyte, so that the few tensors alive at once stay near the cache."""
+
+_SENT_PAIRS = 2**18
+"""Pairs in a block that is sent to a worker"""
 
 Progress = Callable[[int, int], None]
 """Called with the pairs done so far and the pairs to do."""
@@ -206,6 +210,63 @@ class StartEndMatrix:
         values[:] = columns.reshape(channels, starts, ends).permute(1, 2, 0).cpu().numpy()
         self._done += starts * ends
         self._progress(self._done, self._total)
+
+
+class RowBlocks:
+    """A Start-End matrix whose blocks of rows are evaluated by the workers of an executor, and which grows, too.
+
+    Args:
+        executor: runs blocks; of `concurrent.futures`' kind, on this machine or a cluster.
+        evaluate: called with the numbers of the starts and of the ends of a block and with how many samples there are
+            of both; returns the block's values (starts, ends, channels). It is sent to the workers.
+        channels: columns per end.
+        progress: called after each block.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        evaluate: Callable[[range, range, tuple[int, int]], Values],
+        *,
+        channels: int,
+        progress: Progress | None = None,
+    ) -> None:
+        self._executor = executor
+        self._evaluate = evaluate
+        self._progress = progress or (lambda done, total: None)
+        self._values = np.zeros((0, 0, channels))
+
+    def grow(self, starts: Halves, ends: Halves) -> Matrix:
+        """Extend to these samples, as `StartEndMatrix.grow` does."""
+        rows, columns, channels = self._values.shape
+        values = np.empty((len(starts), len(ends), channels))
+        values[:rows, :columns] = self._values
+        blocks = [*_row_blocks(range(rows, len(starts)), range(len(ends)))]
+        blocks += _row_blocks(range(rows), range(columns, len(ends)))
+        self._fill(values, blocks, (len(starts), len(ends)))
+        self._values = values
+        return values.reshape(len(starts), len(ends) * channels)
+
+    def _fill(self, values: Values, blocks: list[tuple[range, range]], samples: tuple[int, int]) -> None:
+        futures = {self._executor.submit(self._evaluate, *block, samples): block for block in blocks}
+        total = sum(len(rows) * len(ends) for rows, ends in blocks)
+        done = 0
+        try:
+            for future in as_completed(futures):
+                rows, ends = futures.pop(future)
+                values[rows.start : rows.stop, ends.start : ends.stop] = future.result()
+                done += len(rows) * len(ends)
+                self._progress(done, total)
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _row_blocks(rows: range, ends: range) -> Iterator[tuple[range, range]]:
+    """Blocks of about a quarter of a million pairs: seconds of work each, and more blocks than workers."""
+    step = max(1, _SENT_PAIRS // max(len(ends), 1))
+    for first in range(rows.start, rows.stop if ends else rows.start, step):
+        yield range(first, min(first + step, rows.stop)), ends
 
 
 def _is_tree(ends: Halves) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import time
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,10 @@ from ..memory import MemoryBudgetError, default_budget, show_size
 from ..models import Factory, spec_of
 from ..models.factory import source_hash
 from ..progress import Report, bars, silent
+from ..startend import RowBlocks, StartEndMatrix
 from ..theory import Bound, bounds
 from .certificate import MOST_DIGITS, Certificate, Minor, ModelRecord, package_versions
+from .rows import on_workers
 from .setup import Question, Run, ask, enter
 
 _SPARE = 8
@@ -50,6 +53,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     readout: str | int = "random",
     memory: int | None = None,
     device: str = "cpu",
+    executor: Executor | None = None,
     progress: bool = True,
     factory: Factory | None = None,
 ) -> Certificate:
@@ -77,6 +81,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             every output channel as a column of its own; a number takes that channel.
         memory: bytes this may take; by default half of what is free.
         device: where the module is run. Only "cpu" has been tested.
+        executor: evaluates the matrix in blocks of rows on its workers, such as
+            `dask.distributed.Client.get_executor()`; the entries are the same. Each worker may take the same memory.
         progress: show progress bars on standard error if it is a terminal.
         factory: where the module came from, recorded in the certificate so that `verify` can build it again.
 
@@ -116,10 +122,12 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         with enter(module, question, arithmetic="float64", device=device):
             pass  # what is wrong with a module of one's own is said before it is run over degrees
     known = known_bounds(module, question)
+    make = Run.matrix if executor is None else on_workers(module, executor, device=device)
     with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
         # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
         near = any(not b.name.startswith("degrees") for b in known)
-        search = _Search(run, least_upper(known), budget, most=max_samples, near=near, report=report)
+        matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
+        search = _Search(run, matrix, least_upper(known), budget, most=max_samples, near=near, report=report)
         found = search.run(samples)
     return _certificate(module, question, found, known, factory=factory, seconds=time.perf_counter() - began)
 
@@ -217,6 +225,7 @@ class _Search:
     def __init__(
         self,
         run: Run,
+        matrix: StartEndMatrix | RowBlocks,
         upper: int | None,
         budget: int,
         *,
@@ -231,7 +240,7 @@ class _Search:
         self._enough = min(sys.maxsize if upper is None else upper + _SPARE, self._most)
         self._budget = budget
         self._report = report
-        self._matrix = run.matrix(budget, lambda done, total: report("Start-End matrix", done, total))
+        self._matrix = matrix
 
     def run(self, samples: int | None) -> _Found:
         """With a given number of samples, or with as many as it takes."""

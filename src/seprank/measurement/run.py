@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from ..adapters import ConventionError, Rescaled, SequenceModel, State, Whole, adapt
-from ..memory import MemoryBudgetError, default_budget, show_size
+from ..adapters import Rescaled, SequenceModel, State
+from ..memory import default_budget
 from ..progress import Report, bars
-from ..startend import Halves, StartEndMatrix, Values, check_cut, pairs_per_block
+from ..startend import Halves, StartEndMatrix, check_cut
 from .inputs import Alphabet, Array, DataError, Samples, own_halves, random_halves
+from .matrix import (
+    DTYPES,
+    MakeMatrix,
+    Settings,
+    adapt_to,
+    block_size,
+    cast,
+    combined,
+    make_matrix,
+    notes,
+    on_workers,
+    prepared,
+    read_out,
+    require_matrix,
+)
 from .result import Measurement, measure_matrix
 
 SAMPLES = 256
 """Start and end halves drawn by default"""
-
-DTYPES = {"float64": torch.float64, "float32": torch.float32}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is measured, beside the model and the cut."""
-
-    alphabet: Alphabet
-    readout: str | int
-    """"all" output channels, "random" for one random combination of them, or the number of one"""
-    dtype: str
-    """Arithmetic of the model, "float64" or "float32" """
-    tolerance: float | None
-    seed: int
-    memory: int
-    device: str
 
 
 def measure(  # noqa: PLR0913  (each is a setting a user has)
@@ -58,6 +52,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     seed: int = 0,
     memory: int | None = None,
     device: str = "cpu",
+    executor: Executor | None = None,
     progress: bool = True,
 ) -> Measurement:
     """Measure how much the end of a sequence depends on its start, in any sequence model.
@@ -82,6 +77,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         seed: of samples and read-out.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
+        executor: evaluates the matrix in blocks of rows on its workers, such as
+            `dask.distributed.Client.get_executor()`. Each worker may take the same memory.
         progress: show progress bars on standard error if it is a terminal.
 
     Returns:
@@ -107,9 +104,10 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     settings = _settings(alphabet, readout, dtype, tolerance, seed, memory, device)
     cut = check_cut(length, cut)
     samples = _samples(settings.alphabet, length, cut, starts, ends, data, seed)
-    with bars(progress) as report, _prepared(model, settings) as ready:
-        adapted = _adapt(ready, samples, settings)
-        return _measure_at(adapted, samples, length, cut, settings, report)
+    with bars(progress) as report, prepared(model, settings) as ready:
+        adapted = adapt_to(ready, samples, settings)
+        make = make_matrix if executor is None else on_workers(ready, executor, samples)
+        return _measure_at(adapted, samples, length, cut, settings, report, make=make)
 
 
 Axis = Literal["cut", "length"]
@@ -188,9 +186,9 @@ def _over_cuts(
     alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
     settings = _settings(alphabet, **given)
     longest = _whole_samples(settings.alphabet, length, starts, ends, data, settings.seed)
-    with bars(progress) as report, _prepared(model, settings) as ready:
-        adapted = _adapt(ready, longest, settings)
-        begun = _run_to(adapted, longest.starts, cuts, _block(adapted, length, settings))
+    with bars(progress) as report, prepared(model, settings) as ready:
+        adapted = adapt_to(ready, longest, settings)
+        begun = _run_to(adapted, longest.starts, cuts, block_size(adapted, length, settings))
         for cut, states in begun:
             tails = Halves(vectors=longest.ends.sequences()[:, cut - length :])
             samples = Samples(longest.starts, tails, longest.source, longest.origins)
@@ -312,56 +310,6 @@ def _whole_samples(
     return Samples(starts_of, ends_of, chosen.source, chosen.origins)
 
 
-@contextmanager
-def _prepared(model: Any, settings: Settings) -> Iterator[Any]:
-    """A copy of the model in evaluation mode and in the arithmetic asked for, without gradients."""
-    if isinstance(model, nn.Module):
-        model = copy.deepcopy(model).to(device=settings.device, dtype=DTYPES[settings.dtype]).eval()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in `certify`: small operations do not gain by a second
-    try:
-        with torch.no_grad(), threadpool_limits(limits=1):
-            yield model
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _adapt(model: Any, samples: Samples, settings: Settings) -> SequenceModel:
-    """The adapter; rescaled for products, whose values overflow; of whole sequences where nothing else fits."""
-    halves = [_cast(half, settings).sequences(0, 3) for half in (samples.starts, samples.ends)]
-    try:
-        adapted = adapt(model, halves[0])
-    except ConventionError:
-        count = min(len(half) for half in halves)
-        whole = _fixed_length(model, torch.cat([half[:count] for half in halves], 1))
-        if whole is None:
-            raise
-        return whole
-    if isinstance(model, nn.Module) and settings.dtype == "float64":
-        with suppress(ValueError, RuntimeError, TypeError, IndexError):  # most are not homogeneous
-            return Rescaled(model, halves[0], batch_first=getattr(model, "batch_first", True))
-    return adapted
-
-
-def _fixed_length(model: Any, sequences: Tensor) -> Whole | None:
-    """A function that takes sequences of this length only, None if it does not take these either."""
-    try:
-        return Whole(model, sequences, length=sequences.shape[1])
-    except Exception:
-        return None
-
-
-def _cast(halves: Halves, settings: Settings) -> Halves:
-    values = halves.sequences()
-    return Halves(vectors=values.to(settings.device, DTYPES[settings.dtype] if values.is_floating_point() else None))
-
-
-def _block(model: SequenceModel, length: int, settings: Settings) -> int:
-    features = settings.alphabet.features or 1
-    numbers = length * (features + model.channels) + 4 * model.state_numbers(length)
-    return pairs_per_block(model.width, 16 * numbers, settings.memory // 4)
-
-
 def _run_to(model: SequenceModel, starts: Halves, cuts: list[int], block: int) -> Iterator[tuple[int, State]]:
     """States of all starts at every cut, run once from each to the next."""
     sequences = starts.sequences()
@@ -384,22 +332,23 @@ def _measure_at(
     settings: Settings,
     report: Report,
     states: State | None = None,
+    make: MakeMatrix | None = None,
 ) -> Measurement:
     """One measurement; `states` of the starts, where they have been run already."""
     began = time.perf_counter()
-    read, channels = _readout(model, settings)
-    starts, ends = _cast(samples.starts, settings), _cast(samples.ends, settings)
-    _require_matrix(len(starts), len(ends), channels, settings.memory)
-    matrix = StartEndMatrix(
-        model,
-        read,
-        channels=channels,
-        block=_block(model, length, settings),
-        progress=lambda done, total: report(f"Start-End matrix, cut {cut}", done, total),
+    channels = read_out(model, settings)[1]
+    starts, ends = cast(samples.starts, settings), cast(samples.ends, settings)
+    require_matrix(len(starts), len(ends), channels, settings.memory)
+    matrix = (make or make_matrix)(
+        model, length, settings, lambda done, total: report(f"Start-End matrix, cut {cut}", done, total)
     )
-    values = matrix.grow(starts, ends, states=states).reshape(len(starts), len(ends), channels)
+    if isinstance(matrix, StartEndMatrix):
+        grown = matrix.grow(starts, ends, states=states)
+    else:
+        grown = matrix.grow(starts, ends)
+    values = grown.reshape(len(starts), len(ends), channels)
     if isinstance(model, Rescaled):
-        values = _combined(values, settings)
+        values = combined(values, settings)
     return measure_matrix(
         values,
         length=length,
@@ -410,54 +359,6 @@ def _measure_at(
         source=samples.source,
         origins=samples.origins,
         floor=model.floor or None,
-        notes=_notes(model),
+        notes=notes(model),
         seconds=time.perf_counter() - began,
     )
-
-
-def _readout(model: SequenceModel, settings: Settings) -> tuple[Callable[[Tensor], Tensor], int]:
-    """From the last output (channels, pairs) to what the matrix holds; of a rescaled model everything is kept."""
-    channels = model.channels - isinstance(model, Rescaled)
-    readout = settings.readout
-    if isinstance(readout, int) and readout >= channels:
-        raise ValueError(f"readout must be below the {channels} output channels of the model, got {readout}")
-    if isinstance(model, Rescaled) or readout == "all":
-        return (lambda output: output), model.channels
-    weights = _readout_weights(channels, settings)
-    return (lambda output: weights.to(output.dtype) @ output), 1
-
-
-def _readout_weights(channels: int, settings: Settings) -> Tensor:
-    """(1, channels): a unit vector, or a random direction."""
-    if isinstance(settings.readout, int):
-        return torch.eye(channels, device=settings.device)[settings.readout : settings.readout + 1]
-    direction = np.random.default_rng((settings.seed, 2)).standard_normal((1, channels))
-    return torch.from_numpy(direction / np.linalg.norm(direction)).to(settings.device)
-
-
-def _combined(values: Values, settings: Settings) -> Values:
-    """Outputs of a rescaled model over one common power of two, read out."""
-    every = Rescaled.combine(values)
-    if settings.readout == "all":
-        return every
-    read: Values = every @ _readout_weights(every.shape[2], settings).double().cpu().numpy().T
-    return read
-
-
-def _notes(model: SequenceModel) -> list[str]:
-    notes = []
-    if not model.splits:
-        notes.append("evaluated on whole sequences: the model keeps no state that could be spread over ends")
-    if isinstance(model, Rescaled):
-        notes.append("states were rescaled by powers of two, which is exact; outputs are up to one common factor")
-    return notes
-
-
-def _require_matrix(starts: int, ends: int, channels: int, budget: int) -> None:
-    need = 8 * 4 * starts * ends * channels
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the Start-End matrix of {starts} starts, {ends} ends and {channels} channels takes about "
-            f"{show_size(need)}, more than the {show_size(budget)} it may take; use fewer starts or ends, one read-out "
-            "(--readout random), or more memory"
-        )

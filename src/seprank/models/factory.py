@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+USER_MODULE = "_seprank_user_"
+"""How the names begin that modules from single files have in `sys.modules`"""
+
+
 class FactoryError(ValueError):
     """A factory could not be found, failed, or made something that is not a module."""
 
@@ -77,7 +81,7 @@ def source_hash(path: str | Path) -> str:
 def _import_file(path: Path) -> tuple[Any, Path]:
     if not path.is_file():
         raise FactoryError(f"no file {path}; give the path to the Python file that defines the factory")
-    spec = importlib.util.spec_from_file_location(f"_seprank_user_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{USER_MODULE}{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

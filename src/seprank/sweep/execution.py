@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..cluster import connect
 from ..memory import default_budget
 from .work import COMMANDS, Work
 
@@ -70,22 +69,9 @@ def on_dask(works: list[Work], place: Place, *, workers: int | None, scheduler: 
         ImportError: Dask is not installed.
         OSError: the scheduler does not answer.
     """
-    try:
-        from dask.distributed import Client, LocalCluster, as_completed
-    except ImportError as error:
-        raise ImportError("running jobs on workers needs Dask: pip install 'seprank[dist]'") from error
-    with ExitStack() as stack:
-        if scheduler is None:
-            # One thread each: a job's own threads would compete with the other workers.
-            local = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                memory_limit=None,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-            )
-            scheduler = stack.enter_context(local)
-        client = stack.enter_context(Client(scheduler, timeout="10s"))
+    with connect(workers=workers, scheduler=scheduler) as client:
+        from dask.distributed import as_completed
+
         futures = {}
         for priority, work in enumerate(works):
             arguments = (work.command, work.model_dump(mode="json"), work.job.key, place)

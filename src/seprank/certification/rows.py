@@ -1,0 +1,48 @@
+"""A Start-End matrix modulo a prime whose rows are evaluated by workers."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+
+import numpy as np
+from torch import nn
+
+from ..cluster import pack
+from ..startend import Progress, RowBlocks, Values
+from .setup import Question, Run, enter
+
+MakeMatrix = Callable[[Run, int, Progress | None], RowBlocks]
+
+
+def on_workers(module: nn.Module, executor: Executor, *, device: str) -> MakeMatrix:
+    """What makes the matrix of a run on the workers of an executor; each draws weights and samples from the seed again.
+
+    Args:
+        module: is sent to the workers.
+        executor: such as `dask.distributed.Client.get_executor()`.
+        device: of the workers.
+
+    Raises:
+        ValueError: the module cannot be sent.
+    """
+    # Before the field is entered: inside it, no tensor can be read for sending.
+    packed = pack(module)
+
+    def make(run: Run, budget: int, progress: Progress | None) -> RowBlocks:
+        evaluate = partial(evaluate_rows, packed, run.question, budget, device)
+        return RowBlocks(executor, evaluate, channels=run.channels, progress=progress)
+
+    return make
+
+
+def evaluate_rows(
+    packed: bytes, question: Question, budget: int, device: str, rows: range, ends: range, samples: tuple[int, int]
+) -> Values:
+    """Entries of the Start-End matrix of a question: these starts with these ends, out of so many of both."""
+    with enter(pickle.loads(packed), question, arithmetic="float64", device=device) as run:
+        first = run.samples("starts", samples[0]).only(np.asarray(rows))
+        second = run.samples("ends", samples[1]).only(np.asarray(ends))
+        return run.matrix(budget).grow(first, second).reshape(len(rows), len(ends), run.channels)
