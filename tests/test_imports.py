@@ -47,7 +47,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "degrees": frozenset({"field", "theory", "adapters"}),
     "planning": frozenset({"models", "theory"}),
     "comparison": frozenset({"certification", "models", "memory", "progress", "files"}),
-    "tensornet": frozenset({"models", "theory"}),
+    "tensornet": frozenset({"models", "theory", "memory", "files"}),
     "train": frozenset({"models", "tasks", "callbacks", "store", "files", "progress"}),
     "sweep": frozenset(
         {"certification", "measurement", "train", "models", "theory", "store", "files", "memory", "progress", "cluster"}

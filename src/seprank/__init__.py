@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import callbacks, elimination, theory
+    from . import callbacks, elimination, tensornet, theory
     from .certification import Certificate, CertificateError, certify, verify
     from .comparison import Comparison, compare
     from .degrees import degree_bounds
@@ -44,7 +44,7 @@ _HOMES = {
     "bounds": ".theory",
     "upper_bound": ".theory",
 }
-_MODULES = ("callbacks", "elimination", "theory")
+_MODULES = ("callbacks", "elimination", "tensornet", "theory")
 
 __version__ = "0.1.0"
 
@@ -70,6 +70,7 @@ __all__ = [
     "measure",
     "plan",
     "profile",
+    "tensornet",
     "theory",
     "upper_bound",
     "verify",

@@ -310,7 +310,7 @@ def bounds(
 @app.command()
 @answers
 def plan(
-    rank: Annotated[int, typer.Option(help="Rank to reach.")],
+    rank: Annotated[str, typer.Option(help="Rank to reach, such as 1000000 or 1e100.")],
     length: Length,
     inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")],
     cut: Cut = None,
@@ -322,7 +322,7 @@ def plan(
     """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
     from .planning import plan as find
 
-    found = find(rank=rank, length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth)
+    found = find(rank=_whole("--rank", rank), length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth)
     if out is not None:
         from .files import write_whole
         from .report.frontier import frontier_page
@@ -397,6 +397,20 @@ def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_j
     _say_json(found.to_dict()) if as_json else _say(str(found))
 
 
+def _whole(option: str, text: str) -> int:
+    """A whole number of any size, also written as 1e100."""
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    # The exponent is looked at before anything of that length is made.
+    if not number.is_finite() or number.adjusted() > 10_000 or number != number.to_integral_value():
+        raise UsageError(f"{option} must be a whole number such as 1000000 or 1e100, got {text!r}")
+    return int(number)
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -406,6 +420,40 @@ def _numbers(option: str, text: str) -> list[int]:
     if not all(name.isdecimal() for name in _names(text)):
         raise UsageError(f"{option} must be whole numbers with commas between them, got {text!r}")
     return [int(name) for name in _names(text)]
+
+
+@app.command()
+@answers
+def draw(  # noqa: PLR0913  (each is a setting a user has)
+    what: Annotated[str, typer.Argument(help="rac: its tensor network and a cut; recurrence: what it computes.")],
+    inputs: Annotated[int, typer.Option(help="M: features per time step.")] = 4,
+    width: Annotated[int, typer.Option(help="R: width of every layer.")] = 3,
+    depth: Annotated[int, typer.Option(help="L: number of layers.")] = 2,
+    length: Annotated[int, typer.Option(help="T: time steps in a sequence.")] = 6,
+    cut: Cut = None,
+    style: Annotated[str, typer.Option(help="copies, folded (copies drawn once, with their number), or auto.")] = (
+        "auto"
+    ),
+    line: Annotated[str, typer.Option(help="Cut to draw: states (all copies between start and end) or minimal.")] = (
+        "states"
+    ),
+    out: Annotated[Path | None, typer.Option(help="Picture: .svg, .png or .html; runs/WHAT.svg by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a RAC as a tensor network with its copies and a cut, or as a recurrence."""
+    from .tensornet import draw as run
+    from .tensornet.pictures import check_name
+
+    if what not in ("rac", "recurrence"):
+        raise UsageError(f"what to draw must be rac or recurrence, got {what!r}")
+    path = check_name(Path("runs") / f"{what}.svg" if out is None else out)
+    kind = "network" if what == "rac" else what
+    picture = run(inputs=inputs, width=width, depth=depth, length=length, cut=cut, kind=kind, style=style, line=line)
+    picture.save(path)
+    if as_json:
+        _say_json({"picture": str(path), **picture.to_dict()})
+    else:
+        _say(f"{picture}\npicture: {path}")
 
 
 @app.command()
