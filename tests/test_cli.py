@@ -220,6 +220,16 @@ def test_plan_finds_the_least_network() -> None:
     assert "rank must be" in refusal("plan", "--rank", "0", "--length", "100", "--inputs", "50")
 
 
+def test_plan_takes_ranks_of_any_size_and_draws_the_widths(tmp_path: Path) -> None:
+    page = tmp_path / "plan.html"
+    sizes = ("--length", "1000", "--inputs", "50", "--out", str(page))
+    assert answer("plan", "--rank", "1e100", *sizes) == answer("plan", "--rank", str(10**100), *sizes)
+    assert "provably cannot reach it" in page.read_text()
+    for wrong in ("many", "1.5", "1e9999999999", "nan", "1e-3"):
+        assert "--rank must be a whole number" in refusal("plan", "--rank", wrong, *sizes)
+    assert "at most 1000 digits" in refusal("plan", "--rank", "1e2000", *sizes)
+
+
 def test_models_are_listed() -> None:
     assert "rac" in run("models").stdout
     assert {"name", "summary", "source"} == set(answer("models")["models"][0])

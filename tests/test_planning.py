@@ -10,6 +10,7 @@ import pytest
 from seprank import theory
 from seprank.models import MODELS
 from seprank.planning import Row, plan
+from seprank.report.frontier import frontier_page
 
 
 def tried(rank: int, depth: int, widths: range, sizes: dict[str, Any]) -> tuple[int | None, int | None, int]:
@@ -90,10 +91,11 @@ def test_what_no_width_can_reach() -> None:
 
 @pytest.mark.parametrize("domain", theory.DOMAINS)
 @pytest.mark.parametrize("inputs", [2, 50, 10**6])
-def test_huge_targets_take_seconds_even_with_every_call_checked(domain: str, inputs: int) -> None:
+def test_huge_targets_are_instant(domain: str, inputs: int) -> None:
+    """The aim is 0.3 s; here every call is checked for its types, which takes several times as long."""
     began = time.process_time()
     found = plan(rank=10**100, length=1000, inputs=inputs, domain=domain)
-    assert time.process_time() - began < 15
+    assert time.process_time() - began < 1.5
     assert found.best is not None
     assert found.shallow.width == 10**100
     assert all(row.too_narrow is not None for row in found.rows)
@@ -138,3 +140,62 @@ def test_wrong_arguments_are_named(settings: dict[str, Any], says: str) -> None:
 def test_a_size_is_an_integer() -> None:
     with pytest.raises(TypeError, match="rank must be an integer, got True"):
         plan(rank=True, length=8, inputs=2)
+
+
+# The picture
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rank": 10**6, "length": 100, "inputs": 50},
+        {"rank": 10**6, "length": 100, "inputs": 50, "domain": "tokens"},
+        {"rank": 17, "length": 8, "inputs": 2},
+        {"rank": 100, "length": 2, "inputs": 1},
+        {"rank": 1, "length": 8, "inputs": 2},
+        {"rank": 10**999, "length": 1000, "inputs": 50, "max_depth": 3},
+    ],
+)
+def test_the_picture_of_a_plan(settings: dict[str, Any]) -> None:
+    found = plan(**settings)
+    page = frontier_page(str(found), found.to_dict())
+    assert 'src="http' not in page
+    for said in ("Least width", "Parameters of these networks", "provably cannot reach it", "if the conjecture holds"):
+        assert said in page
+    if found.shallow.width is None:
+        assert "no width can" in page
+    if settings.get("domain") == "tokens":
+        assert found.rows[2].conjectured_width == 4
+        assert "diamond-open" in page
+
+
+def figures(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[Any]:
+    """The figures of a plan's page."""
+    kept: list[Any] = []
+
+    def keep(title: str, text: str, sections: list[Any], *, wrap: bool) -> str:
+        kept.extend(sections)
+        return ""
+
+    monkeypatch.setattr("seprank.report.frontier.summary_page", keep)
+    found = plan(**settings)
+    frontier_page(str(found), found.to_dict())
+    return [figure for _, _, figure in kept]
+
+
+def test_the_picture_draws_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths, costs = figures(monkeypatch, rank=10**6, length=100, inputs=50, domain="tokens")
+    found = plan(rank=10**6, length=100, inputs=50, domain="tokens")
+    excluded, proved, conjectured = widths.data
+    assert list(excluded.x) == [1, 2, 3, 4]
+    assert [round(10**y) for y in excluded.y] == [row.too_narrow for row in found.rows]
+    assert [round(10**y) for y in proved.y] == [row.width for row in found.rows if row.width]
+    assert [round(10**y) for y in conjectured.y] == [4, 3]
+    assert list(conjectured.x) == [3, 4]
+    assert [text.replace(",", "") for text in costs.data[1].customdata] == ["292", "225"]
+
+
+def test_bars_reach_the_top_where_no_width_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths, _ = figures(monkeypatch, rank=17, length=8, inputs=2)
+    assert widths.data[0].y[0] == widths.layout.yaxis.range[1]
+    assert widths.data[0].customdata[0] == "no width can"

@@ -3,9 +3,11 @@
 import doctest
 import itertools
 import math
+import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -415,3 +417,38 @@ def test_theory_needs_the_standard_library_only() -> None:
 def test_examples_run() -> None:
     failed, tried = doctest.testmod(theory)
     assert (failed, tried > 5) == (0, True)
+
+
+def some_sizes() -> Iterator[dict[str, Any]]:
+    draw = random.Random(11)
+    for _ in range(60):
+        length = draw.choice([2, 3, 6, 9, 40, 300])
+        yield {
+            "inputs": draw.choice([1, 2, 3, 50]),
+            "width": draw.choice([1, 2, 3, 7, 60]),
+            "depth": draw.randint(1, 5),
+            "length": length,
+            "cut": draw.randint(1, length - 1),
+            "domain": draw.choice(theory.DOMAINS),
+            "model": draw.choice(theory.MODELS),
+        }
+
+
+def test_only_the_kinds_that_are_wanted() -> None:
+    for sizes in some_sizes():
+        everything = theory.bounds(**sizes)
+        for kinds in [("exact",), ("lower",), ("conjectured",), ("upper",), ("exact", "lower"), ()]:
+            assert theory.bounds(**sizes, kinds=kinds) == [b for b in everything if b.kind in kinds]
+    with pytest.raises(ValueError, match=r"kinds must be one of .* got 'uper'; did you mean 'upper'"):
+        theory.bounds(inputs=2, width=2, depth=2, length=4, kinds=("uper",))
+
+
+@pytest.mark.parametrize("below", [1, 10, 10**6, 10**100])
+def test_upper_bounds_below_a_number_are_all_there(below: int) -> None:
+    for sizes in some_sizes():
+        everything = theory.bounds(**sizes)
+        some = theory.bounds(**sizes, below=below)
+        assert [b for b in everything if b.kind != "upper" or b.value <= below] == [
+            b for b in some if b.kind != "upper" or b.value <= below
+        ]
+        assert {(b.name, b.value) for b in some} <= {(b.name, b.value) for b in everything}

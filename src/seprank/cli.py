@@ -424,7 +424,7 @@ def _numbers(option: str, text: str) -> list[int]:
 
 @app.command()
 @answers
-def draw(  # noqa: PLR0913  (each is a setting a user has)
+def draw(
     what: Annotated[str, typer.Argument(help="rac: its tensor network and a cut; recurrence: what it computes.")],
     inputs: Annotated[int, typer.Option(help="M: features per time step.")] = 4,
     width: Annotated[int, typer.Option(help="R: width of every layer.")] = 3,

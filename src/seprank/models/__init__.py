@@ -159,6 +159,7 @@ MODELS = {
             source="Gupta, Gu, Berant, arXiv:2203.14343",
             target=".diagonal_ssm:DiagonalSSM",
             count_parameters=lambda m, r, depth: r * _features(m, r, depth) + depth * (r * r + 2 * r),
+            family="additive",
         ),
         ModelSpec(
             name="selective_ssm",
