@@ -414,12 +414,16 @@ def test_no_stored_rank_exceeds_its_bound_and_every_one_has_a_bound() -> None:
             assert row["exact"] == (row["rank"] == row["upper_bound"])
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_degree_bounds_are_not_below_the_stored_ranks(depth: int) -> None:
-    rows = [r for r in stored("equal-width") if r["depth"] == depth and r["length"] in (2, 6)]
-    for row in rows:
-        module = MODELS[row["model"]].build(inputs=3, width=3, depth=depth)
+def test_degree_bounds_are_not_below_any_stored_rank() -> None:
+    """Where the family has no bounds of its own the stored ones are by degree; the others are computed here."""
+    computed = 0
+    for row in stored("equal-width"):
+        if row["bound"].startswith("degrees: "):
+            continue
+        module = MODELS[row["model"]].build(inputs=3, width=3, depth=row["depth"])
         assert row["rank"] <= min(b.value for b in degree_bounds(module, length=row["length"]))
+        computed += 1
+    assert computed == 3 * 3 * 4
 
 
 # What its prose says, computed again where that is quick, read from the stored tables where not

@@ -6,6 +6,7 @@ import ast
 import doctest
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import seprank
+from seprank.models import spec_of
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -96,6 +98,24 @@ def test_the_readme_model_has_the_rank_the_readme_shows() -> None:
     )
     rank_line = run.stdout.splitlines()[2]
     assert rank_line in README
+
+
+def test_a_cell_of_ones_own_has_a_certificate_and_a_proved_bound_without_registration(tmp_path: Path) -> None:
+    """docs/own-model.md: a class of at most twenty lines."""
+    source = (ROOT / "examples" / "my_model.py").read_text("utf-8")
+    cell = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+    assert cell.end_lineno is not None
+    assert cell.end_lineno - cell.lineno < 20
+    assert "literalinclude} ../examples/my_model.py" in (ROOT / "docs" / "own-model.md").read_text("utf-8")
+    made = runpy.run_path(str(ROOT / "examples" / "my_model.py"))["build"]()
+    assert spec_of(made) is None
+    file = tmp_path / "cell.json"
+    own = "examples/my_model.py:build"
+    for command in (["certify", own, "--length", "6", "--out", str(file)], ["verify", str(file), "--model", own]):
+        subprocess.run([sys.executable, "-m", "seprank", *command], capture_output=True, cwd=ROOT, check=True)
+    found = seprank.Certificate.load(file)
+    assert (found.rank, found.upper_bound, found.saturated) == (29, 45, True)
+    assert {bound.name.split(":")[0] for bound in found.bounds} == {"degrees"}
 
 
 def test_the_readme_lists_every_model() -> None:
