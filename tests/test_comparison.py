@@ -128,7 +128,7 @@ def test_one_layer_of_every_model() -> None:
 
 
 def test_a_cell_whose_bound_is_within_the_samples_is_exact_or_a_gap() -> None:
-    found = compare(length=[2, 3, 4], depth=[1, 2], width=2, inputs=2, max_samples=64, progress=False)
+    found = compare(length=[2, 4], depth=[1, 2], width=2, inputs=2, max_samples=64, progress=False)
     near = [c for c in found.cells if c.upper_bound is not None and c.upper_bound <= 64]
     far = [c for c in found.cells if c.verdict == "at least"]
     assert len(near) > 20

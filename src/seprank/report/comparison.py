@@ -52,12 +52,16 @@ def _panels(cells: list[Record]) -> Any:
             _line(figure, line, f"depth {depth}", colour, place, top=top, legend=number == 0)
     figure.update_yaxes(type="log", dtick=1, range=[-0.1, math.log10(top)], exponentformat="power")
     figure.update_xaxes(tickvals=sorted({cell["length"] for cell in cells}))
+    figure.update_xaxes(title_text="length T", row=rows)
+    figure.update_yaxes(title_text="rank", col=1)
+    panels = 240 * rows
     figure.update_layout(
         template="plotly_white",
-        height=120 + 240 * rows,
-        margin={"t": 60},
+        height=panels + 150,
+        margin={"t": 90, "b": 60},
         font={"size": 13},
-        legend={"orientation": "h", "y": 1 + 0.25 / rows, "yanchor": "bottom"},
+        # above the titles of the panels, which take 25 pixels
+        legend={"orientation": "h", "y": 1 + 30 / panels, "yanchor": "bottom"},
     )
     return figure
 
