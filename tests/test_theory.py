@@ -62,6 +62,8 @@ CERTIFIED = [
     (sizes(2, 2, 3, 6), "functional", 52, {"three-layer"}),
     (sizes(3, 3, 3, 6), "functional", 759, {"three-layer"}),
     (sizes(4, 3, 3, 8), "functional", 2844, {"three-layer"}),
+    (sizes(2, 2, 4, 6), "functional", 106, {"three-step"}),
+    (sizes(3, 3, 4, 6), "functional", 2844, {"three-step"}),
     (sizes(8, 2, 4, 6), "tokens", 80, {"end inputs"}),
     (sizes(4, 3, 3, 8), "tokens", 192, {"end inputs"}),
     (sizes(4, 3, 4, 8), "tokens", 192, {"end inputs"}),
@@ -82,7 +84,7 @@ def test_upper_bound_is_the_certified_rank(
 @pytest.mark.parametrize(
     ("arguments", "certified", "upper"),
     [
-        (sizes(2, 2, 4, 6), 106, 110),
+        (sizes(2, 2, 3, 5, cut=2), 44, 52),
         (sizes(2, 2, 4, 8), 2038, 2174),
         (sizes(2, 3, 3, 10), 7146, 7650),
     ],
@@ -452,3 +454,32 @@ def test_upper_bounds_below_a_number_are_all_there(below: int) -> None:
             b for b in some if b.kind != "upper" or b.value <= below
         ]
         assert {(b.name, b.value) for b in some} <= {(b.name, b.value) for b in everything}
+
+
+@pytest.mark.parametrize("domain", ["functional", "tokens"])
+@pytest.mark.parametrize(("inputs", "width"), [(2, 2), (3, 2), (2, 3), (3, 3), (5, 4)])
+def test_the_stepwise_bound_is_the_layered_one_of_the_transposed_network(inputs: int, width: int, domain: str) -> None:
+    """Exchange depth and end steps; the state bound and the end-input bound change places, too."""
+    for depth, end in itertools.product(range(2, 6), range(2, 6)):
+        cell = {"inputs": inputs, "width": width, "length": end + 5, "cut": 5}
+        found = {b.name: b.value for b in bounds(**cell, depth=depth, domain=domain, kinds=("upper",))}
+        words = {2: "two", 3: "three"}
+        name = f"{words.get(end, end)}-step"
+        if domain == "tokens" or inputs < width or depth == end:
+            assert name not in found
+            continue
+        turned = bounds(**cell | {"length": depth + 5}, depth=end, kinds=("upper",))
+        assert found[name] == next(b.value for b in turned if b.name == f"{words.get(end, end)}-layer")
+        assert found["end inputs"] == next(b.value for b in turned if b.name == "state")
+        expected = width * sum(
+            (-1) ** (j + 1)
+            * math.comb(width, j)
+            * math.prod(ways(width, math.comb(depth + i - 1, i) - j) for i in range(1, end))
+            for j in range(1, width + 1)
+        )
+        assert found[name] == expected
+
+
+def ways(kinds: int, count: int) -> int:
+    """Monomials of a degree, zero for a negative one."""
+    return math.comb(kinds + count - 1, count) if count >= 0 else 0

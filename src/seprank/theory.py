@@ -320,12 +320,12 @@ def _conjecture(cell: _Cell, power: int | None) -> Iterator[Bound]:
 
 def _upper(cell: _Cell) -> Iterator[Bound]:
     steps = range(cell.start + cell.end)
-    layered = {2: "two-layer", 3: "three-layer"}.get(cell.depth, f"{cell.depth}-layer")
     found = [
         ("state", _state(cell), "state bound"),
         ("end inputs", _product(_input_dimensions(cell, steps[: cell.end]), cell.most_digits), "input bounds"),
         ("start inputs", _product(_input_dimensions(cell, steps[cell.end :]), cell.most_digits), "input bounds"),
-        (layered, _layered(cell), "layered bound"),
+        (_counted(cell.depth, "layer"), _layered(cell), "layered bound"),
+        (_counted(cell.end, "step"), _stepwise(cell), "stepwise bound"),
         ("copies", _copies(cell), "copies"),
     ]
     if cell.most_digits == MOST_DIGITS and all(value is None for _, value, _ in found):
@@ -333,6 +333,11 @@ def _upper(cell: _Cell) -> Iterator[Bound]:
     for name, value, statement in found:
         if value is not None:
             yield Bound(name, "upper", value, f"proved in docs/theory.md: {statement}")
+
+
+def _counted(number: int, noun: str) -> str:
+    words = {2: "two", 3: "three"}
+    return f"{words.get(number, number)}-{noun}"
 
 
 def _state(cell: _Cell) -> int | None:
@@ -382,6 +387,13 @@ def _layered(cell: _Cell) -> int | None:
         choices = -choices * (cell.channels - j + 1) // j
         total += choices * math.prod(counts)
     return cell.width * total
+
+
+def _stepwise(cell: _Cell) -> int | None:
+    """The layered bound with time and depth exchanged: what holds for the state by layers holds for inputs by steps."""
+    if cell.tokens or cell.channels < cell.width or cell.depth == cell.end or 1 in (cell.depth, cell.end):
+        return None
+    return _layered(replace(cell, depth=cell.end, end=cell.depth))
 
 
 def _copies(cell: _Cell) -> int | None:
