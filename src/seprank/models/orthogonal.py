@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import orthogonal
 
+from .recurrence import ModReluLayer, modrelu_step, ordinary, run_layers
 from .stacked import Shapes, StackedCell, States, Weights
 
 
@@ -85,9 +86,16 @@ class OrthogonalRNN(StackedCell):
             linear.weight = _rotations(self.hidden_size).to(linear.weight)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
-        total = F.linear(state[0], layer["weight_hh"]) + F.linear(x, layer["weight_ih"])
-        hidden = torch.sign(total) * torch.relu(total.abs() + layer["bias"])
+        hidden = modrelu_step(F.linear(x, layer["weight_ih"]), state[0], layer["weight_hh"], layer["bias"])
         return hidden, (hidden,)
+
+    def run(self, sequence: Tensor, states: States) -> tuple[Tensor, States]:
+        layers = [self.layer(number) for number in range(self.num_layers)]
+        if not ordinary(sequence, states[0], *(weight for layer in layers for weight in layer.values())):
+            return super().run(sequence, states)
+        weights = [(layer["weight_ih"], layer["weight_hh"], layer["bias"]) for layer in layers]
+        output, last = run_layers(ModReluLayer.apply, sequence, states[0], weights)
+        return output, (last,)
 
 
 def _rotations(size: int) -> Tensor:

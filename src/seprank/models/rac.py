@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .recurrence import ProductLayer, ordinary, product_step, run_layers
 from .stacked import Shapes, StackedCell, States, Weights
 
 
@@ -78,32 +79,27 @@ class RAC(StackedCell):
                 parameter.copy_(signs)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
-        return self._step(F.linear(x, layer["weight_ih"]), state[0], layer)
+        hidden = product_step(F.linear(x, layer["weight_ih"]), state[0], layer["weight_hh"], self.normalize)
+        return hidden, (hidden,)
 
     def run(self, sequence: Tensor, states: States) -> tuple[Tensor, States]:
-        """All layers on all steps, one step after the other: states stay in cache, and lower layers are not kept."""
+        """All layers on all steps: for training, one layer after the other; else, one step after the other.
+
+        Step by step, states stay in cache, and what lower layers gave before is not kept.
+        """
         layers = [self.layer(number) for number in range(self.num_layers)]
+        if ordinary(sequence, states[0], *(weight for layer in layers for weight in layer.values())):
+            weights = [(layer["weight_ih"], layer["weight_hh"], self.normalize) for layer in layers]
+            output, last = run_layers(ProductLayer.apply, sequence, states[0], weights)
+            return output, (last,)
         hidden = list(states[0].unbind(0))
-        output = []
+        top = []
         for projected in F.linear(sequence, layers[0]["weight_ih"]).unbind(0):
-            hidden[0], _ = self._step(projected, hidden[0], layers[0])
+            hidden[0] = product_step(projected, hidden[0], layers[0]["weight_hh"], self.normalize)
             for number in range(1, self.num_layers):
                 hidden[number], _ = self.cell(layers[number], hidden[number - 1], (hidden[number],))
-            output.append(hidden[-1])
-        return torch.stack(output), (torch.stack(hidden),)
-
-    def _step(self, projected: Tensor, hidden: Tensor, layer: Weights) -> tuple[Tensor, States]:
-        """A step of a layer, its input already multiplied by the input weights."""
-        hidden = F.linear(hidden, layer["weight_hh"]) * projected
-        if self.normalize:
-            hidden = hidden / root_mean_square(hidden)
-        return hidden, (hidden,)
+            top.append(hidden[-1])
+        return torch.stack(top), (torch.stack(hidden),)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (", normalize=True" if self.normalize else "")
-
-
-def root_mean_square(states: Tensor) -> Tensor:
-    """Of each state (batch, hidden_size), as (batch, 1); 1 for a state that is zero, which is to stay as it is."""
-    length = torch.linalg.vector_norm(states, dim=1, keepdim=True) * states.shape[1] ** -0.5
-    return torch.where(length > 0, length, 1.0)
