@@ -62,7 +62,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 # Modules that need a heavy package throughout: themselves imported only by functions.
 LATE_MODULES = {"train.learner"}
-LATE = {"quimb", "cotengra", "lightning", "transformers", "dask", "plotly", "nicegui"}
+LATE = {"quimb", "cotengra", "lightning", "transformers", "dask", "plotly", "nicegui", "sklearn", "mlxtend", "sktime"}
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
 
