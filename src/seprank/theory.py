@@ -373,8 +373,10 @@ def _input_dimensions(cell: _Cell, steps: range) -> Iterator[int | None]:
 
 def _layered(cell: _Cell) -> int | None:
     """R · Σ_{j=1}^{m} (-1)^{j+1} C(m, j) Π_{i=1}^{L-1} ((R; ((b; i)) - j)), counted by a Koszul complex."""
+    if 1 in (cell.depth, cell.width) or (cell.most_digits < MOST_DIGITS and _is_layered_long(cell)):
+        return None
     # The state bound may be too long where this one, which is less, is not.
-    whole = None if 1 in (cell.depth, cell.width) else _state(replace(cell, most_digits=MOST_DIGITS))
+    whole = _state(replace(cell, most_digits=MOST_DIGITS))
     terms = min(cell.channels, cell.end)
     if whole is None or terms * math.log10(whole) > MOST_WORK:
         return None
@@ -387,6 +389,16 @@ def _layered(cell: _Cell) -> int | None:
         choices = -choices * (cell.channels - j + 1) // j
         total += choices * math.prod(counts)
     return cell.width * total
+
+
+def _is_layered_long(cell: _Cell) -> bool:
+    """Whether R · Π_{i=1}^{L-1} ((R; ((b; i)) - 1)), the multiples of a single generator, has too many digits."""
+    digits = math.log10(cell.width)
+    for layer in range(1, cell.depth if cell.end > 1 else 1):
+        if digits > cell.most_digits or _digits(cell.end, layer) > cell.most_digits:
+            return True
+        digits += _digits(cell.width, multichoose(cell.end, layer) - 1)
+    return digits > cell.most_digits
 
 
 def _stepwise(cell: _Cell) -> int | None:
