@@ -2,13 +2,15 @@
 
 import importlib.metadata
 import re
+import sys
+from pathlib import Path
 
 project = "seprank"
 author = "The seprank developers"
 version = release = importlib.metadata.version("seprank")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
-exclude_patterns = ["_build", "jupyter_execute"]
+exclude_patterns = ["_build", "jupyter_execute", "_parts"]
 html_theme = "furo"
 html_title = f"seprank {version}"
 
@@ -33,6 +35,15 @@ def keep_bars(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"`[^`]*`|\|", lambda m: "\\|" if m[0] == "|" else m[0], line) for line in lines]
 
 
+def make_parts(app):
+    """Compute what pages include."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from parts import write_parts
+
+    write_parts()
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.connect("builder-inited", make_parts)
     app.connect("autodoc-process-docstring", keep_bars)

@@ -574,7 +574,7 @@ def results(
     ),
     command: Annotated[str | None, typer.Option(help="Only jobs of this command: certify, measure or train.")] = None,
     status: Annotated[str | None, typer.Option(help="Only done, or only failed jobs.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to export to: .csv or .json.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to export to: .csv, .json or .json.gz.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the records of a store, or export them."""

@@ -7,6 +7,7 @@ the disk: neither a killed process nor a full disk takes it away.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import sqlite3
@@ -289,6 +290,12 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def record_from_dict(content: Mapping[str, Any]) -> Record:
+    """The record that `Record.to_dict` made these values of."""
+    fields = {name: content[name] for name in ("status", "result", "error", "seconds", "finished")}
+    return Record(Job(content["command"], content["settings"]), **fields)
+
+
 def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """One flat row per record: key, command, status, seconds, finished, all settings and all results that are single
     values; settings within settings get dotted names."""
@@ -312,15 +319,23 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def export(records: Iterable[Record], path: Path) -> None:
-    """Write records to a .csv file, one flat row each, or to a .json file, whole.
+    """Write records to a .csv file, one flat row each, or to a .json or .json.gz file, whole.
 
     Raises:
-        ValueError: the file's ending is neither.
+        ValueError: the file's ending is none of these.
     """
-    if path.suffix not in (".csv", ".json"):
-        raise ValueError(f"records are exported to a .csv or .json file, got {path}")
-    text = json.dumps([record.to_dict() for record in records]) if path.suffix == ".json" else csv_text(rows(records))
-    write_whole(path, text)
+    if path.suffix == ".csv":
+        write_whole(path, csv_text(rows(records)))
+        return
+    text = json.dumps([record.to_dict() for record in records])
+    if path.suffix == ".json":
+        write_whole(path, text)
+    elif path.name.endswith(".json.gz"):
+        # Without the time of writing: equal records make equal files.
+        packed = gzip.compress(text.encode(), mtime=0)
+        write_whole(path, lambda draft: draft.write_bytes(packed))
+    else:
+        raise ValueError(f"records are exported to a .csv, .json or .json.gz file, got {path}")
 
 
 def table(records: Iterable[Record]) -> str:

@@ -206,3 +206,15 @@ def _correlation(
         return Correlation(task, model, name, len(pairs), None, None)
     found = spearmanr(*zip(*pairs, strict=True))
     return Correlation(task, model, name, len(pairs), float(found.statistic), float(found.pvalue))
+
+
+def correlation_markdown(found: Iterable[Correlation]) -> str:
+    """Correlations as a table."""
+    rows = [
+        "| task | model | figure | runs | rank correlation with success | p |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for item in found:
+        numbers = ("-", "-") if item.coefficient is None else (f"{item.coefficient:+.2f}", f"{item.probability:.1g}")
+        rows.append(f"| {item.task} | {item.model} | {item.figure} | {item.runs} | {numbers[0]} | {numbers[1]} |")
+    return "\n".join(rows)

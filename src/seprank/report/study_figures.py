@@ -49,7 +49,7 @@ def _steps_panel(panel: Axes, table: Sequence[Line], size: int, limit: int) -> N
     for number, equal in enumerate(_STYLES):
         points = [(line.depth, group) for line in table if line.equal == equal for group in line.trials]
         points = [(depth, group) for depth, group in points if group.size == size]
-        look = {"color": COLOURS[number], "marker": _MARKERS[number]}
+        look: dict[str, Any] = {"color": COLOURS[number], "marker": _MARKERS[number]}
         shift = 0.06 * (2 * number - 1)
         for depth, group in points:
             heights = [min(steps, unsolved) for steps in group.steps]
@@ -72,7 +72,7 @@ def memory_figure(records: Sequence[Record], task: str, model: str, size: int, m
     for panel, group in zip(panels[0], chosen, strict=True):
         for number, record in enumerate(group.records):
             points = [(row["step"], row[measure]) for row in record.result["memory"] if row[measure] is not None]
-            look = {"color": COLOURS[number], "marker": _MARKERS[number]}
+            look: dict[str, Any] = {"color": COLOURS[number], "marker": _MARKERS[number]}
             panel.plot(*zip(*points, strict=True), linewidth=1, markersize=4, label=_label(record), **look)
         panel.set(title=f"depth {group.settings['depth']}", xlabel="steps")
         panel.title.set_size(10)
@@ -100,7 +100,7 @@ def success_figure(records: Sequence[Record], task: str) -> Figure:
                 for r in found
                 if r.result["test"] is not None and r.result["memory"][-1][measure] is not None
             ]
-            look = {"color": COLOURS[number], "marker": _MARKERS[number]}
+            look: dict[str, Any] = {"color": COLOURS[number], "marker": _MARKERS[number]}
             panel.plot(*zip(*points, strict=True), linestyle="", markersize=4, alpha=0.7, label=model, **look)
         panel.set_xlabel("interaction share after training" if measure == "interaction" else "entropy after training")
     panels[0].set_ylabel("accuracy on the test")

@@ -1,0 +1,62 @@
+"""Tables and pictures of the pages that are computed from stored results when the documentation is built."""
+
+import gzip
+import json
+from pathlib import Path
+
+from seprank.report import atlas, study, study_figures
+from seprank.store import Record, record_from_dict
+
+HERE = Path(__file__).parent
+OUT = HERE / "_parts"
+
+
+def write_parts() -> None:
+    """All of them, into `_parts`."""
+    OUT.mkdir(exist_ok=True)
+    write_depth(read_runs(HERE / "depth" / "runs.json.gz"))
+    write_atlas(atlas.read_cells(HERE / "atlas" / "atlas.csv"))
+
+
+def read_runs(path: Path) -> list[Record]:
+    """Records that `seprank results --out` exported."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [record_from_dict(content) for content in json.load(file)]
+
+
+def write_depth(runs: list[Record]) -> None:
+    """Tables, pictures and correlations of the depth study."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    table = study.lines(runs)
+    for task, model in sorted({(line.task, line.model) for line in table}):
+        chosen = [line for line in table if (line.task, line.model) == (task, model)]
+        write(f"depth-{task}-{model}.md", study.markdown(chosen))
+        figure = study_figures.steps_figure(runs, task, model)
+        figure.savefig(OUT / f"depth-{task}-{model}.svg")
+    for model, size in (("orthogonal", 12), ("gru", 12)):
+        for measure in study.MEASURES:
+            figure = study_figures.memory_figure(runs, "start-end-similarity", model, size, measure)
+            figure.savefig(OUT / f"memory-{model}-{measure}.svg")
+    study_figures.success_figure(runs, "start-end-similarity").savefig(OUT / "memory-success.svg")
+    write("depth-correlations.md", study.correlation_markdown(study.correlations(runs)))
+    pyplot.close("all")
+
+
+def write_atlas(cells: list[atlas.Cell]) -> None:
+    """What the atlas says."""
+    known = [atlas.know(cell) for cell in cells]
+    write("atlas-summary.md", atlas.summary_markdown(known))
+    write("atlas-bounds.md", atlas.bounds_markdown(known))
+    write("atlas-statements.md", atlas.statements_markdown(known))
+    tokens = atlas.check_conjecture(known, "tokens")
+    write("atlas-counterexamples.md", atlas.cells_markdown(tokens.too_high, stated=True))
+    rest = [item for item in tokens.fails if item not in tokens.too_high]
+    write("atlas-fails.md", atlas.cells_markdown(rest, stated=True) if rest else "None.")
+    write("atlas-gaps.md", atlas.cells_markdown(atlas.gaps(known)))
+
+
+def write(name: str, text: str) -> None:
+    """One part that a page includes."""
+    (OUT / name).write_text(text + "\n", encoding="utf-8")
