@@ -247,7 +247,7 @@ def statements_markdown(known: Sequence[Known]) -> str:
 
 
 def cells_markdown(known: Iterable[Known], *, stated: bool = False) -> str:
-    """Cells with rank and least bound, and with what Conjecture 1 says if asked for; rows differing in inputs joined."""
+    """Cells with rank and least bound, and with what Conjecture 1 says if asked for; inputs of equal rows joined."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for item in known:
         cell = item.cell
