@@ -1,7 +1,9 @@
 """Settings of the documentation; `python3 dev.py docs` builds it and takes warnings for errors."""
 
+import contextlib
 import importlib.metadata
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,7 +16,7 @@ exclude_patterns = ["_build", "jupyter_execute", "_parts"]
 html_theme = "furo"
 html_title = f"seprank {version}"
 
-# Pages show outputs that were written with them: building the documentation runs nothing.
+# Pages show outputs that were written with them: building the documentation runs only what `setup` names.
 nb_execution_mode = "off"
 myst_enable_extensions = ["amsmath", "dollarmath", "deflist"]
 myst_heading_anchors = 3
@@ -43,7 +45,21 @@ def make_parts(app):
     write_parts()
 
 
+def draw_pictures(app):
+    """Run every `seprank draw` that the page of pictures shows, in the folder that it takes its images from."""
+    from seprank.cli import app as seprank
+
+    page = Path(app.srcdir, "pictures.md").read_text("utf-8")
+    folder = Path(app.srcdir, "pictures")
+    folder.mkdir(exist_ok=True)
+    with contextlib.chdir(folder):
+        for command in re.findall(r"^seprank (draw .*)$", page, flags=re.MULTILINE):
+            if seprank(shlex.split(command), standalone_mode=False):
+                raise RuntimeError(f"failed: seprank {command}")
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.connect("builder-inited", draw_pictures)
     app.connect("builder-inited", make_parts)
     app.connect("autodoc-process-docstring", keep_bars)

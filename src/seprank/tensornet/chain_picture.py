@@ -8,7 +8,7 @@ from typing import Any
 from ..theory import readable
 from .cut import cheapest
 from .frame import MARGIN, NARROWEST, STEPS, TOP, Item, draw_frame, draw_sides, frame_height, label_cut
-from .scene import Scene, power, subscript, text_width
+from .scene import Length, Point, Scene, power, subscript, text_width
 from .sizes import Sizes
 from .strokes import draw_cut
 from .unrolling import Bond, Node
@@ -63,7 +63,7 @@ def _site(time: int) -> Node:
     return Node("site", 1, time, 0)
 
 
-def _x(time: int) -> float:
+def _x(time: int) -> Length:
     return _LEFT + _COLUMN * (time - 1)
 
 
@@ -93,7 +93,7 @@ def _draw_nodes(scene: Scene, sizes: Sizes) -> None:
         scene.words(subscript("x", time), (x, _ROW + _LEG + 4), "small")
 
 
-def _crossing(bond: Bond) -> tuple[float, float]:
+def _crossing(bond: Bond) -> Point:
     source, target = bond.ends
     if source.kind == "token":
         return (_x(target.time), _ROW + 53)

@@ -13,7 +13,7 @@ from functools import cached_property
 from .cut import MinimalCut
 from .frame import MARGIN, NARROWEST, STEPS, TOP, Item, draw_frame, draw_sides, frame_height, label_cut
 from .network import RACNetwork
-from .scene import Point, Scene, subscript
+from .scene import Length, Point, Scene, subscript
 from .strokes import draw_cut
 from .unrolling import Bond, Node, Unrolling
 from .wording import count_notes, powers
@@ -49,7 +49,7 @@ class _Layout:
 
     def __init__(self, unrolling: Unrolling) -> None:
         self.unrolling = unrolling
-        self.heights: dict[int, float] = {}
+        self.heights: dict[int, Length] = {}
         self.bottom = TOP + 26
         for row in unrolling.rows:
             self.heights[row.number] = self.bottom
@@ -57,7 +57,7 @@ class _Layout:
         self.right = self.x(unrolling.sizes.length) + 64
         self.middle = self.x(unrolling.sizes.cut + 1) + _CUT
 
-    def x(self, time: int) -> float:
+    def x(self, time: int) -> Length:
         return _LEFT + _COLUMN * time
 
     def place(self, node: Node) -> Point:
@@ -83,7 +83,7 @@ class _Layout:
         return (x2 + 5, y2 + (16 if bond.ends[1].kind == "delta" else 17)), "start"
 
     @cached_property
-    def row_names(self) -> list[tuple[str, float]]:
+    def row_names(self) -> list[tuple[str, Length]]:
         """Words and height for each row."""
         seen: dict[int, int] = {}
         names = []

@@ -9,14 +9,14 @@ from itertools import pairwise
 from .copies_picture import ITEMS, SHAPES
 from .cut import MinimalCut
 from .frame import MARGIN, NARROWEST, STEPS, TOP, draw_frame, draw_sides, frame_height, label_cut
-from .scene import Point, Scene, power, subscript
+from .scene import Length, Point, Scene, power, subscript
 from .sizes import Sizes
 from .strokes import draw_cut
 from .unrolling import Bond, Node
 from .wording import count_notes, product_words
 
-_COLUMN, _GAP, _LEFT, _ROW = 132.0, 66.0, 96.0, 116.0
-_HIDDEN, _INPUT, _TOKEN, _CUT = -38.0, 38.0, 96.0, -62.0
+_COLUMN, _GAP, _LEFT, _ROW = 132.0, 66.0, 96.0, 122.0
+_HIDDEN, _INPUT, _TOKEN, _CUT = -38.0, 44.0, 102.0, -62.0
 _GROWN = 1.3
 """Marks are larger than where every copy has one"""
 _MOST_COLUMNS = 10
@@ -34,7 +34,7 @@ class _Layout:
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self.times = shown_times(sizes)
-        self.columns: dict[int, float] = {0: _LEFT + 24}
+        self.columns: dict[int, Length] = {0: _LEFT + 24}
         at = _LEFT
         for before, time in pairwise([0, *self.times]):
             at += _COLUMN + (_GAP if time > before + 1 else 0)
@@ -43,7 +43,7 @@ class _Layout:
         self.right = at + 70
         self.middle = self.columns[sizes.cut + 1] + _CUT
 
-    def y(self, layer: int) -> float:
+    def y(self, layer: int) -> Length:
         return TOP + 30 + (self.sizes.depth - layer) * _ROW
 
     def place(self, node: Node) -> Point:
@@ -57,7 +57,7 @@ class _Layout:
     def crossing(self, bond: Bond) -> Point:
         (x, y), (x2, y2) = map(self.place, bond.ends)
         if y != y2:
-            return x, (y + y2) / 2 + (0 if bond.ends[1].kind == "delta" else 9)
+            return x, (y2 + 27 if bond.ends[1].kind == "delta" else (y + y2) / 2 + 9)
         return (self.columns[bond.ends[1].time] + _CUT if bond.ends[1].kind == "hidden" else (x + x2) / 2), y
 
 
@@ -144,7 +144,7 @@ def _draw_bond(scene: Scene, bond: Bond, copies: int, layout: _Layout) -> None:
     if kind == "hidden":
         scene.words(text, (x2 - (40 if bond.ends[0].kind == "initial" else 52), y - 6), "dimension")
     elif y != y2:
-        scene.words(text, (x - 6, y2 + (-16 if kind == "delta" else 22)), "dimension", "end")
+        scene.words(text, (x - 6, y2 + (20 if kind == "delta" else 22)), "dimension", "end")
 
 
 def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
@@ -161,7 +161,8 @@ def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
     if node.kind == "token":
         scene.words(subscript("x", node.time), (x, y + 4), "small")
     if node.kind in ("delta", "token") and copies > 1:
-        scene.words(f"×{copies:,}", (x + 13, y + (20 if node.kind == "delta" else 14)), "count", "start")
+        across, down = (13, 20) if node.kind == "delta" else (20, 14)
+        scene.words(f"×{copies:,}", (x + across, y + down), "count", "start")
 
 
 def _copies(node: Node, sizes: Sizes) -> int:
@@ -185,6 +186,6 @@ def _draw_part(scene: Scene, bond: Bond, text: str, layout: _Layout) -> None:
     if kind == "hidden":
         scene.words(text, (x - 6, y + 34), "small", "end")
     elif kind == "input":
-        scene.words(text, (x + 12, y + 4), "small", "start")
+        scene.words(text, (x + 12, y - 4), "small", "start")
     else:
         scene.words(text, (x + 20, y + 17), "small", "start")

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .scene import Line, Scene, text_width
+from .scene import Length, Line, Scene, text_width
 from .sizes import Sizes
 from .strokes import lengthen
 
@@ -28,7 +28,7 @@ class Item:
     text: str
 
 
-def draw_sides(scene: Scene, sizes: Sizes, *, left: float, middle: float, right: float, bottom: float) -> None:
+def draw_sides(scene: Scene, sizes: Sizes, *, left: Length, middle: Length, right: Length, bottom: Length) -> None:
     """Two areas, with words above, and the line between them."""
     scene.area((0, 0), scene.width, scene.height, "page")
     height = bottom - SIDE_WORDS + 16
@@ -44,7 +44,7 @@ def _steps(side: str, first: int, last: int) -> str:
     return f"{side}: step {first}" if first == last else f"{side}: steps {first}–{last}"
 
 
-def label_cut(scene: Scene, text: str, strokes: list[Line], *, middle: float, right: float) -> None:
+def label_cut(scene: Scene, text: str, strokes: list[Line], *, middle: Length, right: Length) -> None:
     """The product beside the line: above it where it can be led there, at its right end, or above the middle."""
     first = strokes[0]
     (x, top), (_, bottom) = first.points
@@ -57,17 +57,17 @@ def label_cut(scene: Scene, text: str, strokes: list[Line], *, middle: float, ri
         _place(scene, f"cut (dashed): {text}", middle)
 
 
-def _place(scene: Scene, text: str, x: float) -> None:
+def _place(scene: Scene, text: str, x: Length) -> None:
     half = text_width(text, "cut-word") / 2
     scene.words(text, (min(max(x, MARGIN + half), scene.width - MARGIN - half), CUT_WORDS), "cut-word")
 
 
-def frame_height(items: Sequence[Item], notes: Sequence[str], width: float) -> float:
+def frame_height(items: Sequence[Item], notes: Sequence[str], width: Length) -> Length:
     """What legend and notes take below the content."""
     return 30 + _LINE * 1.25 * len(_rows(items, width)) + _LINE * len(_wrapped(notes, width)) + MARGIN
 
 
-def draw_frame(scene: Scene, items: Sequence[Item], notes: Sequence[str], top: float) -> None:
+def draw_frame(scene: Scene, items: Sequence[Item], notes: Sequence[str], top: Length) -> None:
     """Legend and notes from `top` on."""
     y = top + 30
     for row in _rows(items, scene.width):
@@ -82,7 +82,7 @@ def draw_frame(scene: Scene, items: Sequence[Item], notes: Sequence[str], top: f
         y += _LINE
 
 
-def _draw_item(scene: Scene, item: Item, x: float, y: float) -> None:
+def _draw_item(scene: Scene, item: Item, x: Length, y: Length) -> None:
     if item.shape == "line":
         # Drawn without the name of a bond: nothing is cut here.
         scene.elements.append(Line(((x, y - 4), (x + 20, y - 4)), item.style, data={"legend": "yes"}))
@@ -91,11 +91,11 @@ def _draw_item(scene: Scene, item: Item, x: float, y: float) -> None:
     scene.words(item.text, (x + 26, y), "word", "start")
 
 
-def _item_width(item: Item) -> float:
+def _item_width(item: Item) -> Length:
     return 26 + text_width(item.text, "word") + 18
 
 
-def _rows(items: Sequence[Item], width: float) -> list[list[Item]]:
+def _rows(items: Sequence[Item], width: Length) -> list[list[Item]]:
     rows: list[list[Item]] = [[]]
     for item in items:
         if rows[-1] and sum(map(_item_width, [*rows[-1], item])) > width - 2 * MARGIN + 18:
@@ -104,6 +104,6 @@ def _rows(items: Sequence[Item], width: float) -> list[list[Item]]:
     return rows
 
 
-def _wrapped(notes: Sequence[str], width: float) -> list[str]:
+def _wrapped(notes: Sequence[str], width: Length) -> list[str]:
     letters = int((width - 2 * MARGIN) / text_width("n", "word"))
     return [line for note in notes for line in textwrap.wrap(note, letters)]

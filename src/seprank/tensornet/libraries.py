@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
-PATIENCE = 2.0
+PATIENCE = 3.0
 """Seconds after which it is said what is being waited for"""
-COMPILING = "loading quimb, which compiles parts of itself at its first import: 15 to 45 s, this once"
+COMPILING = "loading quimb; at its first import it compiles parts of itself, which takes 15 to 45 s"
 
 
 def load(name: str, purpose: str) -> ModuleType:
@@ -42,7 +42,7 @@ def load_quimb() -> ModuleType:
 
 
 @contextmanager
-def said_if_slow(text: str, patience: float = PATIENCE) -> Iterator[None]:
+def said_if_slow(text: str, patience: float | int = PATIENCE) -> Iterator[None]:
     """A line on standard error if what is done inside takes longer than that many seconds."""
     timer = threading.Timer(patience, _say, [text])
     timer.daemon = True

@@ -72,6 +72,6 @@ def schmidt_values(state: Any) -> list[Array]:
         >>> [len(values) for values in schmidt_values(mps(RAC(2, 3), length=4))]
         [2, 3, 2]
     """
-    if state.dtype == "object":
+    if state[0].data.dtype == object:
         raise TypeError("Schmidt values need floating point, got Python integers; make the state without exact=True")
     return [np.sort(np.asarray(state.singular_values(cut)))[::-1] for cut in range(1, state.L)]

@@ -89,26 +89,27 @@ class RACNetwork:
         """
         legs = {f"from-{node.name}": f"token{node.time}" for node in self.unrolling.nodes if node.kind == "token"}
         output = tuple(f"token{time}" for time in self.sizes.times)
+        # What comes out is a tensor as well; cotengra cannot compare sizes that no float can hold.
+        self._check_width(self.sizes.length * math.log2(self.sizes.inputs), "at least ")
         return np.asarray(self._contracted("grid", self.tensors.reindex(legs), output))
 
     def _contracted(self, what: str, tensors: Any, output: tuple[str, ...]) -> Any:
         """By cotengra's path, found once. Not by quimb's own `contract`, which multiplies by the float 1.0."""
         if what not in self._trees:
-            self._trees[what] = self._tree(tensors, output)
+            tree = tensors.contraction_tree(optimize="greedy", output_inds=output)
+            self._check_width(tree.contraction_width())
+            self._trees[what] = tree
         return self._trees[what].contract([tensor.data for tensor in tensors])
 
-    def _tree(self, tensors: Any, output: tuple[str, ...]) -> Any:
-        tree = tensors.contraction_tree(optimize="greedy", output_inds=output)
-        width = tree.contraction_width()
+    def _check_width(self, width: float, least: str = "") -> None:
         each = _TENSORS_ALIVE * _BYTES[self.exact]
         budget = default_budget() if self.memory is None else self.memory
         if width > math.log2(budget / each):
             raise MemoryBudgetError(
-                f"the contraction width is {width:.1f}: {_TENSORS_ALIVE} tensors of 2^{width:.1f} numbers of "
+                f"the contraction width is {least}{width:.1f}: {_TENSORS_ALIVE} tensors of 2^{width:.1f} numbers of "
                 f"{_BYTES[self.exact]} bytes are more than the {show_size(budget)} this may take; use a smaller "
                 "length, depth, width or number of inputs, or more memory"
             )
-        return tree
 
     def __repr__(self) -> str:
         return f"RACNetwork({self.sizes}, {self.sizes.tensors} tensors)"

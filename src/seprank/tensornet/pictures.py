@@ -18,7 +18,7 @@ from .copies_picture import copies_picture
 from .cut import MinimalCut, comparison, cut_of, state_bonds
 from .folded_picture import folded, folded_picture, folded_states
 from .libraries import load_quimb
-from .network import MOST_TENSORS, RACNetwork, wired
+from .network import MOST_TENSORS, RACNetwork, check_number, wired
 from .raster import write_png
 from .recurrence_picture import recurrence_picture
 from .scene import Scene
@@ -140,6 +140,8 @@ def draw(
         _check_recurrence(sizes)
         return Picture(recurrence_picture(sizes), sizes, "recurrence", None)
     _check_network(sizes, style)
+    if line == "minimal":
+        check_number(sizes)
     found = cut_of(sizes, domain="functional") if sizes.tensors <= MOST_TENSORS else None
     chosen = _chosen(sizes, style)
     return Picture(_network_scene(sizes, chosen, found, line), sizes, chosen, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .frame import MARGIN, NARROWEST, STEPS, TOP, Item, draw_frame, draw_sides, frame_height
-from .scene import Point, Scene, subscript
+from .scene import Length, Point, Scene, subscript
 from .sizes import Sizes
 
 _COLUMN, _LEFT, _ROW, _STATE, _TOKEN = 112.0, 84.0, 96.0, 21.0, 14.0
@@ -28,10 +28,10 @@ class _Layout:
         self.right = self.x(sizes.length) + 72
         self.middle = self.x(sizes.cut) + _COLUMN / 2
 
-    def x(self, time: int) -> float:
+    def x(self, time: int) -> Length:
         return _LEFT + _COLUMN * time
 
-    def y(self, layer: int) -> float:
+    def y(self, layer: int) -> Length:
         return TOP + 62 + (self.sizes.depth - layer) * _ROW
 
 

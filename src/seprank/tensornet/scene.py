@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-Point = tuple[float, float]
-"""To the right and down, in pixels"""
+Length = float | int
+"""In pixels"""
+Point = tuple[Length, Length]
+"""To the right and down"""
 
 FONT = ("DejaVu Sans", "Verdana", "Segoe UI", "Helvetica", "sans-serif")
 
@@ -16,9 +18,9 @@ class Style:
 
     fill: str = "none"
     stroke: str = "none"
-    width: float = 1.0
-    dash: tuple[float, ...] = ()
-    size: float = 11.0
+    width: Length = 1.0
+    dash: tuple[Length, ...] = ()
+    size: Length = 11.0
     """Of words"""
     bold: bool = False
 
@@ -70,7 +72,7 @@ class Mark:
     shape: str
     """circle, square, diamond, right, left (triangles by where they point)"""
     centre: Point
-    radius: float
+    radius: Length
     style: str
     name: str = ""
     title: str = ""
@@ -94,8 +96,8 @@ class Area:
     """A filled rectangle behind the picture."""
 
     corner: Point
-    width: float
-    height: float
+    width: Length
+    height: Length
     style: str
 
 
@@ -119,8 +121,8 @@ class Scene:
     """A picture: its elements from back to front, and its size."""
 
     title: str
-    width: float = 0.0
-    height: float = 0.0
+    width: Length = 0.0
+    height: Length = 0.0
     elements: list[Element] = field(default_factory=list)
     crossed: tuple[str, ...] = ()
     """Names of the bonds that the line of the cut crosses"""
@@ -128,17 +130,17 @@ class Scene:
     def line(self, *points: Point, style: str = "bond", name: str = "", title: str = "", **data: str) -> None:
         self.elements.append(Line(points, style, name, title, data))
 
-    def mark(self, shape: str, centre: Point, radius: float, style: str, **more: str) -> None:
+    def mark(self, shape: str, centre: Point, radius: Length, style: str, **more: str) -> None:
         self.elements.append(Mark(shape, centre, radius, style, **more))
 
-    def area(self, corner: Point, width: float, height: float, style: str) -> None:
+    def area(self, corner: Point, width: Length, height: Length, style: str) -> None:
         self.elements.append(Area(corner, width, height, style))
 
     def words(self, text: str, at: Point, style: str = "word", anchor: str = "middle") -> None:
         self.elements.append(Words(text, at, style, anchor))
 
 
-def text_width(text: str, style: str) -> float:
+def text_width(text: str, style: str) -> Length:
     """About how wide a text is in a class; rather too much than too little."""
     return (0.64 if STYLES[style].bold else 0.57) * STYLES[style].size * len(text)
 

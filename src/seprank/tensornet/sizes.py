@@ -79,12 +79,12 @@ def check_sizes(*, inputs: int, width: int, depth: int, length: int, cut: int | 
     """
     given = {"inputs": inputs, "width": width, "depth": depth, "length": length}
     for name, value in given.items():
-        _check_whole(name, value)
+        _check_whole(name, value, _REMEDIES[name])
         least = 2 if name == "length" else 1
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}; use {_REMEDIES[name]} or more")
     cut = length // 2 if cut is None else cut
-    _check_whole("cut", cut)
+    _check_whole("cut", cut, "--cut 3")
     if not 1 <= cut < length:
         raise ValueError(
             f"cut must be between 1 and length - 1 = {length - 1}, got {cut}; leave it out for {length // 2}"
@@ -129,6 +129,6 @@ def check_rac(rac: Any) -> None:
         raise ValueError("a RAC with normalize=True divides, and is no tensor network; build it without normalize")
 
 
-def _check_whole(name: str, value: Any) -> None:
+def _check_whole(name: str, value: Any, remedy: str) -> None:
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {value!r}; use {remedy}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from .scene import STYLES, Element, Line, Mark, Point, Scene, Words, text_width
+from .scene import STYLES, Element, Length, Line, Mark, Point, Scene, Words, text_width
 
-Box = tuple[float, float, float, float]
+Box = tuple[Length, Length, Length, Length]
 """Left, top, right, bottom"""
 
 _BEYOND = {True: (14.0, 14.0), False: (16.0, 3.0)}
@@ -81,7 +81,7 @@ def _touches(path: Line, box: Box) -> bool:
     return not (beside or y2 <= top - _CLEAR or y >= bottom + _CLEAR)
 
 
-def lengthen(scene: Scene, stroke: Line, top: float) -> None:
+def lengthen(scene: Scene, stroke: Line, top: Length) -> None:
     """Let an upright stroke begin higher up."""
     (x, _), last = stroke.points
     scene.elements[scene.elements.index(stroke)] = replace(stroke, points=((x, top), last))
@@ -96,6 +96,6 @@ def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
     return _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0
 
 
-def _turn(p: Point, q: Point, r: Point) -> float:
+def _turn(p: Point, q: Point, r: Point) -> Length:
     """Positive, negative or zero as r lies on one side of the line through p and q, the other, or on it."""
     return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
