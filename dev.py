@@ -41,7 +41,10 @@ PYTHON = str(BIN / "python")
 # The Python outside every virtual environment: the one in `.venv` cannot replace itself.
 BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-CACHES = "build dist docs/_build docs/_parts docs/jupyter_execute docs/pictures .pytest_cache .hypothesis .mypy_cache .ruff_cache"
+CACHES = (
+    "build dist docs/_build docs/_parts docs/jupyter_execute docs/pictures "
+    ".pytest_cache .hypothesis .mypy_cache .ruff_cache"
+)
 # PYTHONPATH could put the sources before the installed package, which is the one to run.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
