@@ -40,7 +40,10 @@ def write_depth(runs: list[Record]) -> None:
             figure = study_figures.memory_figure(runs, "start-end-similarity", model, size, measure)
             figure.savefig(OUT / f"memory-{model}-{measure}.svg")
     study_figures.success_figure(runs, "start-end-similarity").savefig(OUT / "memory-success.svg")
-    write("depth-correlations.md", study.correlation_markdown(study.correlations(runs)))
+    found = [item for item in study.correlations(runs) if item.figure.endswith("after")]
+    each = [item for item in study.correlations(runs, each_size=True) if item.figure.endswith("after")]
+    write("depth-correlations.md", study.correlation_markdown(found))
+    write("depth-correlations-each.md", study.correlation_markdown(each))
     pyplot.close("all")
 
 

@@ -1,14 +1,25 @@
 """Tables of a study: medians and ranges over seeds, what is solved, and how memory goes with success."""
 
+import gzip
+import json
 from math import inf
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from seprank.report import study, study_figures
 from seprank.store import Job, Record, export, record_from_dict
+from seprank.sweep import read_sweep
 
 STEPS = 4000
+ROOT = Path(__file__).parents[1]
+
+
+def study_records() -> list[Record]:
+    """The runs of the depth study."""
+    with gzip.open(ROOT / "docs" / "depth" / "runs.json.gz", "rt", encoding="utf-8") as file:
+        return [record_from_dict(content) for content in json.load(file)]
 
 
 def run(
@@ -83,7 +94,7 @@ def test_rank_correlations_are_spearmans() -> None:
     assert study.correlations(shuffled)[2].coefficient == pytest.approx(0.4)
     same = [run(seed, 10, interaction=seed, success=0.5) for seed in range(4)]
     assert study.correlations(same)[2].coefficient is None
-    assert "| copying-memory | gru | interaction after | 4 | +0.40 |" in study.correlation_markdown(
+    assert "| copying-memory | gru | all | interaction after | 4 | +0.40 |" in study.correlation_markdown(
         study.correlations(shuffled)
     )
 
@@ -101,9 +112,6 @@ def test_pictures_show_every_run() -> None:
 
 
 def test_records_come_back_from_an_export(tmp_path: Path) -> None:
-    import gzip
-    import json
-
     records = [run(0, 10), run(1, None)]
     export(records, tmp_path / "a.json.gz")
     first = (tmp_path / "a.json.gz").read_bytes()
@@ -112,3 +120,56 @@ def test_records_come_back_from_an_export(tmp_path: Path) -> None:
     assert [record_from_dict(content) for content in json.loads(gzip.decompress(first))] == records
     with pytest.raises(ValueError, match=r"\.csv, \.json or \.json\.gz file"):
         export(records, tmp_path / "a.txt")
+
+
+class TestDepthStudy:
+    """What docs/depth.md says of the stored runs."""
+
+    records = study_records()
+
+    def median(self, task: str, model: str, equal: str, depth: int, size: int) -> float:
+        for line in study.lines(self.records):
+            if (line.task, line.model, line.equal, line.depth) == (task, model, equal, depth):
+                return median(next(group.steps for group in line.trials if group.size == size))
+        raise AssertionError(f"no line for {task}, {model}, {equal}, {depth}")
+
+    def test_all_runs_of_the_shipped_file_are_there(self) -> None:
+        asked = {work.job.key for work in read_sweep(ROOT / "configs" / "depth.yaml").works()}
+        assert {record.job.key for record in self.records} == asked
+        assert len(asked) == 216
+        assert all(record.result["outcome"] != "diverged" for record in self.records)
+
+    def test_equal_width(self) -> None:
+        copying, similar = "copying-memory", "start-end-similarity"
+        for delay in (30, 60, 120):
+            one, two, three = (self.median(copying, "orthogonal", "width", depth, delay) for depth in (1, 2, 3))
+            assert one == inf
+            assert 400 <= three < two <= 1100
+        for delay in (5, 10, 20):
+            one, two, three = (self.median(copying, "gru", "width", depth, delay) for depth in (1, 2, 3))
+            assert one > two > three
+        for length in (8, 12, 16):
+            one, two, three = (self.median(similar, "orthogonal", "width", depth, length) for depth in (1, 2, 3))
+            assert one > two <= three
+
+    def test_equal_parameters(self) -> None:
+        copying, similar = "copying-memory", "start-end-similarity"
+        for delay in (30, 60, 120):
+            one, two, three = (self.median(copying, "orthogonal", "parameters", depth, delay) for depth in (1, 2, 3))
+            assert 1.5 <= one / two <= 2
+            assert delay == 30 or three >= two
+        one, two, three = (self.median(copying, "gru", "parameters", depth, 20) for depth in (1, 2, 3))
+        assert one < two < three
+        for length in (8, 12, 16):
+            steps = [self.median(similar, "orthogonal", "parameters", depth, length) for depth in (1, 2, 3)]
+            assert steps[0] == min(steps) or length == 12
+            assert steps[2] == max(steps)
+
+    def test_memory(self) -> None:
+        similar = [record for record in self.records if record.job.settings["task"] == "start-end-similarity"]
+        for record in similar:
+            first, last = (record.result["memory"][place]["interaction"] for place in (0, -1))
+            assert first < 0.01
+            assert 0.7 < last < 1
+            if record.job.settings["model"] == "orthogonal":
+                assert record.result["outcome"] == "solved"

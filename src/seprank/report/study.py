@@ -136,6 +136,8 @@ class Correlation:
 
     task: str
     model: str
+    size: int | None
+    """Delay or length, None for all sizes together"""
     figure: str
     """entropy or interaction, after training, or how much it has changed"""
     runs: int
@@ -145,25 +147,29 @@ class Correlation:
     """Of a coefficient at least as far from 0, were the two independent; runs are taken for independent here"""
 
 
-def correlations(records: Sequence[Record]) -> list[Correlation]:
+def correlations(records: Sequence[Record], *, each_size: bool = False) -> list[Correlation]:
     """Spearman's rank correlation of memory figures with the score that decides whether a task is solved.
 
     Args:
         records: of training runs that measured memory.
+        each_size: compare only runs on tasks of one size. Together, longer tasks are solved less often and have other
+            memory to begin with, which is a correlation, too.
 
     Returns:
-        For each task and model: entropy and interaction share after training, and their change from before it.
+        For each task and model (and size): entropy and interaction share after training, and their change since the
+        start.
 
     Raises:
         ImportError: SciPy is not installed.
     """
-    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    groups: dict[tuple[str, str, int | None], list[Record]] = defaultdict(list)
     for record in records:
         if record.result["test"] is not None:
-            groups[record.job.settings["task"], record.job.settings["model"]].append(record)
+            size = Trials((record,)).size if each_size else None
+            groups[record.job.settings["task"], record.job.settings["model"], size].append(record)
     return [
-        _correlation(task, model, name, figure, group)
-        for (task, model), group in sorted(groups.items())
+        _correlation(key, name, figure, group)
+        for key, group in sorted(groups.items(), key=lambda item: (*item[0][:2], item[0][2] or 0))
         for name, figure in _figures()
     ]
 
@@ -194,7 +200,7 @@ def success(record: Record) -> float:
 
 
 def _correlation(
-    task: str, model: str, name: str, figure: Callable[[Record], float | None], group: list[Record]
+    key: tuple[str, str, int | None], name: str, figure: Callable[[Record], float | None], group: list[Record]
 ) -> Correlation:
     try:
         from scipy.stats import spearmanr
@@ -203,18 +209,18 @@ def _correlation(
     pairs = [(value, success(record)) for record in group if (value := figure(record)) is not None]
     varied = all(len(set(column)) > 1 for column in zip(*pairs, strict=True)) if pairs else False
     if not varied:
-        return Correlation(task, model, name, len(pairs), None, None)
+        return Correlation(*key, name, len(pairs), None, None)
     found = spearmanr(*zip(*pairs, strict=True))
-    return Correlation(task, model, name, len(pairs), float(found.statistic), float(found.pvalue))
+    return Correlation(*key, name, len(pairs), float(found.statistic), float(found.pvalue))
 
 
 def correlation_markdown(found: Iterable[Correlation]) -> str:
     """Correlations as a table."""
-    rows = [
-        "| task | model | figure | runs | rank correlation with success | p |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    rows = ["| task | model | size | figure | runs | correlation with success | p |", "|" + " --- |" * 7]
     for item in found:
+        size = "all" if item.size is None else item.size
         numbers = ("-", "-") if item.coefficient is None else (f"{item.coefficient:+.2f}", f"{item.probability:.1g}")
-        rows.append(f"| {item.task} | {item.model} | {item.figure} | {item.runs} | {numbers[0]} | {numbers[1]} |")
+        rows.append(
+            f"| {item.task} | {item.model} | {size} | {item.figure} | {item.runs} | {numbers[0]} | {numbers[1]} |"
+        )
     return "\n".join(rows)

@@ -59,7 +59,10 @@ def _steps_panel(panel: Axes, table: Sequence[Line], size: int, limit: int) -> N
         panel.plot(depths, middle, _STYLES[equal], label=f"equal {equal}", markersize=7, **look)
     panel.axhline(unsolved, color="#777777", linewidth=0.8, linestyle=":")
     panel.text(1.5, unsolved * 1.05, f"not solved in {limit:,}", fontsize=7, color="#555555", va="bottom")
-    panel.set(yscale="log", xlabel="depth", xticks=sorted({line.depth for line in table}), ylim=(None, 2.2 * limit))
+    panel.set(yscale="log", xlabel="depth", xticks=sorted({line.depth for line in table}))
+    panel.set_ylim(0.08 * limit, 2.2 * limit)
+    ticks = [limit / 8, limit / 4, limit / 2, limit]
+    panel.set_yticks(ticks, labels=[f"{tick:,.0f}" for tick in ticks])
     panel.minorticks_off()
 
 
