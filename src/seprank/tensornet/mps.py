@@ -36,6 +36,7 @@ def mps(rac: RAC, length: int, *, readout: Any = None, exact: bool = False) -> A
     Source: Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), the tensor network of a shallow network.
 
     Example:
+        >>> from seprank.models.rac import RAC
         >>> state = mps(RAC(4, 3), length=6)
         >>> state.L, state.phys_dim(), state.max_bond()
         (6, 4, 3)
@@ -69,6 +70,7 @@ def schmidt_values(state: Any) -> list[Array]:
         TypeError: the state holds Python integers, which have no Schmidt values without roots.
 
     Example:
+        >>> from seprank.models.rac import RAC
         >>> [len(values) for values in schmidt_values(mps(RAC(2, 3), length=4))]
         [2, 3, 2]
     """
