@@ -63,6 +63,9 @@ CERTIFIED = [
     (sizes(3, 3, 3, 6), "functional", 759, {"three-layer"}),
     (sizes(4, 3, 3, 8), "functional", 2844, {"three-layer"}),
     (sizes(2, 2, 4, 6), "functional", 106, {"three-step"}),
+    (sizes(2, 3, 2, 6, cut=2), "functional", 39, {"short start"}),
+    (sizes(3, 5, 2, 10, cut=2), "functional", 2055, {"short start"}),
+    (sizes(4, 5, 2, 10, cut=2), "functional", 2405, {"short start"}),
     (sizes(3, 3, 4, 6), "functional", 2844, {"three-step"}),
     (sizes(8, 2, 4, 6), "tokens", 80, {"end inputs"}),
     (sizes(4, 3, 3, 8), "tokens", 192, {"end inputs"}),
@@ -483,3 +486,17 @@ def test_the_stepwise_bound_is_the_layered_one_of_the_transposed_network(inputs:
 def ways(kinds: int, count: int) -> int:
     """Monomials of a degree, zero for a negative one."""
     return math.comb(kinds + count - 1, count) if count >= 0 else 0
+
+
+@pytest.mark.parametrize(("inputs", "width", "end", "depth"), [(1, 3, 3, 2), (2, 3, 4, 2), (2, 4, 2, 3), (3, 4, 5, 2)])
+def test_the_short_start_bound_counts_monomials_one_by_one(inputs: int, width: int, end: int, depth: int) -> None:
+    found = bounds(inputs=inputs, width=width, depth=depth, length=end + 2, cut=2, kinds=("upper",))
+    monomials = itertools.combinations_with_replacement(range(width), end + 1)
+    expected = sum(min(inputs, len(set(monomial))) for monomial in monomials)
+    below = math.prod(ways(width, ways(end, layer)) for layer in range(2, depth))
+    assert next(bound.value for bound in found if bound.name == "short start") == expected * below
+
+
+def test_the_short_start_bound_is_about_two_steps_and_few_inputs() -> None:
+    for arguments in (sizes(2, 3, 2, 6), sizes(3, 3, 2, 6, cut=2), sizes(2, 3, 1, 6, cut=2)):
+        assert "short start" not in {bound.name for bound in bounds(**arguments)}

@@ -28,6 +28,8 @@ MOST_DIGITS = 100_000
 MOST_DIGITS_OF_COPIES = 10_000
 # About one second of the alternating sum in `_layered`: number of terms times digits of each.
 MOST_WORK = 20_000_000
+# Supports of monomials that `_short_start` counts one by one.
+_MOST_TERMS = 1000
 # The last resort is a power of two of at most 16 MB.
 MOST_BITS = 2**27
 # Python turns at most 4300 digits into text, and JSON is text.
@@ -326,6 +328,7 @@ def _upper(cell: _Cell) -> Iterator[Bound]:
         ("start inputs", _product(_input_dimensions(cell, steps[cell.end :]), cell.most_digits), "input bounds"),
         (_counted(cell.depth, "layer"), _layered(cell), "layered bound"),
         (_counted(cell.end, "step"), _stepwise(cell), "stepwise bound"),
+        ("short start", _short_start(cell), "short start"),
         ("copies", _copies(cell), "copies"),
     ]
     if cell.most_digits == MOST_DIGITS and all(value is None for _, value, _ in found):
@@ -406,6 +409,18 @@ def _stepwise(cell: _Cell) -> int | None:
     if cell.tokens or cell.channels < cell.width or cell.depth == cell.end or 1 in (cell.depth, cell.end):
         return None
     return _layered(replace(cell, depth=cell.end, end=cell.depth))
+
+
+def _short_start(cell: _Cell) -> int | None:
+    """Σ_s C(R, s) C(b, s - 1) min(m, s) · Π_{j=2}^{L-1} ((R; ((b; j)) )), for a start of two steps and M < R."""
+    terms = min(cell.width, cell.end + 1)
+    if cell.start != 2 or cell.depth == 1 or cell.channels == cell.width or terms > _MOST_TERMS or _state(cell) is None:
+        return None
+    supports = (
+        math.comb(cell.width, s) * math.comb(cell.end, s - 1) * min(cell.channels, s) for s in range(1, terms + 1)
+    )
+    below = (_nested(cell.width, cell.end, layer, cell.most_digits) for layer in range(2, cell.depth))
+    return _product([sum(supports), *below], cell.most_digits)
 
 
 def _copies(cell: _Cell) -> int | None:
