@@ -292,3 +292,31 @@ def test_two_drivers_on_one_store(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, ["sweep", str(config), "--store", str(store)])
     assert done.exit_code == 2
     assert f"another process is writing {store}" in done.stderr
+
+
+FULL = """
+set -e
+mount -t tmpfs -o size=400k none {folder}
+set +e
+{python} -m seprank sweep {config} --store {folder}/a.db; echo "exit $?"
+{python} -m seprank results {folder}/a.db | tail -1
+mount -o remount,size=10m {folder}
+{python} -m seprank sweep {config} --store {folder}/a.db; echo "exit $?"
+"""
+
+
+def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path: Path) -> None:
+    """On a small file system of its own, mounted where nobody else sees it."""
+    (tmp_path / "small").mkdir()
+    config = write(tmp_path / "slow.yaml", SLOW)
+    script = FULL.format(folder=tmp_path / "small", python=sys.executable, config=config)
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False)
+    if "mount" in done.stderr or "unshare" in done.stderr:
+        pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    first, kept, summary, _, second = done.stdout.splitlines()
+    assert "no space left on the disk" in done.stderr
+    assert "what was finished before is kept" in done.stderr
+    assert (first, second) == ("exit 2", "exit 0")
+    records = int(kept.split()[0])
+    assert 0 < records < 60
+    assert summary.startswith(f"{60 - records} of 60 jobs done now, {records} before")
