@@ -51,10 +51,10 @@ ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 # Extras of pyproject.toml that a command needs; "core" stands for what the package and its build need.
 EXTRAS = {
     "demo": ["core"],
-    "test": ["core", "test", "train", "tn", "data", "dist", "hf"],
-    "lint": ["core", "test", "train", "tn", "data", "dist", "hf", "lint"],
+    "test": ["core", "test", "train", "tn", "data", "dist", "hf", "ui"],
+    "lint": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
     "examples": ["core"],
-    "check": ["core", "test", "train", "tn", "data", "dist", "hf", "lint"],
+    "check": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
     "bench": ["core", "bench"],
     "docs": ["core", "docs", "tn"],
 }

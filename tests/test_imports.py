@@ -52,7 +52,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "sweep": frozenset(
         {"certification", "measurement", "train", "models", "theory", "store", "files", "memory", "progress", "cluster"}
     ),
-    "report": frozenset({"store", "theory", "tensornet"}),
+    "report": frozenset({"store", "theory", "tensornet", "files"}),
     "demo": frozenset({"certification", "theory", "models", "report", "files"}),
     "doctor": frozenset({"certification", "models", "field", "elimination", "memory"}),
     "web": ALL_BUT_CLI,
@@ -61,7 +61,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "__main__": ALL_BUT_CLI,
 }
 # Modules that need a heavy package throughout: themselves imported only by functions.
-LATE_MODULES = {"train.learner"}
+LATE_MODULES = {"train.learner", "web.page", "web.routes"}
 LATE = {"quimb", "cotengra", "lightning", "transformers", "dask", "plotly", "nicegui", "sklearn", "mlxtend", "sktime"}
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 

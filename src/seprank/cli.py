@@ -657,6 +657,18 @@ def demo(
 
 @app.command()
 @answers
+def serve(
+    port: Annotated[int, typer.Option(help="Of the page's address, http://127.0.0.1:PORT/.")] = 8080,
+    memory: Memory = None,
+) -> None:
+    """Explore on a local page: bounds, certificates, charts; for this machine only."""
+    from .web import serve as run
+
+    run(port=port, memory=_budget(memory))
+
+
+@app.command()
+@answers
 def doctor(as_json: Json = False) -> None:
     """Check the installation: versions, memory, and a small rank computed three ways."""
     from .doctor import examine

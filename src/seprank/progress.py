@@ -20,8 +20,11 @@ def silent(stage: str, done: int, total: int, note: str = "") -> None:
 
 
 @contextmanager
-def bars(show: bool = True) -> Iterator[Report]:
-    """A report that draws one bar per stage on standard error, if that is a terminal."""
+def bars(show: bool | Report = True) -> Iterator[Report]:
+    """A report that draws one bar per stage on standard error, if that is a terminal; or the report that is given."""
+    if not isinstance(show, bool):
+        yield show
+        return
     if not (show and sys.stderr.isatty()):
         yield silent
         return

@@ -54,7 +54,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     memory: int | None = None,
     device: str = "cpu",
     executor: Executor | None = None,
-    progress: bool = True,
+    progress: bool | Report = True,
     factory: Factory | None = None,
 ) -> Certificate:
     """Certify the Start-End separation rank of a polynomial module.
@@ -83,7 +83,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         device: where the module is run. Only "cpu" has been tested.
         executor: evaluates the matrix in blocks of rows on its workers, such as
             `dask.distributed.Client.get_executor()`; the entries are the same. Each worker may take the same memory.
-        progress: show progress bars on standard error if it is a terminal.
+        progress: show progress bars on standard error if it is a terminal; or a function that is called instead, with
+            the name of a stage, how much of it is done, and how much there is.
         factory: where the module came from, recorded in the certificate so that `verify` can build it again.
 
     Returns:

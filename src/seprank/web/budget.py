@@ -1,0 +1,129 @@
+"""The memory that all runs of the page take together: estimated before, and refused where it is too much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..memory import MemoryBudgetError, show_size
+from ..theory import bounds
+from .settings import Settings
+
+_LEAST = 2**26
+"""A run is given no less than this, for the blocks that it works in"""
+_SPARE = 8
+"""Samples beyond an upper bound, as `certify` draws them"""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes that a run takes, by what takes them."""
+
+    weights: int
+    sequences: int
+    matrix: int
+    samples: int
+    """Halves on the larger side"""
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.sequences + self.matrix
+
+    def remedy(self) -> str:
+        """What to change where it is too much."""
+        largest = max(("weights", "sequences", "matrix"), key=lambda name: getattr(self, name))
+        return {
+            "weights": "use a smaller width, depth or inputs",
+            "sequences": "use a smaller length, inputs, or fewer samples",
+            "matrix": "use fewer samples",
+        }[largest]
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {show_size(getattr(self, name))}" for name in ("weights", "sequences", "matrix"))
+        return f"about {show_size(self.total)} ({parts})"
+
+
+def estimate(settings: Settings) -> Estimate:
+    """Memory of a run with as many samples as it may come to draw.
+
+    Example:
+        >>> print(estimate(Settings()))
+        about 71.2 KiB (weights 840 B, sequences 19.9 KiB, matrix 50.5 KiB)
+    """
+    most = min(settings.max_samples, _enough(settings))
+    start, end = (_halves(settings, steps, most) for steps in settings.steps)
+    sequences = (start * settings.steps[0] + end * settings.steps[1]) * settings.inputs
+    # a copy of the matrix to eliminate in, or to grow from; inputs twice, as they are drawn and as they are read
+    return Estimate(
+        weights=20 * settings.parameters,
+        sequences=16 * max(sequences, 16 * settings.length * settings.inputs),
+        matrix=int(8 * 2.3 * start * end),
+        samples=max(start, end),
+    )
+
+
+def _enough(settings: Settings) -> int:
+    """Samples beyond which none are drawn, because of a bound of the family."""
+    if settings.spec.family is None:
+        return settings.max_samples
+    known = bounds(
+        **settings.network(),
+        length=settings.length,
+        cut=settings.cut,
+        domain=settings.domain,
+        model=settings.spec.family,
+        kinds=("exact", "upper"),
+        below=settings.max_samples,
+    )
+    return min((bound.value for bound in known), default=settings.max_samples) + _SPARE
+
+
+def _halves(settings: Settings, steps: int, most: int) -> int:
+    """Halves of so many steps that are drawn: over tokens there are no more than words."""
+    if settings.domain == "functional" or steps * (settings.inputs.bit_length() - 1) >= most.bit_length():
+        return most
+    return int(min(most, settings.inputs**steps))
+
+
+@dataclass
+class Budget:
+    """Memory that runs may take together, and what is taken."""
+
+    total: int
+    taken: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        return self.total - sum(self.taken.values())
+
+    def check(self, settings: Settings) -> Estimate:
+        """The estimate, if such a run could ever be allowed.
+
+        Raises:
+            MemoryBudgetError: it could not.
+        """
+        need = estimate(settings)
+        if need.total > self.total:
+            raise MemoryBudgetError(
+                f"this takes {need}, more than the {show_size(self.total)} that runs may take; {need.remedy()}, or "
+                "start the server with more --memory"
+            )
+        return need
+
+    def take(self, run: int, settings: Settings) -> int:
+        """Bytes set apart for the run of that number: twice the estimate where there is room.
+
+        Raises:
+            MemoryBudgetError: there is not even room for the estimate.
+        """
+        need = self.check(settings)
+        if need.total > self.left:
+            raise MemoryBudgetError(
+                f"this takes {need}, and other runs on this server leave {show_size(max(0, self.left))}; wait for "
+                "them, or cancel one"
+            )
+        self.taken[run] = min(self.left, max(2 * need.total, _LEAST))
+        return self.taken[run]
+
+    def give_back(self, run: int) -> None:
+        """The run has ended."""
+        self.taken.pop(run, None)

@@ -1,0 +1,291 @@
+"""The layout of the page. What is shown comes from a `Session`, what is typed goes to it; nothing is computed here."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from ..models import MODELS
+from ..theory import DOMAINS
+from .chart import chart
+from .panel import Panel
+from .session import Session
+from .settings import polynomial
+from .tables import bounds_table, ranks_table
+
+INTERVAL = 0.2
+"""Seconds between two looks at what the processes reported"""
+
+_NUMBERS = {
+    "inputs": "Inputs M",
+    "width": "Width R",
+    "depth": "Depth L",
+    "length": "Length T",
+    "cut": "Cut c (empty: middle)",
+    "max_samples": "Samples at most",
+    "seed": "Seed",
+}
+_LEAD = (
+    "Choose an architecture and sizes. What theory knows is shown at once; Certify computes a lower bound with a "
+    "proof, in a process on this machine."
+)
+_CAPTION = (
+    "Certified ranks are lower bounds with a proof. A full marker is exact: the rank meets a proved upper bound. An "
+    "open marker is not raised by more samples; a triangle is limited by the number of samples. Dotted: least proved "
+    "upper bound, as far as the chart reaches."
+)
+
+STYLE = """
+body { background: #f4f5f7; color: #222; font-family: system-ui, sans-serif; font-size: 16px; line-height: 1.45 }
+.nicegui-content { padding: 0; display: block }
+.page { max-width: 1400px; margin: 0 auto; padding: 12px 16px 40px }
+.page h1 { font-size: 1.35rem; font-weight: 700; margin: 0; line-height: 1.3 }
+.page h2 { font-size: 1.1rem; font-weight: 600; margin: 0 0 8px; line-height: 1.3 }
+.page h3 { font-size: 1rem; font-weight: 600; margin: 14px 0 4px; line-height: 1.3 }
+.page p { margin: 0 0 8px }
+.layout { display: grid; gap: 14px; grid-template-columns: minmax(0, 1fr); align-items: start; margin-top: 10px }
+.cards { display: grid; gap: 14px; grid-template-columns: minmax(0, 1fr); align-items: start }
+.box { background: #fff; border: 1px solid #d5d8dd; border-radius: 8px; padding: 14px 16px; min-width: 0 }
+.box.first { border-top: 4px solid #0072B2 }
+.box.second { border-top: 4px solid #D55E00 }
+.fields { display: grid; gap: 6px 12px; grid-template-columns: repeat(2, minmax(0, 1fr)) }
+.fields .whole { grid-column: 1 / -1 }
+.bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 10px 0 }
+.muted { color: #555; font-size: .9rem }
+.alert { color: #8b1a00; background: #fff3ee; border-left: 4px solid #D55E00; padding: 6px 10px; margin: 6px 0 }
+.verdict { font-weight: 600; margin: 6px 0 }
+.scroll { overflow-x: auto }
+.box table { border-collapse: collapse; width: 100%; font-size: .92rem }
+.box th { text-align: left; font-weight: 600; color: #444 }
+.box th, .box td { padding: 3px 10px 3px 0; border-bottom: 1px solid #e5e7ea; vertical-align: top }
+.box td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
+.box tr.bound td { border-bottom: 0; padding-bottom: 0 }
+.box .source { color: #555; font-size: .8rem; line-height: 1.2 }
+.box .command, .box .facts { display: block; font-family: ui-monospace, monospace; font-size: .85rem;
+  background: #f4f5f7; padding: 6px 8px; white-space: pre-wrap; overflow-wrap: anywhere }
+.box .facts { white-space: pre; overflow-x: auto; margin-top: 6px }
+.box a { color: #005a9c; text-decoration: underline }
+.picture { overflow-x: auto; margin-top: 8px }
+.picture img { width: 100%; min-width: 680px; max-width: 1000px; height: auto }
+.results { display: grid; gap: 14px; grid-template-columns: minmax(0, 1fr) }
+.page :focus-visible { outline: 3px solid #E69F00; outline-offset: 2px }
+.empty:empty { display: none }
+@media (min-width: 1000px) {
+  .layout.one { grid-template-columns: 430px minmax(0, 1fr) }
+  .layout.two .cards { grid-template-columns: repeat(2, minmax(0, 1fr)) }
+}
+"""
+
+
+def lay_out(session: Session) -> None:
+    """Build the page of one tab."""
+    ui.colors(primary="#005a9c", negative="#8b1a00")
+    ui.add_css(STYLE)
+    Page(session)
+
+
+class Page:
+    """The elements of one tab, kept up to date with its session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._version = -1
+        self._cards: list[Card] = []
+        self._pictures: list[PictureBox] = []
+        with ui.element("main").classes("page"):
+            ui.html("seprank: how much can the end of a sequence depend on its start?", sanitize=False, tag="h1")
+            ui.label(_LEAD).classes("muted")
+            for problem in session.problems:
+                ui.label(problem).classes("alert").props("role=alert")
+            self._switch = ui.switch("Compare with a second setting", value=session.comparing)
+            self._layout = ui.element("div").classes("layout")
+            with self._layout:
+                self._row = ui.element("div").classes("cards")
+                with ui.element("div").classes("results") as self._results:
+                    self._make_chart()
+        self._rebuild()
+        self._switch.on_value_change(lambda event: self._compare(event.value))
+        ui.timer(INTERVAL, self._look)
+
+    def _make_chart(self) -> None:
+        with ui.element("section").classes("box").props('aria-label="Rank against length"'):
+            ui.html("Rank against length", sanitize=False, tag="h2")
+            with ui.element("div").props('role="img" aria-label="Chart; the table below has its numbers"'):
+                self._chart = ui.plotly(chart(self._session.panels)).style("width: 100%")
+            ui.label(_CAPTION).classes("muted")
+            self._ranks = ui.html("", sanitize=False).classes("scroll")
+
+    def _compare(self, wanted: bool) -> None:
+        if wanted:
+            self._session.compare()
+        else:
+            self._session.stop_comparing()
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Cards for the panels that there are now."""
+        self._layout.classes(remove="one two", add="two" if self._session.comparing else "one")
+        count = len(self._session.panels)
+        for box in [card.box for card in self._cards[count:]] + [picture.box for picture in self._pictures[count:]]:
+            box.delete()
+        self._cards, self._pictures = self._cards[:count], self._pictures[:count]
+        for number in range(len(self._cards), count):
+            with self._row:
+                self._cards.append(Card(self._session, number, self._typed))
+            with self._results:
+                self._pictures.append(PictureBox(self._session.panels[number], self._look))
+        self._version = -1
+        self._look()
+        self._keep_address()
+
+    def _typed(self) -> None:
+        self._keep_address()
+        self._look()
+
+    def _keep_address(self) -> None:
+        ui.navigate.history.replace(f"/?{self._session.query()}")
+
+    def _look(self) -> None:
+        """Show what has changed."""
+        version = self._session.poll()
+        if version == self._version:
+            return
+        self._version = version
+        for card in self._cards:
+            card.refresh()
+        for picture in self._pictures:
+            picture.refresh()
+        self._chart.update_figure(chart(self._session.panels))
+        self._ranks.content = ranks_table(self._session.panels)
+
+
+class Card:
+    """The fields of one setting, its buttons, and what was found for it."""
+
+    def __init__(self, session: Session, number: int, typed: Callable[[], None]) -> None:
+        self._session, self._number, self._typed = session, number, typed
+        self._panel = session.panels[number]
+        self._fields: dict[str, Any] = {}
+        name = self._panel.name
+        style = ("first", "second")[number]
+        self.box = ui.element("section").classes(f"box {style}").props(f'aria-label="Setting {name}"')
+        with self.box:
+            ui.html(f"Setting {name}", sanitize=False, tag="h2")
+            self._make_fields()
+            self._need = ui.label().classes("muted")
+            self._problem = ui.label().classes("alert empty").props("role=alert")
+            self._make_buttons()
+            self._verdict = ui.label().classes("verdict").props("aria-live=polite")
+            self._notice = ui.label().classes("alert empty").props("role=alert")
+            self._link = ui.html("", sanitize=False)
+            ui.html("Bounds by theory", sanitize=False, tag="h3")
+            self._bounds = ui.html("", sanitize=False).classes("scroll")
+            self._make_command()
+
+    def _make_fields(self) -> None:
+        settings = self._panel.settings
+        models = {name: f"{name}: {MODELS[name].summary.split(':')[0]}" for name in polynomial()}
+        with ui.element("div").classes("fields"):
+            self._fields["model"] = ui.select(models, label="Architecture", value=settings.model).classes("whole")
+            for name, label in _NUMBERS.items():
+                field = ui.number(label, value=getattr(settings, name), step=1)
+                self._fields[name] = field.props("dense debounce=150 inputmode=numeric")
+            self._fields["domain"] = ui.select(list(DOMAINS), label="Domain", value=settings.domain)
+        for name in ("model", "domain"):
+            self._fields[name].props("dense options-dense")
+        for field in self._fields.values():
+            field.on_value_change(self._choose)
+
+    def _choose(self) -> None:
+        self._panel.choose({name: field.value for name, field in self._fields.items()})
+        self._typed()
+
+    def _make_buttons(self) -> None:
+        name = self._panel.name
+        with ui.element("div").classes("bar"):
+            self._certify = ui.button("Certify", on_click=self._begin).props(f'no-caps aria-label="Certify {name}"')
+            self._cancel = ui.button("Cancel", on_click=self._stop)
+            self._cancel.props(f'no-caps outline color=negative aria-label="Cancel {name}"')
+            self._all = ui.checkbox("shorter lengths too, for the chart", value=True)
+        self._progress = ui.linear_progress(0, show_value=False).props('aria-label="Progress" instant-feedback')
+        self._stage = ui.label().classes("muted").props("role=status")
+
+    def _make_command(self) -> None:
+        ui.html("The same on the command line", sanitize=False, tag="h3")
+        self._command = ui.label().classes("command").props("tabindex=0")
+        ui.button("Copy command", on_click=self._copy).props("no-caps flat dense")
+
+    def _copy(self) -> None:
+        ui.clipboard.write(self._panel.settings.command())
+        ui.notify("Command copied")
+
+    def _begin(self) -> None:
+        self._panel.certify(all_lengths=self._all.value)
+        self._typed()
+
+    def _stop(self) -> None:
+        self._panel.cancel()
+        self._typed()
+
+    def refresh(self) -> None:
+        """Show the panel as it is now."""
+        panel = self._panel
+        self._need.text = panel.need
+        self._problem.text = panel.problem or ""
+        self._notice.text = "" if panel.problem else panel.notice or ""
+        self._certify.set_enabled(not panel.running and panel.problem is None)
+        self._cancel.set_enabled(panel.running)
+        self._progress.value = panel.progress
+        self._progress.set_visibility(panel.running)
+        self._stage.text = panel.stage
+        self._verdict.text = panel.verdict()
+        self._bounds.content = bounds_table(panel)
+        self._command.text = panel.settings.command()
+        self._link.content = self._link_text()
+
+    def _link_text(self) -> str:
+        file = self._panel.file()
+        if file is None:
+            return ""
+        address = f"/certificates/{self._session.token}/{self._number}/{file[0]}"
+        return f'<a href="{address}" download="{file[0]}">Download the certificate</a> ({len(file[1]):,} bytes)'
+
+
+class PictureBox:
+    """The tensor network of one setting, drawn when it is asked for."""
+
+    def __init__(self, panel: Panel, look: Callable[[], None]) -> None:
+        self._panel, self._look = panel, look
+        name = panel.name
+        self.box = ui.element("section").classes("box").props(f'aria-label="Tensor network {name}"')
+        with self.box:
+            ui.html(f"Tensor network of setting {name}", sanitize=False, tag="h2")
+            self._draw = ui.button("Draw", on_click=self._begin)
+            self._draw.props(f'no-caps outline aria-label="Draw {name}"')
+            self._notice = ui.label().classes("alert empty").props("role=alert")
+            self._picture = ui.html("", sanitize=False)
+
+    def _begin(self) -> None:
+        self._panel.draw()
+        self._look()
+
+    def refresh(self) -> None:
+        """Show the picture, if the setting is a circuit and it is drawn."""
+        panel = self._panel
+        self.box.set_visibility(panel.settings.model == "rac")
+        self._draw.text = "Drawing ..." if panel.drawing else "Draw"
+        self._draw.set_enabled(not panel.drawing and panel.problem is None)
+        self._notice.text = panel.picture_notice or ""
+        self._picture.content = "" if panel.picture is None else _picture_html(*panel.picture)
+
+
+def _picture_html(svg: str, facts: str) -> str:
+    """The picture as an image, whose styles stay its own, with what it shows below."""
+    from markupsafe import escape
+
+    data = base64.b64encode(svg.encode()).decode()
+    image = f'<img src="data:image/svg+xml;base64,{data}" alt="Tensor network of the circuit, with its cut">'
+    return f'<div class="picture" tabindex="0">{image}</div><div class="facts" tabindex="0">{escape(facts)}</div>'

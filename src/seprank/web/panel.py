@@ -1,0 +1,242 @@
+"""One setting on the page, with all that was found for it: bounds, certificates, a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..certification import Certificate
+from ..memory import show_size
+from ..theory import Bound, bounds, readable
+from .budget import Budget
+from .jobs import Job
+from .settings import Settings, parse
+from .work import certify_lengths, draw_network, find_degree_bounds
+
+_LARGEST_FOR_DEGREES = 2_000_000
+"""Parameters of a network that is run over degrees whenever a field changes: at most a few seconds"""
+
+
+class Panel:
+    """The state behind one setting of one browser tab.
+
+    Attributes:
+        settings: the last ones that could be.
+        problem: why what is in the fields cannot be, None if it can.
+        need: the size of the network, and the memory that a run takes.
+        notice: why a run was refused or failed, or that it was cancelled.
+        known: bounds, exact and lower ones first; None while they are looked for.
+        certificates: by length, of `certified`.
+        certified: the settings that the certificates are for.
+        version: goes up whenever something changed.
+    """
+
+    def __init__(self, name: str, settings: Settings, budget: Budget) -> None:
+        self.name = name
+        self.settings = settings
+        self.problem: str | None = None
+        self.need = ""
+        self.notice: str | None = None
+        self.known: list[Bound] | None = None
+        self.certificates: dict[int, Certificate] = {}
+        self.certified: Settings | None = None
+        self.picture: tuple[str, str] | None = None
+        self.picture_notice: str | None = None
+        self.progress = 0.0
+        self.stage = ""
+        self.version = 0
+        self._budget = budget
+        self._certifying: Job | None = None
+        self._bounding: Job | None = None
+        self._drawing: Job | None = None
+        self._lengths: list[int] = []
+        self._number = 0
+        self.choose({name: getattr(settings, name) for name in settings.to_query()})
+
+    @property
+    def running(self) -> bool:
+        return self._certifying is not None
+
+    @property
+    def drawing(self) -> bool:
+        return self._drawing is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a process to listen to."""
+        return any(job is not None for job in (self._certifying, self._bounding, self._drawing))
+
+    @property
+    def current(self) -> dict[int, Certificate]:
+        """Certificates of the chosen network and cut, by length."""
+        chosen = self.certified is not None and self.certified.but_length() == self.settings.but_length()
+        return self.certificates if chosen else {}
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """At the chosen length, if it is there."""
+        return self.current.get(self.settings.length)
+
+    def choose(self, values: Mapping[str, Any]) -> None:
+        """Take what is in the fields, and look for bounds of it; a run that goes on is for the settings it had."""
+        self.version += 1
+        try:
+            settings = parse(values)
+        except ValueError as error:
+            self.problem, self.need = str(error), ""
+            return
+        changed = settings != self.settings or self.known is None
+        self.settings = settings
+        self._check_memory()
+        if changed:
+            self._stop_drawing()
+            self.picture = self.picture_notice = None
+            self._look_for_bounds()
+
+    def _check_memory(self) -> None:
+        self.problem, self.need = None, ""
+        try:
+            need = self._budget.check(self.settings)
+        except ValueError as error:
+            self.problem = str(error)
+        else:
+            parameters = f"{self.settings.parameters:,} parameters"
+            self.need = f"{parameters}; memory about {show_size(need.total)} of {show_size(self._budget.total)}"
+
+    def _look_for_bounds(self) -> None:
+        if self._bounding is not None:
+            self._bounding.cancel()
+            self._bounding = None
+        settings = self.settings
+        if settings.spec.family is not None:
+            sizes = settings.network()
+            self.known = bounds(
+                **sizes,
+                length=settings.length,
+                cut=settings.cut,
+                domain=settings.domain,
+                model=settings.spec.family,
+            )
+        elif self.problem is not None or settings.parameters > _LARGEST_FOR_DEGREES:
+            self.known = []
+        else:
+            self.known = None
+            self._bounding = Job(find_degree_bounds, settings)
+
+    def certify(self, *, all_lengths: bool = True) -> None:
+        """Begin to certify; a refusal is said in `notice`."""
+        self.version += 1
+        self.notice = self.problem
+        if self.running or self.problem is not None:
+            return
+        try:
+            memory = self._budget.take(id(self), self.settings)
+        except ValueError as error:
+            self.notice = str(error)
+            return
+        self.certificates = dict(self.current)
+        self.certified = self.settings
+        self._lengths = self.settings.chart_lengths() if all_lengths else [self.settings.length]
+        self.progress, self.stage, self._number = 0.0, "starting a process", 0
+        self._certifying = Job(certify_lengths, self.settings, self._lengths, memory)
+
+    def cancel(self) -> None:
+        """End the run at once; certificates that are complete are kept."""
+        if self._certifying is not None:
+            self._certifying.cancel()
+            self._finish("cancelled; what was certified before is kept")
+
+    def draw(self) -> None:
+        """Begin to draw the tensor network."""
+        self.version += 1
+        if self.problem is None and not self.drawing:
+            self.picture_notice = None
+            self._drawing = Job(draw_network, self.settings)
+
+    def close(self) -> None:
+        """End all processes: the tab was closed."""
+        self.cancel()
+        self._stop_drawing()
+        if self._bounding is not None:
+            self._bounding.cancel()
+            self._bounding = None
+
+    def poll(self) -> None:
+        """Take in what the processes reported."""
+        self._poll_certifying()
+        self._poll_bounding()
+        self._poll_drawing()
+
+    def _poll_certifying(self) -> None:
+        if self._certifying is None:
+            return
+        for kind, content in self._certifying.poll():
+            self.version += 1
+            if kind == "length":
+                self._number, length = content
+                self._show("preparing", length, 0.0)
+            elif kind == "progress":
+                stage, done, total = content
+                self._show(stage, self._lengths[self._number], done / max(total, 1))
+            else:
+                length, certificate = content
+                self.certificates[length] = certificate
+        if self._certifying.state != "running":
+            self._finish(self._certifying.failure)
+
+    def _show(self, stage: str, length: int, part: float) -> None:
+        self.stage = f"length {length}, {self._number + 1} of {len(self._lengths)}: {stage}"
+        self.progress = (self._number + min(part, 1.0)) / len(self._lengths)
+
+    def _finish(self, notice: str | None) -> None:
+        self._certifying = None
+        self._budget.give_back(id(self))
+        self.notice, self.stage = notice, ""
+        self.version += 1
+
+    def _poll_bounding(self) -> None:
+        if self._bounding is None:
+            return
+        for _, content in self._bounding.poll():
+            self.known = content
+        if self._bounding.state != "running":
+            self.known = self.known or []
+            self._bounding = None
+            self.version += 1
+
+    def _poll_drawing(self) -> None:
+        if self._drawing is None:
+            return
+        for _, content in self._drawing.poll():
+            self.picture = content
+        if self._drawing.state != "running":
+            self.picture_notice = self._drawing.failure
+            self._drawing = None
+            self.version += 1
+
+    def _stop_drawing(self) -> None:
+        if self._drawing is not None:
+            self._drawing.cancel()
+            self._drawing = None
+
+    def verdict(self) -> str:
+        """The rank at the chosen length and how sure it is, in a sentence."""
+        found = self.certificate
+        if found is None:
+            return "not certified yet"
+        rank = readable(found.rank)
+        if found.exact:
+            return f"rank = {rank}: exact, the certified rank meets a proved upper bound"
+        if found.saturated:
+            return f"rank ≥ {rank}: certified; more samples do not raise it, so it is the rank with high probability"
+        return f"rank ≥ {rank}: certified, limited by {found.samples:,} samples; more may raise it"
+
+    def file(self) -> tuple[str, str] | None:
+        """Name and content of the certificate's file, byte by byte what `seprank certify --out` writes."""
+        found = self.certificate
+        if found is None:
+            return None
+        sizes = "-".join(f"{name}{value}" for name, value in self.settings.network().items())
+        name = f"{self.settings.model}-{sizes}-length{self.settings.length}-cut{found.question.cut}.json"
+        return name, json.dumps(found.to_dict(), separators=(",", ":")) + "\n"

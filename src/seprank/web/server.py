@@ -1,0 +1,76 @@
+"""serve(): the page on this machine."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import suppress
+from typing import Any
+
+from ..memory import default_budget
+from .budget import Budget
+
+HOST = "127.0.0.1"
+"""Nobody else's machine"""
+
+
+def serve(*, port: int = 8080, memory: int | None = None) -> None:
+    """Serve the explorer page on 127.0.0.1 until it is interrupted.
+
+    Args:
+        port: of the page's address.
+        memory: bytes that all runs may take together; by default half of what is free now.
+
+    Raises:
+        ImportError: NiceGUI is not installed; the text says how to install it.
+        OSError: the port is taken.
+        ValueError: the port is no port.
+    """
+    if not 1 <= port <= 65535:
+        raise ValueError(f"port must be between 1 and 65535, got {port}; use --port 8080")
+    try:
+        import nicegui  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "nicegui":
+            raise
+        raise ImportError("the explorer page needs nicegui: pip install 'seprank[ui]'", name="nicegui") from None
+    _check_free(port)
+    _run(port, Budget(default_budget() if memory is None else memory))
+
+
+def _check_free(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # as the server binds it: an address that was in use a moment ago is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise OSError(f"port {port} cannot be used ({error.strerror}); use another --port") from None
+
+
+def _run(port: int, budget: Budget) -> None:
+    from nicegui import app, ui
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from .jobs import warm_up
+    from .routes import add_routes
+
+    # A page of somebody else whose name is made to point here is not answered.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    sessions = add_routes(budget)
+    first = warm_up()
+    app.on_startup(lambda: _say(f"http://{HOST}:{port}/  (Ctrl-C ends it)"))
+
+    def stop() -> None:
+        first.cancel()
+        for session in sessions.values():
+            session.close()
+
+    app.on_shutdown(stop)
+    settings: dict[str, Any] = {"title": "seprank", "reload": False, "show": False, "show_welcome_message": False}
+    with suppress(KeyboardInterrupt):  # which is how a server ends
+        ui.run(host=HOST, port=port, tailwind=False, language="en-US", **settings)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,162 @@
+"""What is chosen on the page: checked, to and from the query of a URL, and as a command line."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ..models import MODELS, ModelSpec
+from ..theory import DOMAINS
+
+CHART_LENGTHS = 8
+"""At most so many lengths are certified for the chart"""
+
+LIMITS: dict[str, tuple[int, int]] = {
+    "inputs": (1, 10**6),
+    "width": (1, 10**6),
+    "depth": (1, 1000),
+    "length": (2, 10**5),
+    "cut": (1, 10**5),
+    "max_samples": (1, 10**6),
+    "seed": (0, 2**53 - 1),
+}
+"""Least and greatest value of each number: what a browser can hold, and bounds of which are instant"""
+
+
+def polynomial() -> list[str]:
+    """Names of the models that can be certified, the only ones the page knows."""
+    return [spec.name for spec in MODELS.values() if spec.polynomial]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One question about one registered model.
+
+    Example:
+        >>> Settings(depth=3, cut=2).command()
+        'seprank certify rac --inputs 3 --width 3 --depth 3 --length 8 --cut 2 --max-samples 1024 --out rac.json'
+    """
+
+    model: str = "rac"
+    inputs: int = 3
+    """M, features per step, or templates in the tokens domain"""
+    width: int = 3
+    depth: int = 2
+    length: int = 8
+    cut: int | None = None
+    """Steps in the start half, None for the middle"""
+    domain: str = "functional"
+    max_samples: int = 1024
+    """Halves that may be drawn on a side"""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.model not in polynomial():
+            raise ValueError(f"model must be one of {', '.join(polynomial())}, got {self.model!r}")
+        if self.domain not in DOMAINS:
+            raise ValueError(f"domain must be one of {', '.join(DOMAINS)}, got {self.domain!r}")
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise ValueError(f"{_word(name)} must be between {least:,} and {most:,}, got {value:,}")
+        if self.cut is not None and self.cut >= self.length:
+            raise ValueError(
+                f"cut must be at most length - 1 = {self.length - 1}, got {self.cut}; leave it empty for the middle"
+            )
+
+    @property
+    def spec(self) -> ModelSpec:
+        return MODELS[self.model]
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Of the start and of the end half."""
+        cut = self.length // 2 if self.cut is None else self.cut
+        return cut, self.length - cut
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in the network."""
+        return self.spec.count_parameters(self.inputs, self.width, self.depth)
+
+    def network(self) -> dict[str, Any]:
+        """What the network is built from."""
+        return {"inputs": self.inputs, "width": self.width, "depth": self.depth}
+
+    def chart_lengths(self) -> list[int]:
+        """Lengths up to the chosen one, at most eight of them, at which the rank is certified for the chart."""
+        first = 2 if self.cut is None else self.cut + 1
+        count = min(CHART_LENGTHS, self.length - first + 1)
+        steps = max(count - 1, 1)
+        return sorted({self.length - (self.length - first) * number // steps for number in range(count)})
+
+    def but_length(self) -> dict[str, Any]:
+        """All that is chosen except the length, along which ranks are drawn."""
+        return {name: value for name, value in asdict(self).items() if name != "length"}
+
+    def command(self) -> str:
+        """The command line that gives the same certificate."""
+        words = ["seprank", "certify", self.model]
+        for name in ("inputs", "width", "depth", "length"):
+            words += [f"--{name}", str(getattr(self, name))]
+        standard = Settings()
+        for name in ("cut", "domain", "seed"):
+            if getattr(self, name) != getattr(standard, name):
+                words += [f"--{name}", str(getattr(self, name))]
+        return shlex.join([*words, "--max-samples", str(self.max_samples), "--out", f"{self.model}.json"])
+
+    def to_query(self, prefix: str = "") -> dict[str, str]:
+        """The settings as text; an empty text is the cut in the middle."""
+        return {prefix + name: "" if value is None else str(value) for name, value in asdict(self).items()}
+
+    def __str__(self) -> str:
+        words = f"{self.model}, inputs {self.inputs}, width {self.width}, depth {self.depth}, {self.domain}"
+        return words if self.seed == 0 else f"{words}, seed {self.seed}"
+
+
+def parse(values: Mapping[str, Any]) -> Settings:
+    """Settings from texts or numbers by name; what is not there is as by default.
+
+    Raises:
+        ValueError: one of them cannot be; the text says which, what it must be, and what it was.
+    """
+    names = {field.name for field in fields(Settings)}
+    given = {name: _read(name, value) for name, value in values.items() if name in names}
+    return Settings(**given)
+
+
+def from_query(query: Mapping[str, str], prefix: str = "") -> tuple[Settings, list[str]]:
+    """Settings from the query of a URL, and what is wrong with it; what is wrong is left as by default.
+
+    Unknown names are passed over: they mean nothing, and a URL may have been decorated on its way.
+    """
+    settings, problems = Settings(), []
+    given = {name.removeprefix(prefix): text for name, text in query.items() if name.startswith(prefix)}
+    # The length first: which cut can be depends on it.
+    for name in (field.name for field in fields(Settings)):
+        if name in given:
+            try:
+                settings = parse({**asdict(settings), name: given[name]})
+            except ValueError as error:
+                problems.append(f"not taken from the address: {error}")
+    return settings, problems
+
+
+def _read(name: str, value: Any) -> Any:
+    if name in ("model", "domain"):
+        return str(value)
+    if value is None or value == "":
+        if name == "cut":
+            return None
+        raise ValueError(f"{_word(name)} must be a whole number, got nothing")
+    text = f"{value:.17g}" if isinstance(value, float) else str(value)
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{_word(name)} must be a whole number, got {text[:40]!r}") from None
+
+
+def _word(name: str) -> str:
+    return "samples at most" if name == "max_samples" else name
