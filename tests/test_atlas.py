@@ -36,11 +36,11 @@ def test_cells_of_a_sweep_are_written_and_read(tmp_path: Path) -> None:
 
 def test_what_is_known_of_a_cell() -> None:
     exact, gap, limited = (
-        know(cell(rank, 2, 2, 3, 5, 2, saturated=ok)) for rank, ok in ((52, True), (44, True), (44, False))
+        know(cell(rank, 2, 2, 4, 8, 4, saturated=ok)) for rank, ok in ((2174, True), (2038, True), (2038, False))
     )
-    assert (exact.upper, exact.names) == (52, ("three-layer",))
+    assert (exact.upper, exact.names) == (2174, ("4-layer",))
     assert [(item.exact, item.gap) for item in (exact, gap, limited)] == [(True, False), (False, True), (False, False)]
-    assert atlas.met_by([exact, gap]) == {"three-layer": 1}
+    assert atlas.met_by([exact, gap]) == {"4-layer": 1}
     assert atlas.gaps([exact, gap, limited]) == [gap]
 
 
@@ -63,9 +63,9 @@ def test_statements_are_checked_and_a_wrong_cell_is_noticed() -> None:
 
 
 def test_the_sweep_that_confirms_gaps_asks_for_each(tmp_path: Path) -> None:
-    gap = know(cell(44, 2, 2, 3, 5, 2))
+    gap = know(cell(2038, 2, 2, 4, 8, 4))
     (work,) = Sweep.model_validate(atlas.confirmation([gap], prime=8388587, more=64)).works()
-    assert (work.job.settings["samples"], work.job.settings["prime"], work.job.settings["cut"]) == (116, 8388587, 2)
+    assert (work.job.settings["samples"], work.job.settings["prime"], work.job.settings["cut"]) == (2238, 8388587, 4)
     assert yaml.safe_load(yaml.safe_dump(atlas.confirmation([gap], prime=8388587, more=64)))
 
 
@@ -90,7 +90,6 @@ def test_shipped_cells_are_certified_again(number: int) -> None:
         module, length=found.length, cut=found.cut, domain=found.domain, inputs=found.inputs, progress=False
     )
     assert (certificate.rank, certificate.saturated) == (found.rank, found.saturated)
-    assert (certificate.starts, certificate.ends) == (found.starts, found.ends)
     assert verify(certificate, progress=False)
 
 

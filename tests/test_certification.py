@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,8 @@ def test_known_values_are_found_and_exact(
 
 
 def test_a_gap_stays_a_gap() -> None:
-    found = certify(RAC(2, 2, 3), length=5, progress=False)
-    assert (found.rank, found.upper_bound, found.exact, found.saturated) == (44, 52, False, True)
+    found = certify(RAC(3, 3, 3), length=5, progress=False)
+    assert (found.rank, found.upper_bound, found.exact, found.saturated) == (678, 759, False, True)
 
 
 def matrix_by_hand(depth: int, length: int, cut: int, count: int, seed: int) -> list[list[int]]:
@@ -393,6 +394,14 @@ def test_every_edited_statement_fails_even_with_a_new_digest(certificate: Certif
         with pytest.raises(CertificateError) as caught:
             verify(from_dict(forged), progress=False)
         assert caught.value.step in ("read", "fields", "model", "bounds", "flags", "minor"), path
+
+
+def test_a_certificate_made_before_a_bound_was_found_is_still_valid(certificate: Certificate) -> None:
+    weaker = sorted((b for b in certificate.bounds if b.kind == "upper"), key=lambda b: b.value)[1:]
+    older = replace(certificate, bounds=weaker, upper_bound=weaker[0].value, exact=certificate.rank == weaker[0].value)
+    assert verify(from_dict(older.to_dict()), progress=False)
+    with pytest.raises(CertificateError, match="its least upper bound is"):
+        verify(from_dict(replace(older, bounds=weaker[1:]).to_dict()), progress=False)
 
 
 @pytest.mark.parametrize(

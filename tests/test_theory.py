@@ -65,6 +65,10 @@ CERTIFIED = [
     (sizes(2, 2, 4, 6), "functional", 106, {"three-step"}),
     (sizes(2, 3, 2, 6, cut=2), "functional", 39, {"short start"}),
     (sizes(3, 5, 2, 10, cut=2), "functional", 2055, {"short start"}),
+    (sizes(2, 2, 3, 5, cut=2), "functional", 44, {"short start"}),
+    (sizes(2, 2, 3, 6, cut=2), "functional", 80, {"short start"}),
+    (sizes(3, 2, 3, 8, cut=2), "functional", 203, {"short start"}),
+    (sizes(2, 2, 3, 10, cut=2), "functional", 414, {"short start"}),
     (sizes(4, 5, 2, 10, cut=2), "functional", 2405, {"short start"}),
     (sizes(3, 3, 4, 6), "functional", 2844, {"three-step"}),
     (sizes(8, 2, 4, 6), "tokens", 80, {"end inputs"}),
@@ -87,7 +91,7 @@ def test_upper_bound_is_the_certified_rank(
 @pytest.mark.parametrize(
     ("arguments", "certified", "upper"),
     [
-        (sizes(2, 2, 3, 5, cut=2), 44, 52),
+        (sizes(3, 3, 3, 5, cut=2), 678, 759),
         (sizes(2, 2, 4, 8), 2038, 2174),
         (sizes(2, 3, 3, 10), 7146, 7650),
     ],

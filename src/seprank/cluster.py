@@ -10,6 +10,11 @@ from typing import Any
 
 from .models.factory import USER_MODULE
 
+# Dask would also set a threshold for giving memory back, which keeps the C library from learning ours: every larger
+# tensor would then be fresh memory, and half of the time go into page faults.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Of workers on this machine"""
+
 TIMEOUT = "10s"
 """How long a scheduler may take to answer"""
 
@@ -27,10 +32,11 @@ def connect(*, workers: int | None = None, scheduler: str | None = None) -> Iter
         OSError: the scheduler does not answer.
     """
     try:
+        import dask
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
         raise ImportError("running on workers needs Dask: pip install 'seprank[dist]'") from error
-    with ExitStack() as stack:
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRONMENT}), ExitStack() as stack:
         if scheduler is None:
             # One thread each: a job's own threads would compete with the other workers.
             scheduler = stack.enter_context(

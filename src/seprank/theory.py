@@ -412,10 +412,17 @@ def _stepwise(cell: _Cell) -> int | None:
 
 
 def _short_start(cell: _Cell) -> int | None:
-    """Σ_s C(R, s) C(b, s - 1) min(m, s) · Π_{j=2}^{L-1} ((R; ((b; j)) )), for a start of two steps and M < R."""
-    terms = min(cell.width, cell.end + 1)
-    if cell.start != 2 or cell.depth == 1 or cell.channels == cell.width or terms > _MOST_TERMS or _state(cell) is None:
+    """For a start of two steps: monomials of the state at the cut, less relations between them."""
+    if cell.start != 2 or _state(cell) is None:
         return None
+    if cell.depth == 3 and cell.width == cell.channels == 2:
+        lowest = multichoose(cell.end, 2)
+        relations = multichoose(2, cell.end - 2) * multichoose(2, lowest - 1) if cell.end > 1 else 0
+        return 2 * multichoose(2, cell.end) * multichoose(2, lowest) - relations
+    terms = min(cell.width, cell.end + 1)
+    if cell.depth == 1 or cell.channels == cell.width or terms > _MOST_TERMS:
+        return None
+    # Σ_s C(R, s) C(b, s - 1) min(m, s) · Π_{j=2}^{L-1} ((R; ((b; j)) ))
     supports = (
         math.comb(cell.width, s) * math.comb(cell.end, s - 1) * min(cell.channels, s) for s in range(1, terms + 1)
     )
