@@ -16,8 +16,8 @@ Send = Callable[[str, Any], None]
 """Called in the process with the kind of a message and what it says"""
 
 _PRELOADED = ["seprank.certification"]
-_PATIENCE = 5.0
-"""Seconds that a process which was told to end is waited for"""
+_PATIENCE = 1.0
+"""Seconds that a process which was killed is waited for"""
 
 
 def _context() -> Any:
@@ -72,11 +72,12 @@ class Job:
         """End the process now; a job that has ended stays as it is."""
         if self.state == "running":
             self._process.kill()
+            self._process.join(_PATIENCE)
             self._end("cancelled")
 
     def _end(self, state: State, failure: str | None = None) -> None:
+        # One that is done is not waited for: it takes a moment to end, and the page waits for nothing.
         self.state, self.failure = state, failure
-        self._process.join(_PATIENCE)
         self._receiver.close()
 
     def _sudden_end(self) -> str:

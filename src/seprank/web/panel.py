@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from .work import certify_lengths, draw_network, find_degree_bounds
 
 _LARGEST_FOR_DEGREES = 2_000_000
 """Parameters of a network that is run over degrees whenever a field changes: at most a few seconds"""
+_PATIENCE = 20.0
+"""Seconds after which bounds by degree are given up, as they take too long"""
 
 
 class Panel:
@@ -49,6 +52,7 @@ class Panel:
         self._budget = budget
         self._certifying: Job | None = None
         self._bounding: Job | None = None
+        self._bounding_began = 0.0
         self._drawing: Job | None = None
         self._lengths: list[int] = []
         self._number = 0
@@ -122,6 +126,7 @@ class Panel:
             self.known = []
         else:
             self.known = None
+            self._bounding_began = time.monotonic()
             self._bounding = Job(find_degree_bounds, settings)
 
     def certify(self, *, all_lengths: bool = True) -> None:
@@ -139,7 +144,10 @@ class Panel:
         self.certified = self.settings
         self._lengths = self.settings.chart_lengths() if all_lengths else [self.settings.length]
         self.progress, self.stage, self._number = 0.0, "starting a process", 0
-        self._certifying = Job(certify_lengths, self.settings, self._lengths, memory)
+        try:
+            self._certifying = Job(certify_lengths, self.settings, self._lengths, memory)
+        except OSError as error:
+            self._finish(f"no process could be started: {error}")
 
     def cancel(self) -> None:
         """End the run at once; certificates that are complete are kept."""
@@ -200,6 +208,8 @@ class Panel:
             return
         for _, content in self._bounding.poll():
             self.known = content
+        if time.monotonic() - self._bounding_began > _PATIENCE:
+            self._bounding.cancel()
         if self._bounding.state != "running":
             self.known = self.known or []
             self._bounding = None

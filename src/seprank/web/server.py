@@ -10,6 +10,9 @@ from typing import Any
 from ..memory import default_budget
 from .budget import Budget
 
+_RECONNECT = 10.0
+"""Seconds for which a tab that is not heard of keeps what it has; on a busy machine answers can be late"""
+
 HOST = "127.0.0.1"
 """Nobody else's machine"""
 
@@ -69,7 +72,7 @@ def _run(port: int, budget: Budget) -> None:
     app.on_shutdown(stop)
     settings: dict[str, Any] = {"title": "seprank", "reload": False, "show": False, "show_welcome_message": False}
     with suppress(KeyboardInterrupt):  # which is how a server ends
-        ui.run(host=HOST, port=port, tailwind=False, language="en-US", **settings)
+        ui.run(host=HOST, port=port, tailwind=False, language="en-US", reconnect_timeout=_RECONNECT, **settings)
 
 
 def _say(text: str) -> None:

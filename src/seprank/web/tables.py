@@ -11,7 +11,7 @@ from .panel import Panel
 
 _BOUNDS = Template(
     """{% if bounds is none %}<p class="muted">computing bounds by degree ...</p>
-{% elif not bounds %}<p class="muted">no bound known for this model at these sizes</p>
+{% elif not bounds %}<p class="muted">no bound is known at these sizes, or it takes too long to compute</p>
 {% else %}<table><thead><tr><th scope="col">kind</th><th scope="col">bound</th><th scope="col">value</th></tr></thead>
 <tbody>{% for kind, name, value, source in bounds %}<tr class="bound"><td>{{ kind }}</td><td>{{ name }}</td>
 <td class="number">{{ value }}</td></tr><tr><td></td><td class="source" colspan="2">{{ source }}</td></tr>{% endfor %}
@@ -22,7 +22,8 @@ _BOUNDS = Template(
 _RANKS = Template(
     """{% for title, rows in parts %}<h3>{{ title }}</h3><table><thead><tr><th scope="col">length</th>
 <th scope="col">cut</th><th scope="col">certified rank</th><th scope="col">upper bound</th><th scope="col">how sure</th>
-</tr></thead><tbody>{% for row in rows %}<tr>{% for cell in row %}<td class="number">{{ cell }}</td>{% endfor %}</tr>
+</tr></thead><tbody>{% for row in rows %}<tr>
+{% for cell in row %}<td{% if not loop.last %} class="number"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table>{% endfor %}""",
     autoescape=True,
 )

@@ -1,0 +1,425 @@
+"""The explorer page: its logic without a browser, then the page itself in one."""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+import re
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from seprank import Certificate, bounds, degree_bounds, verify
+from seprank.cli import app
+from seprank.memory import MemoryBudgetError
+from seprank.web import serve
+from seprank.web.budget import Budget, estimate
+from seprank.web.chart import chart
+from seprank.web.jobs import Job, Paced
+from seprank.web.panel import Panel
+from seprank.web.session import Session
+from seprank.web.settings import LIMITS, Settings, from_query, parse, polynomial
+from seprank.web.tables import bounds_table, ranks_table
+from seprank.web.work import certify_lengths
+
+SMALL = Settings(inputs=2, width=2, depth=2, length=8)
+"""Of rank ((2 + 4 - 1; 4)) * 2 = 10, exactly"""
+LONG = Settings(inputs=6, width=8, depth=3, length=12, max_samples=6000)
+"""Takes minutes"""
+PLENTY = 2**32
+
+
+def until(condition: Callable[[], Any], seconds: float | int = 90) -> None:
+    """Wait for something that takes a moment."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def finished(panel: Panel) -> bool:
+    panel.poll()
+    return not panel.busy
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [Settings(), SMALL, Settings(model="elman", cut=3, domain="tokens", seed=2**53 - 1), LONG],
+    ids=str,
+)
+def test_a_query_restores_settings(settings: Settings) -> None:
+    assert from_query(settings.to_query()) == (settings, [])
+    assert from_query(settings.to_query("b.") | {"width": "77"}, "b.") == (settings, [])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"model": "file.py:factory"}, "model must be one of rac,"),
+        ({"model": "os.system"}, "model must be one of rac,"),
+        ({"model": "lstm"}, "model must be one of rac,"),
+        ({"domain": "words"}, "domain must be one of functional, tokens, got 'words'"),
+        ({"width": 0}, "width must be between 1 and 1,000,000, got 0"),
+        ({"width": 2.5}, "width must be a whole number, got '2.5'"),
+        ({"width": float("nan")}, "width must be a whole number"),
+        ({"width": None}, "width must be a whole number, got nothing"),
+        ({"length": 1}, "length must be between 2 and 100,000, got 1"),
+        ({"length": 4, "cut": 4}, "cut must be at most length - 1 = 3, got 4"),
+        ({"max_samples": ""}, "samples at most must be a whole number"),
+        ({"seed": -1}, "seed must be between 0"),
+        ({"inputs": "9" * 5000}, "inputs must be a whole number"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_reason(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        parse(values)
+
+
+def test_numbers_of_a_browser_are_whole() -> None:
+    assert parse({"width": 4.0, "cut": 3.0, "seed": 9007199254740991.0}) == Settings(width=4, cut=3, seed=2**53 - 1)
+
+
+def test_a_bad_query_keeps_what_is_good_in_it() -> None:
+    settings, problems = from_query({"model": "evil.py:run", "width": "5", "depth": "x", "utm": "1", "cut": "6"})
+    assert settings == Settings(width=5, cut=6)
+    assert [problem.split(" must")[0] for problem in problems] == [
+        "not taken from the address: model",
+        "not taken from the address: depth",
+    ]
+
+
+def test_only_registered_polynomial_models_are_offered() -> None:
+    assert "rac" in polynomial()
+    assert not {"lstm", "gru", "rnn", "orthogonal"} & set(polynomial())
+
+
+@pytest.mark.parametrize(
+    ("settings", "lengths"),
+    [
+        (Settings(length=2), [2]),
+        (Settings(length=3), [2, 3]),
+        (Settings(length=9), [2, 3, 4, 5, 6, 7, 8, 9]),
+        (Settings(length=100), [2, 16, 30, 44, 58, 72, 86, 100]),
+        (Settings(length=9, cut=6), [7, 8, 9]),
+        (Settings(length=9, cut=8), [9]),
+    ],
+    ids=str,
+)
+def test_lengths_of_the_chart(settings: Settings, lengths: list[int]) -> None:
+    assert settings.chart_lengths() == lengths
+
+
+def test_greatest_sizes_are_answered_at_once() -> None:
+    largest = {name: most for name, (_, most) in LIMITS.items() if name != "cut"}
+    began = time.monotonic()
+    for model in polynomial():
+        for domain in ("functional", "tokens"):
+            panel = Panel("A", Settings(model=model, domain=domain, **largest), Budget(PLENTY))
+            assert "more than the 4 GiB that runs may take" in (panel.problem or "")
+            chart([panel])
+            panel.close()
+    assert time.monotonic() - began < 30
+
+
+# Memory
+
+
+def test_samples_of_the_estimate_are_those_that_can_be_drawn() -> None:
+    # twice the matrix and a part, eight bytes a number; sequences twice
+    by_hand = int(8 * 2.3 * 53 * 53)
+    assert estimate(Settings()).matrix == by_hand  # the rank is at most 45
+    assert estimate(Settings(max_samples=40)).samples == 40
+    for inputs in range(1, 6):
+        for length in range(2, 8):
+            tokens = Settings(model="mi_rnn", inputs=inputs, length=length, domain="tokens")
+            assert estimate(tokens).samples == min(1024, inputs ** max(tokens.steps))
+
+
+def test_a_run_that_cannot_fit_is_refused_with_the_estimate() -> None:
+    with pytest.raises(MemoryBudgetError, match=r"weights 5\S+ TiB.* more than the 1 GiB .* smaller width"):
+        Budget(2**30).check(Settings(width=10**6))
+    with pytest.raises(MemoryBudgetError, match=r"matrix 16.73 TiB.* more than the 1 GiB .* fewer samples"):
+        Budget(2**30).check(Settings(model="mi_rnn", max_samples=10**6))
+
+
+def test_runs_share_the_memory() -> None:
+    budget, large = Budget(2**28), Settings(model="mi_rnn", max_samples=3000)
+    assert budget.take(1, large) <= 2**28
+    with pytest.raises(MemoryBudgetError, match="other runs on this server leave"):
+        budget.take(2, large)
+    budget.give_back(1)
+    assert budget.take(2, large) <= 2**28
+    budget.give_back(2)
+    budget.give_back(2)
+    assert budget.left == 2**28
+
+
+# Processes
+
+
+def ended(job: Job) -> bool:
+    job.poll()
+    return job.state != "running"
+
+
+def test_a_job_reports_and_ends() -> None:
+    job, reports = Job(operator.call, "word", {"number": 42}), []
+    until(lambda: reports.extend(job.poll()) or job.state != "running")
+    assert (reports, job.state, job.failure) == ([("word", {"number": 42})], "done", None)
+    job.cancel()
+    assert job.state == "done"
+
+
+def test_a_job_that_fails_says_why() -> None:
+    job = Job(certify_lengths, Settings(width=500), [4], 1000)
+    until(lambda: ended(job))
+    assert job.state == "failed"
+    assert "weights alone take about" in (job.failure or "")
+
+
+def test_a_job_that_is_killed_from_outside_has_failed() -> None:
+    job = Job(certify_lengths, LONG, [12], PLENTY)
+    assert job.process_id is not None
+    os.kill(job.process_id, signal.SIGKILL)
+    until(lambda: ended(job))
+    assert job.state == "failed"
+    assert "without an answer" in (job.failure or "")
+
+
+def test_a_cancelled_job_has_no_process() -> None:
+    job = Job(certify_lengths, LONG, [12], PLENTY)
+    number = job.process_id
+    assert number is not None
+    until(lambda: any(kind == "progress" for kind, _ in job.poll()))
+    assert psutil.pid_exists(number)
+    job.cancel()
+    until(lambda: not psutil.pid_exists(number), seconds=5)
+    assert (job.state, job.poll()) == ("cancelled", [])
+
+
+def test_progress_is_passed_on_at_a_readable_pace() -> None:
+    passed: list[Any] = []
+    pace = Paced(lambda kind, content: passed.append(content), interval=1000.0)
+    for done in range(1, 5):
+        pace("rank", done, 4)
+    assert passed == [("rank", 1, 4), ("rank", 4, 4)]
+
+
+# One setting
+
+
+def test_bounds_of_a_family_are_there_at_once() -> None:
+    panel = Panel("A", SMALL, Budget(PLENTY))
+    assert panel.known == bounds(inputs=2, width=2, depth=2, length=8)
+    panel.choose(asdict(SMALL) | {"width": 4.0})
+    assert panel.known == bounds(inputs=2, width=4, depth=2, length=8)
+    assert not panel.busy
+
+
+def test_bounds_by_degree_come_from_a_process_and_follow_the_fields() -> None:
+    panel = Panel("A", Settings(model="mi_rnn", length=8), Budget(PLENTY))
+    panel.choose(asdict(panel.settings) | {"length": 6})
+    assert panel.known is None
+    until(lambda: finished(panel))
+    module = panel.settings.spec.build(inputs=3, width=3, depth=2)
+    assert panel.known == degree_bounds(module, length=6)
+    assert "computing" not in bounds_table(panel)
+
+
+def test_certified_ranks_and_their_verdicts() -> None:
+    panel = Panel("A", SMALL, Budget(PLENTY))
+    panel.certify()
+    until(lambda: finished(panel))
+    assert panel.notice is None
+    assert list(panel.certificates) == [2, 3, 4, 5, 6, 7, 8]
+    assert panel.certificates[8].rank == 10
+    assert panel.verdict().startswith("rank = 10: exact")
+    panel.choose(asdict(SMALL) | {"length": 6})
+    assert panel.certificate is panel.certificates[6]
+    panel.choose(asdict(SMALL) | {"length": 3, "cut": 2})
+    assert (panel.certificate, panel.verdict(), panel.file()) == (None, "not certified yet", None)
+    assert "A: rac, inputs 2, width 2, depth 2, functional" in ranks_table([panel])
+
+
+def test_too_few_samples_are_said() -> None:
+    panel = Panel("A", Settings(max_samples=20), Budget(PLENTY))
+    panel.certify(all_lengths=False)
+    until(lambda: finished(panel))
+    assert panel.verdict() == "rank ≥ 20: certified, limited by 20 samples; more may raise it"
+    assert "limited by samples" in ranks_table([panel])
+
+
+def test_cancel_keeps_what_is_complete_and_frees_the_memory() -> None:
+    budget = Budget(PLENTY)
+    panel = Panel("A", LONG, budget)
+    panel.certify()
+    assert panel.running
+    until(lambda: panel.poll() or (panel.certificates and panel.progress > 0))
+    assert budget.left < PLENTY
+    panel.cancel()
+    assert not panel.running
+    assert budget.left == PLENTY
+    assert panel.notice == "cancelled; what was certified before is kept"
+    assert 2 in panel.certificates
+
+
+def test_what_cannot_run_is_refused() -> None:
+    panel = Panel("A", SMALL, Budget(2**24))
+    panel.choose(asdict(SMALL) | {"max_samples": ""})
+    panel.certify()
+    assert (panel.running, panel.notice) == (False, "samples at most must be a whole number, got nothing")
+    panel.choose(asdict(SMALL) | {"width": 10**5})
+    panel.certify()
+    assert not panel.running
+    assert "more than the 16 MiB that runs may take" in (panel.notice or "")
+    panel.choose(asdict(SMALL))
+    assert panel.problem is None
+
+
+def test_two_panels_do_not_disturb_each_other() -> None:
+    budget = Budget(PLENTY)
+    first, second = Panel("A", LONG, budget), Panel("A", SMALL, budget)
+    first.certify()
+    second.certify(all_lengths=False)
+    until(lambda: finished(second))
+    first.poll()
+    assert first.running
+    assert (second.certificates[8].rank, second.settings, first.settings) == (10, SMALL, LONG)
+    first.close()
+    assert budget.left == PLENTY
+
+
+def test_the_picture_is_that_of_the_setting() -> None:
+    pytest.importorskip("quimb", reason="needs the extra tn")
+    panel = Panel("A", SMALL, Budget(PLENTY))
+    panel.draw()
+    assert panel.drawing
+    until(lambda: finished(panel), seconds=180)
+    assert panel.picture is not None, panel.picture_notice
+    assert panel.picture[0].startswith("<svg")
+    assert "length 8" in panel.picture[1]
+    panel.choose(asdict(SMALL) | {"width": 3})
+    assert panel.picture is None
+
+
+def test_the_command_line_makes_the_same_certificate(tmp_path: Path) -> None:
+    settings = Settings(model="mi_rnn", inputs=2, width=2, depth=1, length=6, cut=2, domain="tokens", seed=5)
+    panel = Panel("A", settings, Budget(PLENTY))
+    panel.certify(all_lengths=False)
+    until(lambda: finished(panel))
+    words = shlex.split(settings.command())
+    assert words[0] == "seprank"
+    words[words.index("--out") + 1] = str(tmp_path / "cli.json")
+    assert CliRunner().invoke(app, words[1:]).exit_code == 0
+    name, text = panel.file() or ("", "")
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    ours, theirs = (Certificate.load(tmp_path / file).to_dict() for file in (name, "cli.json"))
+    assert {k: v for k, v in ours.items() if k not in ("seconds", "digest")} == {
+        k: v for k, v in theirs.items() if k not in ("seconds", "digest")
+    }
+    assert verify(tmp_path / name)
+
+
+# Chart and tables
+
+
+def test_the_chart_has_bounds_at_every_length_and_ranks_where_they_are_certified() -> None:
+    panel, other = Panel("A", SMALL, Budget(PLENTY)), Panel("B", Settings(model="elman"), Budget(PLENTY))
+    panel.certify(all_lengths=False)
+    until(lambda: finished(panel))
+    figure = chart([panel, other])
+    upper, rank, flat, _ = figure["data"]
+    assert (upper["x"], upper["y"][-1]) == ([2, 3, 4, 5, 6, 7, 8], 10)
+    assert (rank["x"], rank["y"], rank["marker"]["symbol"]) == ([8], [10], ["circle"])
+    assert flat["y"] == [2] * 7
+    assert flat["line"]["color"] != upper["line"]["color"]
+    json.dumps(figure)
+
+
+def test_bounds_that_no_browser_can_draw_are_left_out_of_the_chart() -> None:
+    panel = Panel("A", Settings(inputs=100, width=100, depth=9, length=1000), Budget(PLENTY))
+    drawn = chart([panel])["data"][0]["y"]
+    assert 0 < len(drawn) < 8
+    assert all(value < 1e301 for value in drawn)
+
+
+def test_tables_show_text_as_text() -> None:
+    panel = Panel("<b>A</b>", Settings(model="elman", length=2), Budget(PLENTY))
+    assert ranks_table([panel]) == ""
+    panel.certify()
+    until(lambda: finished(panel))
+    assert "&lt;b&gt;A&lt;/b&gt;: elman" in ranks_table([panel])
+    assert "<td>exact</td>" in bounds_table(panel)
+
+
+# One tab
+
+
+def test_a_session_is_restored_from_its_query() -> None:
+    from urllib.parse import parse_qsl
+
+    session = Session({"width": "5", "b.model": "elman", "b.cut": "2"}, Budget(PLENTY))
+    assert (session.comparing, session.problems) == (True, [])
+    again = Session(dict(parse_qsl(session.query())), Budget(PLENTY))
+    assert [panel.settings for panel in again.panels] == [Settings(width=5), Settings(model="elman", cut=2)]
+    assert session.token != again.token
+    again.stop_comparing()
+    assert again.query() == "model=rac&inputs=3&width=5&depth=2&length=8&domain=functional&max_samples=1024&seed=0"
+    again.compare()
+    assert again.panels[1].settings == Settings(width=5)
+
+
+def test_a_closed_session_leaves_no_process() -> None:
+    session = Session({**LONG.to_query(), **LONG.to_query("b.")}, Budget(PLENTY))
+    for panel in session.panels:
+        panel.certify()
+    before = session.poll()
+    session.close()
+    assert not any(panel.busy for panel in session.panels)
+    assert session.poll() > before
+
+
+# The server
+
+
+def test_a_port_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="port must be between 1 and 65535, got 0"):
+        serve(port=0)
+    result = CliRunner().invoke(app, ["serve", "--port", "70000"])
+    assert (result.exit_code, "Traceback" in result.stderr) == (2, False)
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    pytest.importorskip("nicegui", reason="needs the extra ui")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="cannot be used"):
+            serve(port=taken.getsockname()[1])
+
+
+def test_without_nicegui_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nicegui", None)
+    with pytest.raises(ImportError, match=r"pip install 'seprank\[ui\]'"):
+        serve(port=free_port())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
