@@ -9,6 +9,7 @@ import re
 import shlex
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -209,6 +210,21 @@ def test_a_cancelled_job_has_no_process() -> None:
     job.cancel()
     until(lambda: not psutil.pid_exists(number), seconds=5)
     assert (job.state, job.poll()) == ("cancelled", [])
+
+
+def test_no_process_outlives_a_server_that_is_killed() -> None:
+    program = (
+        "import time; from seprank.web import work, jobs, settings\n"
+        f"job = jobs.Job(work.certify_lengths, settings.{LONG!r}, [12], {PLENTY})\n"
+        "while not any(kind == 'progress' for kind, _ in job.poll()): time.sleep(0.05)\n"
+        "print(job.process_id, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        number = int(server.stdout.readline())
+        assert psutil.pid_exists(number)
+        server.kill()
+    until(lambda: not psutil.pid_exists(number), seconds=20)
 
 
 def test_progress_is_passed_on_at_a_readable_pace() -> None:
