@@ -50,7 +50,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 # Extras of pyproject.toml that a command needs; "core" stands for what the package and its build need.
 EXTRAS = {
-    "demo": ["core"],
+    "demo": ["core", "train", "tn"],
     "test": ["core", "test", "train", "tn", "data", "dist", "hf", "ui"],
     "lint": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
     "examples": ["core"],

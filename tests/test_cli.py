@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -268,17 +269,34 @@ def test_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_demo_tells_the_story(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("seprank.demo.LENGTHS", (2, 4, 6))
+    from seprank.demo import Sizes
+
+    few = Sizes(
+        lengths=(2, 4, 6), long_lengths=(2, 4), cut_length=4, compared_length=4, compared_samples=32,
+        matrix_samples=24, measured_samples=24, variants=("elman", "rac"), picture_length=4, training_steps=2,
+    )  # fmt: skip
+    monkeypatch.setattr("seprank.demo.Sizes", lambda: few)
     result = run("demo", "--out", str(tmp_path))
     assert result.exit_code == 0
     assert "3 layers of width 3 carry 759 independent threads" in result.stdout
     assert "however wide, carries more than 27" in result.stdout
-    page = (tmp_path / "rank-against-length.html").read_text()
-    assert "759" in page
-    assert 'src="http' not in page
-    files = sorted(tmp_path.glob("*.json"))
-    assert len(files) == 9
+    page = tmp_path / "report.html"
+    assert result.stdout.splitlines()[-1] == f"report: {page}"
+    assert "759" in page.read_text("utf-8")
+    files = sorted(tmp_path.glob("rac-*.json"))
+    # 3 depths at 3 middle cuts, and cuts 1 and 3 of length 4
+    assert len(files) == 15
     assert run("verify", str(files[-1])).exit_code == 0
+    again = tmp_path / "again.html"
+    assert run("report", str(tmp_path), "--out", str(again)).exit_code == 0
+    # but for the names that Plotly gives its figures
+    names = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    assert re.sub(names, "", again.read_text("utf-8")) == re.sub(names, "", page.read_text("utf-8"))
+
+
+def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
+    assert "holds no certificate" in refusal("report", str(tmp_path))
+    assert "does not exist" in refusal("report", str(tmp_path / "nowhere"))
 
 
 def test_help_is_quick() -> None:

@@ -53,7 +53,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         {"certification", "measurement", "train", "models", "theory", "store", "files", "memory", "progress", "cluster"}
     ),
     "report": frozenset({"store", "theory", "tensornet", "files"}),
-    "demo": frozenset({"certification", "theory", "models", "report", "files"}),
+    "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report", "files"}),
     "doctor": frozenset({"certification", "models", "field", "elimination", "memory"}),
     "web": ALL_BUT_CLI,
     "cli": ALL_BUT_CLI,

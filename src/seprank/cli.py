@@ -632,27 +632,32 @@ def _short(value: Any) -> str:
 
 @app.command()
 @answers
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for certificates and plot.")] = Path("runs/demo"),
+def report(
+    source: Annotated[
+        Path, typer.Argument(help="A folder with certificates, measurements or stores; or one of these.")
+    ],
+    out: Annotated[Path, typer.Option(help="File of the page.")] = Path("report.html"),
 ) -> None:
-    """See what depth buys: certified ranks of three depths at growing length, in a minute."""
-    from . import demo as show
-    from .theory import readable
+    """Gather results into one HTML file that needs no network."""
+    from .files import write_whole
+    from .report.folder import folder_page
 
-    _say(f"Start-End rank of a RAC with {show.INPUTS} inputs, width {show.WIDTH}\n")
-    _say(f"{'depth':>5} {'length':>6} {'certified':>10} {'paper':>20} {'upper bound':>12}  {'':<6} {'seconds':>7}")
-    rows = []
-    for row in show.certify_all():
-        rows.append(row)
-        found = row.certificate
-        upper = "" if found.upper_bound is None else readable(found.upper_bound)
-        verdict = "exact" if found.exact else "gap"
-        _say(
-            f"{row.depth:>5} {row.length:>6} {readable(found.rank):>10} {row.paper:>20} {upper:>12}  {verdict:<6} "
-            f"{found.seconds:>7.1f}"
-        )
-    page = show.save(rows, out)
-    _say(f"\n{show.meaning(rows)}\n\nplot: {page}\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
+    _say(f"report: {write_whole(out, folder_page(source))}")
+
+
+@app.command()
+@answers
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for certificates and report.")] = Path("runs/demo"),
+) -> None:
+    """Answer the paper's five questions, computed here and now: a report with figures, in at most three minutes."""
+    from . import demo as show
+    from .report.answers import meaning
+
+    found = show.compute(out, show.Sizes(), _say)
+    page = show.save(found, out)
+    _say(f"\n{meaning(found['growth'])}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
+    _say(f"report: {page}")
 
 
 @app.command()

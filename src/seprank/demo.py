@@ -1,87 +1,221 @@
-"""The demonstration: what depth buys, in a table, a plot and a sentence."""
+"""The demonstration: everything that the report on the paper's five questions is made of, computed in minutes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from .certification import Certificate, certify
+from .comparison import compare
 from .files import write_whole
-from .models import find_model
-from .report.growth import growth_page
-from .theory import bounds
+from .measurement import measure
+from .models import MODELS, find_model
+from .report.answers import KIND, answers_page
 
-INPUTS = WIDTH = 3
-DEPTHS = (1, 2, 3)
-LENGTHS = (2, 4, 6, 8)
+Say = Callable[[str], None]
+FINDINGS = "findings.json"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One network at one length."""
+class Sizes:
+    """What is computed; the defaults take two minutes on two cores."""
 
-    depth: int
-    length: int
-    certificate: Certificate
-
-    @property
-    def paper(self) -> str:
-        """The paper's statement, with its kind where it is not a theorem."""
-        statements = [b for b in self.certificate.bounds if b.kind in ("exact", "lower", "conjectured")]
-        if not statements:
-            return ""
-        best = max(statements, key=lambda b: b.value)
-        relation = "=" if best.kind == "exact" else ">="
-        return f"{relation} {best.value:,}" + (" (conjecture)" if best.kind == "conjectured" else "")
-
-
-def certify_all(progress: bool = True) -> Iterator[Row]:
-    """Certify every cell, small ones first."""
-    for depth in DEPTHS:
-        for length in LENGTHS:
-            module = find_model("rac").build(inputs=INPUTS, width=WIDTH, depth=depth)
-            yield Row(depth, length, certify(module, length=length, progress=progress))
-
-
-def save(rows: list[Row], folder: Path) -> Path:
-    """Certificates and the plot; returns the path of the plot."""
-    for row in rows:
-        row.certificate.save(folder / f"rac-depth{row.depth}-length{row.length}.json")
-    series = {f"depth {depth}": [(r.length, r.certificate.rank) for r in rows if r.depth == depth] for depth in DEPTHS}
-    shallow = [(length, widest_shallow(length)) for length in LENGTHS]
-    page = folder / "rank-against-length.html"
-    return write_whole(
-        page,
-        growth_page(
-            f"Certified Start-End rank of Recurrent Arithmetic Circuits, {INPUTS} inputs, width {WIDTH}",
-            series,
-            limit=("depth 1, any width: at most", shallow),
-            sentence=meaning(rows),
-        ),
-    )
+    inputs: int = 3
+    width: int = 3
+    depths: tuple[int, ...] = (1, 2, 3)
+    lengths: tuple[int, ...] = (2, 4, 6, 8)
+    """At the middle cut, for all depths"""
+    long_depths: tuple[int, ...] = (1, 2)
+    long_lengths: tuple[int, ...] = (2, 4, 6, 8, 10, 12, 16, 20, 24)
+    cut_length: int = 6
+    """Length that is cut everywhere"""
+    most_samples: int = 3000
+    """On a side, at these cuts"""
+    matrix_width: int = 2
+    matrix_depth: int = 2
+    matrix_length: int = 8
+    matrix_samples: int = 48
+    compared_length: int = 6
+    compared_depths: tuple[int, ...] = (1, 2)
+    compared_samples: int = 256
+    """Most samples on a side"""
+    measured_samples: int = 96
+    variants: tuple[str, ...] = ("elman", "rac", "second_order", "mi_rnn", "cp_rnn", "arithmetic_lstm")
+    picture_length: int = 6
+    training_steps: int = 120
+    training_depths: tuple[int, ...] = (1, 2)
+    seed: int = 0
 
 
-def widest_shallow(length: int) -> int:
-    """Rank of a single layer of any width: M to the power of the shorter half."""
-    widest = INPUTS**length
-    shallow = bounds(inputs=INPUTS, width=widest, depth=1, length=length)
-    return next(b.value for b in shallow if b.kind == "exact")
+def compute(folder: Path, sizes: Sizes, say: Say) -> dict[str, Any]:
+    """Everything, as JSON's values; certificates are saved in the folder as they are found.
+
+    Args:
+        folder: for certificates.
+        sizes: what is computed.
+        say: is told each result in a line.
+
+    Returns:
+        `matrix`, `growth`, `cuts`, `lengths`, `architectures`, `measured`, `integration`, `training` (a list of
+        settings and results, or a text that says why there is none), and `sizes`, `versions`, `seconds`, `finished`.
+    """
+    began = time.perf_counter()
+    found: dict[str, Any] = {"kind": KIND, "sizes": asdict(sizes)}
+    say(f"Start-End rank of a RAC with {sizes.inputs} inputs, width {sizes.width}")
+    ranks = Ranks(folder, sizes, say)
+    found["growth"] = ranks.all((d, t, t // 2) for d in sizes.depths for t in sizes.lengths)
+    say("longer sequences")
+    found["lengths"] = ranks.all((d, t, t // 2) for d in sizes.long_depths for t in sizes.long_lengths)
+    say(f"every cut of length {sizes.cut_length}")
+    cuts = range(1, sizes.cut_length)
+    found["cuts"] = ranks.all((d, sizes.cut_length, c) for d in sizes.depths for c in cuts)
+    found["matrix"] = start_end_matrix(sizes)
+    say("architectures")
+    found["architectures"] = _compared(None, [sizes.compared_length], sizes.compared_depths, sizes)
+    found["measured"] = dict(measured(sizes))
+    found["integration"] = _compared(list(sizes.variants), sizes.lengths, [1], sizes)
+    say("training")
+    found["training"] = trained(sizes)
+    found |= {
+        "versions": versions(),
+        "seconds": time.perf_counter() - began,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    # what is shown is what a file of it would say
+    plain: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
+    return plain
 
 
-def meaning(rows: list[Row]) -> str:
-    """The result in a sentence, from the numbers themselves."""
-    last = max(r.length for r in rows)
-    ranks = {r.depth: r.certificate.rank for r in rows if r.length == last}
-    deep = max(ranks)
-    limit = widest_shallow(last)
-    beyond = (
-        f"no single layer, however wide, carries more than {limit:,} at this length"
-        if ranks[deep] > limit
-        else f"a single layer would have to be {ranks[deep]:,} wide"
-    )
+def save(found: dict[str, Any], folder: Path) -> Path:
+    """Write what was found, and the report of it; returns the path of the report."""
+    write_whole(folder / FINDINGS, json.dumps(found, allow_nan=False))
+    return write_whole(folder / REPORT, answers_page(found))
+
+
+class Ranks:
+    """Certified ranks of RACs, each computed, saved and told once."""
+
+    def __init__(self, folder: Path, sizes: Sizes, say: Say) -> None:
+        self._folder, self._sizes, self._say = folder, sizes, say
+        self._known: dict[tuple[int, int, int], dict[str, Any]] = {}
+
+    def all(self, cells: Iterable[tuple[int, int, int]]) -> list[dict[str, Any]]:
+        """Those of (depth, length, cut)."""
+        return [self._known.get(cell) or self._certify(*cell) for cell in cells]
+
+    def _certify(self, depth: int, length: int, cut: int) -> dict[str, Any]:
+        sizes = self._sizes
+        module = find_model("rac").build(inputs=sizes.inputs, width=sizes.width, depth=depth)
+        limit = None if 2 * cut == length else sizes.most_samples
+        certificate = certify(module, length=length, cut=cut, seed=sizes.seed, max_samples=limit)
+        certificate.save(self._folder / f"rac-depth{depth}-length{length}-cut{cut}.json")
+        self._say(line(certificate, depth))
+        self._known[depth, length, cut] = certificate.summary()
+        return self._known[depth, length, cut]
+
+
+def line(certificate: Certificate, depth: int) -> str:
+    """A result in a line."""
+    asked = certificate.question
+    relation = "=" if certificate.exact else ">="
+    sure = "exact" if certificate.exact else "saturated" if certificate.saturated else "limited by samples"
     return (
-        f"At length {last}, {deep} layers of width {WIDTH} carry {ranks[deep]:,} independent threads from the first "
-        f"half of the sequence to the second, where one layer of the same width carries {ranks[1]:,} at every length; "
-        f"{beyond}."
+        f"  depth {depth}  length {asked.length:>2}  cut {asked.cut:>2}  rank {relation:>2} {certificate.rank:>6,}  "
+        f"{sure:<18}  {certificate.seconds:5.1f} s"
     )
+
+
+def start_end_matrix(sizes: Sizes) -> dict[str, Any]:
+    """One Start-End matrix of a RAC with normal weights: its entries, its figures, and its certified rank."""
+    import torch
+
+    module = find_model("rac").build(inputs=sizes.inputs, width=sizes.matrix_width, depth=sizes.matrix_depth).double()
+    length, count = sizes.matrix_length, sizes.matrix_samples
+    generator = torch.Generator().manual_seed(sizes.seed)
+    with torch.no_grad():
+        for weights in module.parameters():
+            weights.copy_(torch.randn(weights.shape, generator=generator, dtype=weights.dtype))
+        shape = (2, count, length // 2, sizes.inputs)
+        starts, ends = torch.randn(shape, generator=generator, dtype=torch.float64)
+        halves = starts.repeat_interleave(count, 0), ends.repeat(count, 1, 1)
+        values = module(torch.cat(halves, 1))[0][:, -1, 0].reshape(count, count)
+    measurement = measure(module, length=length, starts=starts, ends=ends, readout=0, seed=sizes.seed, progress=False)
+    certificate = certify(module, length=length, readout=0, seed=sizes.seed, progress=False)
+    return {
+        "values": values.tolist(),
+        "measurement": measurement.to_dict(),
+        "certificate": certificate.summary(),
+    }
+
+
+def _compared(models: list[str] | None, lengths: Iterable[int], depths: Iterable[int], sizes: Sizes) -> dict[str, Any]:
+    return compare(
+        models,
+        length=list(lengths),
+        depth=list(depths),
+        width=sizes.width,
+        inputs=sizes.inputs,
+        max_samples=sizes.compared_samples,
+        seed=sizes.seed,
+    ).to_dict()
+
+
+def measured(sizes: Sizes) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Every model of the registry, squashed where it has a squashed form, with weights as they are initialised."""
+    import torch
+
+    for name, spec in MODELS.items():
+        squashed = {key: value for key, value in spec.training.items() if key == "nonlinearity"}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(sizes.seed)
+            module = spec.build(inputs=sizes.inputs, width=sizes.width, depth=1, **squashed)
+        count = sizes.measured_samples
+        yield (
+            name,
+            measure(
+                module, length=sizes.compared_length, starts=count, ends=count, seed=sizes.seed, progress=False
+            ).to_dict(),
+        )
+
+
+def trained(sizes: Sizes) -> list[tuple[dict[str, Any], dict[str, Any]]] | str:
+    """Short runs on copying memory, one for each depth; without the extra, what to install."""
+    from .train import TrainSettings, fit
+
+    runs = []
+    for depth in sizes.training_depths:
+        settings = TrainSettings(
+            task="copying-memory",
+            task_settings={"symbols": 4, "memory": 3, "delay": 5},
+            model="orthogonal",
+            width=16,
+            depth=depth,
+            rate=0.003,
+            steps=sizes.training_steps,
+            batch=32,
+            evaluate_every=max(sizes.training_steps // 6, 1),
+            validation=128,
+            test=1000,
+            seed=sizes.seed,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                runs.append((settings.to_dict(), fit(settings, folder=folder, progress=False)))
+            except ImportError as error:
+                return str(error)
+    return runs
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were computed with."""
+    packages = ("seprank", "torch", "numpy", "python-flint", "plotly")
+    return {"python": platform.python_version(), "system": platform.platform(), **{n: version(n) for n in packages}}

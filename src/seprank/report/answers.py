@@ -1,0 +1,89 @@
+"""The paper's five questions, answered with what `seprank demo` has computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..theory import upper_bound
+from .cuts import cuts_section
+from .document import SURE, Section, Table, report_page
+from .growth import growth_section
+from .image import matrix_section
+from .learning import learning_section, missing_section
+from .networks import networks_section
+from .side_by_side import architectures_section, integration_section
+
+Findings = Mapping[str, Any]
+"""What the demonstration found, as JSON's values: see `seprank.demo.compute`"""
+KIND = "seprank demo 1"
+TITLE = "The long-term memory of recurrent networks, measured"
+
+
+def answers_page(findings: Findings) -> str:
+    """The whole report as one HTML file."""
+    lead = (
+        "How much can the end of a sequence depend on its start? Levine, Sharir, Ziv and Shashua (arXiv:1710.09431) "
+        "answered with the Start-End separation rank. Every number here was computed in the run that wrote this page, "
+        "and says how sure it is: proved from below (certified), proved from above (bound), both (exact), or measured "
+        "in floating point with an interval."
+    )
+    return report_page(TITLE, lead, answers(findings))
+
+
+def answers(findings: Findings) -> list[Section]:
+    """The five answers, pictures, training, and how it was made."""
+    sizes = findings["sizes"]
+    matrix, trained = findings["matrix"], findings["training"]
+    return [
+        matrix_section(matrix["values"], matrix["certificate"], matrix["measurement"]),
+        growth_section(findings["growth"], meaning(findings["growth"])),
+        networks_section(inputs=sizes["inputs"], width=sizes["width"], length=sizes["picture_length"]),
+        cuts_section(findings["cuts"], findings["lengths"]),
+        architectures_section(findings["architectures"]["cells"], findings["measured"]),
+        integration_section(findings["integration"]["cells"]),
+        missing_section(trained) if isinstance(trained, str) else learning_section([tuple(run) for run in trained]),
+        made_section(findings),
+    ]
+
+
+def meaning(records: list[dict[str, Any]]) -> str:
+    """What depth buys, in a sentence, from the numbers themselves."""
+    last = max(record["length"] for record in records)
+    ranks = {record["settings"]["depth"]: record["rank"] for record in records if record["length"] == last}
+    shallow, deep = min(ranks), max(ranks)
+    sizes = records[0]["settings"]
+    limit = widest_shallow(sizes["inputs"], last)
+    beyond = (
+        f"no single layer, however wide, carries more than {limit:,} at this length"
+        if ranks[deep] > limit
+        else f"a single layer would have to be {ranks[deep]:,} wide"
+    )
+    return (
+        f"At length {last}, {deep} layers of width {sizes['width']} carry {ranks[deep]:,} independent threads from the "
+        f"first half of the sequence to the second, where one layer of the same width carries {ranks[shallow]:,} at "
+        f"every length; {beyond}."
+    )
+
+
+def widest_shallow(inputs: int, length: int) -> int:
+    """Rank of a single layer of any width: M to the power of the shorter half."""
+    return upper_bound(inputs=inputs, width=inputs**length, depth=1, length=length).value
+
+
+def made_section(findings: Findings) -> Section:
+    """Settings, seeds and versions."""
+    rows = [
+        *(
+            {"what": name.replace("_", " "), "value": str(value), SURE: "setting"}
+            for name, value in findings["sizes"].items()
+        ),
+        *({"what": name, "value": value, SURE: "version"} for name, value in findings["versions"].items()),
+        {"what": "seconds", "value": f"{findings['seconds']:.0f}", SURE: "measured on this machine"},
+        {"what": "computed", "value": findings["finished"], SURE: "clock of this machine (UTC)"},
+    ]
+    text = (
+        "All weights and samples of certificates are drawn from (seed, name) and are the same on every machine. The "
+        "certificates lie beside this page; seprank verify FILE rechecks one with other arithmetic and another library."
+    )
+    return Section("How this was made", text, [Table("settings", rows, "Settings, seeds and versions")])

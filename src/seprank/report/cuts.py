@@ -1,0 +1,72 @@
+"""Why depth helps at varying length: rank at every cut of one length, and at every length for one cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .document import Figure, Section
+from .ranks import Record, add_ranks, laid_out, rank_table
+
+
+def cuts_section(by_cut: Sequence[Record], by_length: Sequence[Record]) -> Section:
+    """Ranks of several depths over cuts and over lengths.
+
+    Args:
+        by_cut: certificates at all cuts of one length.
+        by_length: certificates at middle cuts, up to lengths that one layer cannot follow.
+    """
+    return Section(
+        "Why do deep networks win at varying length?",
+        _sentence(by_length),
+        [
+            Figure(
+                _figure(by_length, "length", "length T of the sequence"),
+                "Rank at the middle cut against length, both axes plain. The line of one layer is flat: a longer "
+                "sequence gives it nothing more to remember with. That of two layers rises at every step.",
+            ),
+            Figure(
+                _figure(by_cut, "cut", f"cut: steps in the start, of {by_cut[0]['length']}", log=True),
+                "Rank at every cut of one length, logarithmic. One layer carries the same at each. Deeper networks "
+                "carry more the longer the end is, because every later step asks the start anew, until the start is "
+                "too short to answer. Open markers are certified from below and not known to be exact.",
+            ),
+            rank_table("rank-by-length", by_length, "Certified ranks at the middle cut, long sequences"),
+            rank_table("rank-by-cut", by_cut, "Certified ranks at every cut"),
+        ],
+    )
+
+
+def _sentence(records: Sequence[Record]) -> str:
+    """From the ranks at the greatest length that all depths have."""
+    depths = sorted({record["settings"]["depth"] for record in records})
+    ranks = {depth: {r["length"]: r["rank"] for r in records if r["settings"]["depth"] == depth} for depth in depths}
+    lengths = sorted(set.intersection(*(set(found) for found in ranks.values())))
+    low, high = depths[0], depths[-1]
+    flat = len({ranks[low][length] for length in lengths}) == 1
+    grown = f"{ranks[high][lengths[0]]:,} at length {lengths[0]} to {ranks[high][lengths[-1]]:,} at {lengths[-1]}"
+    first = f"{ranks[low][lengths[0]]:,} at every length" if flat else "grows, too"
+    return (
+        f"The rank of {_layers(low)} is {first}; that of {_layers(high)} of the same width grows from {grown}. A "
+        f"shallow network would need a width of its own for each length ({ranks[high][lengths[-1]]:,} for the longest "
+        "here), a deep one has the memory that the sequence at hand needs."
+    )
+
+
+def _layers(depth: int) -> str:
+    return "one layer" if depth == 1 else f"{depth} layers"
+
+
+def _figure(records: Sequence[Record], over: str, title: str, log: bool = False) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for number, depth in enumerate(sorted({record["settings"]["depth"] for record in records})):
+        line = [record for record in records if record["settings"]["depth"] == depth]
+        add_ranks(figure, line, f"depth {depth}", number, over)
+    laid_out(figure, 400)
+    figure.update_xaxes(title=title, tickvals=sorted({record[over] for record in records}))
+    figure.update_yaxes(title="Start-End rank", rangemode="tozero")
+    if log:
+        figure.update_yaxes(type="log", dtick=1)
+    return figure

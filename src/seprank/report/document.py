@@ -1,0 +1,193 @@
+"""A report: sections of words, figures and tables in one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Template
+
+from ..files import csv_text
+
+SURE = "how sure"
+"""Name of the column that every table of numbers has"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under names; `name` is that of its CSV file."""
+
+    name: str
+    rows: Sequence[Mapping[str, Any]]
+    caption: str
+    shown: tuple[str, ...] | None = None
+    """Columns on the page; the CSV file has all of them"""
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns on the page."""
+        return self.shown or tuple(dict.fromkeys(name for row in self.rows for name in row))
+
+    def heads(self) -> list[tuple[str, bool]]:
+        """Names of the columns, and whether one holds numbers only."""
+        columns = zip(*self.cells(), strict=True)
+        return [(n, all(number or not text for text, number in c)) for n, c in zip(self.columns, columns, strict=True)]
+
+    @property
+    def link(self) -> str:
+        """The table as CSV, inside a link."""
+        return "data:text/csv;charset=utf-8," + quote(csv_text(self.rows))
+
+    def cells(self) -> list[list[tuple[str, bool]]]:
+        """Text of every cell, and whether it is a number."""
+        return [[_cell(row.get(name)) for name in self.columns] for row in self.rows]
+
+
+def _cell(value: Any) -> tuple[str, bool]:
+    if value is None:
+        return "", False
+    if isinstance(value, bool):
+        return ("yes" if value else "no"), False
+    if isinstance(value, int):
+        return f"{value:,}", True
+    return (f"{value:.4g}", True) if isinstance(value, float) else (str(value), False)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture and what to see in it."""
+
+    picture: Any
+    """A plotly figure, or the text of an SVG"""
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what it says in words, and what shows it."""
+
+    heading: str
+    text: str
+    parts: Sequence[Figure | Table] = ()
+
+
+_PAGE = Template(
+    """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><title>{{ title }}</title>
+<style>
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 56rem; margin: 0 auto; padding: 1rem; color: #222;
+  overflow-wrap: break-word }
+h1 { font-size: 1.5rem; line-height: 1.25 } h2 { font-size: 1.2rem; line-height: 1.3; margin-top: 3rem }
+.answer { border-left: 4px solid #0072B2; padding-left: .8rem }
+nav ol { padding-left: 1.4rem } a { color: #0055a0 } :focus-visible { outline: 3px solid #D55E00 }
+figure { margin: 1.5rem 0 } figcaption, caption { font-size: .92rem; color: #444; text-align: left }
+caption { padding-bottom: .4rem } .picture { overflow-x: auto } .picture svg { height: auto }
+.rows { overflow-x: auto; margin: 1rem 0 .2rem } table { border-collapse: collapse; font-size: .88rem; width: 100% }
+th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #ddd; vertical-align: top }
+th { border-bottom: 2px solid #888 } .number { text-align: right; white-space: nowrap }
+th.number { white-space: normal } .aside { display: none; font-size: .88rem; color: #444; margin: 0 }
+.csv { font-size: .88rem; margin: 0 } details { margin: 1rem 0 } summary { cursor: pointer; padding: .3rem 0 }
+.picture svg { max-width: 100% }
+@media (max-width: 600px) { .picture svg { max-width: none } .aside { display: block }
+  td:not(.number):not(:first-child) { min-width: 10rem } }
+@media print { .csv, .aside, nav { display: none } figure, tr { break-inside: avoid } h2, caption { break-after: avoid }
+  .rows, .picture { overflow: visible } .picture svg { max-width: 100% } body { font-size: 11pt; padding: 0 } }
+</style>{{ plotly }}</head>
+<body><main><h1>{{ title }}</h1>
+<p>{{ lead }}</p>
+{% if sections|length > 2 %}<nav aria-label="Contents"><ol>
+{% for section in sections %}<li><a href="#part{{ loop.index }}">{{ section.heading }}</a></li>{% endfor %}
+</ol></nav>{% endif %}
+{% for section in sections %}<section id="part{{ loop.index }}"><h2>{{ section.heading }}</h2>
+{% if section.text %}<p class="answer">{{ section.text }}</p>{% endif %}
+{% for part in section.parts %}{% if part.rows is defined %}{{ table(part) }}
+{% else %}<figure>{{ picture(part) }}<figcaption>{{ part.caption }}</figcaption></figure>
+{% endif %}{% endfor %}</section>{% endfor %}
+</main>
+<script>
+const charts = () => document.querySelectorAll('.js-plotly-plot')
+addEventListener('beforeprint', () => charts().forEach((chart) => Plotly.relayout(chart, {width: 640})))
+addEventListener('afterprint', () => charts().forEach((chart) => Plotly.relayout(chart, {autosize: true, width: null})))
+</script>
+</body></html>
+""",
+    autoescape=True,
+)
+
+_TABLE = Template(
+    """{% if long %}<details><summary>{{ table.caption }} ({{ table.rows|length }} rows)</summary>{% endif %}
+<div class="rows" tabindex="0" role="region" aria-label="{{ table.caption }}"><table>
+{% if not long %}<caption>{{ table.caption }}</caption>{% endif %}
+<thead><tr>{% for name, number in table.heads() %}
+<th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>{% for row in table.cells() %}<tr>{% for text, number in row %}
+<td{% if number %} class="number"{% endif %}>{{ text }}</td>{% endfor %}</tr>
+{% endfor %}</tbody></table></div>
+{% if long %}</details>{% endif %}
+<p class="csv"><a download="{{ table.name }}.csv" href="{{ table.link }}">{{ table.name }}.csv</a></p>""",
+    autoescape=True,
+)
+_LONG = 15
+"""Rows beyond which a table is folded"""
+
+
+def report_page(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """A self-contained page.
+
+    Args:
+        title: heading.
+        lead: what it is about.
+        sections: in the order they are read.
+
+    Returns:
+        HTML with Plotly in it once, if there is a figure that needs it.
+
+    Example:
+        >>> page = report_page("Ranks", "Two.", [Section("One", "", [Table("t", [{"rank": 3, SURE: "exact"}], "c")])])
+        >>> "data:text/csv;charset=utf-8,rank%2Chow%20sure%0A3%2Cexact%0A" in page, "Plotly.newPlot" in page
+        (True, False)
+    """
+    from markupsafe import Markup
+
+    plots = any(isinstance(part, Figure) and not isinstance(part.picture, str) for s in sections for part in s.parts)
+    page: str = _PAGE.render(
+        title=title,
+        lead=lead,
+        sections=sections,
+        plotly=Markup(_plotly() if plots else ""),
+        picture=_picture,
+        table=_table,
+    )
+    return page
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return f'<script type="text/javascript">{get_plotlyjs()}</script>'
+
+
+_SCROLLS = (
+    '<p class="aside">Swipe the picture sideways.</p><div class="picture" tabindex="0" role="region" '
+    'aria-label="Picture">'
+)
+
+
+def _picture(figure: Figure) -> Any:
+    from markupsafe import Markup
+
+    if isinstance(figure.picture, str):
+        return Markup(_SCROLLS) + Markup(figure.picture) + Markup("</div>")
+    settings = {"displayModeBar": False, "responsive": True}
+    return Markup(figure.picture.to_html(full_html=False, include_plotlyjs=False, config=settings))
+
+
+def _table(table: Table) -> Any:
+    from markupsafe import Markup
+
+    return Markup(_TABLE.render(table=table, long=len(table.rows) > _LONG))

@@ -1,0 +1,149 @@
+"""Architectures by one measure: certified ranks, and what is measured in floating point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .document import SURE, Figure, Section, Table
+from .growth import COLOURS, MARKERS
+from .image import interval
+from .ranks import Record, add_ranks, laid_out, rank_table, sureness, symbol
+
+
+def architectures_section(cells: Sequence[Record], measured: dict[str, dict[str, Any]]) -> Section:
+    """Certified and measured side by side.
+
+    Args:
+        cells: certified ranks of architectures, all at one length, of one or several depths.
+        measured: measurements by name of model; those of models that can be certified are of one layer.
+    """
+    text = (
+        "What is built from sums and products alone can be certified. What squashes (tanh, sigmoid) need not have a "
+        "finite rank, and is measured: how many equally strong products of a function of the start and one of the end "
+        "its outputs are worth (effective rank), with random weights. The two answer different questions: what a "
+        "network can carry, and what one with these weights does carry."
+    )
+    certified = Figure(
+        _certified(cells),
+        f"Certified ranks at length {cells[0]['length']} and width {cells[0]['width']}, a line for each architecture, "
+        "logarithmic. Full markers are exact, open ones certified from below. A second layer helps those that multiply "
+        "what they are given; additive ones stay "
+        "where they are, and their two markers coincide.",
+    )
+    return Section(
+        "One measure across architectures",
+        text,
+        [
+            certified,
+            Figure(
+                _measured(measured),
+                "Effective rank with freshly drawn weights (all output channels), bars are 90 % intervals. Close to 1: "
+                "networks whose start and end mostly add up, such as squashed and gated ones. Further right: those "
+                "that multiply the state by the input, and those that turn the state unchanged. Their order is not "
+                "that of the certified ranks.",
+            ),
+            _table(cells, measured),
+            rank_table("architectures-certified", cells, "Certified ranks of all architectures and depths"),
+        ],
+    )
+
+
+def _certified(cells: Sequence[Record]) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for number, depth in enumerate(sorted({cell["depth"] for cell in cells})):
+        line = [cell for cell in cells if cell["depth"] == depth and cell["rank"] is not None]
+        figure.add_scatter(
+            y=[cell["model"] for cell in line],
+            x=[cell["rank"] for cell in line],
+            name=f"depth {depth}",
+            mode="markers",
+            marker={
+                "symbol": [symbol(cell, MARKERS[number]) for cell in line],
+                "color": COLOURS[number],
+                "size": 11,
+                "line": {"width": 2},
+            },
+            customdata=[sureness(cell) for cell in line],
+            hovertemplate="%{y}<br>rank %{x:,}<br>%{customdata}<extra></extra>",
+        )
+    laid_out(figure, 460)
+    figure.update_xaxes(title="certified rank", type="log", dtick=1)
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def _measured(measured: dict[str, dict[str, Any]]) -> Any:
+    import plotly.graph_objects as go
+
+    ranks = {name: found["errors"]["effective_rank"] for name, found in measured.items()}
+    figure = go.Figure()
+    figure.add_scatter(
+        y=list(ranks),
+        x=[found["estimate"] for found in ranks.values()],
+        mode="markers",
+        marker={"symbol": "diamond", "color": COLOURS[2], "size": 10},
+        error_x={
+            "type": "data",
+            "array": [found["high"] - found["estimate"] for found in ranks.values()],
+            "arrayminus": [found["estimate"] - found["low"] for found in ranks.values()],
+        },
+        hovertemplate="%{y}<br>effective rank %{x:.4g}<extra></extra>",
+        showlegend=False,
+    )
+    laid_out(figure, 460)
+    figure.update_xaxes(title="measured effective rank")
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def _table(cells: Sequence[Record], measured: dict[str, dict[str, Any]]) -> Table:
+    shallow = {cell["model"]: cell for cell in cells if cell["depth"] == min(c["depth"] for c in cells)}
+    rows = []
+    for name in [*shallow, *(name for name in measured if name not in shallow)]:
+        row: dict[str, Any] = {"model": name, "certified rank": None, SURE: "not polynomial: cannot be certified"}
+        if name in shallow:
+            row |= {"certified rank": shallow[name]["rank"], SURE: sureness(shallow[name])}
+        if name in measured:
+            found = measured[name]
+            row |= {
+                "effective rank": found["effective_rank"],
+                "interaction share": found["shares"]["interaction"],
+                "how sure (measured)": interval(found, "effective_rank"),
+            }
+        rows.append(row)
+    return Table("architectures", rows, "One layer: certified without squashing, measured with it")
+
+
+def integration_section(cells: Sequence[Record]) -> Section:
+    """What multiplicative integration does: variants of one layer against length."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    names = list(dict.fromkeys(cell["model"] for cell in cells))
+    for number, name in enumerate(names):
+        add_ranks(figure, [cell for cell in cells if cell["model"] == name], name, number)
+    laid_out(figure, 480)
+    figure.update_xaxes(title="length T of the sequence", tickvals=sorted({cell["length"] for cell in cells}))
+    figure.update_yaxes(title="certified rank", type="log", dtick=1)
+    caption = (
+        "One layer of each, equal width, logarithmic. Flat at 2: additive (elman). Flat at the width or one above: one "
+        "product of state and input per step (rac, second_order, mi_rnn). Rising: gates that are themselves functions "
+        "of the state multiply it with itself at each step (arithmetic_lstm), which no number of units does for the "
+        "others. Open markers: certified from below."
+    )
+    table = rank_table("integration", cells, "Variants of one layer")
+    return Section("What does multiplicative integration do?", _integration(cells), [Figure(figure, caption), table])
+
+
+def _integration(cells: Sequence[Record]) -> str:
+    last = max(cell["length"] for cell in cells)
+    found = {cell["model"]: cell for cell in cells if cell["length"] == last and cell["rank"] is not None}
+    said = ", ".join(f"{name} {'' if c['exact'] else 'at least '}{c['rank']:,}" for name, c in found.items())
+    return (
+        f"At length {last} and width {cells[0]['width']}, one layer carries: {said}. Adding input and state leaves two "
+        "threads at most, the start's own contribution and the end's; multiplying them opens as many as there are "
+        "units; multiplying the state with itself opens more with every step."
+    )

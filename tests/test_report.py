@@ -1,0 +1,129 @@
+"""Reports: words about certainty, tables as CSV, folders and stores, and the page in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from playwright.sync_api import Page
+
+import seprank as sr
+from seprank.demo import Sizes, compute, save
+from seprank.report.answers import widest_shallow
+from seprank.report.document import SURE, Section, Table, report_page
+from seprank.report.folder import folder_page
+from seprank.report.ranks import sureness
+from seprank.store import Job, Store
+
+FEW = Sizes(
+    lengths=(2, 4), long_lengths=(2, 4), cut_length=4, compared_length=4, compared_samples=32, matrix_samples=24,
+    measured_samples=24, picture_length=4, training_steps=2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a small demonstration was run."""
+    folder = tmp_path_factory.mktemp("demo")
+    save(compute(folder, FEW, lambda _: None), folder)
+    return folder
+
+
+def test_certainty_is_said_in_the_words_of_the_package() -> None:
+    record = {"exact": False, "saturated": False, "samples": 1234}
+    assert sureness(record) == "certified lower bound, limited by 1,234 samples"
+    assert "more samples do not raise it" in sureness(record | {"saturated": True})
+    assert sureness(record | {"saturated": True, "exact": True}).startswith("exact")
+
+
+def test_a_shallow_network_is_at_most_all_starts_wide() -> None:
+    assert widest_shallow(3, 8) == 3**4
+
+
+def test_tables_come_back_from_their_links() -> None:
+    rows = [{"name": 'a "b", c\n& <d>', "rank": 2844, SURE: "exact"}, {"name": "ü", "rank": 3, SURE: "measured"}]
+    link = Table("t", rows, "c", shown=("name",)).link
+    text = unquote(link.removeprefix("data:text/csv;charset=utf-8,"))
+    assert list(csv.DictReader(io.StringIO(text))) == [{k: str(v) for k, v in row.items()} for row in rows]
+
+
+def test_text_is_escaped() -> None:
+    page = report_page("<b>", "<i>", [Section("<u>", "<s>", [Table("t", [{"<p>": "<q>"}], "<a>")])])
+    assert not any(tag in page for tag in ("<b>", "<i>", "<u>", "<s>", "<q>", "<a>"))
+
+
+def test_every_table_of_the_demonstration_says_how_sure_it_is(demo: Path) -> None:
+    page = (demo / "report.html").read_text("utf-8")
+    assert page.count("<table>") >= 8
+    assert page.count("<table>") == page.count(f'<th scope="col">{SURE}</th>') == page.count('class="csv"')
+    assert page.count("<figure>") == page.count("<figcaption>")
+
+
+def test_plotly_is_in_the_page_once(demo: Path) -> None:
+    page = (demo / "report.html").read_text("utf-8")
+    assert page.count("plotly.js v") == 1
+    assert 'src="http' not in page
+
+
+def test_a_folder_with_certificate_measurement_and_store(tmp_path: Path) -> None:
+    rac = sr.RAC(input_size=2, hidden_size=2)
+    sr.certify(rac, length=4).save(tmp_path / "certificate.json")
+    sr.measure(rac, length=4, starts=16, ends=16).save(tmp_path / "mine.json")
+    (tmp_path / "other.json").write_text("[1, 2]", "utf-8")
+    found: dict[str, Any] = sr.certify(rac, length=6).summary()
+    with Store(tmp_path / "runs.db", write=True) as store:
+        for command, settings in (("certify", {"model": "rac"}), ("train", {"task": "copying-memory"})):
+            store.add([Job(command, settings)])
+        store.finish(Job("certify", {"model": "rac"}), found, seconds=1.0)
+        store.fail(Job("train", {"task": "copying-memory"}), "Traceback\nValueError: too <long>", seconds=1.0)
+    page = folder_page(tmp_path)
+    for words in ("Certified ranks", "Measurements", "mine", "Failed jobs", "ValueError: too &lt;long&gt;"):
+        assert words in page
+    # both certificates are of one network: their line against length is drawn
+    assert page.count("<figure>") == 1
+    assert folder_page(tmp_path / "certificate.json").count("<tr>") == 2
+
+
+def test_a_missing_extra_is_said_and_the_rest_is_shown(demo: Path) -> None:
+    from seprank.report.answers import answers_page
+
+    found = json.loads((demo / "findings.json").read_text("utf-8"))
+    found["training"] = "training needs lightning: pip install 'seprank[train]'"
+    page = answers_page(found)
+    assert "training needs lightning: pip install &#39;seprank[train]&#39;" in page
+    assert "How this was made" in page
+
+
+def test_the_report_in_a_browser(
+    demo: Path, browser_page: Page, complaints: list[str], too_wide: Callable[[], list[str]], screen: tuple[int, int]
+) -> None:
+    width, height = screen
+    browser_page.set_viewport_size({"width": width, "height": height})
+    browser_page.goto((demo / "report.html").as_uri())
+    browser_page.wait_for_selector("#part6 .js-plotly-plot .main-svg")
+    assert browser_page.locator(".js-plotly-plot").count() == 9
+    assert browser_page.locator(".js-plotly-plot:has(.main-svg)").count() == 9
+    assert browser_page.locator(".picture svg").count() == 3
+    assert too_wide() == []
+    with browser_page.expect_download() as download:
+        browser_page.get_by_role("link", name="rank-against-length.csv").click()
+    with open(download.value.path(), encoding="utf-8", newline="") as file:
+        ranks = [int(row["rank"]) for row in csv.DictReader(file)]
+    # min(R, M^(T/2)), then two layers, then three
+    assert ranks == [3, 3, 3, 18, 3, 30]
+    assert complaints == []
+
+
+def test_the_contents_are_reached_by_keyboard(demo: Path, browser_page: Page, complaints: list[str]) -> None:
+    browser_page.goto((demo / "report.html").as_uri())
+    browser_page.keyboard.press("Tab")
+    browser_page.keyboard.press("Tab")
+    browser_page.keyboard.press("Enter")
+    assert browser_page.url.endswith("#part2")
+    assert complaints == []
