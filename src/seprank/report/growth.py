@@ -27,9 +27,9 @@ def growth_section(records: Sequence[Record], sentence: str) -> Section:
 
     caption = (
         "Certified rank against length on a logarithmic axis, cut in the middle; full markers are exact. Dashed, in "
-        "the colour of its depth: what the paper states (Theorem 1 for one and two layers; for three, the number of "
-        "its Conjecture 1, which is proved here). One layer stays at its width; each further layer starts another "
-        "curve, which leaves the one below it behind."
+        "the colour of its depth: what is proved in advance, for one layer the rank itself and for two a lower bound "
+        "(both Theorem 1 of the paper), for three the power bound, which implies the paper's Conjecture 1 here. One "
+        "layer stays at its width; each further layer starts another curve, which leaves the one below it behind."
     )
     return Section(
         "What does depth buy?",
@@ -42,7 +42,7 @@ def growth_section(records: Sequence[Record], sentence: str) -> Section:
 
 
 def stated(record: Record) -> int | None:
-    """What the paper says the rank is, or is at least."""
+    """What is proved that the rank is, or is at least."""
     values = [b["value"] for b in record["bounds"] if b["kind"] in ("exact", "lower") and b["value"] is not None]
     return max(values, default=None)
 
@@ -61,10 +61,10 @@ def _figure(records: Sequence[Record]) -> Any:
         figure.add_scatter(
             x=[record["length"] for record in line],
             y=[stated(record) for record in line],
-            name=f"paper, depth {depth}",
+            name=f"{'paper' if depth <= 2 else 'power bound'}, depth {depth}",
             mode="lines",
             line={"color": COLOURS[number % len(COLOURS)], "width": 1.5, "dash": "dash"},
-            hovertemplate="length %{x}<br>the paper: %{y:,}<extra></extra>",
+            hovertemplate="length %{x}<br>proved in advance: %{y:,}<extra></extra>",
         )
     laid_out(figure, 480)
     figure.update_xaxes(title="length T of the sequence", tickvals=sorted({record["length"] for record in records}))

@@ -130,9 +130,9 @@ def integration_section(cells: Sequence[Record]) -> Section:
     figure.update_yaxes(title="certified rank", type="log", dtick=1)
     caption = (
         "One layer of each, equal width, logarithmic. Flat at 2: additive (elman). Flat at the width or one above: one "
-        "product of state and input per step (rac, second_order, mi_rnn). Rising: gates that are themselves functions "
-        "of the state multiply it with itself at each step (arithmetic_lstm), which no number of units does for the "
-        "others. Open markers: certified from below."
+        "product of state and input per step (rac, second_order and cp_rnn coincide; mi_rnn). Rising: gates that are "
+        "themselves functions of the state multiply it with itself at each step (arithmetic_lstm). Open markers: "
+        "certified from below; where that line turns flat it has reached the number of samples, not its rank."
     )
     table = rank_table("integration", cells, "Variants of one layer")
     return Section("What does multiplicative integration do?", _integration(cells), [Figure(figure, caption), table])
