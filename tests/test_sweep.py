@@ -239,14 +239,15 @@ print(len(before))
 
 
 def test_the_driver_killed_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    config = write(tmp_path / "slow.yaml", SLOW)
+    block = SLOW["blocks"][0] | {"grid": {"seed": list(range(150))}}  # more than can be done between the kills
+    config = write(tmp_path / "slow.yaml", {"blocks": [block]})
     arguments = [sys.executable, "-c", KILLING, str(config), str(tmp_path / "a.db")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     kept = int(done.stdout)
     summary = sweep(read_sweep(config), store=tmp_path / "a.db")
-    assert (summary.stored, summary.done, summary.failed) == (kept, 60 - kept, 0)
+    assert (summary.stored, summary.done, summary.failed) == (kept, 150 - kept, 0)
 
 
 def test_a_worker_killed_during_a_job_costs_that_job_alone(tmp_path: Path) -> None:
