@@ -114,12 +114,14 @@ def sweep(
         over = {"done"} if retry else {"done", "failed"}
         open_works = [work for work in works if known.get(work.job.key) not in over]
         opened.add(work.job for work in open_works)
-        open_works.sort(key=lambda work: -work.cost())
-        total, spent, failed = sum(work.cost() for work in open_works), 0.0, 0
+        # Once for each job: an estimate looks the bounds of its cell up.
+        costs = {work.job.key: work.cost() for work in open_works}
+        open_works.sort(key=lambda work: -costs[work.job.key])
+        total, spent, failed = sum(costs.values()), 0.0, 0
         place = Place(str(Path(store).resolve().parent), None if memory is None else memory // workers)
         for number, outcome in enumerate(_outcomes(open_works, place, workers, scheduler), 1):
             _keep(opened, outcome)
-            spent += outcome.work.cost()
+            spent += costs[outcome.work.job.key]
             failed += outcome.result is None
             # Bars count in whole numbers; a million of them are fine enough for any number of jobs.
             report(

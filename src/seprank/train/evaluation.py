@@ -29,6 +29,7 @@ class Evaluation:
     def __init__(self, settings: TrainSettings, curve: Curve, device: str) -> None:
         self._settings, self.curve, self._device = settings, curve, device
         self._probe = _probe(settings) if settings.memory_every else None
+        self._baseline = settings.task_built.baselines()["loss"]
         self.solved_at: int | None = None
         self.test: dict[str, float] | None = None
         """Scores of the newest test"""
@@ -66,8 +67,7 @@ class Evaluation:
 
     def text(self) -> str:
         """Loss and baseline, for people."""
-        baseline = self._settings.task_built.baselines()["loss"]
-        return f"loss {self.curve.rows[-1]['loss']:.4f}, baseline {baseline:.4f}" if self.curve.rows else ""
+        return f"loss {self.curve.rows[-1]['loss']:.4f}, baseline {self._baseline:.4f}" if self.curve.rows else ""
 
 
 def _probe(settings: TrainSettings) -> Probe:

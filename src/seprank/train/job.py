@@ -67,7 +67,7 @@ def _logger(name: str | None, folder: Path) -> Any:
 
     made = getattr(loggers, name, None)
     if name.startswith("_") or not isinstance(made, type):
-        known = ", ".join(known for known in loggers.__all__)
+        known = ", ".join(loggers.__all__)
         raise ValueError(f"lightning has no logger {name!r}; it has {known}")
     return made(save_dir=str(folder))
 
