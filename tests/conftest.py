@@ -1,4 +1,4 @@
-"""A real browser for tests of pages: Debian's Chromium, driven by Playwright."""
+"""What several test files use: one thread of torch, and a real browser, Debian's Chromium driven by Playwright."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+import torch
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 SWITCHES = (
@@ -15,6 +16,15 @@ SWITCHES = (
 )
 SCREENS = {"desktop": (1280, 800), "phone": (390, 844)}
 HERE = {"127.0.0.1", "localhost"}
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads of torch wait for each other by spinning: on a busy machine small operations take milliseconds."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

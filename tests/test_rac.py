@@ -1,7 +1,7 @@
 """The Recurrent Arithmetic Circuit against its equations in Python integers, and as a torch module."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,7 @@ DEPTHS = [1, 2, 3, 4]
 by_depth = pytest.mark.parametrize("depth", DEPTHS)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads of torch wait for each other by spinning: on a busy machine small operations take milliseconds."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def with_weights(rac: RAC, draw: Callable[[tuple[int, ...]], Any]) -> RAC:

@@ -24,12 +24,7 @@ every_plain = pytest.mark.parametrize("name", PLAIN)
 every_trained = pytest.mark.parametrize("name", TRAINED)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)
