@@ -10,15 +10,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from repository import ROOT, is_built
 from seprank.cli import app
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PAGES = [
-    page
-    for page in PAGES
-    if not {"_build", "_parts", "jupyter_execute", "pictures"} & set(page.parts[len(ROOT.parts) :])
-]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES += [page for page in sorted((ROOT / "docs").rglob("*.md")) if not is_built(page)]
 
 # Pages whose outputs have tests of their own, with stand-ins for what is not here or for hours of work.
 ELSEWHERE = {
