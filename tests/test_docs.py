@@ -153,9 +153,7 @@ def test_what_is_built_is_told_from_what_is_in_git() -> None:
 
 
 @pytest.mark.slow
-def test_pages_include_what_the_documentation_build_computes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_include_what_the_documentation_build_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
     monkeypatch.syspath_prepend(ROOT / "docs")
     parts = importlib.import_module("parts")
