@@ -268,6 +268,7 @@ def test_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_demo_tells_the_story(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from seprank.demo import Sizes
 

@@ -27,6 +27,7 @@ def modules() -> list[str]:
     return [info.name for info in found if info.name != "seprank.__main__"]
 
 
+@pytest.mark.slow
 def test_docstring_examples_run() -> None:
     """In a process of its own, as a reader would run them: without the tests' type checks."""
     program = """
@@ -65,6 +66,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["sr.certify", "sr.measure"])
 def test_the_readme_session_prints_what_the_readme_shows(call: str, tmp_path: Path) -> None:
     session = next(block for block in blocks("python") if call in block)
@@ -92,6 +94,7 @@ def test_the_readme_model_is_the_example() -> None:
     assert bare(shown) == bare((ROOT / "examples" / "my_model.py").read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_the_readme_model_has_the_rank_the_readme_shows() -> None:
     command = ["certify", "examples/my_model.py:build", "--length", "6"]
     assert "$ seprank " + " ".join(command) in README
@@ -102,6 +105,7 @@ def test_the_readme_model_has_the_rank_the_readme_shows() -> None:
     assert rank_line in README
 
 
+@pytest.mark.slow
 def test_a_cell_of_ones_own_has_a_certificate_and_a_proved_bound_without_registration(tmp_path: Path) -> None:
     """docs/own-model.md: a class of at most twenty lines."""
     source = (ROOT / "examples" / "my_model.py").read_text("utf-8")

@@ -55,6 +55,7 @@ def pages_with(language: str) -> list[Path]:
     return [page for page in PAGES if any(found == language for found, _ in blocks(page))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with("python"), ids=lambda page: page.name)
 def test_python_runs(page: Path, tmp_path: Path) -> None:
     if page.name in ELSEWHERE:
@@ -98,6 +99,7 @@ def plain(text: str, page: Path) -> str:
     return re.sub(MASKED.get(page.name, "(?!)"), "NUMBER", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page.name not in ELSEWHERE and sessions(page)], ids=lambda page: page.name
 )

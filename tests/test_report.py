@@ -100,6 +100,7 @@ def test_a_missing_extra_is_said_and_the_rest_is_shown(demo: Path) -> None:
     assert "How this was made" in page
 
 
+@pytest.mark.slow
 def test_the_report_in_a_browser(
     demo: Path, browser_page: Page, complaints: list[str], too_wide: Callable[[], list[str]], screen: tuple[int, int]
 ) -> None:

@@ -34,6 +34,7 @@ def write(path: Path, content: object) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_sweep_certifies_every_cell(tmp_path: Path) -> None:
     plan = Sweep.model_validate(CERTIFY)
     summary = sweep(plan, store=tmp_path / "a.db")
@@ -52,6 +53,7 @@ def test_a_sweep_certifies_every_cell(tmp_path: Path) -> None:
     assert verify(certificate)
 
 
+@pytest.mark.slow
 def test_a_second_run_has_nothing_to_do(tmp_path: Path) -> None:
     plan = Sweep.model_validate(CERTIFY)
     sweep(plan, store=tmp_path / "a.db")
@@ -61,6 +63,7 @@ def test_a_second_run_has_nothing_to_do(tmp_path: Path) -> None:
     assert again.seconds < 5
 
 
+@pytest.mark.slow
 def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
     plan = Sweep.model_validate(CERTIFY)
     sweep(plan, store=tmp_path / "one.db")
@@ -72,6 +75,7 @@ def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_running_scheduler_is_used_by_its_address(tmp_path: Path) -> None:
     from dask.distributed import LocalCluster
 
@@ -80,6 +84,7 @@ def test_a_running_scheduler_is_used_by_its_address(tmp_path: Path) -> None:
     assert summary.done == 24
 
 
+@pytest.mark.slow
 def test_all_commands_can_be_swept(tmp_path: Path) -> None:
     blocks = [
         {"command": "measure", "settings": {"model": "mi_rnn", "inputs": 2, "width": 3, "length": 4, "starts": 16}},
@@ -238,6 +243,7 @@ print(len(before))
 """
 
 
+@pytest.mark.slow
 def test_the_driver_killed_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     block = SLOW["blocks"][0] | {"grid": {"seed": list(range(150))}}  # more than can be done between the kills
     config = write(tmp_path / "slow.yaml", {"blocks": [block]})
@@ -250,6 +256,7 @@ def test_the_driver_killed_at_any_moment_loses_nothing_and_repeats_nothing(tmp_p
     assert (summary.stored, summary.done, summary.failed) == (kept, 150 - kept, 0)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_during_a_job_costs_that_job_alone(tmp_path: Path) -> None:
     config, store = write(tmp_path / "slow.yaml", SLOW), tmp_path / "a.db"
     arguments = [
@@ -306,6 +313,7 @@ mount -o remount,size=10m {folder}
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path: Path) -> None:
     """On a small file system of its own, mounted where nobody else sees it."""
     (tmp_path / "small").mkdir()

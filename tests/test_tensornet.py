@@ -242,6 +242,7 @@ def test_minimal_cuts_are_minimal(domain: str) -> None:
             assert found.value == math.prod(bond.dimension for bond in found.bonds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("depth", "length"), [(1, 30), (2, 12), (3, 9)])
 def test_minimal_cuts_of_larger_networks(depth: int, length: int) -> None:
     for inputs, width, cut in itertools.product((2, 5), (3, 4, 130), (1, length // 2, length - 2)):
@@ -303,6 +304,7 @@ def test_there_are_fifty_cells() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", cells(), ids=lambda cell: "-".join(map(str, cell.values())))
 def test_certified_ranks_are_at_most_the_minimal_cut(cell: dict[str, Any]) -> None:
     inputs, width, depth, length, domain = cell.values()

@@ -178,6 +178,7 @@ def ended(job: Job) -> bool:
     return job.state != "running"
 
 
+@pytest.mark.slow
 def test_a_job_reports_and_ends() -> None:
     job, reports = Job(operator.call, "word", {"number": 42}), []
     until(lambda: reports.extend(job.poll()) or job.state != "running")
@@ -186,6 +187,7 @@ def test_a_job_reports_and_ends() -> None:
     assert job.state == "done"
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_says_why() -> None:
     job = Job(certify_lengths, Settings(width=500), [4], 1000)
     until(lambda: ended(job))
@@ -193,6 +195,7 @@ def test_a_job_that_fails_says_why() -> None:
     assert "weights alone take about" in (job.failure or "")
 
 
+@pytest.mark.slow
 def test_a_job_that_is_killed_from_outside_has_failed() -> None:
     job = Job(certify_lengths, LONG, [12], PLENTY)
     assert job.process_id is not None
@@ -212,6 +215,7 @@ def test_a_cancelled_job_has_no_process() -> None:
     assert (job.state, job.poll()) == ("cancelled", [])
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_server_that_is_killed() -> None:
     program = (
         "import time, timeit; from seprank.web.jobs import Job\n"
@@ -317,6 +321,7 @@ def test_two_panels_do_not_disturb_each_other() -> None:
     assert budget.left == PLENTY
 
 
+@pytest.mark.slow
 def test_the_picture_is_that_of_the_setting() -> None:
     pytest.importorskip("quimb", reason="needs the extra tn")
     panel = Panel("A", SMALL, Budget(PLENTY))
@@ -330,6 +335,7 @@ def test_the_picture_is_that_of_the_setting() -> None:
     assert panel.picture is None
 
 
+@pytest.mark.slow
 def test_the_command_line_makes_the_same_certificate(tmp_path: Path) -> None:
     settings = Settings(model="mi_rnn", inputs=2, width=2, depth=1, length=6, cut=2, domain="tokens", seed=5)
     panel = Panel("A", settings, Budget(PLENTY))
