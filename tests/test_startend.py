@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seprank import RAC
 from seprank.adapters import Recurrent
 from seprank.memory import MemoryBudgetError, parse_size, show_size
-from seprank.startend import Halves, StartEndMatrix, check_cut, pairs_per_block
+from seprank.startend import Halves, StartEndMatrix, pairs_per_block
 
 Array = npt.NDArray[np.float64]
 
@@ -199,13 +199,6 @@ def test_readout_reduces_the_channels() -> None:
     found = matrix.grow(Halves(vectors=starts), Halves(vectors=ends))
     every = slow_matrix(module, starts, ends).reshape(5, 4, 4)
     assert same(found, every @ weights[0].numpy())
-
-
-def test_the_cut() -> None:
-    assert [check_cut(7, cut) for cut in (None, 1, 6)] == [3, 1, 6]
-    for length, cut in [(1, None), (5, 0), (5, 5)]:
-        with pytest.raises(ValueError, match=r"must be at least 2|cut must be between"):
-            check_cut(length, cut)
 
 
 def test_blocks_fit_cache_and_memory() -> None:

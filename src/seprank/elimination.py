@@ -18,15 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from math import isqrt
-from operator import index
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-DEFAULT_PRIME = 8388593
-PRIME_LIMIT = 1 << 27
+from .question import DEFAULT_PRIME, check_prime, check_whole
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.int64]
@@ -114,7 +111,7 @@ def rank_profile(
         >>> rank_profile(np.array([[1, 2], [2, 4]])).rank
         1
     """
-    field = _Field(_checked_prime(prime))
+    field = _Field(check_prime(prime))
     threads = _thread_count(threads, np.size(matrix))
     elimination = _Elimination(_workspace(matrix, field, overwrite), field, threads)
     elimination.run(progress or (lambda done, total: None))
@@ -148,15 +145,6 @@ def determinant(matrix: npt.NDArray[Any], prime: int = DEFAULT_PRIME, **options:
         raise ValueError(f"a determinant needs a square matrix, got shape {shape}; use rank_profile for a minor")
     profile = rank_profile(matrix, prime, **options)
     return profile.determinant if profile.rank == shape[0] else 0
-
-
-@cache
-def _checked_prime(prime: int) -> int:
-    prime = index(prime)
-    odd = prime % 2 and 2 < prime < PRIME_LIMIT
-    if not odd or not all(prime % divisor for divisor in range(3, isqrt(prime) + 1, 2)):
-        raise ValueError(f"prime must be an odd prime below 2^27 = {PRIME_LIMIT}, got {prime}; use {DEFAULT_PRIME}")
-    return prime
 
 
 def _workspace(matrix: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floats:
@@ -201,8 +189,8 @@ def _not_integers(rows: Floats, start: int) -> ValueError:
 
 
 def _thread_count(threads: int | None, size: int) -> int:
-    if threads is not None and index(threads) < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}; leave it out for one per core")
+    if threads is not None:
+        threads = check_whole("threads", threads, 1, remedy="leave it out for one per core")
     if _blas() is None or (threads is None and size < _SMALL_MATRIX):
         return 1
     # a container or a cluster's job may own fewer cores than the machine has

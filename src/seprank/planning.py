@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, SupportsIndex
+from typing import Any
 
 from .models import MODELS
+from .question import check_cut, check_whole
 from .theory import Bound, bounds, readable
 
 MOST_DIGITS = 1000
@@ -111,7 +112,7 @@ def plan(
         less, the greatest that provably cannot; and the cheapest network of all.
 
     Raises:
-        TypeError: an argument is not an integer.
+        NotWholeError: an argument is no whole number; it is a TypeError and a ValueError.
         ValueError: an argument is out of range.
 
     Source: the bounds of docs/theory.md. Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), Theorem 1 and
@@ -122,16 +123,17 @@ def plan(
         >>> found.best.depth, found.best.width, found.shallow.width
         (4, 3, 1000000)
     """
-    rank = _at_least("rank", rank, 1)
+    rank, inputs = check_whole("rank", rank, 1), check_whole("inputs", inputs, 1)
+    length, cut = check_cut(length, cut)
     if rank >= 10**MOST_DIGITS:
         raise ValueError(f"rank must have at most {MOST_DIGITS} digits, got {readable(rank)}; use a smaller rank")
-    depths = range(1, _at_least("max_depth", max_depth, 1) + 1)
+    depths = range(1, check_whole("max_depth", max_depth, 1) + 1)
     sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
     rows = [_row(rank, inputs, depth, _by_width(sizes | {"depth": depth}, rank)) for depth in depths]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
     guesses = [r for r in rows if r.conjectured_parameters and (not best or r.conjectured_parameters < _cost(best))]
     guess = min(guesses, key=lambda r: r.conjectured_parameters or 0, default=None)
-    return Plan(rank, length, length // 2 if cut is None else cut, inputs, domain, best, guess, rows[0], rows)
+    return Plan(rank, length, cut, inputs, domain, best, guess, rows[0], rows)
 
 
 _WHATEVER_WIDTH = ("shallow", "start inputs", "end inputs")
@@ -249,11 +251,3 @@ def _cells(row: Row) -> list[str]:
     numbers = [row.depth, row.width, row.parameters, row.conjectured_width, row.conjectured_parameters]
     shown = ["-" if number is None else readable(number) for number in numbers]
     return [*shown, "any width" if row.too_narrow is None else readable(row.too_narrow), row.obstacle or ""]
-
-
-def _at_least(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{name} must be an integer, got {value!r}; use a whole number")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}; use {name}={least} or more")
-    return int(value)

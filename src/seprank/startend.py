@@ -33,21 +33,6 @@ Progress = Callable[[int, int], None]
 """Called with the pairs done so far and the pairs to do."""
 
 
-def check_cut(length: int, cut: int | None) -> int:
-    """The cut, by default the middle.
-
-    Raises:
-        ValueError: the length cannot be cut, or not there.
-    """
-    if length < 2:
-        raise ValueError(f"length must be at least 2 to be cut, got {length}; use --length 8 or more")
-    if cut is None:
-        return length // 2
-    if not 1 <= cut <= length - 1:
-        raise ValueError(f"cut must be between 1 and length - 1 = {length - 1}, got {cut}; the default is the middle")
-    return cut
-
-
 def pairs_per_block(width: int, bytes_per_pair: int, budget: int) -> int:
     """How many pairs to run at once.
 

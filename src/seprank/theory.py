@@ -13,14 +13,14 @@ import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, Decimal, localcontext
-from difflib import get_close_matches
 from fractions import Fraction
-from typing import Any, Literal, SupportsIndex
+from typing import Any, Literal
+
+from .question import check_choice, check_cut, check_domain, check_network, check_whole
 
 Kind = Literal["exact", "lower", "conjectured", "upper"]
 
 KINDS: tuple[Kind, ...] = ("exact", "lower", "conjectured", "upper")
-DOMAINS = ("functional", "tokens")
 MODELS = ("rac", "additive")
 
 # Longer values say nothing a shorter one does not, and products of them take seconds.
@@ -166,9 +166,7 @@ def max_distance_squared(rank: int) -> Fraction:
         >>> max_distance_squared(4)
         Fraction(3, 4)
     """
-    if rank < 1:
-        raise ValueError(f"rank must be at least 1, got {rank}; a separable function has rank 1")
-    return 1 - Fraction(1, rank)
+    return 1 - Fraction(1, check_whole("rank", rank, 1, remedy="a separable function has rank 1"))
 
 
 def bounds(
@@ -203,7 +201,7 @@ def bounds(
         Exact, lower and conjectured statements in this order, then the upper bounds, least first.
 
     Raises:
-        TypeError: If a size is not an integer.
+        NotWholeError: If a size is no whole number; it is a TypeError and a ValueError.
         ValueError: If a size is too small, the cut outside the sequence, or the domain, model or a kind unknown.
 
     Source:
@@ -221,8 +219,8 @@ def bounds(
         upper start inputs 3872
     """
     cell = _checked(inputs, width, depth, length, cut, domain, below)
-    wanted = {_choice("kinds", kind, KINDS) for kind in kinds}
-    if _choice("model", model, MODELS) == "additive":
+    wanted = {check_choice("kinds", kind, KINDS) for kind in kinds}
+    if check_choice("model", model, MODELS) == "additive":
         found = [_additive(cell)]
     else:
         found = [_shallow(cell)] if cell.depth == 1 else [*_lower(cell, wanted)]
@@ -494,30 +492,10 @@ def _product(factors: Iterable[int | None], most_digits: int) -> int | None:
 def _checked(
     inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str, below: int | None
 ) -> _Cell:
-    inputs = _size("inputs", inputs, 1, "at least 1", "--inputs 4")
-    width = _size("width", width, 1, "at least 1", "--width 4")
-    depth = _size("depth", depth, 1, "at least 1", "--depth 2")
-    length = _size("length", length, 2, "at least 2 to be cut", "--length 8 or more")
-    middle = length // 2
-    cut = middle if cut is None else _size("cut", cut, 1, "at least 1", f"--cut {middle}")
-    if cut >= length:
-        raise ValueError(f"cut must be at most length - 1 = {length - 1}, got {cut}; use --cut {middle}")
-    tokens = _choice("domain", domain, DOMAINS) == "tokens"
+    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
+    length, cut = check_cut(length, cut)
+    tokens = check_domain(domain) == "tokens"
     # Digits are computed to a small part of one, hence the spare.
-    most_digits = MOST_DIGITS if below is None else min(MOST_DIGITS, int(below.bit_length() * math.log10(2)) + 2)
+    bits = None if below is None else check_whole("below", below).bit_length()
+    most_digits = MOST_DIGITS if bits is None else min(MOST_DIGITS, int(bits * math.log10(2)) + 2)
     return _Cell(inputs, width, depth, cut, length - cut, tokens, most_digits)
-
-
-def _size(name: str, value: int, least: int, needed: str, remedy: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{name} must be an integer, got {value!r}; use {remedy}")
-    if value < least:
-        raise ValueError(f"{name} must be {needed}, got {value}; use {remedy}")
-    return int(value)
-
-
-def _choice(name: str, value: str, valid: tuple[str, ...]) -> str:
-    if value not in valid:
-        nearest = get_close_matches(str(value), valid, n=1, cutoff=0.0)[0]
-        raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}; did you mean {nearest!r}?")
-    return value

@@ -13,11 +13,12 @@ from torch import nn
 
 from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
-from ..field import DEFAULT_PRIME, NotPolynomial
+from ..field import NotPolynomial
 from ..memory import MemoryBudgetError, default_budget, show_size
 from ..models import Factory, spec_of
 from ..models.factory import source_hash
 from ..progress import Report, bars, silent
+from ..question import DEFAULT_PRIME, check_whole
 from ..startend import RowBlocks, StartEndMatrix
 from ..theory import Bound, bounds
 from .certificate import MOST_DIGITS, Certificate, Minor, ModelRecord, package_versions
@@ -116,7 +117,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         prime=prime,
         seed=seed,
     )
-    _check_samples(samples, max_samples)
+    samples, max_samples = _check_samples(samples, max_samples)
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
     if not _has_family(module):
@@ -133,14 +134,14 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     return _certificate(module, question, found, known, factory=factory, seconds=time.perf_counter() - began)
 
 
-def _check_samples(samples: int | None, max_samples: int | None) -> None:
-    for name, value in (("samples", samples), ("max_samples", max_samples)):
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+def _check_samples(samples: int | None, max_samples: int | None) -> tuple[int | None, int | None]:
+    samples = None if samples is None else check_whole("samples", samples, 1)
+    max_samples = None if max_samples is None else check_whole("max_samples", max_samples, 1)
     if samples is not None and max_samples is not None:
         raise ValueError(
             f"samples fixes their number and max_samples limits it, got {samples} and {max_samples}; give one of them"
         )
+    return samples, max_samples
 
 
 def _require_halves(question: Question, budget: int) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from ..field import require_prime
 from ..memory import default_budget
 from ..models import Factory, find_model
 from ..progress import bars
+from ..question import check_prime
 from .certificate import Certificate, CertificateError
 from .search import describe, known_bounds, least_upper
 from .setup import Question, ask, enter
@@ -96,7 +96,7 @@ def _from_factory(certificate: Certificate, factory: Factory | None) -> nn.Modul
 
 def _check_question(question: Question, module: nn.Module) -> None:
     try:
-        require_prime(question.prime)
+        check_prime(question.prime)
         asked = ask(
             module,
             length=question.length,

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..field.arithmetic import DEFAULT_PRIME, Arithmetic, Scalar
+from ..field.arithmetic import Arithmetic, Scalar
 from ..field.operations import OPERATIONS, Refusal
+from ..question import DEFAULT_PRIME
 
 LARGEST = 2.0**53
 """Beyond, float64 skips integers: a highest degree becomes infinite, a lowest one stays here."""
