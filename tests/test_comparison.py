@@ -79,8 +79,8 @@ def test_words_up_to_the_limit() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"max_samples": 0}, "max_samples must be an integer of at least 1, got 0"),
-        ({"max_samples": True}, "max_samples must be an integer of at least 1, got True"),
+        ({"max_samples": 0}, "max_samples must be at least 1, got 0"),
+        ({"max_samples": True}, "max_samples must be a whole number, got True"),
         ({"samples": 8, "max_samples": 9}, "give one of them"),
     ],
 )
@@ -178,15 +178,15 @@ def test_tokens() -> None:
         ({"models": ["rac", "lstm"]}, ValueError, "'lstm' is not polynomial.*`measure` takes it.*arithmetic_lstm"),
         ({"length": 1}, ValueError, "length must be at least 2, got 1"),
         ({"length": []}, ValueError, "length must be at least one number"),
-        ({"length": [4, True]}, TypeError, "length must be an integer, got True"),
+        ({"length": [4, True]}, TypeError, "length must be a whole number, got True"),
         ({"depth": [1, 0]}, ValueError, "depth must be at least 1, got 0"),
         ({"width": None}, ValueError, "give either width or parameters, got width=None and parameters=None"),
         ({"parameters": 100}, ValueError, "give either width or parameters, got width=3 and parameters=100"),
         ({"width": 0}, ValueError, "width must be at least 1, got 0"),
         ({"inputs": 0}, ValueError, "inputs must be at least 1"),
         ({"max_samples": 0}, ValueError, "max_samples must be at least 1"),
-        ({"domain": "words"}, ValueError, "domain must be 'functional' or 'tokens', got 'words'"),
-        ({"seed": True}, TypeError, "seed must be an integer, got True"),
+        ({"domain": "words"}, ValueError, "domain must be one of functional, tokens, got 'words'"),
+        ({"seed": True}, TypeError, "seed must be a whole number, got True"),
     ],
 )
 def test_wrong_arguments_are_named(settings: dict[str, Any], error: type[Exception], says: str) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..adapters import ConventionError, Rescaled, SequenceModel, Whole, adapt
 from ..cluster import pack
 from ..memory import MemoryBudgetError, show_size
+from ..question import check_readout
 from ..startend import Halves, Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
 from .inputs import Alphabet, Samples
 
@@ -128,9 +129,7 @@ def measure_rows(
 def read_out(model: SequenceModel, settings: Settings) -> tuple[Callable[[Tensor], Tensor], int]:
     """From the last output (channels, pairs) to what the matrix holds; of a rescaled model everything is kept."""
     channels = model.channels - isinstance(model, Rescaled)
-    readout = settings.readout
-    if isinstance(readout, int) and readout >= channels:
-        raise ValueError(f"readout must be below the {channels} output channels of the model, got {readout}")
+    readout = check_readout(settings.readout, channels)
     if isinstance(model, Rescaled) or readout == "all":
         return (lambda output: output), model.channels
     weights = _readout_weights(channels, settings)

@@ -6,14 +6,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
 from ..adapters import Rescaled, SequenceModel, State
 from ..memory import default_budget
 from ..progress import Report, bars
-from ..startend import Halves, StartEndMatrix, check_cut
+from ..question import check_choice, check_cut, check_readout, check_seed, check_whole, is_whole
+from ..startend import Halves, StartEndMatrix
 from .inputs import Alphabet, Array, DataError, Samples, own_halves, random_halves
 from .matrix import (
     DTYPES,
@@ -100,10 +101,11 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         >>> m.numerical_rank, round(m.shares.interaction, 6)
         (2, 0.0)
     """
+    length, cut = check_cut(length, cut)
+    starts, ends = _numbers_or_halves("starts", starts), _numbers_or_halves("ends", ends)
     alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
     settings = _settings(alphabet, readout, dtype, tolerance, seed, memory, device)
-    cut = check_cut(length, cut)
-    samples = _samples(settings.alphabet, length, cut, starts, ends, data, seed)
+    samples = _samples(settings.alphabet, length, cut, starts, ends, data, settings.seed)
     with bars(progress) as report, prepared(model, settings) as ready:
         adapted = adapt_to(ready, samples, settings)
         make = make_matrix if executor is None else on_workers(ready, executor, samples)
@@ -162,12 +164,12 @@ def profile(
         >>> [point.cut for point in points]
         [1, 2, 3]
     """
-    if over == "length":
-        lengths = sorted(set(at or [2**k for k in range(1, length.bit_length()) if 2**k <= length] + [length]))
+    length, _ = check_cut(length)
+    if check_choice("over", over, get_args(Axis)) == "length":
+        powers = [2**k for k in range(1, length.bit_length()) if 2**k <= length]
+        lengths = sorted({check_cut(t)[0] for t in ([*powers, length] if at is None else at)})
         return Profile(over, [measure(model, length=t, progress=progress, **settings) for t in lengths])
-    if over != "cut":
-        raise ValueError(f"over must be 'cut' or 'length', got {over!r}")
-    cuts = sorted({check_cut(length, cut) for cut in at or range(1, length)})
+    cuts = sorted({check_cut(length, cut)[1] for cut in (range(1, length) if at is None else at)})
     return Profile("cut", list(_over_cuts(model, length, cuts, progress, **settings)))
 
 
@@ -183,6 +185,7 @@ def _over_cuts(
     **given: Any,
 ) -> Iterator[Measurement]:
     given = _DEFAULTS | given
+    starts, ends = check_whole("starts", starts, 1), check_whole("ends", ends, 1)
     alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
     settings = _settings(alphabet, **given)
     longest = _whole_samples(settings.alphabet, length, starts, ends, data, settings.seed)
@@ -216,10 +219,7 @@ def _settings(
     memory: int | None,
     device: str,
 ) -> Settings:
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
-    if readout not in ("all", "random") and not (isinstance(readout, int) and readout >= 0):
-        raise ValueError(f"readout must be 'all', 'random' or the number of an output channel, got {readout!r}")
+    dtype, readout, seed = check_choice("dtype", dtype, [*DTYPES]), check_readout(readout), check_seed(seed)
     if tolerance is not None and not 0 <= tolerance < 1:
         raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance}")
     budget = default_budget() if memory is None else memory
@@ -239,9 +239,8 @@ def find_alphabet(
     Raises:
         ValueError: it does not say, and nothing was given.
     """
-    for name, value in (("inputs", inputs), ("tokens", tokens)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    inputs = None if inputs is None else check_whole("inputs", inputs, 1)
+    tokens = None if tokens is None else check_whole("tokens", tokens, 1)
     if tokens is not None:
         return Alphabet(tokens=tokens)
     if inputs is not None:
@@ -253,13 +252,18 @@ def find_alphabet(
         if isinstance(member, nn.Embedding):
             return Alphabet(tokens=member.num_embeddings)
         size = getattr(member, "input_size", getattr(member, "in_features", None))
-        if isinstance(size, int):
-            return Alphabet(features=size)
+        if is_whole(size):
+            return Alphabet(features=check_whole("input_size", size, 1))
     if shown is not None and shown.ndim == 3:
         return Alphabet(features=shown.shape[2])
     raise ValueError(
         "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
     )
+
+
+def _numbers_or_halves(name: str, given: Any) -> Any:
+    """How many halves there are to be, as an integer, or the halves themselves."""
+    return given if getattr(given, "ndim", 0) else check_whole(name, given, 1)
 
 
 def _samples(
