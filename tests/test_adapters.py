@@ -309,7 +309,7 @@ def test_s6_starts_as_in_the_paper_and_learns() -> None:
 
 
 def test_s6_refuses() -> None:
-    with pytest.raises(ValueError, match="state_size must be an integer of at least 1, got 0"):
+    with pytest.raises(ValueError, match="state_size must be at least 1, got 0"):
         S6(4, 3, state_size=0)
     with pytest.raises(ValueError, match=r"input_size 4, got \(2, 5, 3\)"):
         S6(4, 3)(torch.ones(2, 5, 3, dtype=DOUBLE))

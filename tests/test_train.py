@@ -318,7 +318,7 @@ def test_equal_parameters_are_nearly_equal() -> None:
     [
         ({"width": None}, "either width or parameters"),
         ({"parameters": 100}, "either width or parameters"),
-        ({"width": 0}, "width must be a whole number of at least 1, got 0"),
+        ({"width": 0}, "width must be at least 1, got 0"),
         ({"depth": 0}, "depth must be"),
         ({"rate": 0.0}, "rate must be between 0 and inf, got 0.0"),
         ({"rate": float("nan")}, "rate must be"),
