@@ -382,8 +382,8 @@ def test_without_a_name_it_writes_below_runs(tmp_path: Path, monkeypatch: pytest
     [
         (["lstm"], "what to draw must be rac or recurrence, got 'lstm'"),
         (["rac", "--out", "net.pdf"], "a file ending in .svg, .png, .html, got 'net.pdf'"),
-        (["rac", "--depth", "0"], "depth must be at least 1, got 0; use --depth 2 or more"),
-        (["rac", "--length", "1"], "length must be at least 2, got 1"),
+        (["rac", "--depth", "0"], "depth must be at least 1, got 0; use 1 or more"),
+        (["rac", "--length", "1"], "length must be at least 2 to be cut, got 1"),
         (["rac", "--cut", "6"], "cut must be between 1 and length - 1 = 5, got 6"),
         (["rac", "--style", "fold"], "style must be one of auto, copies, folded, got 'fold'"),
         (["rac", "--line", "least"], "line must be one of states, minimal, got 'least'"),

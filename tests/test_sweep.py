@@ -157,14 +157,18 @@ def test_files_that_cannot_be_read(tmp_path: Path, content: object, message: str
         (
             "certify",
             {"inputs": 2, "width": 2, "length": 4, "cut": 4},
-            "cut must be between 1 and 3 for length 4, got 4",
+            "cut must be between 1 and length - 1 = 3, got 4",
         ),
-        ("certify", {"inputs": 2, "width": 2, "length": 4, "cut": "5/4"}, "fraction between 0 and 1.*got '5/4'"),
+        (
+            "certify",
+            {"inputs": 2, "width": 2, "length": 4, "cut": "5/4"},
+            "fraction between 0 and 1 or a .* got '5/4'",
+        ),
         ("certify", {"inputs": 2, "width": 2, "length": 4, "model": "rak"}, "did you mean 'rac'"),
         (
             "certify",
             {"inputs": 0, "width": 2, "length": 4},
-            "inputs: input should be greater than or equal to 1, got 0",
+            "inputs must be at least 1, got 0; use 1 or more",
         ),
         ("train", {"task": "copying-memory", "model": "gru", "wide": 2}, "unknown key 'wide'"),
         ("train", {"task": "copying-memory", "model": "gru"}, "either width or parameters"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..question import nearest
 from .work import COMMANDS, Work
 
 
@@ -94,13 +94,15 @@ def _reason(error: Exception) -> str:
     first = error.errors()[0]
     *folder, name = first["loc"] or ("settings",)
     where = ".".join(str(part) for part in (*folder, name))
+    if first["type"] == "value_error":
+        return f"{'.'.join(map(str, folder))}: {first['ctx']['error']}".removeprefix(": ")
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg'].lower()}, got {first['input']!r}"
     known = Sweep.model_fields if not folder else Block.model_fields
     if error.title in {kind.__name__ for kind in COMMANDS.values()}:
         known = next(kind for kind in COMMANDS.values() if kind.__name__ == error.title).model_fields
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
     return f"unknown key {where!r}{hint}"
 
 

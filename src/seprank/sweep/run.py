@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..progress import bars
+from ..question import check_whole
 from ..store import Store
 from .config import Sweep
 from .execution import Outcome, Place, on_dask, serially
@@ -105,8 +106,7 @@ def sweep(
         ValueError: fewer than one worker.
         ImportError: workers are asked for and Dask is not installed.
     """
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+    workers = check_whole("workers", workers, 1)
     begin = time.perf_counter()
     works = plan.works()
     with Store(store, write=True) as opened, bars(progress) as report:
