@@ -370,7 +370,7 @@ def test_multiplicative_integration_with_tanh() -> None:
 def test_what_is_squashed_is_not_certified(name: str) -> None:
     with pytest.raises(NotPolynomial, match=r"`(tanh|sigmoid)` in"):
         certify(build(name, 1, nonlinearity="tanh"), length=4, progress=False)
-    with pytest.raises(ValueError, match="nonlinearity must be 'identity' or 'tanh', got 'relu'"):
+    with pytest.raises(ValueError, match="nonlinearity must be one of identity, tanh, got 'relu'"):
         build(name, nonlinearity="relu")
     assert "nonlinearity='tanh'" in repr(build(name, nonlinearity="tanh"))
 

@@ -16,10 +16,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from typing import Any
 
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 
 PACKAGE = "seprank"
 _FUNCTION, _CLASS = "__seprank_checked__", "__seprank_checked_class__"
+
+
+class WrongType(TypeError):
+    """An argument, or what was returned, is not of the annotated type."""
+
+
+checked: Callable[[Any], Any] = beartype(conf=BeartypeConf(violation_type=WrongType))
 
 
 class Finder(importlib.abc.MetaPathFinder):
@@ -95,7 +102,7 @@ def check_fields(names: Sequence[str]) -> Callable[[type], type]:
         init: Any = cls.__init__  # type: ignore[misc]
         if is_dataclass(cls) and init.__qualname__ != "object.__init__":
             init.__annotations__ = {name: init.__annotations__[name] for name in names if name in init.__annotations__}
-            cls.__init__ = beartype(init)  # type: ignore[misc]
+            cls.__init__ = checked(init)  # type: ignore[misc]
         return cls
 
     return decorate
@@ -104,6 +111,6 @@ def check_fields(names: Sequence[str]) -> Callable[[type], type]:
 def install() -> None:
     """From here on the package is imported with its checks; must come before it is."""
     assert PACKAGE not in sys.modules, f"{PACKAGE} was imported before its type checks"
-    setattr(builtins, _FUNCTION, beartype)
+    setattr(builtins, _FUNCTION, checked)
     setattr(builtins, _CLASS, check_fields)
     sys.meta_path.insert(0, Finder())
