@@ -21,8 +21,10 @@ ALLOWED: dict[str, frozenset[str]] = {
     "progress": frozenset(),
     "theory": frozenset(),
     "files": frozenset(),
-    "store": frozenset({"files"}),
-    "models": frozenset(),
+    "records": frozenset(),
+    "store": frozenset({"records", "files"}),
+    "terminal": frozenset(),
+    "models": frozenset({"files"}),
     "tasks": frozenset(),
     "adapters": frozenset({"models"}),
     "cluster": frozenset({"models"}),
@@ -52,7 +54,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "sweep": frozenset(
         {"certification", "measurement", "train", "models", "theory", "store", "files", "memory", "progress", "cluster"}
     ),
-    "report": frozenset({"store", "theory", "tensornet", "files"}),
+    "report": frozenset({"certification", "measurement", "store", "theory", "tensornet", "files"}),
     "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report", "files"}),
     "doctor": frozenset({"certification", "models", "field", "elimination", "memory"}),
     "web": ALL_BUT_CLI,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .models.factory import USER_MODULE
+from .models.factory import user_modules
 
 # Dask would also set a threshold for giving memory back, which keeps the C library from learning ours: every larger
 # tensor would then be fresh memory, and half of the time go into page faults.
@@ -62,8 +62,8 @@ def pack(content: Any) -> bytes:
         import cloudpickle
     except ImportError as error:
         raise ImportError("sending a model to workers needs cloudpickle: pip install 'seprank[dist]'") from error
-    # Modules from files that the user named have a name that no worker can import.
-    own = [module for name, module in sys.modules.items() if name.startswith(USER_MODULE)]
+    # No worker can import what is from files that the user named, or lies beside them.
+    own = [sys.modules[name] for name in user_modules()]
     for module in own:
         cloudpickle.register_pickle_by_value(module)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from fractions import Fraction
 from functools import cached_property
@@ -15,6 +16,13 @@ from ..store import Job
 
 if TYPE_CHECKING:
     from ..train import TrainSettings
+
+
+def _fraction(text: str) -> Fraction:
+    """A fraction as people write it; any other number, such as 1e99999999, would first be written out."""
+    if not re.fullmatch(r"\s*[0-9]{1,9}\s*(/\s*0*[1-9][0-9]{0,8}\s*)?", text):
+        raise ValueError(f'cut must be a number of steps, or a fraction such as "1/4", got {text[:40]!r}')
+    return Fraction(text.replace(" ", ""))
 
 
 class Work(BaseModel):
@@ -75,7 +83,7 @@ class _OfModel(Work):
         if cut is None:
             cut = Fraction(1, 2)
         elif isinstance(cut, str):
-            cut = Fraction(cut)
+            cut = _fraction(cut)
         if isinstance(cut, Fraction):
             if not 0 < cut < 1:
                 raise ValueError(
