@@ -98,6 +98,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     """Certify the Start-End separation rank of a polynomial model."""
     from .certification import certify as run
 
+    _check_files(out)
     budget = _budget(memory)
     module, factory = _load_model(model, inputs, width, depth, settings, budget)
     with _executor(workers, scheduler) as executor:
@@ -198,6 +199,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from .measurement import measure as run
     from .measurement import profile as run_profile
 
+    _check_folder(out)
     budget = _budget(memory)
     module, factory = _load_model(model, inputs, width, depth, settings, budget)
     if weights is not None:
@@ -286,6 +288,7 @@ def plan(
     """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
     from .planning import plan as find
 
+    _check_files(out)
     found = find(rank=_whole("--rank", rank), length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth)
     if out is not None:
         from .files import write_whole
@@ -326,6 +329,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     from .comparison import ComparisonInterrupted
     from .comparison import compare as run
 
+    _check_files(out, csv)
     try:
         found = run(
             None if models is None else _names(models),
@@ -411,6 +415,7 @@ def draw(
     if what not in ("rac", "recurrence"):
         raise UsageError(f"what to draw must be rac or recurrence, got {what!r}")
     path = check_name(Path("runs") / f"{what}.svg" if out is None else out)
+    _check_files(path)
     kind = "network" if what == "rac" else what
     picture = run(inputs=inputs, width=width, depth=depth, length=length, cut=cut, kind=kind, style=style, line=line)
     picture.save(path)
@@ -545,6 +550,7 @@ def results(
     from .store import Store as Open
     from .store import export, table
 
+    _check_files(out)
     if status not in (None, "done", "failed"):
         raise UsageError(f"status must be done or failed, got {status!r}")
     with Open(store) as opened:
@@ -606,6 +612,7 @@ def report(
     from .files import write_whole
     from .report.folder import folder_page
 
+    _check_files(out)
     say(f"report: {write_whole(out, folder_page(source))}")
 
 
@@ -618,6 +625,7 @@ def demo(
     from . import demo as show
     from .report.answers import meaning
 
+    _check_folder(out)
     found = show.compute(out, show.Sizes(), say)
     page = show.save(found, out)
     say(f"\n{meaning(found['growth'])}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
@@ -651,8 +659,24 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+def _check_files(*paths: Path | None) -> None:
+    """Refuse what could not be written before the work, which may take hours."""
+    from .files import check_writable
+
+    for path in paths:
+        if path is not None:
+            check_writable(path)
+
+
+def _check_folder(path: Path | None) -> None:
+    from .files import check_folder
+
+    if path is not None:
+        check_folder(path)
+
+
 def _number_or_name(readout: str) -> int | str:
-    return int(readout) if readout.lstrip("-").isdigit() else readout
+    return int(readout) if readout.removeprefix("-").isdecimal() and len(readout) < 20 else readout
 
 
 @contextmanager
@@ -691,7 +715,12 @@ def _load_templates(text: str | None) -> Any:
         return text
     import numpy as np
 
-    return np.load(text, allow_pickle=False)
+    from .files import existing_file
+
+    try:
+        return np.load(existing_file(text), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise UsageError(f"{text} is not a .npy file of numbers: {error}") from None
 
 
 def _load_model(

@@ -246,11 +246,11 @@ def read_whole(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
     path = Path(path)
     with _explained(path, "read"):
         _mode(path)
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as file:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode) and not select.select([file], [], [], _PATIENCE)[0]:
                 raise FileError(f"nobody has written to the pipe {path} for {_PATIENCE:.0f} s; give a file")
             os.set_blocking(file.fileno(), True)
-            content = io.BufferedReader(file).read(most + 1)
+            content = file.read(most + 1)
     if len(content) > most:
         raise FileError(f"{path} is larger than {most:,} bytes; is it the file you mean?")
     return content

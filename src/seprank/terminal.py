@@ -80,7 +80,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             stop("interrupted; nothing was written that is not complete", 130)
         except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
-            stop(f"{error}" or type(error).__name__, getattr(error, "exit_code", 2))
+            stop(_worded(error), getattr(error, "exit_code", 2))
         except SystemExit as end:
             stop(f"the module's own code ended the program (exit code {end.code}); take that call out of it", 2)
         except Exception as error:
@@ -89,6 +89,17 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
             stop(_unforeseen(error), 2)
 
     return guarded
+
+
+def _worded(error: Exception) -> str:
+    """What an error says, in our words where it is the system's about a file."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename is not None:
+        return f"there is no file {error.filename}; check the path"
+    if isinstance(error, IsADirectoryError) and error.filename is not None:
+        return f"{error.filename} is a folder; give a file in it"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return f"{error}" or type(error).__name__
 
 
 def _unforeseen(error: Exception) -> str:
