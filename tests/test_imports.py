@@ -50,7 +50,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "planning": frozenset({"models", "theory"}),
     "comparison": frozenset({"certification", "models", "memory", "progress", "files"}),
     "tensornet": frozenset({"models", "theory", "memory", "files"}),
-    "train": frozenset({"models", "tasks", "callbacks", "store", "files", "progress"}),
+    "train": frozenset({"models", "tasks", "callbacks", "store", "files", "memory", "progress"}),
     "sweep": frozenset(
         {"certification", "measurement", "train", "models", "theory", "store", "files", "memory", "progress", "cluster"}
     ),

@@ -15,6 +15,9 @@ from .models.factory import user_modules
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Of workers on this machine"""
 
+MOST_WORKERS = 256
+"""Processes on this machine: each takes about 200 MiB before it does anything"""
+
 TIMEOUT = "10s"
 """How long a scheduler may take to answer"""
 
@@ -30,7 +33,12 @@ def connect(*, workers: int | None = None, scheduler: str | None = None) -> Iter
     Raises:
         ImportError: Dask is not installed.
         OSError: the scheduler does not answer.
+        ValueError: there are more workers than one machine can have.
     """
+    if scheduler is None and workers is not None and workers > MOST_WORKERS:
+        raise ValueError(
+            f"workers must be at most {MOST_WORKERS} on one machine, got {workers:,}; for more give --scheduler"
+        )
     try:
         import dask
         from dask.distributed import Client, LocalCluster

@@ -22,6 +22,8 @@ from typing import Any
 from .files import FileError, csv_text, existing_file, write_whole
 from .records import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
 
+__all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows", "table"]
+
 APPLICATION = 0x73657072
 """Marks a file as ours ("sepr"), in SQLite's application_id"""
 SCHEMA = 2
