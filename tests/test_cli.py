@@ -182,7 +182,7 @@ def test_templates_of_a_wrong_shape(tmp_path: Path) -> None:
 
 
 def test_certificates_that_are_none(tmp_path: Path) -> None:
-    assert "No such file" in refusal("verify", str(tmp_path / "none.json"))
+    assert "there is no file" in refusal("verify", str(tmp_path / "none.json"))
     file = tmp_path / "c.json"
     for content, text in [("{", "not JSON"), ('{"schema": 99}', "update seprank"), ("[1]", "is this a seprank")]:
         file.write_text(content)

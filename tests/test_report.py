@@ -76,7 +76,8 @@ def test_a_folder_with_certificate_measurement_and_store(tmp_path: Path) -> None
     sr.certify(rac, length=4).save(tmp_path / "certificate.json")
     sr.measure(rac, length=4, starts=16, ends=16).save(tmp_path / "mine.json")
     (tmp_path / "other.json").write_text("[1, 2]", "utf-8")
-    found: dict[str, Any] = sr.certify(rac, length=6).summary()
+    certificate = sr.certify(rac, length=6)
+    found: dict[str, Any] = {**certificate.summary(), "certificate": certificate.to_dict()}
     with Store(tmp_path / "runs.db", write=True) as store:
         for command, settings in (("certify", {"model": "rac"}), ("train", {"task": "copying-memory"})):
             store.add([Job(command, settings)])

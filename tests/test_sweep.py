@@ -184,7 +184,7 @@ def test_command_line_mistakes(tmp_path: Path) -> None:
     (tmp_path / "no.yaml").write_text("a: [", encoding="utf-8")
     good = write(tmp_path / "good.yaml", CERTIFY)
     for arguments, message in [
-        ([str(tmp_path / "none.yaml")], "No such file"),
+        ([str(tmp_path / "none.yaml")], "there is no file"),
         ([str(tmp_path / "no.yaml")], "is not YAML"),
         ([str(good), "--workers", "0"], "workers must be at least 1, got 0"),
         ([str(good), "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "127.0.0.1:1"),

@@ -14,6 +14,7 @@ import sys
 import time
 import timeit
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from seprank import Certificate, bounds, degree_bounds, verify
 from seprank.cli import app
 from seprank.memory import MemoryBudgetError
 from seprank.web import serve
-from seprank.web.budget import Budget, estimate
+from seprank.web.budget import PROCESS, Budget, estimate
 from seprank.web.chart import chart
 from seprank.web.jobs import Job, Paced
 from seprank.web.panel import Panel
@@ -159,7 +160,7 @@ def test_a_run_that_cannot_fit_is_refused_with_the_estimate() -> None:
 
 
 def test_runs_share_the_memory() -> None:
-    budget, large = Budget(2**28), Settings(model="mi_rnn", max_samples=3000)
+    budget, large = Budget(PROCESS + 2**28), Settings(model="mi_rnn", max_samples=3000)
     assert budget.take(1, large) <= 2**28
     with pytest.raises(MemoryBudgetError, match="other runs on this server leave"):
         budget.take(2, large)
@@ -167,7 +168,44 @@ def test_runs_share_the_memory() -> None:
     assert budget.take(2, large) <= 2**28
     budget.give_back(2)
     budget.give_back(2)
-    assert budget.left == 2**28
+    assert budget.left == PROCESS + 2**28
+
+
+def test_many_tabs_take_no_more_memory_than_one_may() -> None:
+    """Sixteen tabs of small settings, each of which alone would fit: their processes count as well."""
+    budget, taken = Budget(2**30), []
+    for tab in range(16):
+        for take in (lambda key: budget.take(key, SMALL) + PROCESS, lambda key: budget.take_process(key) or PROCESS):
+            with suppress(MemoryBudgetError):
+                taken.append(take((tab, len(taken))))
+    assert 2 <= len(taken) <= 2**30 // PROCESS
+    assert sum(taken) + budget.left == 2**30
+    for take in (lambda: budget.take("one", SMALL), lambda: budget.take_process("one")):
+        with pytest.raises(MemoryBudgetError, match=r"256 MiB.*wait for them, or cancel one"):
+            take()
+
+
+def test_bounds_and_pictures_wait_for_room_too() -> None:
+    budget = Budget(2 * PROCESS)
+    first = Panel("A", Settings(model="mi_rnn"), budget)
+    second = Panel("B", Settings(model="cp_rnn"), budget)
+    assert budget.left == 0
+    assert first.busy
+    assert second.busy
+    third = Panel("A", Settings(model="arithmetic_gru"), budget)
+    assert (third.busy, third.known) == (False, [])
+    third.choose(asdict(SMALL))
+    third.draw()
+    assert not third.drawing
+    assert "wait for them" in (third.picture_notice or "")
+    first.close()
+    second.close()
+    assert budget.left == 2 * PROCESS
+
+
+def test_too_little_memory_for_one_run_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"at least 512 MiB.*use more --memory"):
+        serve(port=8080, memory=2**20)
 
 
 # Processes
@@ -296,14 +334,14 @@ def test_cancel_keeps_what_is_complete_and_frees_the_memory() -> None:
 
 
 def test_what_cannot_run_is_refused() -> None:
-    panel = Panel("A", SMALL, Budget(2**24))
+    panel = Panel("A", SMALL, Budget(PROCESS + 2**24))
     panel.choose(asdict(SMALL) | {"max_samples": ""})
     panel.certify()
     assert (panel.running, panel.notice) == (False, "samples at most must be a whole number, got nothing")
     panel.choose(asdict(SMALL) | {"width": 10**5})
     panel.certify()
     assert not panel.running
-    assert "more than the 16 MiB that runs may take" in (panel.notice or "")
+    assert "more than the 272 MiB that runs may take" in (panel.notice or "")
     panel.choose(asdict(SMALL))
     assert panel.problem is None
 

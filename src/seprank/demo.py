@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .certification import Certificate, certify
+from .certification.certificate import digest
 from .comparison import compare
 from .files import write_whole
 from .measurement import measure
@@ -97,7 +98,7 @@ def compute(folder: Path, sizes: Sizes, say: Say) -> dict[str, Any]:
 
 def save(found: dict[str, Any], folder: Path) -> Path:
     """Write what was found, and the report of it; returns the path of the report."""
-    write_whole(folder / FINDINGS, json.dumps(found, allow_nan=False))
+    write_whole(folder / FINDINGS, json.dumps(found | {"digest": digest(found)}, allow_nan=False))
     return write_whole(folder / REPORT, answers_page(found))
 
 

@@ -87,7 +87,8 @@ def rank_profile(
     """Rank modulo a prime, with the rows, columns and determinant of a non-singular minor of that size.
 
     Args:
-        matrix: integers, shape (m, n), of any integer dtype, or of float64 up to 2^53 in absolute value.
+        matrix: integers, shape (m, n), of any integer dtype, or of float64 up to 2^53 in absolute value; an array, a
+            tensor of torch in the processor's memory, or lists.
         prime: odd, below 2^27. Slabs have 2^53 / (prime / 2)^2 rows, at most 511: primes above the default, the
             largest below 2^23, are slower, two times at 2^25 and six times at 2^26.
         overwrite: allow a row-major float64 matrix to serve as workspace. Its numbers are lost, also on an error.
@@ -99,7 +100,7 @@ def rank_profile(
         the same profile for any number of threads.
 
     Raises:
-        TypeError: matrix of another dtype.
+        TypeError: matrix of another dtype, masked, or no array.
         ValueError: matrix not of two dimensions or not of integers, or prime or threads out of range.
         BlasError: a product failed its check. The first one is checked, then each first one of twice its length.
 
@@ -112,7 +113,8 @@ def rank_profile(
         1
     """
     field = _Field(check_prime(prime))
-    threads = _thread_count(threads, np.size(matrix))
+    matrix = _as_array(matrix)
+    threads = _thread_count(threads, matrix.size)
     elimination = _Elimination(_workspace(matrix, field, overwrite), field, threads)
     elimination.run(progress or (lambda done, total: None))
     return elimination.profile()
@@ -140,16 +142,26 @@ def determinant(matrix: npt.NDArray[Any], prime: int = DEFAULT_PRIME, **options:
         >>> determinant(np.array([[1, 2], [3, 4]]), 97)
         95
     """
-    shape = np.shape(matrix)
+    matrix = _as_array(matrix)
+    shape = matrix.shape
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(f"a determinant needs a square matrix, got shape {shape}; use rank_profile for a minor")
     profile = rank_profile(matrix, prime, **options)
     return profile.determinant if profile.rank == shape[0] else 0
 
 
-def _workspace(matrix: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floats:
+def _as_array(matrix: Any) -> npt.NDArray[Any]:
+    """What NumPy makes of a matrix: of its own kind, a tensor of torch, or lists."""
+    if np.ma.is_masked(matrix):
+        raise TypeError("matrix must have a number in every place, got a masked array; fill or drop what is masked")
+    try:
+        return np.asarray(matrix)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise TypeError(f"matrix must be an array of numbers, got {type(matrix).__name__}: {error}") from None
+
+
+def _workspace(source: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floats:
     """The numbers modulo the prime, in the memory of the matrix if allowed, else in new memory."""
-    source = np.asarray(matrix)
     if source.ndim != 2:
         raise ValueError(f"matrix must have 2 dimensions, got shape {source.shape}; use matrix.reshape(rows, -1)")
     if source.dtype != np.float64 and source.dtype.kind not in "iu":

@@ -18,6 +18,9 @@ from .theory import Bound, bounds, readable
 MOST_DIGITS = 1000
 """Of a target: few enough that no bound near it is left out by `theory`, and that Python writes them as text."""
 
+MOST_DEPTH = 200
+"""Depths that are compared: a row each, and more than anybody trains"""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -105,7 +108,7 @@ def plan(
         inputs: M, numbers per input vector, or number of tokens.
         domain: "functional" (inputs range over all vectors) or "tokens" (over M linearly independent ones).
         cut: c, steps in the start half; by default T // 2.
-        max_depth: depths 1 to this are compared.
+        max_depth: depths 1 to this are compared; at most 200.
 
     Returns:
         For every depth: the least width that is proved to reach the target, the least by the conjecture where that is
@@ -128,6 +131,8 @@ def plan(
     if rank >= 10**MOST_DIGITS:
         raise ValueError(f"rank must have at most {MOST_DIGITS} digits, got {readable(rank)}; use a smaller rank")
     depths = range(1, check_whole("max_depth", max_depth, 1) + 1)
+    if len(depths) > MOST_DEPTH:
+        raise ValueError(f"max_depth must be at most {MOST_DEPTH}, got {len(depths)}; use a smaller depth")
     sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
     rows = [_row(rank, inputs, depth, _by_width(sizes | {"depth": depth}, rank)) for depth in depths]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -9,8 +10,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..files import read_whole
 from ..question import nearest
 from .work import COMMANDS, Work
+
+MOST_BYTES = 2**20
+"""Of a file of jobs"""
+MOST_JOBS = 10**5
+"""Of a block"""
+_MOST_VALUES = 10**6
+"""Of a file of jobs, values that occur several times by way of a YAML alias counted as often"""
 
 
 class ConfigError(ValueError):
@@ -30,12 +39,21 @@ class Block(BaseModel):
     max_upper_bound: int | None = Field(default=None, ge=1)
     """For certify: leave out the cells whose least proved upper bound is above this, or unknown"""
 
+    @property
+    def size(self) -> int:
+        """Combinations in the grid."""
+        return math.prod(len(values) for values in self.grid.values())
+
     def works(self) -> Iterator[Work]:
         """The jobs of this block, in the order of the grid, its last name going fastest.
 
         Raises:
             ConfigError: a combination is not possible; the text says which.
         """
+        if self.size > MOST_JOBS:
+            raise ConfigError(
+                f"the grid has {self.size:,} cells, more than {MOST_JOBS:,}; divide it into several files"
+            )
         for values in product(*self.grid.values()):
             settings = dict(self.settings)
             for name, value in zip(self.grid, values, strict=True):
@@ -71,20 +89,35 @@ def read_sweep(path: str | Path) -> Sweep:
 
     Raises:
         ConfigError: it is not YAML, or a key or value does not fit.
-        OSError: it cannot be read.
+        FileError: it cannot be read.
     """
     import yaml
 
+    text = read_whole(path, most=MOST_BYTES)
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.safe_load(text.decode("utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path} is not YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply to be a file of jobs; is it the file you mean?") from None
+    if not _is_small(content):
+        raise ConfigError(f"{path} stands for more than {_MOST_VALUES:,} values by its aliases; write fewer jobs")
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must have the keys {', '.join(Sweep.model_fields)}, got {type(content).__name__}")
     try:
         return Sweep.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_reason(error)}") from None
+
+
+def _is_small(content: Any) -> bool:
+    """Whether a file, aliases written out, is of a size to work with; one that contains itself is not."""
+    waiting, seen = [content], 0
+    while waiting and seen <= _MOST_VALUES:
+        value = waiting.pop()
+        seen += 1
+        waiting += [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return not waiting
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..memory import default_budget
 from ..progress import bars
 from ..question import check_whole
 from ..store import Store
@@ -118,7 +119,7 @@ def sweep(
         costs = {work.job.key: work.cost() for work in open_works}
         open_works.sort(key=lambda work: -costs[work.job.key])
         total, spent, failed = sum(costs.values()), 0.0, 0
-        place = Place(str(Path(store).resolve().parent), None if memory is None else memory // workers)
+        place = Place(str(Path(store).resolve().parent), _share(memory, workers, scheduler))
         for number, outcome in enumerate(_outcomes(open_works, place, workers, scheduler), 1):
             _keep(opened, outcome)
             spent += costs[outcome.work.job.key]
@@ -132,6 +133,15 @@ def sweep(
     failures = sum(statuses.get(key) == "failed" for key in keys)
     stored = sum(known.get(key) == "done" for key in keys)
     return Summary(len(works), stored, len(open_works) - failed, failures, time.perf_counter() - begin)
+
+
+def _share(memory: int | None, workers: int, scheduler: str | None) -> int | None:
+    """Bytes for one job: of those at work on this machine together. None: what is free where and when it starts."""
+    if memory is None:
+        if workers == 1 or scheduler is not None:
+            return None
+        memory = default_budget()
+    return memory // workers
 
 
 def _outcomes(works: list[Work], place: Place, workers: int, scheduler: str | None) -> Iterator[Outcome]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from fractions import Fraction
 from functools import cached_property
@@ -104,13 +105,16 @@ class _OfModel(Work):
 
 
 def _share(cut: str | Fraction) -> Fraction:
-    """The part of a sequence that is its start, such as "1/4"."""
-    try:
-        share = Fraction(cut)
-    except (ValueError, ZeroDivisionError):
-        share = Fraction(0)
+    """The part of a sequence that is its start, such as "1/4".
+
+    No other form of a number is read: 1e99999999 would first be written out.
+    """
+    plain = re.fullmatch(r"\s*[0-9]{1,9}\s*/\s*0*[1-9][0-9]{0,8}\s*", str(cut))
+    share = Fraction(str(cut).replace(" ", "")) if plain else Fraction(0)
     if not 0 < share < 1:
-        raise ValueError(f"cut must be a fraction between 0 and 1 or a number of steps, got {cut!r}; use '1/4'")
+        raise ValueError(
+            f"cut must be a fraction between 0 and 1 or a number of steps, got {str(cut)[:40]!r}; use '1/4'"
+        )
     return share
 
 
