@@ -107,8 +107,7 @@ class _Reading:
         return self._length is not None and not model.splits
 
     def _choose(self) -> SequenceModel:
-        module = self._module
-        few = Trial.short(self._example).starts
+        module, few = self._module, self._few()
         if isinstance(module, SequenceModel):
             return module
         if isinstance(module, nn.RNNBase):
@@ -123,17 +122,21 @@ class _Reading:
             return Causal(module, few)
         return self._by_result(few)
 
+    def _few(self) -> Tensor:
+        """A few short sequences, or of the length in question: there may be a member that takes no other."""
+        if self._length is None:
+            return Trial.short(self._example).starts
+        trial = Trial.full(self._example)
+        return torch.cat([trial.starts, trial.ends], 1)
+
     def _by_result(self, few: Tensor) -> SequenceModel:
-        """What a call returns decides; sequences are as long as a function of a certain length wants them."""
+        """What a call returns decides."""
         first = _batch_first([self._module], self._first)
-        if self._length is not None:
-            trial = Trial.full(self._example)
-            few = torch.cat([trial.starts, trial.ends], 1)
         with torch.no_grad():
             result = self._module(few if first else few.transpose(0, 1))
         if isinstance(result, Tensor):
             return Whole(self._module, few, batch_first=first, length=self._length)
-        return Recurrent(self._module, Trial.short(self._example).starts, batch_first=first)
+        return Recurrent(self._module, few, batch_first=first)
 
 
 def _rescaled(model: Recurrent, trial: Trial) -> Checked | None:
