@@ -42,15 +42,20 @@ class Factory:
     folders: tuple[str, ...] = ()
     """From which the code may import its neighbours while it makes the module"""
 
-    def build(self) -> nn.Module:
+    def build(self, seed: int = 0) -> nn.Module:
         """The module, checked to be one.
+
+        Args:
+            seed: of what the factory draws from the global generators of torch, NumPy and Python.
 
         Raises:
             FactoryError: the factory raised, or returned something else.
         """
         from torch import nn
 
-        with _importable(self.folders), _explained(self.name):
+        from .seeds import seeded
+
+        with _importable(self.folders), _explained(self.name), seeded(seed):
             module = self.function(**self.settings)
         if not isinstance(module, nn.Module):
             raise FactoryError(f"{self.name} must return a torch.nn.Module, got {type(module).__name__}")
