@@ -7,7 +7,7 @@ import sys
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -20,7 +20,8 @@ from ..models.factory import source_hash
 from ..progress import Report, bars, silent
 from ..startend import RowBlocks, StartEndMatrix
 from ..theory import Bound, bounds
-from .certificate import MOST_DIGITS, Certificate, Minor, ModelRecord, package_versions
+from .certificate import Certificate, Minor, ModelRecord, package_versions
+from .form import MOST_DIGITS
 from .rows import on_workers
 from .setup import Question, Run, ask, enter
 
@@ -365,7 +366,7 @@ def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     return ModelRecord(*_class_record(module), parameters)
 
 
-def _class_record(module: nn.Module) -> tuple[str, str, dict[str, Any], str | None]:
+def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:
     cls = type(module)
     try:
         source = source_hash(inspect.getfile(cls))
