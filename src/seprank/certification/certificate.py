@@ -207,7 +207,7 @@ def _check_schema(body: Any) -> None:
         raise CertificateError("read", "it has no integer field 'schema'; is this a seprank certificate?")
     if not 1 <= schema <= SCHEMA:
         raise CertificateError("read", f"it has schema {schema}, this version reads 1 to {SCHEMA}; update seprank")
-    later = [("error", body)] + [("fixed", body["model"])] * isinstance(body.get("model"), dict)
-    for name, group in later:
+    model = body.get("model")
+    for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
         if (name in group) != (schema > 1):
             raise CertificateError("fields", f"{name} belongs to schema 2 and not to schema 1; the file has {schema}")

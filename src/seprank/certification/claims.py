@@ -63,43 +63,49 @@ def check_columns(certificate: Certificate, channels: int) -> None:
 
 
 def check_saturated(certificate: Certificate, channels: int) -> bool:
-    """Compare the flag `saturated` with what it can be recomputed from.
+    """Compare the flag `saturated` with the numbers it must rest on.
 
     Over vectors, a rank below both sizes of the matrix. Over tokens, a bound that is met, or all words of both sides,
-    or of one that the rank uses up; a run that saw the same rank twice leaves no trace in the certificate.
+    or of one that the rank uses up; of a run that saw the same rank twice there is no trace in the certificate.
 
     Args:
         certificate: whose numbers agree.
         channels: columns for each end half.
 
     Returns:
-        Whether it could be recomputed.
+        Whether the flag is proved, too: it makes no claim, or nothing can raise the rank. Otherwise it rests on the run,
+        which looked for a greater minor among its samples and found none.
 
     Raises:
         CertificateError: it is another.
     """
-    recomputed = _saturated(certificate, channels)
-    if recomputed is None:
-        return False
-    if certificate.saturated != recomputed:
+    certain = certificate.rank == certificate.upper_bound or _is_full(certificate, channels)
+    possible = certain or _is_possible(certificate, channels)
+    if certificate.saturated != possible:
         raise CertificateError(
             "flags",
             f"saturated is {certificate.saturated} with rank {certificate.rank}, {certificate.starts} starts and "
-            f"{certificate.ends * channels} columns, by which it is {recomputed}",
+            f"{certificate.ends * channels} columns, by which it is {possible}",
         )
-    return True
+    return certain or not certificate.saturated
 
 
-def _saturated(certificate: Certificate, channels: int) -> bool | None:
-    """What the flag must be, None if that cannot be told."""
-    question, rank = certificate.question, certificate.rank
-    rows, columns = certificate.starts, certificate.ends * channels
-    if question.domain == "functional":
-        return rank < min(rows, columns)
-    all_starts = rows == words(question, "starts")
-    all_ends = columns == words(question, "ends") * channels
-    full = (all_starts and rank == rows) or (all_ends and rank == columns)
-    if rank == certificate.upper_bound or (all_starts and all_ends) or full:
-        return True
+def _is_full(certificate: Certificate, channels: int) -> bool:
+    """Whether the rank is as high as there are starts in all, or columns."""
+    starts, columns = certificate.starts, certificate.ends * channels
+    return (_are_all(certificate, "starts") and certificate.rank == starts) or (
+        _are_all(certificate, "ends") and certificate.rank == columns
+    )
+
+
+def _is_possible(certificate: Certificate, channels: int) -> bool:
+    """Whether a run may have found that more samples do not raise the rank."""
+    if certificate.question.domain == "functional":
+        return certificate.rank < min(certificate.starts, certificate.ends * channels)
+    complete = _are_all(certificate, "starts") and _are_all(certificate, "ends")
     # A rank as high as the samples has not been seen with half of them.
-    return None if certificate.saturated and rank < certificate.samples else False
+    return complete or (certificate.saturated and certificate.rank < certificate.samples)
+
+
+def _are_all(certificate: Certificate, side: str) -> bool:
+    return {"starts": certificate.starts, "ends": certificate.ends}[side] == words(certificate.question, side)

@@ -172,7 +172,7 @@ def check_form(certificate: Certificate) -> None:
         ("starts and ends", 1, [certificate.starts, certificate.ends]),
         ("rank", 0, [certificate.rank]),
         ("minor.rows and minor.columns", 0, [*minor.rows, *minor.columns]),
-        ("the minor's determinant", 1, [minor.determinant]),
+        ("the minor's determinant", 0, [minor.determinant]),
         ("a shape in model.parameters", 0, [n for shape in model.parameters.values() for n in shape]),
     ]:
         wrong = next((n for n in numbers if not least <= n <= MOST_SIZE), None)

@@ -52,9 +52,11 @@ def _require_same(name: str, record: ModelRecord, found: ModelRecord) -> None:
     stated, got = getattr(record, name), getattr(found, name)
     if name == "name" and record.kind == "factory":
         # The same file may be reached by another path; its text decides, and which of its functions.
-        stated, got = stated.rpartition(":")[2], got.rpartition(":")[2]
-    # As JSON, in which True is not 1, and sorted, because the order of fields says nothing.
-    if json.dumps(stated, sort_keys=True) != json.dumps(got, sort_keys=True):
+        same = stated.rpartition(":")[2] == got.rpartition(":")[2]
+    else:
+        # As JSON, in which True is not 1, and sorted, because the order of fields says nothing.
+        same = json.dumps(stated, sort_keys=True) == json.dumps(got, sort_keys=True)
+    if not same:
         raise CertificateError(
             "model", f"{name} is {shown(stated)} in the certificate, but {shown(got)} in this module"
         )

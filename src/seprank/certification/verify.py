@@ -50,8 +50,8 @@ def verify(
     The minor is evaluated again, rows and columns of the certificate only, in 64-bit integer arithmetic, and its
     determinant is computed by FLINT; bounds and flags are recomputed from theory. What this takes is estimated from
     the certificate before anything of its sizes is made. Not checked are `seconds` and `versions`, which tell about the
-    run; `starts` and `ends`, beyond that there are so many and the minor is within them; and `saturated` over tokens,
-    where the certificate does not hold what it rests on. None of these is needed for the rank.
+    run; `starts` and `ends`, but that there can be so many and the minor is within them; and `saturated`, but that these
+    numbers allow it and, where the rank is exact, imply it. None of these is needed for the rank.
 
     Args:
         certificate: the certificate, or its file.
@@ -128,10 +128,10 @@ def recheck(
     newer = _check_bounds(found, subject)
     with bars(progress) as report, _in_field(subject, found.question) as run:
         check_columns(found, run.channels)
-        is_checked = check_saturated(found, run.channels)
+        is_proved = check_saturated(found, run.channels)
         _check_minor(found, run, _minor(found, run, budget, report), _kept(found, subject))
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
-    return Recheck(found, quoted_name(name), newer, [] if is_checked else ["saturated"])
+    return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"])
 
 
 def _check_question(question: Question, module: nn.Module) -> None:
