@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..theory import Bound
+from ..theory import Bound, Counts
 from .counting import Grading, count_monomials
 from .runs import Degree, Variables, run_over_degrees
 
@@ -108,13 +108,17 @@ def degree_bounds(
     state = None
     if highest.state is not None and lowest.state is not None:
         state = _Side(highest.variables, lowest.state, highest.state).count(channels)
-    found = {"state": state, "start inputs": start, "end inputs": end if end is None else end * copies}
-    known = [Bound(f"degrees: {name}", "upper", n, _source(name)) for name, n in found.items() if n is not None]
+    found: list[tuple[str, str, Counts, int | None]] = [
+        ("state", "state bound", "state", state),
+        ("start inputs", "input bounds", "start", start),
+        ("end inputs", "input bounds", "end", end if end is None else end * copies),
+    ]
+    known = [
+        Bound(f"degrees: {name}", "upper", value, _SOURCE + statement, counts)
+        for name, statement, counts, value in found
+        if value is not None
+    ]
     return sorted(known, key=lambda bound: bound.value)
-
-
-def _source(name: str) -> str:
-    return _SOURCE + ("state bound" if name == "state" else "input bounds")
 
 
 @contextmanager
