@@ -12,9 +12,10 @@ from typing import Any
 
 from ..files import write_whole
 from ..theory import Bound, readable
+from .luck import shown_error
 from .setup import Question
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the format described in docs/certificate.md"""
 
 MOST_DIGITS = 1000
@@ -88,11 +89,13 @@ class Certificate:
     exact: bool
     """rank = upper_bound"""
     saturated: bool
-    """More samples would not raise the rank (with high probability)"""
+    """Whether there is a bound on the probability that the rank is not the generic one: `error`"""
     bounds: list[Bound]
     minor: Minor
     seconds: float
     versions: dict[str, str]
+    error: float | None = None
+    """Bound on the probability that `saturated` is wrong, None where there is none; not in schema 1"""
 
     @property
     def samples(self) -> int:
@@ -110,6 +113,7 @@ class Certificate:
         return {
             "rank": self.rank,
             "saturated": self.saturated,
+            "error": self.error,
             "exact": self.exact,
             "upper_bound": self.upper_bound,
             "bounds": [bound.to_dict() for bound in self.bounds],
@@ -160,8 +164,10 @@ class Certificate:
     def _verdict(self) -> str:
         if self.exact:
             return "exact: the certified lower bound meets a proved upper bound"
-        if self.saturated:
-            return "certified lower bound; more samples do not raise it, so it is the rank with high probability"
+        if self.error is not None:
+            return f"certified lower bound; saturated, error at most {shown_error(self.error)}"
+        if self.rank < min(self.starts, self.ends):
+            return "certified lower bound; how likely it is to be the rank is not known"
         return f"certified lower bound, limited by {self.samples} samples; more may raise it"
 
 

@@ -92,11 +92,11 @@ def degree_bounds(
         degrees: start inputs 952560
     """
     cut = _check_cut(length, cut)
-    points, features = _check_inputs(module, inputs, domain, templates)
+    points, features = check_inputs(module, inputs, domain, templates)
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
     variables = Variables(length, cut, features)
-    with _evaluation(module):
+    with evaluation(module):
         highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
         lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
     channels, copies = _check_readout(readout, len(highest.output))
@@ -122,7 +122,7 @@ def degree_bounds(
 
 
 @contextmanager
-def _evaluation(module: nn.Module) -> Iterator[None]:
+def evaluation(module: nn.Module) -> Iterator[None]:
     """The module in evaluation mode, on one thread: tensors are small."""
     training = {m: m.training for m in module.modules()}
     threads = torch.get_num_threads()
@@ -148,7 +148,7 @@ def _check_cut(length: int, cut: int | None) -> int:
     return cut
 
 
-def _check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:
+def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:
     """How many values an input takes (None: all vectors), and how many features it has (None: it is a number)."""
     if domain not in ("functional", "tokens"):
         raise ValueError(f"domain must be 'functional' or 'tokens', got {domain!r}; use one of them")
