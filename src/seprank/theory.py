@@ -286,7 +286,13 @@ def lower_bound(
 
 
 def least_ceiling(
-    *, inputs: int, depth: int, length: int, cut: int | None = None, domain: str = "functional", below: int | None = None
+    *,
+    inputs: int,
+    depth: int,
+    length: int,
+    cut: int | None = None,
+    domain: str = "functional",
+    below: int | None = None,
 ) -> int | None:
     """The least upper bound on the rank of a RAC of any width, as wide as may be; arguments as in `bounds`.
 

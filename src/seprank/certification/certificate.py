@@ -155,13 +155,15 @@ class Certificate:
         lines = [
             f"Start-End separation rank of {self.model.name} {self.model.settings or ''}".rstrip(),
             f"  length {self.question.length}, cut {self.question.cut}, domain {self.question.domain}",
-            f"  rank {relation} {readable(self.rank)}   ({self._verdict()})",
+            f"  rank {relation} {readable(self.rank)}   ({self.verdict})",
         ]
         width = max([14, *(len(bound.name) for bound in self.bounds)])
         lines += [f"  {b.kind:<11} {b.name:<{width}} {readable(b.value)}" for b in self.bounds]
         return "\n".join(lines)
 
-    def _verdict(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """How sure the rank is, in a sentence."""
         if self.exact:
             return "exact: the certified lower bound meets a proved upper bound"
         if self.error is not None:

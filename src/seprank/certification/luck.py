@@ -11,7 +11,7 @@ _ROUNDING = 1 + 2.0**-20
 """Covers float64 and that residues are drawn from 64 bits, some by a part in 2^37 more often than others"""
 
 
-def sampling_error(rank: int, samples: int, degree: float, prime: int) -> float:
+def sampling_error(rank: int, samples: int, degree: int | float, prime: int) -> float:
     """A bound on the probability that so many random halves of one side show no more than `rank`, where more would.
 
     While the halves drawn so far do not span all functions, the next one falls into their span with probability at
@@ -35,7 +35,7 @@ def sampling_error(rank: int, samples: int, degree: float, prime: int) -> float:
     return min(1.0, 2.0 ** max(logarithm, -1000.0) * _ROUNDING)
 
 
-def weights_error(rank: int, degree: float, prime: int) -> float:
+def weights_error(rank: int, degree: int | float, prime: int) -> float:
     """A bound on the probability that random weights have no more than `rank`, where generic ones have more.
 
     Then a minor of size rank + 1 vanishes that is not the zero polynomial, of degree (rank + 1) * degree at most.
