@@ -14,6 +14,7 @@ from ..files import write_whole
 from ..names import quoted_name, shown
 from ..theory import Bound, readable
 from .form import CertificateError, check_form, check_values, parse, read
+from .luck import shown_error
 from .setup import Question
 
 SCHEMA: Final = 2
@@ -77,7 +78,7 @@ class Certificate:
     exact: bool
     """rank = upper_bound"""
     saturated: bool
-    """More samples would not raise the rank (with high probability)"""
+    """Whether there is a bound on the probability that the rank is not the generic one: `error`"""
     bounds: list[Bound]
     minor: Minor
     seconds: float
@@ -97,6 +98,8 @@ class Certificate:
         body = asdict(self)
         if self.schema == 1:
             del body["error"], body["model"]["fixed"]
+            for bound in body["bounds"]:
+                del bound["counts"]
         return body | {"digest": digest(body)}
 
     def summary(self) -> dict[str, Any]:
@@ -105,6 +108,7 @@ class Certificate:
         return {
             "rank": self.rank,
             "saturated": self.saturated,
+            "error": self.error,
             "exact": self.exact,
             "upper_bound": self.upper_bound,
             "bounds": [bound.to_dict() for bound in self.bounds],
@@ -148,20 +152,24 @@ class Certificate:
         lines = [
             f"Start-End separation rank of {quoted_name(self.model.name)}{settings}",
             f"  length {self.question.length}, cut {self.question.cut}, domain {self.question.domain}",
-            f"  rank {relation} {readable(self.rank)}   ({self._verdict()})",
+            f"  rank {relation} {readable(self.rank)}   ({self.verdict})",
         ]
         named = [(bound, shown(bound.name)[1:-1]) for bound in self.bounds]
         width = max([14, *(len(name) for _, name in named)])
         lines += [f"  {bound.kind:<11} {name:<{width}} {readable(bound.value)}" for bound, name in named]
         return "\n".join(lines)
 
-    def _verdict(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """How sure the rank is, in a sentence."""
         if self.exact:
             return "exact: the certified lower bound meets a proved upper bound"
         if self.saturated and self.schema == 1:
             return "certified lower bound; its run called it saturated, and stated no error"
-        if self.saturated:
-            return "certified lower bound; more samples do not raise it, so it is the rank with high probability"
+        if self.error is not None:
+            return f"certified lower bound; saturated, error at most {shown_error(self.error)}"
+        if self.rank < min(self.starts, self.ends):
+            return "certified lower bound; how likely it is to be the rank is not known"
         return f"certified lower bound, limited by {self.samples} samples; more may raise it"
 
 
@@ -190,6 +198,8 @@ def from_dict(body: Any) -> Certificate:
     if body.get("digest") != digest(body):
         raise CertificateError("digest", "the content does not have the digest it states; the file was edited")
     content = {key: value for key, value in body.items() if key != "digest"}
+    if body["schema"] == 1:
+        content["bounds"] = _with_counts(body.get("bounds"))
     try:
         # by way of JSON, in which a list may stand for a tuple even where types are strict
         certificate = TypeAdapter(Certificate).validate_json(json.dumps(content))
@@ -199,6 +209,13 @@ def from_dict(body: Any) -> Certificate:
         raise CertificateError("fields", f"{where}: {first['msg']}, got {shown(first['input'])}") from None
     check_form(certificate)
     return certificate
+
+
+def _with_counts(bounds: Any) -> Any:
+    """Bounds of schema 1, which are about the rank and do not say what they count; what are none stay as they are."""
+    if not isinstance(bounds, list):
+        return bounds
+    return [{**b, "counts": "rank"} if isinstance(b, dict) and "counts" not in b else [] for b in bounds]
 
 
 def _check_schema(body: Any) -> None:

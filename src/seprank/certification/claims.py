@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
+
+from torch import nn
 
 from .certificate import Certificate
 from .cost import words
 from .form import CertificateError
+from .saturation import stated_error
 
 
 def check_numbers(certificate: Certificate) -> None:
@@ -62,14 +66,12 @@ def check_columns(certificate: Certificate, channels: int) -> None:
         raise CertificateError("flags", f"minor.columns has {columns[-1]}, but there were {most}, numbered from 0")
 
 
-def check_saturated(certificate: Certificate, channels: int) -> bool:
-    """Compare the flag `saturated` with the numbers it must rest on.
-
-    Over vectors, a rank below both sizes of the matrix. Over tokens, a bound that is met, or all words of both sides,
-    or of one that the rank uses up; of a run that saw the same rank twice there is no trace in the certificate.
+def check_saturated(certificate: Certificate, module: nn.Module, channels: int) -> bool:
+    """Compare `saturated` and `error` with what follows from the numbers they rest on.
 
     Args:
         certificate: whose numbers agree.
+        module: it is about.
         channels: columns for each end half.
 
     Returns:
@@ -77,17 +79,31 @@ def check_saturated(certificate: Certificate, channels: int) -> bool:
         which looked for a greater minor among its samples and found none.
 
     Raises:
-        CertificateError: it is another.
+        CertificateError: they are others.
     """
     certain = certificate.rank == certificate.upper_bound or _is_full(certificate, channels)
-    possible = certain or _is_possible(certificate, channels)
-    if certificate.saturated != possible:
-        raise CertificateError(
-            "flags",
-            f"saturated is {certificate.saturated} with rank {certificate.rank}, {certificate.starts} starts and "
-            f"{certificate.ends * channels} columns, by which it is {possible}",
+    if certificate.schema == 1:
+        # It had no error: an honest run said so of any rank below the samples.
+        _require("saturated", certificate.saturated, certain or _was_possible(certificate, channels))
+    else:
+        error = stated_error(
+            module,
+            certificate.question,
+            rank=certificate.rank,
+            starts=certificate.starts,
+            ends=certificate.ends,
+            channels=channels,
+            upper=certificate.upper_bound,
         )
+        _require("saturated", certificate.saturated, error is not None)
+        if error is None or certificate.error is None or not math.isclose(error, certificate.error, rel_tol=1e-9):
+            _require("error", certificate.error, error)
     return certain or not certificate.saturated
+
+
+def _require(name: str, stated: object, follows: object) -> None:
+    if stated != follows:
+        raise CertificateError("flags", f"{name} is {stated} in the certificate; from its numbers follows {follows}")
 
 
 def _is_full(certificate: Certificate, channels: int) -> bool:
@@ -98,12 +114,12 @@ def _is_full(certificate: Certificate, channels: int) -> bool:
     )
 
 
-def _is_possible(certificate: Certificate, channels: int) -> bool:
-    """Whether a run may have found that more samples do not raise the rank."""
+def _was_possible(certificate: Certificate, channels: int) -> bool:
+    """Whether a run of schema 1 called the rank saturated, or over tokens, may have."""
     if certificate.question.domain == "functional":
         return certificate.rank < min(certificate.starts, certificate.ends * channels)
     complete = _are_all(certificate, "starts") and _are_all(certificate, "ends")
-    # A rank as high as the samples has not been seen with half of them.
+    # It may have seen the same rank with half as many words, of which the certificate keeps no trace.
     return complete or (certificate.saturated and certificate.rank < certificate.samples)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,9 +127,11 @@ def recheck(
         sys.stderr.write(f"to recheck this certificate takes about {cost.duration(estimate.seconds)}\n")
     newer = _check_bounds(found, subject)
     with bars(progress) as report, _in_field(subject, found.question) as run:
-        check_columns(found, run.channels)
-        is_proved = check_saturated(found, run.channels)
-        _check_minor(found, run, _minor(found, run, budget, report), _kept(found, subject))
+        channels = run.channels
+        check_columns(found, channels)
+        entries = _minor(found, run, budget, report)
+    is_proved = check_saturated(found, subject, channels)
+    _check_determinant(found, entries, _unrecorded(found, subject))
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
     return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"])
 
@@ -156,8 +158,9 @@ def _check_question(question: Question, module: nn.Module) -> None:
 
 def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
     """The bounds stated are those that theory gives; returns those that an older version did not know yet."""
-    known = known_bounds(module, certificate.question)
-    stated = certificate.bounds
+    known, stated = known_bounds(module, certificate.question), certificate.bounds
+    if certificate.schema == 1:
+        known = [replace(bound, counts="rank") for bound in known]  # as it is read: what they count was not stated
     for bound in stated:
         if bound not in known:
             raise CertificateError(
@@ -212,11 +215,11 @@ def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> n
     return values[:, place * channels + columns % channels].astype(np.int64) % question.prime
 
 
-def _check_minor(certificate: Certificate, run: Run, entries: npt.NDArray[np.int64], hint: str) -> None:
+def _check_determinant(certificate: Certificate, entries: npt.NDArray[np.int64], hint: str) -> None:
     """The determinant of the minor is the one stated and not zero."""
     import flint
 
-    prime, stated = run.question.prime, certificate.minor.determinant
+    prime, stated = certificate.question.prime, certificate.minor.determinant
     matrix: Any = flint.nmod_mat(len(entries), len(entries), prime)
     for i, row in enumerate(entries):
         for j, entry in enumerate(row.tolist()):
@@ -230,7 +233,7 @@ def _check_minor(certificate: Certificate, run: Run, entries: npt.NDArray[np.int
         )
 
 
-def _kept(certificate: Certificate, module: nn.Module) -> str:
+def _unrecorded(certificate: Certificate, module: nn.Module) -> str:
     """What else may be the cause where a minor differs."""
     names = [name for name, _ in module.named_buffers()]
     if certificate.schema > 1 or not names:
