@@ -75,8 +75,8 @@ def check_saturated(certificate: Certificate, module: nn.Module, channels: int) 
         channels: columns for each end half.
 
     Returns:
-        Whether the flag is proved, too: it makes no claim, or nothing can raise the rank. Otherwise it rests on the run,
-        which looked for a greater minor among its samples and found none.
+        Whether the flag is proved, too: it makes no claim, or nothing can raise the rank. Otherwise it rests on the
+        run, which looked for a greater minor among its samples and found none.
 
     Raises:
         CertificateError: they are others.

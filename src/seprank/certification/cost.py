@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..memory import MemoryBudgetError, show_size
-from ..models import spec_of
 from .certificate import Certificate, ModelRecord
+from .search import has_family
 from .setup import Question
 
 MOST_SECONDS = 3600.0
@@ -20,11 +20,11 @@ MOST_SECONDS = 3600.0
 
 # Measured on one core, rounded up; a few times too much or too little harms nobody.
 _PER_PRODUCT, _PER_OPERATION = 1e-8, 2e-7  # seconds for each pair of halves and each of its steps
-_PER_STEP, _PER_DEGREE_STEP = 3e-4, 6e-4  # seconds for each parameter tensor
+_PER_STEP, _PER_DEGREE_STEP = 3e-4, 1.2e-3  # seconds for each parameter tensor
 _PER_BUILT = 2e-4
 _PER_ELIMINATION = 1e-9  # seconds for each of the rank^3 steps
 _STEP_BYTES, _TENSOR_BYTES = 2_000, 10_000  # of the objects that stand for a step or a tensor
-_DEGREE_BYTES = 12  # for each parameter tensor and each pair of steps
+_DEGREE_STEP_BYTES, _DEGREE_PAIR_BYTES = 100_000, 70  # for each step, and for each pair of steps
 
 
 class LongerThanAllowed(ValueError):
@@ -90,7 +90,8 @@ def checking(certificate: Certificate, module: nn.Module) -> Cost:
     question = certificate.question
     tensors, numbers = _sizes(certificate.model)
     features = _whole_at_least_one(getattr(module, "input_size", 1))
-    degrees = not _has_family(module)
+    # Runs over degrees: one for the bounds, one for the error of `saturated`.
+    degrees = (not has_family(module)) + (not certificate.exact)
     length, rank = question.length, float(certificate.rank)
     pair_steps = rank * rank * question.halves["ends"] + rank * question.cut
     parts = {
@@ -99,7 +100,7 @@ def checking(certificate: Certificate, module: nn.Module) -> Cost:
         "the start and end halves": sum(_halves(certificate, features).values()),
         "the templates": 16.0 * question.inputs * features if question.domain == "tokens" else 0.0,
         "the minor": 40.0 * rank**2,
-        "the degrees": _DEGREE_BYTES * tensors * float(length) ** 2 if degrees else 0.0,
+        "the degrees": length * (_DEGREE_STEP_BYTES + _DEGREE_PAIR_BYTES * float(length)) if degrees else 0.0,
     }
     seconds = (
         pair_steps * (_PER_PRODUCT * numbers + _PER_OPERATION * tensors)
@@ -108,11 +109,6 @@ def checking(certificate: Certificate, module: nn.Module) -> Cost:
         + 1e-8 * parts["the start and end halves"]
     )
     return Cost(parts, seconds)
-
-
-def _has_family(module: nn.Module) -> bool:
-    spec = spec_of(module)
-    return spec is not None and spec.family is not None
 
 
 def _halves(certificate: Certificate, features: int) -> dict[str, float]:

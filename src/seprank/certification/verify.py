@@ -50,8 +50,8 @@ def verify(
     The minor is evaluated again, rows and columns of the certificate only, in 64-bit integer arithmetic, and its
     determinant is computed by FLINT; bounds and flags are recomputed from theory. What this takes is estimated from
     the certificate before anything of its sizes is made. Not checked are `seconds` and `versions`, which tell about the
-    run; `starts` and `ends`, but that there can be so many and the minor is within them; and `saturated`, but that these
-    numbers allow it and, where the rank is exact, imply it. None of these is needed for the rank.
+    run; `starts` and `ends`, but that there can be so many and the minor is within them; and that the run found no
+    greater minor among them, on which `saturated` rests where the rank is not exact. The rank needs none of these.
 
     Args:
         certificate: the certificate, or its file.
@@ -165,8 +165,9 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
         if bound not in known:
             raise CertificateError(
                 "bounds",
-                f"theory does not give {shown(bound)} for this question; if the certificate was made by an older "
-                "version, that bound has been withdrawn or renamed, and `seprank certify` makes it anew",
+                f"theory does not give {bound.kind} {shown(bound.name)} {readable(bound.value)} ({bound.source}) for "
+                "this question; if the certificate was made by an older version, that bound has been withdrawn or "
+                "renamed, and `seprank certify` makes it anew",
             )
     newer = [bound for bound in known if bound not in stated]
     is_older = certificate.schema == 1 or certificate.versions["seprank"] != version("seprank")
