@@ -36,9 +36,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_certainty_is_said_in_the_words_of_the_package() -> None:
-    record = {"exact": False, "saturated": False, "samples": 1234}
+    record = {"exact": False, "saturated": False, "samples": 1234, "rank": 1234}
     assert sureness(record) == "certified lower bound, limited by 1,234 samples"
-    assert "more samples do not raise it" in sureness(record | {"saturated": True})
+    assert sureness(record | {"rank": 9}).endswith("how likely it is to be the rank is not known")
+    assert sureness(record | {"saturated": True, "error": 0.018}).endswith("saturated, error at most 2^-5 (0.018)")
+    assert sureness(record | {"saturated": True}).endswith("saturated")
     assert sureness(record | {"saturated": True, "exact": True}).startswith("exact")
 
 

@@ -357,17 +357,18 @@ def test_readable_beyond_the_limit_of_text() -> None:
 
 
 def test_bounds_as_plain_values() -> None:
-    short, long = Bound("state", "upper", 45, "s"), Bound("state", "upper", 10**5000, "s")
+    short, long = (Bound("state", "upper", value, "s", "state") for value in (45, 10**5000))
     assert short.to_dict() == {
         "name": "state",
         "kind": "upper",
         "value": 45,
         "readable": "45",
         "source": "s",
+        "counts": "state",
     }
     assert long.to_dict()["value"] is None
     assert long.to_dict()["readable"] == "1.000e5000 (5,001 digits)"
-    assert repr(short) == "Bound(name='state', kind='upper', value=45, source='s')"
+    assert repr(short) == "Bound(name='state', kind='upper', value=45, source='s', counts='state')"
 
 
 @pytest.mark.parametrize("rank", [1, 2, 10**30])

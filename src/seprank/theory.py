@@ -19,6 +19,7 @@ from typing import Any, Literal
 from .question import check_choice, check_cut, check_domain, check_network, check_whole
 
 Kind = Literal["exact", "lower", "conjectured", "upper"]
+Counts = Literal["rank", "state", "start", "end"]
 
 KINDS: tuple[Kind, ...] = ("exact", "lower", "conjectured", "upper")
 MODELS = ("rac", "additive")
@@ -43,8 +44,8 @@ class Bound:
     """One statement about the generic separation rank of a network of given sizes.
 
     Example:
-        >>> Bound("state", "upper", 45, "proved in docs/theory.md: state bound")
-        Bound(name='state', kind='upper', value=45, source='proved in docs/theory.md: state bound')
+        >>> Bound("state", "upper", 45, "proved in docs/theory.md: state bound", "state")
+        Bound(name='state', kind='upper', value=45, source='proved in docs/theory.md: state bound', counts='state')
     """
 
     name: str
@@ -55,16 +56,20 @@ class Bound:
     """The number itself, exact however long."""
     source: str
     """Where the statement is proved or stated."""
+    counts: Counts
+    """What it is the dimension of: functions of the `state` at the cut, of the `start`, of the `end` (those of one
+    output channel), or only the `rank` of one read-out itself."""
 
     def __repr__(self) -> str:
         value = readable(self.value).replace(",", "")
-        return f"Bound(name={self.name!r}, kind={self.kind!r}, value={value}, source={self.source!r})"
+        stated = f"name={self.name!r}, kind={self.kind!r}, value={value}, source={self.source!r}"
+        return f"Bound({stated}, counts={self.counts!r})"
 
     def to_dict(self) -> dict[str, Any]:
         """The bound as plain values for JSON.
 
         Returns:
-            The four fields and `readable`, the value as text; `value` is None above about 4200 digits, where
+            The five fields and `readable`, the value as text; `value` is None above about 4200 digits, where
             Python refuses to write the integer out.
         """
         value = self.value if self.value.bit_length() <= MOST_JSON_BITS else None
@@ -74,6 +79,7 @@ class Bound:
             "value": value,
             "readable": readable(self.value),
             "source": self.source,
+            "counts": self.counts,
         }
 
 
@@ -277,10 +283,82 @@ def lower_bound(
     return max(bounds(**sizes, domain=domain, model=model, kinds=("exact", "lower")), key=lambda bound: bound.value)
 
 
+def least_ceiling(
+    *,
+    inputs: int,
+    depth: int,
+    length: int,
+    cut: int | None = None,
+    domain: str = "functional",
+    below: int | None = None,
+) -> int | None:
+    """The least upper bound on the rank of a RAC of any width, as wide as may be; arguments as in `bounds`.
+
+    It is that of the input bounds, in which m is M from width M on.
+
+    Returns:
+        The bound, None if it is too long a number, or above `below` and left out.
+
+    Example:
+        >>> least_ceiling(inputs=2, depth=3, length=6)
+        56
+    """
+    cell = _checked(inputs, inputs, depth, length, cut, domain, below)
+    return _least(*(value for _, _, value, _ in _by_inputs(cell)))
+
+
+def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, independent: bool = True) -> list[Bound]:
+    """What statements about one generic read-out say of another one, in the order of `known`.
+
+    Args:
+        known: as `bounds` gives them.
+        channels: C, outputs of the network in each step.
+        readout: "random" (a generic linear functional of the outputs), "all" (a column for each channel), or a number
+            (that channel).
+        independent: whether the templates of the tokens domain are linearly independent.
+
+    Returns:
+        The statements that hold. A value of `all` channels is C times that of one where what is counted is not a
+        function of the start.
+
+    Source: docs/theory.md, "Read-outs".
+
+    Example:
+        >>> for bound in for_readout(bounds(inputs=2, width=2, depth=1, length=6), channels=2, readout="all"):
+        ...     print(bound.kind, bound.name, bound.value)
+        lower shallow 2
+        upper state 2
+        upper copies 2
+        upper shallow 4
+        upper start inputs 8
+        upper end inputs 16
+    """
+    is_generic = channels == 1 or readout == "random"
+    found = [b for bound in known for b in _carried(bound, channels, readout if not is_generic else None, independent)]
+    return sorted(found, key=lambda bound: (KINDS.index(bound.kind), bound.value))
+
+
+def _carried(bound: Bound, channels: int, readout: str | int | None, independent: bool) -> Iterator[Bound]:
+    """What a statement says of a read-out that is not generic, None if it is."""
+    if readout is None and independent:
+        yield bound
+        return
+    # Of all channels every read-out is a linear combination; one channel may be worse than a generic read-out.
+    if bound.kind != "upper" and independent and readout == "all":
+        yield bound if bound.kind != "exact" else replace(bound, kind="lower")
+    if bound.kind not in ("upper", "exact"):
+        return
+    if readout == "all" and bound.counts not in ("state", "start"):
+        source = f"{bound.source}, for each of {channels} channels"
+        yield replace(bound, kind="upper", value=channels * bound.value, source=source)
+    else:
+        yield replace(bound, kind="upper")
+
+
 def _additive(cell: _Cell) -> Bound:
     # One token makes one start and one end: nothing is left to add up.
     value = 1 if cell.tokens and cell.inputs == 1 else 2
-    return Bound("additive", "exact", value, "proved in docs/theory.md: additive integration")
+    return Bound("additive", "exact", value, "proved in docs/theory.md: additive integration", "rank")
 
 
 def _shallow(cell: _Cell) -> Bound:
@@ -288,52 +366,64 @@ def _shallow(cell: _Cell) -> Bound:
     source = f"{PAPER}, Theorem 1"
     if cell.start != cell.end:
         source += ", carried to this cut in docs/theory.md: one layer"
-    return Bound("shallow", "exact", value, source)
+    return Bound("shallow", "exact", value, source, "rank")
 
 
 def _lower(cell: _Cell, wanted: Collection[str]) -> Iterator[Bound]:
     """The best proved lower bound, and for tokens the paper's conjecture."""
     if not {"lower", "conjectured"} & set(wanted):
         return
+    if cell.tokens and cell.depth > 2:
+        yield _last_input(cell)
+        if "conjectured" in wanted and cell.start >= cell.end:
+            yield from _conjecture(cell)
+        return
     power = _nested(cell.channels, cell.end, cell.depth - 1)
-    value = power
-    if cell.tokens:
-        value = _least(power, _nested(cell.inputs, cell.start, 1)) if cell.depth == 2 else None
+    value = _least(power, _nested(cell.inputs, cell.start, 1)) if cell.tokens else power
     if value is None:
-        yield Bound("last input", "lower", cell.channels, "proved in docs/theory.md: last input")
+        yield _last_input(cell)
     elif cell.depth == 2:
         at_middle, elsewhere = f"{PAPER}, Theorem 1", "proved in docs/theory.md: two layers"
-        yield Bound("two-layer", "lower", value, at_middle if cell.start == cell.end else elsewhere)
+        yield Bound("two-layer", "lower", value, at_middle if cell.start == cell.end else elsewhere, "rank")
     else:
         source = f"proved in docs/theory.md: power bound (for vectors it implies Conjecture 1 of {PAPER})"
-        yield Bound("power", "lower", value, source)
-    if cell.tokens and cell.depth > 2 and cell.start >= cell.end:
-        yield from _conjecture(cell, power)
+        yield Bound("power", "lower", value, source, "rank")
 
 
-def _conjecture(cell: _Cell, power: int | None) -> Iterator[Bound]:
+def _last_input(cell: _Cell) -> Bound:
+    return Bound("last input", "lower", cell.channels, "proved in docs/theory.md: last input", "rank")
+
+
+def _conjecture(cell: _Cell) -> Iterator[Bound]:
+    power = _nested(cell.channels, cell.end, cell.depth - 1)
     value = _power(cell.inputs, cell.end) if power is None else _least_power(power, cell.inputs, cell.end)
     if value is not None:
         source = f"{PAPER}, Conjecture 1, read for tokens; docs/theory.md shows sizes where it fails"
-        yield Bound("conjecture 1", "conjectured", value, source)
+        yield Bound("conjecture 1", "conjectured", value, source, "rank")
 
 
 def _upper(cell: _Cell) -> Iterator[Bound]:
-    steps = range(cell.start + cell.end)
-    found = [
-        ("state", _state(cell), "state bound"),
-        ("end inputs", _product(_input_dimensions(cell, steps[: cell.end]), cell.most_digits), "input bounds"),
-        ("start inputs", _product(_input_dimensions(cell, steps[cell.end :]), cell.most_digits), "input bounds"),
-        (_counted(cell.depth, "layer"), _layered(cell), "layered bound"),
-        (_counted(cell.end, "step"), _stepwise(cell), "stepwise bound"),
-        ("short start", _short_start(cell), "short start"),
-        ("copies", _copies(cell), "copies"),
+    found: list[tuple[str, Counts, int | None, str]] = [
+        ("state", "state", _state(cell), "state bound"),
+        *_by_inputs(cell),
+        (_counted(cell.depth, "layer"), "state", _layered(cell), "layered bound"),
+        (_counted(cell.end, "step"), "end", _stepwise(cell), "stepwise bound"),
+        ("short start", "state", _short_start(cell), "short start"),
+        ("copies", "state", _copies(cell), "copies"),
     ]
-    if cell.most_digits == MOST_DIGITS and all(value is None for _, value, _ in found):
-        found = [("state", _rounded_state(cell), "state bound, rounded up to a power of two")]
-    for name, value, statement in found:
+    if cell.most_digits == MOST_DIGITS and all(value is None for _, _, value, _ in found):
+        found = [("state", "state", _rounded_state(cell), "state bound, rounded up to a power of two")]
+    for name, counts, value, statement in found:
         if value is not None:
-            yield Bound(name, "upper", value, f"proved in docs/theory.md: {statement}")
+            yield Bound(name, "upper", value, f"proved in docs/theory.md: {statement}", counts)
+
+
+def _by_inputs(cell: _Cell) -> Iterator[tuple[str, Counts, int | None, str]]:
+    """The two bounds that see nothing of the network but m."""
+    steps = range(cell.start + cell.end)
+    sides: list[tuple[Counts, range]] = [("end", steps[: cell.end]), ("start", steps[cell.end :])]
+    for side, of in sides:
+        yield f"{side} inputs", side, _product(_input_dimensions(cell, of), cell.most_digits), "input bounds"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -174,13 +174,13 @@ class Run:
         words = draw_words(question.seed, side, count, steps=steps, letters=question.inputs)
         return Halves(words=words, alphabet=self._alphabet)
 
-    def check_halves(self) -> None:
-        """Compare three whole sequences with their halves run one after the other.
+    def check_halves(self, count: int = 3) -> None:
+        """Compare some whole sequences with their halves run one after the other.
 
         Raises:
             ConventionError: they differ, so that the module has no state that can be cut at.
         """
-        starts, ends = self.samples("starts", 3), self.samples("ends", 3)
+        starts, ends = self.samples("starts", count), self.samples("ends", count)
         count = min(len(starts), len(ends))
         first, second = starts.sequences(0, count), ends.sequences(0, count)
         whole, _ = self.model(self.model.pieces(torch.cat([first, second], 1)), None)

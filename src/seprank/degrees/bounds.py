@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..question import check_choice, check_cut, check_domain, check_readout, check_whole, is_whole
-from ..theory import Bound
+from ..theory import Bound, Counts
 from .counting import Grading, count_monomials
 from .runs import Degree, Variables, run_over_degrees
 
@@ -93,12 +93,12 @@ def degree_bounds(
         degrees: start inputs 952560
     """
     length, cut = check_cut(length, cut)
-    points, features = _check_inputs(module, inputs, domain, templates)
+    points, features = check_inputs(module, inputs, domain, templates)
     readout = check_readout(readout)
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
     variables = Variables(length, cut, features)
-    with _evaluation(module):
+    with evaluation(module):
         highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
         lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
     channels, copies = _read(readout, len(highest.output))
@@ -110,17 +110,21 @@ def degree_bounds(
     state = None
     if highest.state is not None and lowest.state is not None:
         state = _Side(highest.variables, lowest.state, highest.state).count(channels)
-    found = {"state": state, "start inputs": start, "end inputs": end if end is None else end * copies}
-    known = [Bound(f"degrees: {name}", "upper", n, _source(name)) for name, n in found.items() if n is not None]
+    found: list[tuple[str, str, Counts, int | None]] = [
+        ("state", "state bound", "state", state),
+        ("start inputs", "input bounds", "start", start),
+        ("end inputs", "input bounds", "end", end if end is None else end * copies),
+    ]
+    known = [
+        Bound(f"degrees: {name}", "upper", value, _SOURCE + statement, counts)
+        for name, statement, counts, value in found
+        if value is not None
+    ]
     return sorted(known, key=lambda bound: bound.value)
 
 
-def _source(name: str) -> str:
-    return _SOURCE + ("state bound" if name == "state" else "input bounds")
-
-
 @contextmanager
-def _evaluation(module: nn.Module) -> Iterator[None]:
+def evaluation(module: nn.Module) -> Iterator[None]:
     """The module in evaluation mode, on one thread: tensors are small."""
     training = {m: m.training for m in module.modules()}
     threads = torch.get_num_threads()
@@ -134,7 +138,7 @@ def _evaluation(module: nn.Module) -> Iterator[None]:
             m.training = flag
 
 
-def _check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:
+def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:
     """How many values an input takes (None: all vectors), and how many features it has (None: it is a number)."""
     domain = check_domain(domain)
     size = getattr(module, "input_size", None)

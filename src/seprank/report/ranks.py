@@ -24,7 +24,10 @@ def sureness(record: Record) -> str:
     if record["exact"]:
         return "exact: certified, and a proved upper bound"
     if record["saturated"]:
-        return "certified lower bound; more samples do not raise it"
+        error = record.get("error")
+        return "certified lower bound; saturated" + ("" if error is None else f", error at most {shown_error(error)}")
+    if record["rank"] < record["samples"]:
+        return "certified lower bound; how likely it is to be the rank is not known"
     return f"certified lower bound, limited by {record['samples']:,} samples"
 
 

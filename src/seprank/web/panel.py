@@ -257,11 +257,7 @@ class Panel:
         if found is None:
             return "not certified yet"
         rank = readable(found.rank)
-        if found.exact:
-            return f"rank = {rank}: exact, the certified rank meets a proved upper bound"
-        if found.saturated:
-            return f"rank ≥ {rank}: certified; more samples do not raise it, so it is the rank with high probability"
-        return f"rank ≥ {rank}: certified, limited by {found.samples:,} samples; more may raise it"
+        return f"rank {'=' if found.exact else '≥'} {rank}: {found.verdict}"
 
     def file(self) -> tuple[str, str] | None:
         """Name and content of the certificate's file, byte by byte what `seprank certify --out` writes."""
