@@ -12,9 +12,8 @@ from typing import Any, Final, Literal
 
 from ..files import write_whole
 from ..names import quoted_name, shown
-from ..theory import Bound, readable
+from ..theory import Bound, readable, shown_error
 from .form import CertificateError, check_form, check_values, parse, read
-from .luck import shown_error
 from .setup import Question
 
 SCHEMA: Final = 2

@@ -135,7 +135,8 @@ def _read_file(file: Path, found: Found, name: str) -> None:
 
 def _certificate(content: Any, place: str) -> Record:
     """The answer of a certificate, whose form and digest are checked."""
-    from ..certification.certificate import CertificateError, from_dict
+    from ..certification.certificate import from_dict
+    from ..certification.form import CertificateError
 
     try:
         return from_dict(content).summary()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from ..theory import shown_error
 from .document import SURE, Table
 from .growth import COLOURS, MARKERS
 
