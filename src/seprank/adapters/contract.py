@@ -77,7 +77,6 @@ class SequenceModel(Protocol):
         """The states of several batches, one after the other."""
         ...
 
-    @property
     def plain(self) -> SequenceModel:
         """The same function the slow way, by which a faster one is checked."""
         return self
