@@ -15,7 +15,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
 from ..adapters import ConventionError, Recurrent
-from ..field import PrimeField, draw_elements, raw_stream
+from ..field import PrimeField, draw_elements, raw_stream, read
 from ..startend import Halves, Progress, StartEndMatrix, check_cut, pairs_per_block
 
 Domain = Literal["functional", "tokens"]
@@ -146,12 +146,14 @@ class Run:
     "starts" and "ends".
     """
 
-    def __init__(self, module: nn.Module, question: Question, field: PrimeField, device: str) -> None:
+    def __init__(
+        self, module: nn.Module, spare: nn.Module, question: Question, field: PrimeField, device: str
+    ) -> None:
         self.question = question
         self._field = field
         self._device = device
-        self._values = self._draw_weights(module)
-        self._module = module
+        self._values = self._draw_weights(read_weights(module))
+        self._module, self._spare = module, spare
         self._alphabet = self._make_alphabet(module) if question.domain == "tokens" else None
         self.model = Recurrent(self._call, self._example(), batch_first=getattr(module, "batch_first", True))
         self.channels = self._columns_per_end()
@@ -162,7 +164,8 @@ class Run:
         layers = getattr(self._module, "num_layers", 1)
         features = 1 if self.question.templates == "ids" else self._example().shape[2]
         model, steps = self.model, max(self.question.halves.values())
-        return StartEndMatrix(
+        return _Checked(
+            self,
             model,
             self._read,
             channels=self.channels,
@@ -172,6 +175,7 @@ class Run:
                 budget // 4,
             ),
             progress=progress,
+            read=read,
         )
 
     def samples(self, side: str, count: int) -> Halves:
@@ -182,34 +186,55 @@ class Run:
         words = draw_words(question.seed, side, count, steps=steps, letters=question.inputs)
         return Halves(words=words, alphabet=self._alphabet)
 
-    def check_halves(self) -> None:
-        """Compare three whole sequences with their halves run one after the other.
+    def check(self, count: int = 3) -> None:
+        """Run some sequences alone and among others, at once and in halves, again, and on other representatives.
 
         Raises:
-            ConventionError: they differ, so that the module has no state that can be cut at.
+            ConventionError: a sequence gives different values. The text names the check: `batch`, `halves`, `repeat` or
+                `residues`.
         """
-        starts, ends = self.samples("starts", 3), self.samples("ends", 3)
-        count = min(len(starts), len(ends))
-        first, second = starts.sequences(0, count), ends.sequences(0, count)
-        whole, _ = self.model(self.model.pieces(torch.cat([first, second], 1)), None)
-        _, state = self.model(self.model.pieces(first), None)
-        halves, _ = self.model(self.model.pieces(second), state)
-        if not np.array_equal(whole.cpu().numpy(), halves.cpu().numpy()):
-            raise ConventionError(
-                "running the module in two halves must give what running it at once gives, and does not; does it "
-                "return its whole state, start from the state it is given, and look only backward in time?"
-            )
+        starts, ends = self.samples("starts", count), self.samples("ends", count)
+        both = min(len(starts), len(ends))
+        first, second = starts.sequences(0, both), ends.sequences(0, both)
+        check_sequences(self.model, first, second)
+        sequences = torch.cat([first, second], 1)
+        found = answer(self.model, sequences).output
+        module, self._module = self._module, self._spare  # whose caches, if any, hold no balanced residues
+        try:
+            with self._field.far():
+                far = answer(self.model, sequences).output
+        finally:
+            self._module = module
+        check_residues(found, far, self.question.prime)
+
+    def check_entries(self, starts: Halves, ends: Halves, values: Values) -> None:
+        """Compare some entries (starts, ends, channels) with their pairs run alone.
+
+        Raises:
+            ConventionError: they differ.
+        """
+
+        def alone(row: int, end: int) -> Values:
+            pair = [starts.sequences(row, row + 1), ends.sequences(end, end + 1)]
+            return read(self._read(self.model(self.model.pieces(torch.cat(pair, 1)), None)[0]))[:, 0]
+
+        check_entries(values, alone)
 
     def _draw(self, name: str, shape: tuple[int, ...]) -> Tensor:
         count = int(np.prod(shape))
         values = draw_elements(self.question.seed, name, count, self.question.prime)
         return self._field.admit(torch.from_numpy(values).reshape(shape).to(self._device))
 
-    def _draw_weights(self, module: nn.Module) -> dict[str, Tensor]:
-        """Every parameter at random, every buffer as it is."""
-        values = {name: self._draw(f"parameter/{name}", tuple(p.shape)) for name, p in module.named_parameters()}
-        buffers = {name: self._field.admit(b.detach().clone()) for name, b in module.named_buffers()}
-        return values | buffers
+    def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
+        """Every parameter that is learned at random, all else as it is."""
+        values = {name: self._field.admit(tensor.clone()) for name, tensor in weights.kept.items()}
+        for name, shape in weights.drawn.items():
+            drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
+            table = torch.from_numpy(drawn).reshape(shape)
+            for number, row in weights.rows.get(name, {}).items():
+                table[number] = self._field.residues(row)
+            values[name] = self._field.drawn(table.to(self._device), rows=weights.rows.get(name, {}))
+        return values
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """The module with the drawn weights; what it raises is put in terms of the question."""
@@ -238,7 +263,8 @@ class Run:
         if templates == "ids":
             return torch.arange(letters, device=self._device)
         if isinstance(templates, tuple):
-            return self._field.admit(torch.tensor(templates, dtype=torch.float64, device=self._device))
+            residues = [[constant(entry, self.question.prime) for entry in row] for row in templates]
+            return self._field.admit(torch.tensor(residues, dtype=torch.float64, device=self._device))
         features = getattr(module, "input_size", letters)
         if templates == "one-hot":
             if features != letters:
