@@ -128,6 +128,7 @@ class StartEndMatrix(_Growing):
         channels: columns per end.
         block: pairs per batch, see `pairs_per_block`.
         progress: called after each block.
+        read: from a tensor to an array; inside a field, the way out of it.
     """
 
     def __init__(
@@ -138,9 +139,11 @@ class StartEndMatrix(_Growing):
         channels: int,
         block: int,
         progress: Progress | None = None,
+        read: Callable[[Tensor], Values] = lambda tensor: tensor.cpu().numpy(),
     ) -> None:
         self._model = model
         self._readout = readout
+        self._read = read
         self._block = block
         self._progress = progress or (lambda done, total: None)
         self._states: State | None = None
@@ -220,7 +223,7 @@ class StartEndMatrix(_Growing):
     def _store(self, values: Values, columns: Tensor) -> None:
         """(channels, starts x ends) into (starts, ends, channels)."""
         starts, ends, channels = values.shape
-        values[:] = columns.reshape(channels, starts, ends).permute(1, 2, 0).cpu().numpy()
+        values[:] = self._read(columns.reshape(channels, starts, ends).permute(1, 2, 0))
         self._done += starts * ends
         self._progress(self._done, self._total)
 

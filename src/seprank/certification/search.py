@@ -6,7 +6,7 @@ import inspect
 import sys
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import nn
 
 from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
-from ..field import NotPolynomial
+from ..field import NotPolynomial, read_weights
 from ..memory import MemoryBudgetError, default_budget, show_size
 from ..models import Factory, spec_of
 from ..models.factory import source_hash
@@ -178,6 +178,9 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
         domain=question.domain,
         model=spec.family,
     )
+    # Upper bounds hold for all weights; the others for almost all, and frozen ones may be among the rest.
+    if read_weights(module).kept:
+        statements = [replace(b, kind="upper") for b in statements if b.kind in ("upper", "exact")]
     found = for_readout(
         statements,
         channels=sizes["width"],
@@ -337,7 +340,7 @@ def _require_no_contradiction(run: Run, rank: int, upper: int | None) -> None:
     """Refuse a rank above a proved bound. The module is the first suspect: it may break what was checked on a few."""
     if upper is None or rank <= upper:
         return
-    run.check_halves(_RECHECKED)
+    run.check(_RECHECKED)
     raise BoundContradicted(
         f"rank {rank} was found where {upper} is a proved upper bound, and {_RECHECKED} sequences show no fault of "
         "the module; run `seprank doctor`, and if that finds nothing please report it with model, seed and prime"
@@ -377,12 +380,13 @@ def _certificate(
 def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     """What a certificate records of a module, so that the same can be made again."""
     parameters = {name: list(p.shape) for name, p in module.named_parameters()}
+    fixed = read_weights(module).digests
     spec = spec_of(module)
     if spec is not None:
-        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
+        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters, fixed)
     if factory is not None:
-        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters)
-    return ModelRecord(*_class_record(module), parameters)
+        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters, fixed)
+    return ModelRecord(*_class_record(module), parameters, fixed)
 
 
 def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
-from ..adapters import ConventionError, Recurrent
-from ..field import PrimeField, draw_elements, raw_stream
+from ..adapters import ConventionError, Recurrent, State
+from ..adapters.copies import copy_module
+from ..field import PrimeField, Weights, constant, draw_elements, raw_stream, read, read_weights
 from ..question import (
     Domain,
     Readout,
@@ -28,7 +29,8 @@ from ..question import (
     check_whole,
     is_whole,
 )
-from ..startend import Halves, Progress, StartEndMatrix, pairs_per_block
+from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
+from .checks import answer, check_entries, check_residues, check_sequences
 
 Letters = Literal["generic", "one-hot", "ids"]
 Templates = Letters | tuple[tuple[int, ...], ...]
@@ -138,12 +140,12 @@ class Run:
     "starts" and "ends".
     """
 
-    def __init__(self, module: nn.Module, question: Question, field: PrimeField, device: str) -> None:
+    def __init__(self, module: nn.Module, spare: nn.Module, question: Question, field: PrimeField, device: str) -> None:
         self.question = question
         self._field = field
         self._device = device
-        self._values = self._draw_weights(module)
-        self._module = module
+        self._values = self._draw_weights(read_weights(module))
+        self._module, self._spare = module, spare
         self._alphabet = self._make_alphabet(module) if question.domain == "tokens" else None
         self.model = Recurrent(self._call, self._example(), batch_first=getattr(module, "batch_first", True))
         self.channels = self._columns_per_end()
@@ -154,7 +156,8 @@ class Run:
         layers = getattr(self._module, "num_layers", 1)
         features = 1 if self.question.templates == "ids" else self._example().shape[2]
         model, steps = self.model, max(self.question.halves.values())
-        return StartEndMatrix(
+        return _Checked(
+            self,
             model,
             self._read,
             channels=self.channels,
@@ -164,6 +167,7 @@ class Run:
                 budget // 4,
             ),
             progress=progress,
+            read=read,
         )
 
     def samples(self, side: str, count: int) -> Halves:
@@ -174,34 +178,55 @@ class Run:
         words = draw_words(question.seed, side, count, steps=steps, letters=question.inputs)
         return Halves(words=words, alphabet=self._alphabet)
 
-    def check_halves(self, count: int = 3) -> None:
-        """Compare some whole sequences with their halves run one after the other.
+    def check(self, count: int = 3) -> None:
+        """Run some sequences alone and among others, at once and in halves, again, and on other representatives.
 
         Raises:
-            ConventionError: they differ, so that the module has no state that can be cut at.
+            ConventionError: a sequence gives different values. The text names the check: `batch`, `halves`, `repeat` or
+                `residues`.
         """
         starts, ends = self.samples("starts", count), self.samples("ends", count)
-        count = min(len(starts), len(ends))
-        first, second = starts.sequences(0, count), ends.sequences(0, count)
-        whole, _ = self.model(self.model.pieces(torch.cat([first, second], 1)), None)
-        _, state = self.model(self.model.pieces(first), None)
-        halves, _ = self.model(self.model.pieces(second), state)
-        if not np.array_equal(whole.cpu().numpy(), halves.cpu().numpy()):
-            raise ConventionError(
-                "running the module in two halves must give what running it at once gives, and does not; does it "
-                "return its whole state, start from the state it is given, and look only backward in time?"
-            )
+        both = min(len(starts), len(ends))
+        first, second = starts.sequences(0, both), ends.sequences(0, both)
+        check_sequences(self.model, first, second)
+        sequences = torch.cat([first, second], 1)
+        found = answer(self.model, sequences).output
+        module, self._module = self._module, self._spare  # whose caches, if any, hold no balanced residues
+        try:
+            with self._field.far():
+                far = answer(self.model, sequences).output
+        finally:
+            self._module = module
+        check_residues(found, far, self.question.prime)
+
+    def check_entries(self, starts: Halves, ends: Halves, values: Values) -> None:
+        """Compare some entries (starts, ends, channels) with their pairs run alone.
+
+        Raises:
+            ConventionError: they differ.
+        """
+
+        def alone(row: int, end: int) -> Values:
+            pair = [starts.sequences(row, row + 1), ends.sequences(end, end + 1)]
+            return read(self._read(self.model(self.model.pieces(torch.cat(pair, 1)), None)[0]))[:, 0]
+
+        check_entries(values, alone)
 
     def _draw(self, name: str, shape: tuple[int, ...]) -> Tensor:
         count = int(np.prod(shape))
         values = draw_elements(self.question.seed, name, count, self.question.prime)
         return self._field.admit(torch.from_numpy(values).reshape(shape).to(self._device))
 
-    def _draw_weights(self, module: nn.Module) -> dict[str, Tensor]:
-        """Every parameter at random, every buffer as it is."""
-        values = {name: self._draw(f"parameter/{name}", tuple(p.shape)) for name, p in module.named_parameters()}
-        buffers = {name: self._field.admit(b.detach().clone()) for name, b in module.named_buffers()}
-        return values | buffers
+    def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
+        """Every parameter that is learned at random, all else as it is."""
+        values = {name: self._field.admit(tensor.clone()) for name, tensor in weights.kept.items()}
+        for name, shape in weights.drawn.items():
+            drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
+            table = torch.from_numpy(drawn).reshape(shape)
+            for number, row in weights.rows.get(name, {}).items():
+                table[number] = torch.from_numpy(read(self._field.admit(row.clone())))
+            values[name] = self._field.admit(table.to(self._device))
+        return values
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """The module with the drawn weights; what it raises is put in terms of the question."""
@@ -230,7 +255,8 @@ class Run:
         if templates == "ids":
             return torch.arange(letters, device=self._device)
         if isinstance(templates, tuple):
-            return self._field.admit(torch.tensor(templates, dtype=torch.float64, device=self._device))
+            residues = [[constant(entry, self.question.prime) for entry in row] for row in templates]
+            return self._field.admit(torch.tensor(residues, dtype=torch.float64, device=self._device))
         features = getattr(module, "input_size", letters)
         if templates == "one-hot":
             if features != letters:
@@ -259,6 +285,19 @@ class Run:
         )
 
 
+class _Checked(StartEndMatrix):
+    """A Start-End matrix of which some entries are run again by themselves whenever it has grown."""
+
+    def __init__(self, run: Run, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._run = run
+
+    def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
+        matrix = super().grow(starts, ends, states=states)
+        self._run.check_entries(starts, ends, matrix.reshape(len(starts), len(ends), -1))
+        return matrix
+
+
 def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) -> Words:
     """The first `count` of a stream of different words, (count, steps) letters.
 
@@ -281,7 +320,7 @@ def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) ->
 
 @contextmanager
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
-    """The module in the prime field, in evaluation mode while the context lasts, on one thread.
+    """A copy of the module in the prime field, in evaluation mode, on one thread.
 
     The tensors of a block fit the cache, and each operation takes microseconds: a second thread gains nothing on
     an idle machine and loses a factor on a busy one, where threads wait for each other by spinning.
@@ -290,16 +329,14 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
         NotPolynomial: the module does something that has no meaning modulo a prime.
         ConventionError: it does not follow the calling convention, or fails on inputs of this size.
     """
-    training = {m: m.training for m in module.modules()}
     threads = torch.get_num_threads()
-    module.eval()
     torch.set_num_threads(1)
+    # Copies: what forward keeps on the module, such as a cache of constants, would be residues.
+    own, spare = copy_module(module).eval(), copy_module(module).eval()
     try:
         with PrimeField(question.prime, arithmetic=arithmetic) as field:
-            run = Run(module, question, field, device)
-            run.check_halves()
+            run = Run(own, spare, question, field, device)
+            run.check()
             yield run
     finally:
         torch.set_num_threads(threads)
-        for m, flag in training.items():
-            m.training = flag

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..adapters.copies import copy_module
 from ..question import check_choice, check_cut, check_domain, check_readout, check_whole, is_whole
 from ..theory import Bound, Counts
 from .counting import Grading, count_monomials
@@ -98,9 +99,9 @@ def degree_bounds(
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
     variables = Variables(length, cut, features)
-    with evaluation(module):
-        highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
-        lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
+    with evaluation(module) as own:
+        highest = run_over_degrees(own, variables, batch_first=batch_first, lowest=False)
+        lowest = run_over_degrees(own, variables, batch_first=batch_first, lowest=True, of=highest)
     channels, copies = _read(readout, len(highest.output))
     start, end = points**cut if points else None, points ** (length - cut) if points else None
     if features is not None:
@@ -124,18 +125,14 @@ def degree_bounds(
 
 
 @contextmanager
-def evaluation(module: nn.Module) -> Iterator[None]:
-    """The module in evaluation mode, on one thread: tensors are small."""
-    training = {m: m.training for m in module.modules()}
+def evaluation(module: nn.Module) -> Iterator[nn.Module]:
+    """A copy of the module, whose caches degrees may fill, in evaluation mode, on one thread: tensors are small."""
     threads = torch.get_num_threads()
-    module.eval()
     torch.set_num_threads(1)
     try:
-        yield
+        yield copy_module(module).eval()
     finally:
         torch.set_num_threads(threads)
-        for m, flag in training.items():
-            m.training = flag
 
 
 def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:

@@ -2,15 +2,20 @@
 
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import constant
+from .guard import read
 from .mode import NotPolynomial, PrimeField
 from .random import draw_elements, raw_stream
+from .weights import Weights, read_weights
 
 __all__ = [
     "DEFAULT_PRIME",
     "PRIME_LIMIT",
     "NotPolynomial",
     "PrimeField",
+    "Weights",
     "constant",
     "draw_elements",
     "raw_stream",
+    "read",
+    "read_weights",
 ]

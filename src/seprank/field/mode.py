@@ -9,19 +9,23 @@ polynomial is thus found out by running it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from ..question import DEFAULT_PRIME, check_choice, check_prime
-from .arithmetic import ARITHMETICS
+from .arithmetic import ARITHMETICS, Arithmetic, Far, constant
 from .decimals import read_decimals
+from .guard import Guard
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice
 
 _current = threading.local()
@@ -88,8 +92,8 @@ class PrimeField(TorchDispatchMode):
 
     Values are carried by float64 tensors holding integers a with |a| <= (p-1)/2. Numbers and tensors that come
     from outside (weights, inputs, constants in the code) are read as the decimals they print as: 3.0 is 3, and
-    0.1 is the residue of 1/10, in whatever floating-point type it is stored. Gradients are off inside. What a module
-    reads out by `.numpy()` or `.tolist()` leaves the field unseen.
+    0.1 is the residue of 1/10, in whatever floating-point type it is stored. Gradients are off inside. Values cannot be
+    read out by `.numpy()`, `.tolist()` or the like, because what is computed outside would be no residue.
 
     Args:
         prime: an odd prime below 2^27.
@@ -119,10 +123,12 @@ class PrimeField(TorchDispatchMode):
     def __init__(self, prime: int = DEFAULT_PRIME, *, arithmetic: str = "float64") -> None:
         super().__init__()
         self.prime = check_prime(prime)
-        self.arithmetic = ARITHMETICS[check_choice("arithmetic", arithmetic, [*ARITHMETICS])](self.prime)
+        kind = ARITHMETICS[check_choice("arithmetic", arithmetic, [*ARITHMETICS])]
+        self.arithmetic: Arithmetic = kind(self.prime)
         self._renew_marks()
         self._path: list[nn.Module] = []
         self._hooks: list[Any] = []
+        self._guard = Guard(self._refuse, self._number)
         self._grad = True
 
     def __enter__(self) -> PrimeField:
@@ -137,16 +143,29 @@ class PrimeField(TorchDispatchMode):
             register_module_forward_pre_hook(lambda module, _: self._path.append(module)),
             register_module_forward_hook(lambda *_: self._leave_module(), always_call=True),
         ]
+        self._guard.__enter__()
         super().__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
+        self._guard.__exit__(*exception)
         for hook in self._hooks:
             hook.remove()
         self._path.clear()
         torch.set_grad_enabled(self._grad)
         _current.field = None
+
+    @contextmanager
+    def far(self) -> Iterator[None]:
+        """The same field on other representatives: values made before are read anew, and later those made inside."""
+        kept = self.arithmetic, self._made_inside, self._from_outside
+        self.arithmetic = Far(self.prime)
+        self._renew_marks()
+        try:
+            yield
+        finally:
+            self.arithmetic, self._made_inside, self._from_outside = kept
 
     def _renew_marks(self) -> None:
         """A tensor that carries one of these very strings holds balanced residues of this run of the context.
@@ -157,10 +176,21 @@ class PrimeField(TorchDispatchMode):
         self._made_inside = f"value modulo {self.prime}"
         self._from_outside = f"constant modulo {self.prime}"
 
+    def _refuse(self, operation: str, reason: str) -> None:
+        raise NotPolynomial(operation, self._where(), reason)
+
+    def _number(self, value: int, inverse: bool) -> Tensor:
+        """A 0-dimensional value of this run that is an integer of any size, or one divided by it."""
+        with _disable_current_modes():
+            residue = constant(Fraction(1, value) if inverse else value, self.prime)
+            return self._mark(torch.tensor(float(residue), dtype=torch.float64), self._from_outside)  # type: ignore[no-any-return]
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.is_inference_mode_enabled():
             return self._again_outside_of_inference_mode(func, args, kwargs or {})
         operation = _Operation.of(func)
+        if forward_ad._current_level >= 0:
+            self._refuse(operation.name, advice("forward_ad"))
         try:
             return self._run(operation, args, kwargs or {})
         except Refusal as refusal:

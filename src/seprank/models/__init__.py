@@ -235,8 +235,40 @@ def find_model(name: str) -> ModelSpec:
 
 
 def spec_of(module: nn.Module) -> ModelSpec | None:
-    """The registry entry of a module's class, None if it has none (subclasses do not count: they may differ)."""
-    return next((spec for spec in MODELS.values() if type(module) is spec.load()), None)
+    """The registry entry of a module that is as the registry builds it, None if there is none.
+
+    Subclasses do not count, because they may differ; nor do modules that were changed after they were built: pruned,
+    parametrised, with hooks or a `forward` of their own, with other parameters, layers or settings. What is known of the
+    architecture is not known of these.
+    """
+    spec = next((spec for spec in MODELS.values() if type(module) is spec.load()), None)
+    return spec if spec is not None and _is_as_built(module, spec) else None
+
+
+def _is_as_built(module: nn.Module, spec: ModelSpec) -> bool:
+    built = spec.build(**spec.settings(module), device="meta")
+    parts, expected = dict(module.named_modules()), dict(built.named_modules())
+    return parts.keys() == expected.keys() and all(_is_alike(part, expected[name]) for name, part in parts.items())
+
+
+def _is_alike(part: nn.Module, built: nn.Module) -> bool:
+    if type(part) is not type(built) or part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part):
+        return False
+    mine, other = (
+        {
+            "parameters": {name: p.shape for name, p in m.named_parameters(recurse=False)},
+            "buffers": {name: b.shape for name, b in m.named_buffers(recurse=False)},
+            "settings": {
+                k: v for k, v in vars(m).items() if k not in _FREE and isinstance(v, bool | int | float | str)
+            },
+        }
+        for m in (part, built)
+    )
+    return mine == other
+
+
+_FREE = ("training", "batch_first")
+"""Settings of a module that do not change what it computes"""
 
 
 __all__ = ["MODELS", "Factory", "ModelSpec", "find_model", "load_factory", "spec_of"]
