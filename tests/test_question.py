@@ -31,16 +31,7 @@ from seprank.question import (
 )
 
 Number = IntEnum("Number", {"SIX": 6})
-SIX = [
-    6,
-    Number(6),
-    np.int64(6),
-    np.int8(6),
-    np.uint64(6),
-    np.array(6),
-    torch.tensor(6),
-    torch.tensor(6, dtype=torch.uint8),
-]
+SIX = [6, Number(6), np.int64(6), np.int8(6), np.uint64(6), np.array(6), torch.tensor(6), torch.tensor(6).byte()]
 NONE_AT_ALL = [
     (6.0, "6.0; use 6"),
     (6.5, "6.5; use 6 or 7"),
