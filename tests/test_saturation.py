@@ -10,10 +10,11 @@ from torch import nn
 
 from seprank import RAC, Certificate, certify
 from seprank.certification import search
-from seprank.certification.luck import sampling_error, shown_error, weights_error
+from seprank.certification.luck import sampling_error, weights_error
 from seprank.degrees import total_degrees
 from seprank.field import NotPolynomial, PrimeField
 from seprank.models import MODELS
+from seprank.theory import shown_error
 
 
 def sure(module: nn.Module, **settings: Any) -> Certificate:

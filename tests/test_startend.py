@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +15,9 @@ from torch import Tensor, nn
 
 from seprank import RAC
 from seprank.adapters import Recurrent
+from seprank.elimination import rank_profile
 from seprank.memory import MemoryBudgetError, parse_size, show_size
-from seprank.startend import Halves, StartEndMatrix, check_cut, pairs_per_block
+from seprank.startend import Halves, RowBlocks, StartEndMatrix, check_cut, pairs_per_block
 
 Array = npt.NDArray[np.float64]
 
@@ -126,6 +129,37 @@ def test_growing_equals_starting_large_and_computes_nothing_twice(by_words: bool
         assert done[-1] == (rows * columns - pairs, rows * columns - pairs)
         pairs = rows * columns
     assert same(matrix, make(module).grow(starts, ends))
+
+
+def test_a_matrix_that_may_be_overwritten_cannot_grow() -> None:
+    """Elimination writes into what it is given, if it may; what would grow from that is no Start-End matrix."""
+    starts, ends = Halves(vectors=vectors(5, 2, 1)), Halves(vectors=vectors(6, 2, 2))
+    by_workers = RowBlocks(InThisProcess(), one_block, channels=4)
+    for matrix in (make(rac(1)), by_workers):
+        grown = matrix.grow(starts, ends)
+        with pytest.raises(ValueError, match="read-only"):
+            grown[0, 0] = 1
+        before = grown.copy()
+        rank_profile(grown, 8388593, overwrite=True)
+        assert np.array_equal(matrix.grow(starts, ends), before)
+        taken = matrix.take()
+        assert np.array_equal(taken, before)
+        taken[0, 0] = 1
+        with pytest.raises(RuntimeError, match="taken away cannot grow"):
+            matrix.grow(starts, ends)
+
+
+class InThisProcess(Executor):
+    """Runs what it is given at once."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments, **named))
+        return future
+
+
+def one_block(rows: range, ends: range, samples: tuple[int, int]) -> Array:
+    return np.random.default_rng(0).integers(100, size=(len(rows), len(ends), 4)).astype(np.float64)
 
 
 def test_an_interrupted_growth_leaves_the_matrix_as_it_was() -> None:

@@ -152,6 +152,28 @@ def readable(value: int, digits: int = 12) -> str:
     return f"{shown}e{int(power)} ({int(exponent) + is_full:,} digits)"
 
 
+def shown_error(error: float) -> str:
+    """A bound on a probability as a person can take it in: a power of two, and two digits rounded up.
+
+    Args:
+        error: At least 0, below 1.
+
+    Returns:
+        The power, if it is at most 1/2, and the number.
+
+    Example:
+        >>> shown_error(0.0), shown_error(0.018), shown_error(0.7)
+        ('0', '2^-5 (0.018)', '0.7')
+    """
+    if error == 0:
+        return "0"
+    # Two digits, rounded up.
+    unit = 10.0 ** (math.floor(math.log10(error)) - 1)
+    number = f"{math.ceil(error / unit * (1 - 1e-12)) * unit:.2g}"
+    power = math.floor(-math.log2(error))
+    return f"2^-{power} ({number})" if power > 0 else number
+
+
 def max_distance_squared(rank: int) -> Fraction:
     """How far, at most, a function of this separation rank lies from the nearest separable one.
 

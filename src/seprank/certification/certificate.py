@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_whole
-from ..theory import Bound, readable
-from .luck import shown_error
+from ..theory import Bound, readable, shown_error
 from .setup import Question
 
 SCHEMA = 2

@@ -32,7 +32,7 @@ def sampling_error(rank: int, samples: int, degree: int | float, prime: int) -> 
     if degree <= 0:
         return 0.0
     logarithm = math.log2(math.comb(samples, spare)) + spare * math.log2(degree / prime) + math.log2(samples)
-    return min(1.0, 2.0 ** max(logarithm, -1000.0) * _ROUNDING)
+    return min(1.0, math.exp2(max(logarithm, -1000.0)) * _ROUNDING)
 
 
 def weights_error(rank: int, degree: int | float, prime: int) -> float:
@@ -45,19 +45,3 @@ def weights_error(rank: int, degree: int | float, prime: int) -> float:
         0.018
     """
     return min(1.0, (rank + 1) * degree / prime * _ROUNDING)
-
-
-def shown_error(error: float) -> str:
-    """An error as people read it.
-
-    Example:
-        >>> shown_error(0.0), shown_error(0.018), shown_error(0.7)
-        ('0', '2^-5 (0.018)', '0.7')
-    """
-    if error == 0:
-        return "0"
-    # Two digits, rounded up.
-    unit = 10.0 ** (math.floor(math.log10(error)) - 1)
-    number = f"{math.ceil(error / unit * (1 - 1e-12)) * unit:.2g}"
-    power = math.floor(-math.log2(error))
-    return f"2^-{power} ({number})" if power > 0 else number

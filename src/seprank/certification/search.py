@@ -288,7 +288,8 @@ class _Search:
         """Whether more samples are unlikely to raise the rank; how unlikely, `stated_error` says.
 
         Random vectors are generic points, and some to spare are enough. Random words are not (each letter must come
-        often enough): they are drawn until a bound is met or twice as many show the same rank, of which nothing follows.
+        often enough): they are drawn until a bound is met or twice as many show the same rank, which proves
+        nothing.
         """
         rank, fewest = found.profile.rank, min(found.starts, found.ends)
         if self._run.question.domain == "functional":
@@ -335,8 +336,8 @@ def _require_no_contradiction(run: Run, rank: int, upper: int | None) -> None:
         return
     run.check_halves(_RECHECKED)
     raise BoundContradicted(
-        f"rank {rank} was found where {upper} is a proved upper bound, and {_RECHECKED} sequences show no fault of the "
-        "module; run `seprank doctor`, and if that finds nothing please report it with the model, the seed and the prime"
+        f"rank {rank} was found where {upper} is a proved upper bound, and {_RECHECKED} sequences show no fault of "
+        "the module; run `seprank doctor`, and if that finds nothing please report it with model, seed and prime"
     )
 
 

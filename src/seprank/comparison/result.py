@@ -42,7 +42,8 @@ class Cell:
     def verdict(self) -> Verdict:
         """How near the certified rank is to the truth.
 
-        "exact": it meets an upper bound. "gap": it does not, and is saturated. "at least": it may be larger. "failed": there is none.
+        "exact": it meets an upper bound. "gap": it does not, and is saturated. "at least": it may be larger.
+        "failed": there is none.
         """
         if self.failure is not None:
             return "failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..theory import shown_error
 from .document import SURE, Table
 from .growth import COLOURS, MARKERS
 
