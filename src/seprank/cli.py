@@ -18,7 +18,6 @@ import typer
 if TYPE_CHECKING:
     from torch import nn
 
-    from .certification import Certificate
     from .comparison import Comparison
     from .measurement import Measurement, Profile
     from .models import Factory
@@ -173,33 +172,34 @@ def verify(
     certificate: Annotated[Path, typer.Argument(help="File written by `seprank certify --out`.")],
     model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
     memory: Memory = None,
+    seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
     as_json: Json = False,
 ) -> None:
     """Recheck a certificate in other arithmetic and with another library."""
     from .certification import Certificate, CertificateError
-    from .certification import verify as run
+    from .certification.verify import recheck
     from .models import load_factory
+    from .names import quoted_name
 
-    step, reason, loaded = None, None, None
+    step, reason, loaded, found = None, None, None, None
     try:
         loaded = Certificate.load(certificate)
         if model is None and loaded.model.kind != "registry":
-            raise UsageError(f"{certificate} is about {loaded.model.name!r}; give it with --model file.py:factory")
-        run(loaded, factory=None if model is None else load_factory(model), memory=_budget(memory))
+            name = quoted_name(loaded.model.name)
+            raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
+        factory = None if model is None else load_factory(model)
+        found = recheck(loaded, factory=factory, memory=_budget(memory), seconds=seconds)
     except CertificateError as error:
         step, reason = error.step, str(error)
     if as_json:
-        _say_json({"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None})
-    elif step is None and loaded is not None:
-        _say(f"valid: {_claim(loaded)}")
+        answer = {"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None}
+        newer = [bound.to_dict() for bound in found.newer] if found else []
+        _say_json(answer | {"newer_bounds": newer, "unchecked": found.unchecked if found else []})
+    elif found is not None:
+        _say(str(found))
     if step is not None:
         # A file that is no intact certificate is bad input; one that is and does not hold is the answer no.
         _stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
-
-
-def _claim(certificate: Certificate) -> str:
-    relation = "is exactly" if certificate.exact else "is at least"
-    return f"the generic rank of {certificate.model.name} {relation} {certificate.rank:,}"
 
 
 @app.command()

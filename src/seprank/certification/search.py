@@ -7,7 +7,7 @@ import sys
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
@@ -21,7 +21,8 @@ from ..models.factory import source_hash
 from ..progress import Report, bars, silent
 from ..startend import RowBlocks, StartEndMatrix
 from ..theory import Bound, bounds, for_readout
-from .certificate import MOST_DIGITS, Certificate, Minor, ModelRecord, package_versions
+from .certificate import Certificate, Minor, ModelRecord, package_versions
+from .form import MOST_DIGITS
 from .rows import on_workers
 from .saturation import stated_error
 from .setup import Question, Run, ask, enter
@@ -125,14 +126,14 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     _check_samples(samples, max_samples)
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
-    if not _has_family(module):
+    if not has_family(module):
         with enter(module, question, arithmetic="float64", device=device):
             pass  # what is wrong with a module of one's own is said before it is run over degrees
     known = known_bounds(module, question)
     make = Run.matrix if executor is None else on_workers(module, executor, device=device)
     with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
         # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
-        near = _has_family(module)
+        near = has_family(module)
         matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
         search = _Search(run, matrix, least_upper(known), budget, most=max_samples, near=near, report=report)
         found = search.run(samples)
@@ -195,7 +196,8 @@ def _are_independent(question: Question, features: int) -> bool:
     return rank_profile(residues, question.prime).rank == len(letters)
 
 
-def _has_family(module: nn.Module) -> bool:
+def has_family(module: nn.Module) -> bool:
+    """Whether theory has bounds for modules of its kind, so that it need not be run over degrees for them."""
     spec = spec_of(module)
     return spec is not None and spec.family is not None
 
@@ -382,7 +384,7 @@ def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     return ModelRecord(*_class_record(module), parameters)
 
 
-def _class_record(module: nn.Module) -> tuple[str, str, dict[str, Any], str | None]:
+def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:
     cls = type(module)
     try:
         source = source_hash(inspect.getfile(cls))
