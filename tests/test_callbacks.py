@@ -73,6 +73,7 @@ def test_lightning_logs_the_figures(tmp_path: Path) -> None:
     assert memory.probe.history[-1][1]["memory/entropy"] == pytest.approx(now.entropy)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of other packages about themselves
 def test_hugging_face_trainer_logs_the_figures(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")

@@ -306,6 +306,7 @@ def test_bad_arguments(settings: dict[str, Any], error: type[Exception], text: s
         certify(RAC(2, 2), **{"length": 4, "progress": False} | settings)
 
 
+@pytest.mark.slow
 def test_arguments_of_a_wrong_type() -> None:
     """In a process of its own: here the tests' type checks would answer first."""
     program = """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -301,12 +301,13 @@ def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_help_is_quick() -> None:
-    """Three tries, the best counts: other work on the machine only adds."""
+    """In seconds of a processor, the best of three: waiting for other work does not count."""
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "seprank", "--help"], check=True, capture_output=True)
-        seconds.append(time.perf_counter() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     # The aim is 0.3 s; an unlucky machine gets twice that before the test speaks up.
     assert min(seconds) < 0.6, seconds
 

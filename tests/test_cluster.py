@@ -74,6 +74,7 @@ class Modulus(nn.Module):
         return torch.stack(outputs, 1), state
 
 
+@pytest.mark.slow
 def test_a_class_of_ones_own(executor: Executor) -> None:
     here = certify(Modulus(), length=4, inputs=2)
     assert certify(Modulus(), length=4, inputs=2, executor=executor).minor == here.minor
@@ -91,6 +92,7 @@ def build():
 """
 
 
+@pytest.mark.slow
 def test_a_model_from_a_file(executor: Executor, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(FILE, encoding="utf-8")
     factory = load_factory(f"{tmp_path}/own.py:build")

@@ -92,6 +92,7 @@ def test_a_network_has_one_element_per_tensor_and_bond(depth: int, length: int) 
     assert len(every) == len(set(every))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("depth", "length"), [(2, 6), (3, 4)])
 def test_tensors_have_the_colour_of_their_side(depth: int, length: int) -> None:
     tensors = network(sr.RAC(4, 3, depth), length).tensors
@@ -413,6 +414,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "suffix", "purpose"),
     [("quimb", ".svg", "drawing tensor networks"), ("matplotlib", ".png", "a picture as PNG")],

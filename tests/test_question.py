@@ -6,6 +6,7 @@ import functools
 import json
 import subprocess
 import sys
+from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ from seprank.question import (
     nearest,
 )
 
-SIX = [6, np.int64(6), np.int8(6), np.uint64(6), np.array(6), torch.tensor(6), torch.tensor(6, dtype=torch.uint8)]
+Number = IntEnum("Number", {"SIX": 6})
+SIX = [6, Number(6), np.int64(6), np.int8(6), np.uint64(6), np.array(6), torch.tensor(6), torch.tensor(6).byte()]
 NONE_AT_ALL = [
     (6.0, "6.0; use 6"),
     (6.5, "6.5; use 6 or 7"),
@@ -44,6 +46,7 @@ NONE_AT_ALL = [
     (None, "None; use 2 or more"),
     ([6], r"\[6\]; use 2 or more"),
     (np.array([6]), r"array\(\[6\]\); use 2 or more"),
+    (torch.tensor([6]), r"tensor\(\[6\]\); use 6"),
     (float("nan"), "nan; use 2 or more"),
     (1e300, r"1e\+300; use 2 or more"),
     (1.0, "1.0; use 2 or more"),
@@ -97,8 +100,9 @@ def test_words() -> None:
         check_readout("al")
     with pytest.raises(ValueError, match=r"^readout must be below the 2 output channels of the model, got 2; use 1$"):
         check_readout(2, 2)
-    with pytest.raises(ValueError, match=r"number of an output channel, got 1\.0; use 1$"):
-        check_readout(1.0)
+    for wrong, said in ((1.0, r"1\.0; use 1"), (-1, "-1; use 0 or more"), (True, "True; use 0 or more")):
+        with pytest.raises(ValueError, match=f"number of an output channel, got {said}$"):
+            check_readout(wrong)
     with pytest.raises(ValueError, match=r"^dtype must be one of a, b, got \['a'\]"):
         check_choice("dtype", ["a"], ("a", "b"))
     assert (nearest("START_END", ["start-end", "copying"]), nearest("zzz", ["start-end"])) == ("start-end", None)

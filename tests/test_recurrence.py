@@ -119,6 +119,7 @@ def call(module: nn.Module) -> tuple[Callable[..., Any], list[Tensor]]:
     return function, [a.requires_grad_() for a in (*arguments, *(p.detach().clone() for p in module.parameters()))]
 
 
+@pytest.mark.slow
 @every_kind
 @by_depth
 def test_gradients(kind: str, depth: int) -> None:
@@ -126,6 +127,7 @@ def test_gradients(kind: str, depth: int) -> None:
     assert torch.autograd.gradcheck(function, arguments)
 
 
+@pytest.mark.slow
 @every_kind
 @by_depth
 def test_second_derivatives(kind: str, depth: int) -> None:

@@ -60,6 +60,7 @@ def test_text_is_escaped() -> None:
     assert not any(tag in page for tag in ("<b>", "<i>", "<u>", "<s>", "<q>", "<a>"))
 
 
+@pytest.mark.slow
 def test_every_table_of_the_demonstration_says_how_sure_it_is(demo: Path) -> None:
     page = (demo / "report.html").read_text("utf-8")
     assert page.count("<table>") >= 8

@@ -135,12 +135,12 @@ def test_a_matrix_that_may_be_overwritten_cannot_grow() -> None:
     """Elimination writes into what it is given, if it may; what would grow from that is no Start-End matrix."""
     starts, ends = Halves(vectors=vectors(5, 2, 1)), Halves(vectors=vectors(6, 2, 2))
     by_workers = RowBlocks(InThisProcess(), one_block, channels=4)
-    for matrix in (make(rac()), by_workers):
+    for matrix in (make(rac(1)), by_workers):
         grown = matrix.grow(starts, ends)
         with pytest.raises(ValueError, match="read-only"):
             grown[0, 0] = 1
         before = grown.copy()
-        rank_profile(grown, overwrite=True)
+        rank_profile(grown, 8388593, overwrite=True)
         assert np.array_equal(matrix.grow(starts, ends), before)
         taken = matrix.take()
         assert np.array_equal(taken, before)

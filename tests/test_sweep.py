@@ -180,6 +180,7 @@ def test_jobs_that_cannot_be(command: str, settings: dict[str, Any], message: st
         Sweep.model_validate({"blocks": [{"command": command, "settings": settings}]}).works()
 
 
+@pytest.mark.slow
 def test_command_line_mistakes(tmp_path: Path) -> None:
     (tmp_path / "no.yaml").write_text("a: [", encoding="utf-8")
     good = write(tmp_path / "good.yaml", CERTIFY)
@@ -206,6 +207,7 @@ def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "a.db").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_file_can_be_swept(path: Path, tmp_path: Path) -> None:
     assert sum(outlook(read_sweep(path), tmp_path / "none.db").commands.values()) > 0

@@ -171,6 +171,7 @@ def test_bad_settings(name: str, settings: dict[str, Any], message: str) -> None
         build_task(name, **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "setting", "value", "message"),
     [

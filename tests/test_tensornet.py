@@ -232,6 +232,7 @@ def cheapest_product(inputs: int, width: int, depth: int, length: int, cut: int,
     return min(inputs ** sum(map(bool.__ne__, chosen, sides)) * least(chosen) for chosen in choices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("domain", ["functional", "tokens"])
 def test_minimal_cuts_are_minimal(domain: str) -> None:
     sizes = itertools.product((1, 2, 3, 4, 9), (1, 2, 3, 7), (1, 2, 3), (2, 3, 5))
@@ -375,6 +376,7 @@ for call in (
 """
 
 
+@pytest.mark.slow
 def test_wrong_types_are_refused_without_a_type_checker() -> None:
     done = subprocess.run([sys.executable, "-c", WRONG_TYPES], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.splitlines() == [

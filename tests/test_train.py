@@ -117,6 +117,7 @@ def test_weights_are_kept_and_can_be_measured(tmp_path: Path) -> None:
     assert found.entropy == pytest.approx(record["memory"][-1]["entropy"])
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_the_run_with_a_record(tmp_path: Path) -> None:
     record = fit(replace(TINY, model="rnn", rate=1e38, clip=1e30), folder=tmp_path)
     assert record["outcome"] == "diverged"
@@ -125,12 +126,14 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_a_record(tmp_path: Path) ->
     assert fit(replace(TINY, model="rnn", rate=1e38, clip=1e30), folder=tmp_path) == record
 
 
+@pytest.mark.slow
 def test_what_has_ended_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = fit(TINY, folder=tmp_path)
     monkeypatch.setattr(run_module, "_run", lambda *_: pytest.fail("the run was done again"))
     assert fit(TINY, folder=tmp_path) == record
 
 
+@pytest.mark.slow
 def test_a_folder_belongs_to_one_run(tmp_path: Path) -> None:
     fit(TINY, folder=tmp_path)
     with pytest.raises(ValueError, match=r"holds a run with width 6, this one has 7; give another folder"):
@@ -263,6 +266,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_numbers(tmp_path: Pat
         assert len(broken.records()) == 1
 
 
+@pytest.mark.slow
 def test_a_lightning_logger_gets_the_curve(tmp_path: Path) -> None:
     from lightning.pytorch.loggers import CSVLogger
 
@@ -335,6 +339,7 @@ def test_settings_that_cannot_be(change: dict[str, Any], message: str) -> None:
         replace(TINY, **change)
 
 
+@pytest.mark.slow
 def test_a_job_is_known_by_all_its_settings(tmp_path: Path) -> None:
     store = tmp_path / "runs.db"
     first = train(TINY, store=store)
@@ -350,6 +355,7 @@ ARGUMENTS = ["train", "copying-memory", "--model", "gru", "--width", "6", "--ste
 ]
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path: Path) -> None:
     store = ["--store", str(tmp_path / "runs.db")]
     done = CliRunner().invoke(app, [*ARGUMENTS, *store, "--evaluate-every", "2"])

@@ -243,6 +243,7 @@ def test_a_job_that_is_killed_from_outside_has_failed() -> None:
     assert "without an answer" in (job.failure or "")
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_has_no_process() -> None:
     job = Job(timeit.timeit, "import time; time.sleep(600)")  # which reports nothing that could fail
     number = job.process_id

@@ -305,6 +305,7 @@ def test_the_tensor_network_is_drawn(explore: Callable[[str], Page], too_wide: C
     assert too_wide() == []
 
 
+@pytest.mark.slow
 def test_a_page_of_another_name_is_not_answered(server: Server) -> None:
     request = urllib.request.Request(server.address, headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError) as refused:

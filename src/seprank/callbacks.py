@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from .question import check_whole
+
 if TYPE_CHECKING:
     LightningMemory: Any
     HFMemory: Any
@@ -41,9 +43,7 @@ class Probe:
         prefix: str = "memory/",
         **settings: Any,
     ) -> None:
-        if every < 1:
-            raise ValueError(f"every must be at least 1 step, got {every}")
-        self.starts, self.ends, self.every = starts, ends, every
+        self.starts, self.ends, self.every = starts, ends, check_whole("every", every, 1)
         self._model, self._prefix, self._settings = model, prefix, settings
         self.history: list[tuple[int, dict[str, float]]] = []
         """(step, figures) of every measurement"""

@@ -691,8 +691,9 @@ def _number_or_name(readout: str) -> int | str:
 @contextmanager
 def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
     """Where matrices are evaluated: None for this process."""
-    if workers < 1:
-        raise UsageError(f"workers must be at least 1, got {workers}")
+    from .question import check_whole
+
+    check_whole("workers", workers, 1)
     if workers == 1 and scheduler is None:
         yield None
         return
@@ -744,6 +745,7 @@ def _load_model(
     """The module, with weights from the seed, and the factory if it came from one."""
     from .memory import check_weights
     from .models import find_model, load_factory
+    from .question import check_network
 
     if ":" in name:
         given = {key: value for key, value in (("width", width), ("depth", depth)) if value is not None}
@@ -754,12 +756,9 @@ def _load_model(
         raise UsageError(f"--set is for modules of your own; {name} takes --inputs, --width and --depth")
     if inputs is None or width is None:
         raise UsageError(f"{name} needs --inputs and --width, and takes --depth (1 by default)")
-    sizes = {"inputs": inputs, "width": width, "depth": 1 if depth is None else depth}
-    for key, value in sizes.items():
-        if value < 1:
-            raise UsageError(f"{key} must be at least 1, got {value}; use --{key} 1 or more")
-    check_weights(spec.count_parameters(*sizes.values()), budget)
-    return spec.draw(seed, **sizes), None
+    inputs, width, depth = check_network(inputs=inputs, width=width, depth=1 if depth is None else depth)
+    check_weights(spec.count_parameters(inputs, width, depth), budget)
+    return spec.draw(seed, inputs=inputs, width=width, depth=depth), None
 
 
 def _parse_settings(settings: list[str] | None, option: str = "--set") -> dict[str, Any]:

@@ -247,7 +247,7 @@ def _as_index(value: Any) -> int | None:
     if _is_truth_value(value) or dimensions:
         return None
     try:
-        return int(index(value))
+        return index(value)
     except TypeError:
         return None
 

@@ -31,8 +31,14 @@ def sampling_error(rank: int, samples: int, degree: int | float, prime: int) -> 
         return 1.0
     if degree <= 0:
         return 0.0
-    logarithm = math.log2(math.comb(samples, spare)) + spare * math.log2(degree / prime) + math.log2(samples)
+    logarithm = _log2_choose(samples, spare) + spare * math.log2(degree / prime) + math.log2(samples)
     return min(1.0, math.exp2(max(logarithm, -1000.0)) * _ROUNDING)
+
+
+def _log2_choose(n: int, k: int) -> float:
+    """log2 of C(n, k), rounded up, in no time for any size: the numbers may be a stranger's."""
+    largest = math.lgamma(n + 1)
+    return (largest - math.lgamma(k + 1) - math.lgamma(n - k + 1) + 1e-14 * largest) / math.log(2)
 
 
 def weights_error(rank: int, degree: int | float, prime: int) -> float:

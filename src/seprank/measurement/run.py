@@ -253,8 +253,8 @@ def find_alphabet(
     if inputs is not None:
         return Alphabet(features=inputs)
     vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
-    if isinstance(vocabulary, int):
-        return Alphabet(tokens=vocabulary)
+    if is_whole(vocabulary):
+        return Alphabet(tokens=check_whole("vocab_size", vocabulary, 1))
     for member in [model, *(model if isinstance(model, nn.Sequential) else [])]:
         if isinstance(member, nn.Embedding):
             return Alphabet(tokens=member.num_embeddings)
