@@ -25,7 +25,7 @@ _REMEDY = {
     "takes (time, batch, ...)",
     "repeat": "keep nothing of a sequence on the module between calls, and draw nothing at random",
     "halves": "does it return its whole state, start from the state it is given, and look only backward in time?",
-    "residues": "run every operation in torch and in the thread that calls forward: no NumPy, extension or other thread",
+    "residues": "run every operation in torch, in the thread that calls forward: no NumPy, extension, other thread",
 }
 
 

@@ -127,14 +127,14 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     samples, max_samples = _check_samples(samples, max_samples)
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
-    if not has_family(module):
+    # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
+    near = has_family(module)
+    if not near:
         with enter(module, question, arithmetic="float64", device=device):
             pass  # what is wrong with a module of one's own is said before it is run over degrees
     known = known_bounds(module, question)
     make = Run.matrix if executor is None else on_workers(module, executor, device=device)
     with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
-        # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
-        near = has_family(module)
         matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
         search = _Search(run, matrix, least_upper(known), budget, most=max_samples, near=near, report=report)
         found = search.run(samples)

@@ -173,8 +173,8 @@ class PrimeField(TorchDispatchMode):
         Strings, so that tensors that carry them can be saved and loaded; compared by identity, so that a loaded
         one, or one that was changed after the context was left, is not trusted.
         """
-        self._made_inside = f"value modulo {self.prime}"
-        self._from_outside = f"constant modulo {self.prime}"
+        self._made_inside: str = f"value modulo {self.prime}"
+        self._from_outside: str = f"constant modulo {self.prime}"
 
     def _refuse(self, operation: str, reason: str) -> None:
         raise NotPolynomial(operation, self._where(), reason)

@@ -238,15 +238,18 @@ def spec_of(module: nn.Module) -> ModelSpec | None:
     """The registry entry of a module that is as the registry builds it, None if there is none.
 
     Subclasses do not count, because they may differ; nor do modules that were changed after they were built: pruned,
-    parametrised, with hooks or a `forward` of their own, with other parameters, layers or settings. What is known of the
-    architecture is not known of these.
+    parametrised, with hooks or a `forward` of their own, with other parameters, layers or settings. What is known of
+    the architecture is not known of these.
     """
     spec = next((spec for spec in MODELS.values() if type(module) is spec.load()), None)
     return spec if spec is not None and _is_as_built(module, spec) else None
 
 
 def _is_as_built(module: nn.Module, spec: ModelSpec) -> bool:
-    built = spec.build(**spec.settings(module), device="meta")
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        built = spec.build(**spec.settings(module))
     parts, expected = dict(module.named_modules()), dict(built.named_modules())
     return parts.keys() == expected.keys() and all(_is_alike(part, expected[name]) for name, part in parts.items())
 
