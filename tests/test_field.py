@@ -59,7 +59,7 @@ def disagreement(result: Any, expected: Any, p: int) -> str | None:
         return f"not a tensor of float64: {result!r}"
     if tuple(result.shape) != wanted.shape:
         return f"shape {tuple(result.shape)} instead of {wanted.shape}"
-    for place, number in np.ndenumerate(result.numpy()):
+    for place, number in np.ndenumerate(field.read(result)):
         if number != balanced(wanted[place], p):
             return f"{number} instead of {balanced(wanted[place], p)} at {place}"
     return None

@@ -119,6 +119,7 @@ class StartEndMatrix:
         channels: columns per end.
         block: pairs per batch, see `pairs_per_block`.
         progress: called after each block.
+        read: from a tensor to an array; inside a field, the way out of it.
     """
 
     def __init__(
@@ -129,9 +130,11 @@ class StartEndMatrix:
         channels: int,
         block: int,
         progress: Progress | None = None,
+        read: Callable[[Tensor], Values] = lambda tensor: tensor.cpu().numpy(),
     ) -> None:
         self._model = model
         self._readout = readout
+        self._read = read
         self._block = block
         self._progress = progress or (lambda done, total: None)
         self._states: State | None = None
@@ -207,7 +210,7 @@ class StartEndMatrix:
     def _store(self, values: Values, columns: Tensor) -> None:
         """(channels, starts x ends) into (starts, ends, channels)."""
         starts, ends, channels = values.shape
-        values[:] = columns.reshape(channels, starts, ends).permute(1, 2, 0).cpu().numpy()
+        values[:] = self._read(columns.reshape(channels, starts, ends).permute(1, 2, 0))
         self._done += starts * ends
         self._progress(self._done, self._total)
 

@@ -172,6 +172,11 @@ class Recurrent:
             for batches, axis in zip(leaves, self._axes, strict=True)
         ]
 
+    @property
+    def axes(self) -> list[int | None]:
+        """Where the module has the batch in each leaf of the state, None for what belongs to no sequence."""
+        return self._axes
+
     def batch_last(self, leaf: Tensor, axis: int) -> Tensor:
         """A tensor of a state with the batch as last axis, `axis` being where the module has it."""
         return leaf.movedim(self._held(axis), -1)

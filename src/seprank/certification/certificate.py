@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class ModelRecord:
     """Hash of the source file, None for a registered model"""
     parameters: dict[str, list[int]]
     """Name and shape of every parameter"""
+    fixed: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the values of every buffer, and of every parameter that kept its value; not in schema 1"""
 
 
 @dataclass(frozen=True)

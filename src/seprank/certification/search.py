@@ -6,14 +6,15 @@ import inspect
 import sys
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
+from ..adapters.copies import unwrap
 from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
-from ..field import DEFAULT_PRIME, NotPolynomial
+from ..field import DEFAULT_PRIME, NotPolynomial, read_weights
 from ..memory import MemoryBudgetError, default_budget, show_size
 from ..models import Factory, spec_of
 from ..models.factory import source_hash
@@ -59,12 +60,17 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
 ) -> Certificate:
     """Certify the Start-End separation rank of a polynomial module.
 
-    Every parameter is replaced by a random element of the prime field (the module itself is not changed), the
+    In a copy of the module every parameter that is learned is replaced by a random element of the prime field, the
     Start-End matrix is evaluated exactly modulo the prime, and its rank is computed. The rank is a proved lower
     bound on the generic separation rank over the reals.
 
+    Buffers, parameters with `requires_grad=False`, integer parameters and `padding_idx` rows keep their values, and the
+    certificate lists them: generic means for almost all values of the others. A module whose parameters are all frozen
+    is certified as it is, with these very weights; `module.requires_grad_(True)` asks for the generic rank.
+
     Args:
-        module: a module with the calling convention of `torch.nn.RNN` that only adds, multiplies and rearranges.
+        module: a module with the calling convention of `torch.nn.RNN` that only adds, multiplies and rearranges; out of
+            DataParallel and torch.compile it is taken as it was before.
         length: T, time steps in a sequence.
         cut: c, steps in the start half; by default T // 2.
         domain: "functional" (inputs range over all vectors) or "tokens" (over `inputs` fixed templates).
@@ -92,7 +98,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
 
     Raises:
         NotPolynomial: the module does something that has no meaning modulo a prime.
-        ConventionError: the module does not follow the calling convention.
+        ConventionError: the module does not follow the calling convention, mixes the sequences of a batch, keeps
+            something between calls, or cannot be copied; the text names the check.
         MemoryBudgetError: the work asked for does not fit the memory.
         BoundContradicted: the rank exceeds a proved bound, which is a fault of the installation or of this package.
         ValueError, TypeError: an argument is out of range or of the wrong type.
@@ -105,6 +112,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         10
     """
     began = time.perf_counter()
+    module = unwrap(module)
     question = ask(
         module,
         length=length,
@@ -169,7 +177,18 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
         model=spec.family,
     )
     independent = question.inputs <= sizes["inputs"]
-    return [b for b in statements if _holds(b, question, independent) and b.value < 10**MOST_DIGITS]
+    found = [b for b in statements if _holds(b, question, independent) and b.value < 10**MOST_DIGITS]
+    return found if _is_generic(module) else special(found)
+
+
+def special(known: list[Bound]) -> list[Bound]:
+    """What bounds on a generic rank say of special weights, whose rank may be less but not more."""
+    return [replace(bound, kind="upper") for bound in known if bound.kind in ("upper", "exact")]
+
+
+def _is_generic(module: nn.Module) -> bool:
+    """Whether all its weights are drawn."""
+    return not read_weights(module).digests
 
 
 def _has_family(module: nn.Module) -> bool:
@@ -357,12 +376,13 @@ def _certificate(
 def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     """What a certificate records of a module, so that the same can be made again."""
     parameters = {name: list(p.shape) for name, p in module.named_parameters()}
+    fixed = read_weights(module).digests
     spec = spec_of(module)
-    if spec is not None:
+    if spec is not None and not fixed:
         return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
     if factory is not None:
-        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters)
-    return ModelRecord(*_class_record(module), parameters)
+        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters, fixed)
+    return ModelRecord(*_class_record(module), parameters, fixed)
 
 
 def _class_record(module: nn.Module) -> tuple[str, str, dict[str, Any], str | None]:

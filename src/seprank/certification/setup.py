@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
-from ..adapters import ConventionError, Recurrent
-from ..field import PrimeField, draw_elements, raw_stream
-from ..startend import Halves, Progress, StartEndMatrix, check_cut, pairs_per_block
+from ..adapters import ConventionError, Recurrent, State
+from ..adapters.copies import copy_module
+from ..field import PrimeField, Weights, constant, draw_elements, raw_stream, read, read_weights
+from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, check_cut, pairs_per_block
+from .checks import answer, check_entries, check_residues, check_sequences
 
 Domain = Literal["functional", "tokens"]
 Templates = Literal["generic", "one-hot", "ids"] | tuple[tuple[int, ...], ...]
@@ -139,6 +141,19 @@ def _count_inputs(module: nn.Module, inputs: int | None, templates: Templates | 
     return inputs
 
 
+class _Checked(StartEndMatrix):
+    """A Start-End matrix of which some entries are compared with their pairs run alone, each time it grows."""
+
+    def __init__(self, run: Run, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._run = run
+
+    def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
+        values = super().grow(starts, ends, states=states)
+        self._run.check_entries(starts, ends, values.reshape(len(starts), len(ends), self._run.channels))
+        return values
+
+
 class Run:
     """A module inside the prime field, with drawn weights: evaluates Start-End matrices of its question.
 
@@ -146,12 +161,16 @@ class Run:
     "starts" and "ends".
     """
 
-    def __init__(self, module: nn.Module, question: Question, field: PrimeField, device: str) -> None:
+    def __init__(
+        self, copies: list[nn.Module], weights: Weights, question: Question, field: PrimeField, device: str
+    ) -> None:
         self.question = question
         self._field = field
         self._device = device
-        self._values = self._draw_weights(module)
-        self._module = module
+        self._values = self._draw_weights(weights)
+        self._module, self._spare = copies
+        module = self._module
+        field.parameters_are_drawn = True
         self._alphabet = self._make_alphabet(module) if question.domain == "tokens" else None
         self.model = Recurrent(self._call, self._example(), batch_first=getattr(module, "batch_first", True))
         self.channels = self._columns_per_end()
@@ -162,7 +181,8 @@ class Run:
         layers = getattr(self._module, "num_layers", 1)
         features = 1 if self.question.templates == "ids" else self._example().shape[2]
         model, steps = self.model, max(self.question.halves.values())
-        return StartEndMatrix(
+        return _Checked(
+            self,
             model,
             self._read,
             channels=self.channels,
@@ -172,6 +192,7 @@ class Run:
                 budget // 4,
             ),
             progress=progress,
+            read=read,
         )
 
     def samples(self, side: str, count: int) -> Halves:
@@ -182,34 +203,53 @@ class Run:
         words = draw_words(question.seed, side, count, steps=steps, letters=question.inputs)
         return Halves(words=words, alphabet=self._alphabet)
 
-    def check_halves(self) -> None:
-        """Compare three whole sequences with their halves run one after the other.
+    def check(self, count: int = 3) -> None:
+        """Run some sequences alone and among others, at once and in halves, again, and on other representatives.
 
         Raises:
-            ConventionError: they differ, so that the module has no state that can be cut at.
+            ConventionError: a sequence gives different values. The text names the check: `batch`, `halves`, `repeat` or
+                `residues`.
         """
-        starts, ends = self.samples("starts", 3), self.samples("ends", 3)
-        count = min(len(starts), len(ends))
-        first, second = starts.sequences(0, count), ends.sequences(0, count)
-        whole, _ = self.model(self.model.pieces(torch.cat([first, second], 1)), None)
-        _, state = self.model(self.model.pieces(first), None)
-        halves, _ = self.model(self.model.pieces(second), state)
-        if not np.array_equal(whole.cpu().numpy(), halves.cpu().numpy()):
-            raise ConventionError(
-                "running the module in two halves must give what running it at once gives, and does not; does it "
-                "return its whole state, start from the state it is given, and look only backward in time?"
-            )
+        starts, ends = self.samples("starts", count), self.samples("ends", count)
+        both = min(len(starts), len(ends))
+        first, second = starts.sequences(0, both), ends.sequences(0, both)
+        check_sequences(self.model, first, second)
+        sequences = torch.cat([first, second], 1)
+        found = answer(self.model, sequences).output
+        module, self._module = self._module, self._spare  # whose caches, if any, hold no balanced residues
+        try:
+            with self._field.far():
+                far = answer(self.model, sequences).output
+        finally:
+            self._module = module
+        check_residues(found, far, self.question.prime)
+
+    def check_entries(self, starts: Halves, ends: Halves, values: Values) -> None:
+        """Compare some entries (starts, ends, channels) with their pairs run alone.
+
+        Raises:
+            ConventionError: they differ.
+        """
+
+        def alone(row: int, end: int) -> Values:
+            pair = [starts.sequences(row, row + 1), ends.sequences(end, end + 1)]
+            return read(self._read(self.model(self.model.pieces(torch.cat(pair, 1)), None)[0]))[:, 0]
+
+        check_entries(values, alone)
 
     def _draw(self, name: str, shape: tuple[int, ...]) -> Tensor:
         count = int(np.prod(shape))
         values = draw_elements(self.question.seed, name, count, self.question.prime)
         return self._field.admit(torch.from_numpy(values).reshape(shape).to(self._device))
 
-    def _draw_weights(self, module: nn.Module) -> dict[str, Tensor]:
-        """Every parameter at random, every buffer as it is."""
-        values = {name: self._draw(f"parameter/{name}", tuple(p.shape)) for name, p in module.named_parameters()}
-        buffers = {name: self._field.admit(b.detach().clone()) for name, b in module.named_buffers()}
-        return values | buffers
+    def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
+        """Every parameter that is learned at random, all else as it is."""
+        values = {name: self._field.admit(tensor.clone()) for name, tensor in weights.kept.items()}
+        for name, shape in weights.drawn.items():
+            drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
+            table = torch.from_numpy(drawn).reshape(shape)
+            values[name] = self._field.drawn(table.to(self._device), weights.rows.get(name, {}))
+        return values
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """The module with the drawn weights; what it raises is put in terms of the question."""
@@ -238,7 +278,8 @@ class Run:
         if templates == "ids":
             return torch.arange(letters, device=self._device)
         if isinstance(templates, tuple):
-            return self._field.admit(torch.tensor(templates, dtype=torch.float64, device=self._device))
+            residues = [[constant(entry, self.question.prime) for entry in row] for row in templates]
+            return self._field.admit(torch.tensor(residues, dtype=torch.float64, device=self._device))
         features = getattr(module, "input_size", letters)
         if templates == "one-hot":
             if features != letters:
@@ -291,25 +332,24 @@ def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) ->
 
 @contextmanager
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
-    """The module in the prime field, in evaluation mode while the context lasts, on one thread.
+    """A copy of the module in the prime field, in evaluation mode, on one thread, its calls checked.
 
     The tensors of a block fit the cache, and each operation takes microseconds: a second thread gains nothing on
     an idle machine and loses a factor on a busy one, where threads wait for each other by spinning.
 
     Raises:
         NotPolynomial: the module does something that has no meaning modulo a prime.
-        ConventionError: it does not follow the calling convention, or fails on inputs of this size.
+        ConventionError: it does not follow the calling convention, fails on inputs of this size, cannot be copied, or
+            does not pass `Run.check`.
     """
-    training = {m: m.training for m in module.modules()}
+    copies = [copy_module(module).eval() for _ in range(2)]
+    weights = read_weights(copies[0])
     threads = torch.get_num_threads()
-    module.eval()
     torch.set_num_threads(1)
     try:
         with PrimeField(question.prime, arithmetic=arithmetic) as field:
-            run = Run(module, question, field, device)
-            run.check_halves()
+            run = Run(copies, weights, question, field, device)
+            run.check()
             yield run
     finally:
         torch.set_num_threads(threads)
-        for m, flag in training.items():
-            m.training = flag

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from ..adapters.copies import unwrap
 from ..field import require_prime
 from ..memory import default_budget
 from ..models import Factory, find_model
@@ -65,7 +66,9 @@ def verify(
 def _rebuild(certificate: Certificate, module: nn.Module | None, factory: Factory | None) -> nn.Module:
     """The module the certificate is about."""
     record = certificate.model
-    if module is None:
+    if module is not None:
+        module = unwrap(module)
+    else:
         module = _from_registry(certificate) if record.kind == "registry" else _from_factory(certificate, factory)
     found = describe(module, factory)
     for name in ("kind", "name", "settings", "sha256", "parameters"):
@@ -73,6 +76,13 @@ def _rebuild(certificate: Certificate, module: nn.Module | None, factory: Factor
         # The same factory may be reached by another path; its text decides.
         if stated != got and not (name == "name" and record.kind == "factory"):
             raise CertificateError("model", f"{name} is {stated!r} in the certificate, but {got!r} in this module")
+    for name in sorted({*record.fixed, *found.fixed}):
+        if record.fixed.get(name) != found.fixed.get(name):
+            raise CertificateError(
+                "model",
+                f"{name} keeps its values, and has others in this module than when it was certified; build the module "
+                "with the same, from a seed or a file",
+            )
     return module
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
-from ..field import PrimeField
+from ..field import PrimeField, read
 from ..field.operations import Refusal
 from .tropical import RULES, Degrees
 
@@ -66,11 +66,13 @@ class DegreeField(PrimeField):
 
     def read(self, tensor: Tensor) -> npt.NDArray[np.float64]:
         """The degrees in a tensor of this context, infinite where they are too high to be exact."""
-        with _disable_current_modes():
-            return np.asarray(tensor.detach().numpy() - 1)
+        return np.asarray(read(tensor) - 1)
 
     def _decimals(self, value: Tensor) -> Tensor:
         return self.arithmetic.residues(value)
+
+    def _number(self, value: int, inverse: bool) -> Tensor:
+        return self.degrees(0.0)
 
     def _run(self, operation: Any, args: Any, kwargs: Any) -> Any:
         if not (self._has_ids and any(map(is_unknown, _leaves([args, *kwargs.values()])))):

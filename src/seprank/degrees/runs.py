@@ -13,6 +13,8 @@ from torch.func import functional_call
 
 from ..adapters import ConventionError, Recurrent
 from ..adapters.batches import batch_axis
+from ..adapters.copies import copy_module
+from ..field import read_weights
 from .mode import ZERO, DegreeField, is_unknown
 
 Degree = npt.NDArray[np.float64]
@@ -73,6 +75,7 @@ def run_over_degrees(
 
     Source: docs/degrees.md, "Running a module over degrees".
     """
+    module = copy_module(module)  # for what forward keeps on it
     with DegreeField(lowest=lowest) as mode:
         call = _with_generic_parameters(module, mode)
         model = Recurrent(call, _sequences(mode, variables, rows=3)[:, :2], batch_first=batch_first)
@@ -105,8 +108,9 @@ def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None)
 
 def _with_generic_parameters(module: nn.Module, mode: DegreeField) -> Callable[..., Any]:
     """The module with parameters of which nothing is known, and buffers as they are."""
-    values = {name: mode.degrees(np.zeros(tuple(p.shape))) for name, p in module.named_parameters()}
-    values |= {name: mode.admit(b.detach()) for name, b in module.named_buffers()}
+    weights = read_weights(module)
+    values = {name: mode.degrees(np.zeros(shape)) for name, shape in weights.drawn.items()}
+    values |= {name: mode.admit(tensor) for name, tensor in weights.kept.items()}
 
     def call(inputs: Tensor, state: Any) -> Any:
         try:

@@ -96,9 +96,14 @@ class Arithmetic(ABC):
 
     def __init__(self, p: int) -> None:
         self.p = p
-        self.half = p // 2
+        self.half = self._largest(p)
         # How many products of two elements may be added before they are reduced.
         self.longest_sum = (self.exact_limit - p) // self.half**2
+
+    @staticmethod
+    def _largest(p: int) -> int:
+        """Size of the largest carrier."""
+        return p // 2
 
     @abstractmethod
     def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
@@ -174,6 +179,26 @@ class Int64(Arithmetic):
         if bound >= self.exact_limit - self.p:
             raise OverflowError(f"a sum of up to {bound} modulo {self.p} leaves int64; use a smaller prime")
         return _balanced(function(*(t.long() for t in tensors)), self.p).double()
+
+
+class Far(Int64):
+    """`Int64` on carriers that are nowhere the balanced ones, but for zero: a - p for a > 0, a + p for a < 0.
+
+    What computes with residues gives the same residues; what computes with carriers, such as a tanh, does not.
+    """
+
+    @staticmethod
+    def _largest(p: int) -> int:
+        return p - 1
+
+    def residues(self, values: Tensor) -> Tensor:
+        return self._far(super().residues(values))
+
+    def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
+        return self._far(super().apply(function, *tensors, bound=bound))
+
+    def _far(self, carriers: Tensor) -> Tensor:
+        return carriers - self.p * carriers.sign()
 
 
 ARITHMETICS: dict[str, type[Arithmetic]] = {"float64": Float64, "int64": Int64}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .arithmetic import Arithmetic, constant
+from .guard import read
 
 
 def read_decimals(value: Tensor, f: Arithmetic) -> Tensor:
@@ -25,7 +26,7 @@ def read_decimals(value: Tensor, f: Arithmetic) -> Tensor:
     if bool(whole.all()):
         return f.residues(numbers)
     residues = f.residues(numbers.where(whole, 0.0))
-    read = [constant(float(text), f.p) for text in _shortest(value.detach()[~whole].cpu())]
+    read = [constant(float(text), f.p) for text in _shortest(value.detach()[~whole])]
     residues[~whole] = torch.tensor(read, dtype=torch.float64, device=value.device)
     return residues
 
@@ -33,7 +34,7 @@ def read_decimals(value: Tensor, f: Arithmetic) -> Tensor:
 def _shortest(numbers: Tensor) -> Iterator[str]:
     """The shortest decimal of each number in a vector."""
     if numbers.dtype in (torch.float16, torch.float32, torch.float64):
-        return (np.format_float_scientific(number, unique=True) for number in numbers.numpy())
+        return (np.format_float_scientific(number, unique=True) for number in read(numbers))
     return (_shortest_by_search(number) for number in numbers)
 
 

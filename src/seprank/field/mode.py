@@ -9,18 +9,22 @@ polynomial is thus found out by running it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-from .arithmetic import ARITHMETICS, DEFAULT_PRIME, require_prime
+from .arithmetic import ARITHMETICS, DEFAULT_PRIME, Arithmetic, Far, constant, require_prime
 from .decimals import read_decimals
+from .guard import Guard
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice
 
 _current = threading.local()
@@ -87,8 +91,8 @@ class PrimeField(TorchDispatchMode):
 
     Values are carried by float64 tensors holding integers a with |a| <= (p-1)/2. Numbers and tensors that come
     from outside (weights, inputs, constants in the code) are read as the decimals they print as: 3.0 is 3, and
-    0.1 is the residue of 1/10, in whatever floating-point type it is stored. Gradients are off inside. What a module
-    reads out by `.numpy()` or `.tolist()` leaves the field unseen.
+    0.1 is the residue of 1/10, in whatever floating-point type it is stored. Gradients are off inside. Values cannot be
+    read out by `.numpy()`, `.tolist()` or the like, because what is computed outside would be no residue.
 
     Args:
         prime: an odd prime below 2^27.
@@ -120,10 +124,13 @@ class PrimeField(TorchDispatchMode):
         self.prime = require_prime(prime)
         if arithmetic not in ARITHMETICS:
             raise ValueError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, got {arithmetic!r}")
-        self.arithmetic = ARITHMETICS[arithmetic](prime)
+        self.arithmetic: Arithmetic = ARITHMETICS[arithmetic](prime)
+        self.parameters_are_drawn = False
+        """Whether a parameter that a module brings itself is refused, because its place is taken by a drawn one"""
         self._renew_marks()
         self._path: list[nn.Module] = []
         self._hooks: list[Any] = []
+        self._guard = Guard(self._refuse, self._number)
         self._grad = True
 
     def __enter__(self) -> PrimeField:
@@ -138,16 +145,29 @@ class PrimeField(TorchDispatchMode):
             register_module_forward_pre_hook(lambda module, _: self._path.append(module)),
             register_module_forward_hook(lambda *_: self._leave_module(), always_call=True),
         ]
+        self._guard.__enter__()
         super().__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
+        self._guard.__exit__(*exception)
         for hook in self._hooks:
             hook.remove()
         self._path.clear()
         torch.set_grad_enabled(self._grad)
         _current.field = None
+
+    @contextmanager
+    def far(self) -> Iterator[None]:
+        """The same field on other representatives: values made before are read anew, and later those made inside."""
+        kept = (self.arithmetic, self._made_inside, self._from_outside)
+        self.arithmetic = Far(self.prime)
+        self._renew_marks()
+        try:
+            yield
+        finally:
+            self.arithmetic, self._made_inside, self._from_outside = kept
 
     def _renew_marks(self) -> None:
         """A tensor that carries one of these very strings holds balanced residues of this run of the context.
@@ -155,13 +175,24 @@ class PrimeField(TorchDispatchMode):
         Strings, so that tensors that carry them can be saved and loaded; compared by identity, so that a loaded
         one, or one that was changed after the context was left, is not trusted.
         """
-        self._made_inside = f"value modulo {self.prime}"
-        self._from_outside = f"constant modulo {self.prime}"
+        self._made_inside: str = f"value modulo {self.prime}"
+        self._from_outside: str = f"constant modulo {self.prime}"
+
+    def _refuse(self, operation: str, reason: str) -> None:
+        raise NotPolynomial(operation, self._where(), reason)
+
+    def _number(self, value: int, inverse: bool) -> Tensor:
+        """A 0-dimensional value of this run that is an integer of any size, or one divided by it."""
+        with _disable_current_modes():
+            residue = constant(Fraction(1, value) if inverse else value, self.prime)
+            return self._mark(torch.tensor(float(residue), dtype=torch.float64), self._from_outside)  # type: ignore[no-any-return]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.is_inference_mode_enabled():
             return self._again_outside_of_inference_mode(func, args, kwargs or {})
         operation = _Operation.of(func)
+        if forward_ad._current_level >= 0:
+            self._refuse(operation.name, advice("forward_ad"))
         try:
             return self._run(operation, args, kwargs or {})
         except Refusal as refusal:
@@ -202,6 +233,8 @@ class PrimeField(TorchDispatchMode):
         return _each(lambda new: self._mark(self._admit(new)), result)
 
     def _compute(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+        if operation.name == "embedding":
+            _require_known_padding(*args)
         args = _each(self._admit_all if operation.joining else self._admit, args)
         if kwargs:
             kwargs = {key: _each(self._admit, value) for key, value in kwargs.items()}
@@ -246,6 +279,15 @@ class PrimeField(TorchDispatchMode):
             raise NotPolynomial("admit", self._where(), str(refusal)) from None
         return admitted
 
+    def drawn(self, elements: Tensor, rows: Mapping[int, Tensor]) -> Tensor:
+        """A table of weights drawn as residues, of which some rows are for padding and keep their values."""
+        with _disable_current_modes():
+            table = elements.clone()
+            for number, row in rows.items():
+                table[number] = self._admit(row)
+            table._seprank_padding = frozenset(rows)  # type: ignore[attr-defined]
+            return self._mark(table, self._from_outside)  # type: ignore[no-any-return]
+
     def _admit_all(self, value: Any) -> Any:
         """`_admit`, of integer tensors too."""
         if isinstance(value, Tensor) and not _is_value(value):
@@ -258,6 +300,11 @@ class PrimeField(TorchDispatchMode):
             raise Refusal("it has complex numbers; write real and imaginary part as two channels")
         if not _is_value(value) or self._mark_of(value) is not None:
             return value
+        if self.parameters_are_drawn and value.requires_grad:
+            raise Refusal(
+                "it uses a parameter that is not one of module.named_parameters(): it is in a plain list, or a function "
+                "outside of the module reaches it; register it, as nn.ModuleList does, and use methods"
+            )
         if not bool(value.isfinite().all()):
             raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
         return self._mark(self._decimals(value), self._from_outside)
@@ -287,6 +334,16 @@ class PrimeField(TorchDispatchMode):
         names = {id(m): n for n, m in root.named_modules(remove_duplicate=False)}
         path = names.get(id(module), "")
         return f"{path} ({type(module).__name__})" if path else type(module).__name__
+
+
+def _require_known_padding(table: Any, ids: Any, padding: int = -1, *_: Any) -> None:
+    """Training does not change a row for padding, which must therefore not have been drawn."""
+    known = getattr(table, "_seprank_padding", None)
+    if padding >= 0 and known is not None and padding not in known:
+        raise Refusal(
+            f"row {padding} is for padding here and keeps its value, but nothing says so before the module runs; use "
+            f"nn.Embedding(..., padding_idx={padding})"
+        )
 
 
 def _has_value(arguments: Iterable[Any]) -> bool:

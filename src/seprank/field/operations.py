@@ -63,6 +63,10 @@ INSTEAD = {
         "call the module in evaluation mode, and draw numbers outside of forward",
         "bernoulli rand randn randint randperm normal uniform native_dropout multinomial rand_like randn_like",
     ),
+    "part of a forward-mode derivative": (
+        "torch cannot run one (jvp, jacfwd, hessian) inside another mode; write the derivative out, or use jacrev",
+        "forward_ad is_same_size _efficientzerotensor _make_dual _fw_primal",
+    ),
 }
 """Kind of operation -> (what to use instead, names)."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .alterations import find_alteration
 from .factory import Factory, load_factory
 
 if TYPE_CHECKING:
@@ -227,8 +228,20 @@ def find_model(name: str) -> ModelSpec:
 
 
 def spec_of(module: nn.Module) -> ModelSpec | None:
-    """The registry entry of a module's class, None if it has none (subclasses do not count: they may differ)."""
-    return next((spec for spec in MODELS.values() if type(module) is spec.load()), None)
+    """The registry entry that a module was built from; its weights may be any.
+
+    None if its class has none (subclasses do not count), and if the module is not as its sizes alone make it: pruned,
+    parametrized, hooked, with a method overridden, with other parts or settings.
+    """
+    spec = next((spec for spec in MODELS.values() if type(module) is spec.load()), None)
+    # What is not polynomial has no theory that an alteration could make false.
+    if spec is None or not spec.polynomial:
+        return spec
+    import torch
+
+    with torch.device("meta"):
+        twin = spec.build(**spec.settings(module))
+    return spec if find_alteration(module, twin) is None else None
 
 
 __all__ = ["MODELS", "Factory", "ModelSpec", "find_model", "load_factory", "spec_of"]
