@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -41,6 +43,36 @@ def copy_module(module: Module) -> Module:
             f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error}), and is not run itself, so "
             "that nothing changes it; see that copy.deepcopy(module) works, or leave out the attribute at fault"
         ) from error
+
+
+def unwrap(module: Any) -> nn.Module:
+    """The module inside of DataParallel, DistributedDataParallel and torch.compile.
+
+    Raises:
+        TypeError: it is no module.
+        ConventionError: it, or a part of it, is compiled by TorchScript.
+
+    Example:
+        >>> layer = nn.Linear(2, 3)
+        >>> unwrap(nn.DataParallel(layer)) is layer
+        True
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"module must be a torch.nn.Module, got {type(module).__name__}; write a class whose forward calls it"
+        )
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return unwrap(module.module)
+    compiler = sys.modules.get("torch._dynamo.eval_frame")  # if that has not been imported, nothing is compiled
+    if compiler is not None and isinstance(module, compiler.OptimizedModule):
+        return unwrap(module._orig_mod)
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise ConventionError(
+                f"{name or 'the module'} is compiled by TorchScript, which hides its operations; give the module "
+                "that it was made from"
+            )
+    return module
 
 
 def _require_sizes(module: nn.Module) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from torch import nn
 
+from ..adapters.copies import copy_module
 from ..cluster import pack
 from ..startend import Progress, RowBlocks, Values
 from .setup import Question, Run, enter
@@ -29,7 +30,7 @@ def on_workers(module: nn.Module, executor: Executor, *, device: str) -> MakeMat
         ValueError: the module cannot be sent.
     """
     # Before the field is entered: inside it, no tensor can be read for sending.
-    packed = pack(module)
+    packed = pack(copy_module(module))
 
     def make(run: Run, budget: int, progress: Progress | None) -> RowBlocks:
         evaluate = partial(evaluate_rows, packed, run.question, budget, device)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
+from ..adapters.copies import unwrap
 from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
 from ..field import NotPolynomial, read_weights
@@ -66,12 +67,17 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
 ) -> Certificate:
     """Certify the Start-End separation rank of a polynomial module.
 
-    Every parameter is replaced by a random element of the prime field (the module itself is not changed), the
+    In a copy of the module every parameter that is learned is replaced by a random element of the prime field, the
     Start-End matrix is evaluated exactly modulo the prime, and its rank is computed. The rank is a proved lower
     bound on the generic separation rank over the reals.
 
+    Buffers, parameters with `requires_grad=False`, integer parameters and `padding_idx` rows keep their values, and the
+    certificate lists them: generic means for almost all values of the others. A module whose parameters are all frozen
+    is certified as it is, with these very weights; `module.requires_grad_(True)` asks for the generic rank.
+
     Args:
-        module: a module with the calling convention of `torch.nn.RNN` that only adds, multiplies and rearranges.
+        module: a module with the calling convention of `torch.nn.RNN` that only adds, multiplies and rearranges; out of
+            DataParallel and torch.compile it is taken as it was before.
         length: T, time steps in a sequence.
         cut: c, steps in the start half; by default T // 2.
         domain: "functional" (inputs range over all vectors) or "tokens" (over `inputs` fixed templates).
@@ -99,7 +105,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
 
     Raises:
         NotPolynomial: the module does something that has no meaning modulo a prime.
-        ConventionError: the module does not follow the calling convention.
+        ConventionError: the module does not follow the calling convention, mixes the sequences of a batch, keeps
+            something between calls, or cannot be copied; the text names the check.
         MemoryBudgetError: the work asked for does not fit the memory.
         BoundContradicted: the rank exceeds a proved bound, and the module passes its checks on more sequences, too:
             a fault of the installation or of this package.
@@ -113,6 +120,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         10
     """
     began = time.perf_counter()
+    module = unwrap(module)
     question = ask(
         module,
         length=length,
@@ -178,16 +186,23 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
         domain=question.domain,
         model=spec.family,
     )
-    # Upper bounds hold for all weights; the others for almost all, and frozen ones may be among the rest.
-    if read_weights(module).kept:
-        statements = [replace(b, kind="upper") for b in statements if b.kind in ("upper", "exact")]
     found = for_readout(
-        statements,
+        statements if _is_generic(module) else special(statements),
         channels=sizes["width"],
         readout=question.readout,
         independent=_are_independent(question, sizes["inputs"]),
     )
     return [bound for bound in found if bound.value < 10**MOST_DIGITS]
+
+
+def special(known: list[Bound]) -> list[Bound]:
+    """What bounds on a generic rank say of special weights, whose rank may be less but not more."""
+    return [replace(bound, kind="upper") for bound in known if bound.kind in ("upper", "exact")]
+
+
+def _is_generic(module: nn.Module) -> bool:
+    """Whether all its weights are drawn."""
+    return not read_weights(module).digests
 
 
 def _are_independent(question: Question, features: int) -> bool:
@@ -382,8 +397,8 @@ def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     parameters = {name: list(p.shape) for name, p in module.named_parameters()}
     fixed = read_weights(module).digests
     spec = spec_of(module)
-    if spec is not None:
-        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters, fixed)
+    if spec is not None and not fixed:
+        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
     if factory is not None:
         return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters, fixed)
     return ModelRecord(*_class_record(module), parameters, fixed)

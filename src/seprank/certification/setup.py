@@ -133,6 +133,19 @@ def _count_inputs(module: nn.Module, inputs: int | None, templates: Templates | 
     return check_whole("inputs", inputs, 1)
 
 
+class _Checked(StartEndMatrix):
+    """A Start-End matrix of which some entries are compared with their pairs run alone, each time it grows."""
+
+    def __init__(self, run: Run, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._run = run
+
+    def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
+        values = super().grow(starts, ends, states=states)
+        self._run.check_entries(starts, ends, values.reshape(len(starts), len(ends), self._run.channels))
+        return values
+
+
 class Run:
     """A module inside the prime field, with drawn weights: evaluates Start-End matrices of its question.
 
@@ -140,12 +153,16 @@ class Run:
     "starts" and "ends".
     """
 
-    def __init__(self, module: nn.Module, spare: nn.Module, question: Question, field: PrimeField, device: str) -> None:
+    def __init__(
+        self, copies: list[nn.Module], weights: Weights, question: Question, field: PrimeField, device: str
+    ) -> None:
         self.question = question
         self._field = field
         self._device = device
-        self._values = self._draw_weights(read_weights(module))
-        self._module, self._spare = module, spare
+        self._values = self._draw_weights(weights)
+        self._module, self._spare = copies
+        module = self._module
+        field.parameters_are_drawn = True
         self._alphabet = self._make_alphabet(module) if question.domain == "tokens" else None
         self.model = Recurrent(self._call, self._example(), batch_first=getattr(module, "batch_first", True))
         self.channels = self._columns_per_end()
@@ -223,9 +240,7 @@ class Run:
         for name, shape in weights.drawn.items():
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)
-            for number, row in weights.rows.get(name, {}).items():
-                table[number] = torch.from_numpy(read(self._field.admit(row.clone())))
-            values[name] = self._field.admit(table.to(self._device))
+            values[name] = self._field.drawn(table.to(self._device), weights.rows.get(name, {}))
         return values
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
@@ -285,19 +300,6 @@ class Run:
         )
 
 
-class _Checked(StartEndMatrix):
-    """A Start-End matrix of which some entries are run again by themselves whenever it has grown."""
-
-    def __init__(self, run: Run, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._run = run
-
-    def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
-        matrix = super().grow(starts, ends, states=states)
-        self._run.check_entries(starts, ends, matrix.reshape(len(starts), len(ends), -1))
-        return matrix
-
-
 def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) -> Words:
     """The first `count` of a stream of different words, (count, steps) letters.
 
@@ -320,22 +322,24 @@ def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) ->
 
 @contextmanager
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
-    """A copy of the module in the prime field, in evaluation mode, on one thread.
+    """A copy of the module in the prime field, in evaluation mode, on one thread, its calls checked.
 
     The tensors of a block fit the cache, and each operation takes microseconds: a second thread gains nothing on
     an idle machine and loses a factor on a busy one, where threads wait for each other by spinning.
 
     Raises:
         NotPolynomial: the module does something that has no meaning modulo a prime.
-        ConventionError: it does not follow the calling convention, or fails on inputs of this size.
+        ConventionError: it does not follow the calling convention, fails on inputs of this size, cannot be copied, or
+            does not pass `Run.check`.
     """
+    # Copies: what forward keeps on the module, such as a cache of constants, would be residues.
+    copies = [copy_module(module).eval() for _ in range(2)]
+    weights = read_weights(copies[0])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    # Copies: what forward keeps on the module, such as a cache of constants, would be residues.
-    own, spare = copy_module(module).eval(), copy_module(module).eval()
     try:
         with PrimeField(question.prime, arithmetic=arithmetic) as field:
-            run = Run(own, spare, question, field, device)
+            run = Run(copies, weights, question, field, device)
             run.check()
             yield run
     finally:

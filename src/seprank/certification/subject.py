@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from ..adapters.copies import unwrap
 from ..memory import MemoryBudgetError
 from ..models import Factory, find_model
 from ..models.factory import FactoryError
@@ -36,7 +37,9 @@ def build_subject(
         MemoryBudgetError: a factory asks for more with the certificate's settings.
     """
     record = certificate.model
-    if module is None:
+    if module is not None:
+        module = unwrap(module)
+    else:
         module = _from_registry(record) if record.kind == "registry" else _from_factory(certificate, factory, budget)
     if factory is not None:
         factory = replace(factory, settings=dict(record.settings))

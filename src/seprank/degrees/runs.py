@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from ..adapters import ConventionError, Recurrent
 from ..adapters.batches import batch_axis
+from ..field import read_weights
 from .mode import ZERO, DegreeField, is_unknown
 
 Degree = npt.NDArray[np.float64]
@@ -129,9 +130,10 @@ def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None)
 
 
 def _with_generic_parameters(module: nn.Module, mode: DegreeField, degree: int = 0) -> Callable[..., Any]:
-    """The module with parameters of that degree of which nothing is known, and buffers as they are."""
-    values = {name: mode.degrees(np.full(tuple(p.shape), degree)) for name, p in module.named_parameters()}
-    values |= {name: mode.admit(b.detach()) for name, b in module.named_buffers()}
+    """The module with parameters of that degree of which nothing is known, and all that keeps its values as it is."""
+    weights = read_weights(module)
+    values = {name: mode.degrees(np.full(shape, degree)) for name, shape in weights.drawn.items()}
+    values |= {name: mode.admit(tensor) for name, tensor in weights.kept.items()}
 
     def call(inputs: Tensor, state: Any) -> Any:
         try:

@@ -38,8 +38,8 @@ _SUMS = frozenset({Tensor.add, torch.add, Tensor.sub, torch.sub, Tensor.subtract
 _QUOTIENTS = frozenset({Tensor.div, torch.div, Tensor.true_divide, torch.true_divide})
 
 LEAVES = (
-    "the values would leave the field, and what is computed from them outside would be no residue; compute with "
-    "torch's own operations, and put a tensor before a NumPy number (x * a, not a * x)"
+    "the values would leave the field, and what is computed from them outside is no residue; compute with torch's own "
+    "operations, and put a tensor before a NumPy number (x * a, not a * x)"
 )
 
 

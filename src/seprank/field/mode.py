@@ -9,7 +9,7 @@ polynomial is thus found out by running it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -125,6 +125,9 @@ class PrimeField(TorchDispatchMode):
         self.prime = check_prime(prime)
         kind = ARITHMETICS[check_choice("arithmetic", arithmetic, [*ARITHMETICS])]
         self.arithmetic: Arithmetic = kind(self.prime)
+        self.parameters_are_drawn = False
+        """Whether a parameter that a module brings itself is refused, because its place is taken by a drawn one"""
+        self._made_inside, self._from_outside = "", ""
         self._renew_marks()
         self._path: list[nn.Module] = []
         self._hooks: list[Any] = []
@@ -159,7 +162,7 @@ class PrimeField(TorchDispatchMode):
     @contextmanager
     def far(self) -> Iterator[None]:
         """The same field on other representatives: values made before are read anew, and later those made inside."""
-        kept = self.arithmetic, self._made_inside, self._from_outside
+        kept = (self.arithmetic, self._made_inside, self._from_outside)
         self.arithmetic = Far(self.prime)
         self._renew_marks()
         try:
@@ -173,8 +176,8 @@ class PrimeField(TorchDispatchMode):
         Strings, so that tensors that carry them can be saved and loaded; compared by identity, so that a loaded
         one, or one that was changed after the context was left, is not trusted.
         """
-        self._made_inside: str = f"value modulo {self.prime}"
-        self._from_outside: str = f"constant modulo {self.prime}"
+        self._made_inside = f"value modulo {self.prime}"
+        self._from_outside = f"constant modulo {self.prime}"
 
     def _refuse(self, operation: str, reason: str) -> None:
         raise NotPolynomial(operation, self._where(), reason)
@@ -231,6 +234,8 @@ class PrimeField(TorchDispatchMode):
         return _each(lambda new: self._mark(self._admit(new)), result)
 
     def _compute(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+        if operation.name == "embedding":
+            _require_known_padding(*args)
         args = _each(self._admit_all if operation.joining else self._admit, args)
         if kwargs:
             kwargs = {key: _each(self._admit, value) for key, value in kwargs.items()}
@@ -275,6 +280,15 @@ class PrimeField(TorchDispatchMode):
             raise NotPolynomial("admit", self._where(), str(refusal)) from None
         return admitted
 
+    def drawn(self, elements: Tensor, rows: Mapping[int, Tensor]) -> Tensor:
+        """A table of weights drawn as residues, of which some rows are for padding and keep their values."""
+        with _disable_current_modes():
+            table = elements.clone()
+            for number, row in rows.items():
+                table[number] = self._admit(row)
+            table._seprank_padding = frozenset(rows)  # type: ignore[attr-defined]
+            return self._mark(table, self._from_outside)  # type: ignore[no-any-return]
+
     def _admit_all(self, value: Any) -> Any:
         """`_admit`, of integer tensors too."""
         if isinstance(value, Tensor) and not _is_value(value):
@@ -287,6 +301,11 @@ class PrimeField(TorchDispatchMode):
             raise Refusal("it has complex numbers; write real and imaginary part as two channels")
         if not _is_value(value) or self._mark_of(value) is not None:
             return value
+        if self.parameters_are_drawn and value.requires_grad:
+            raise Refusal(
+                "it uses a parameter that is not one of module.named_parameters(): it is in a plain list, or a "
+                "function outside of the module reaches it; register it, as nn.ModuleList does, and use methods"
+            )
         if not bool(value.isfinite().all()):
             raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
         return self._mark(self._decimals(value), self._from_outside)
@@ -316,6 +335,16 @@ class PrimeField(TorchDispatchMode):
         names = {id(m): n for n, m in root.named_modules(remove_duplicate=False)}
         path = names.get(id(module), "")
         return f"{path} ({type(module).__name__})" if path else type(module).__name__
+
+
+def _require_known_padding(table: Any, ids: Any, padding: int = -1, *_: Any) -> None:
+    """Training does not change a row for padding, which must therefore not have been drawn."""
+    known = getattr(table, "_seprank_padding", None)
+    if padding >= 0 and known is not None and padding not in known:
+        raise Refusal(
+            f"row {padding} is for padding here and keeps its value, but nothing says so before the module runs; use "
+            f"nn.Embedding(..., padding_idx={padding})"
+        )
 
 
 def _has_value(arguments: Iterable[Any]) -> bool:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..question import check_network, nearest
+from .alterations import find_alteration
 from .factory import Factory, load_factory
 
 if TYPE_CHECKING:
@@ -235,43 +236,20 @@ def find_model(name: str) -> ModelSpec:
 
 
 def spec_of(module: nn.Module) -> ModelSpec | None:
-    """The registry entry of a module that is as the registry builds it, None if there is none.
+    """The registry entry that a module was built from; its weights may be any.
 
-    Subclasses do not count, because they may differ; nor do modules that were changed after they were built: pruned,
-    parametrised, with hooks or a `forward` of their own, with other parameters, layers or settings. What is known of
-    the architecture is not known of these.
+    None if its class has none (subclasses do not count), and if the module is not as its sizes alone make it: pruned,
+    parametrized, hooked, with a method overridden, with other parts or settings.
     """
     spec = next((spec for spec in MODELS.values() if type(module) is spec.load()), None)
-    return spec if spec is not None and _is_as_built(module, spec) else None
-
-
-def _is_as_built(module: nn.Module, spec: ModelSpec) -> bool:
+    # What is not polynomial has no theory that an alteration could make false.
+    if spec is None or not spec.polynomial:
+        return spec
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        built = spec.build(**spec.settings(module))
-    parts, expected = dict(module.named_modules()), dict(built.named_modules())
-    return parts.keys() == expected.keys() and all(_is_alike(part, expected[name]) for name, part in parts.items())
-
-
-def _is_alike(part: nn.Module, built: nn.Module) -> bool:
-    if type(part) is not type(built) or part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part):
-        return False
-    mine, other = (
-        {
-            "parameters": {name: p.shape for name, p in m.named_parameters(recurse=False)},
-            "buffers": {name: b.shape for name, b in m.named_buffers(recurse=False)},
-            "settings": {
-                k: v for k, v in vars(m).items() if k not in _FREE and isinstance(v, bool | int | float | str)
-            },
-        }
-        for m in (part, built)
-    )
-    return mine == other
-
-
-_FREE = ("training", "batch_first")
-"""Settings of a module that do not change what it computes"""
+        twin = spec.build(**spec.settings(module))
+    return spec if find_alteration(module, twin) is None else None
 
 
 __all__ = ["MODELS", "Factory", "ModelSpec", "find_model", "load_factory", "spec_of"]

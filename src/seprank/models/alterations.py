@@ -1,0 +1,42 @@
+"""What makes a module another function than its class with its sizes: what is known of the class does not hold then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_FREE = ("training", "batch_first")
+"""Settings that leave the function of a sequence as it is in evaluation mode"""
+
+
+def find_alteration(module: nn.Module, twin: nn.Module) -> str | None:
+    """The first difference between a module and one as it is built, None if there is none; weights may differ.
+
+    Args:
+        module: may be pruned, parametrized, hooked or overridden.
+        twin: newly built with the same sizes; it may be on the device "meta".
+    """
+    parts, originals = dict(module.named_modules()), dict(twin.named_modules())
+    if {n: type(m) for n, m in parts.items()} != {n: type(m) for n, m in originals.items()}:
+        return "its sub-modules are others"
+    for kind in ("named_parameters", "named_buffers"):
+        own, built = ({n: tuple(t.shape) for n, t in getattr(m, kind)()} for m in (module, twin))
+        if own != built:
+            return f"its {kind.removeprefix('named_')} are others"
+    return next(filter(None, (_change(parts[name], original) for name, original in originals.items())), None)
+
+
+def _change(part: nn.Module, original: nn.Module) -> str | None:
+    if part._forward_hooks or part._forward_pre_hooks:
+        return "it has hooks"
+    shadowed = next((name for name in vars(part) if callable(getattr(type(part), name, None))), None)
+    if shadowed is not None:
+        return f"its {shadowed} is overridden"
+    settings = {name: value for name, value in vars(original).items() if _is_setting(name, value)}
+    return next((f"its {name} is another" for name, value in settings.items() if vars(part).get(name) != value), None)
+
+
+def _is_setting(name: str, value: Any) -> bool:
+    return not name.startswith("_") and name not in _FREE and isinstance(value, bool | int | float | str | None)
