@@ -42,7 +42,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "cluster",
         }
     ),
-    "measurement": frozenset({"startend", "adapters", "memory", "progress", "files", "cluster"}),
+    "measurement": frozenset({"startend", "adapters", "models", "memory", "progress", "files", "cluster"}),
     "callbacks": frozenset({"measurement"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
     "planning": frozenset({"models", "theory"}),

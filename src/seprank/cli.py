@@ -135,7 +135,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     from .certification import certify as run
 
     budget = _budget(memory)
-    module, factory = _load_model(model, inputs, width, depth, settings, budget)
+    module, factory = _load_model(model, inputs, width, depth, settings, budget, seed)
     with _executor(workers, scheduler) as executor:
         certificate = run(
             module,
@@ -221,7 +221,11 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     tolerance: Annotated[float | None, typer.Option(help="Smallest relative singular value that counts.")] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut, too.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of samples and read-out.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights, samples and read-out.")] = 0,
+    batch_first: Annotated[
+        bool | None,
+        typer.Option("--batch-first/--time-first", help="Order of the model's axes, if it does not say it itself."),
+    ] = None,
     memory: Memory = None,
     device: Device = "cpu",
     workers: Workers = 1,
@@ -233,9 +237,10 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from .measurement import Profile, read_sequences
     from .measurement import measure as run
     from .measurement import profile as run_profile
+    from .startend import check_cut
 
     budget = _budget(memory)
-    module, factory = _load_model(model, inputs, width, depth, settings, budget)
+    module, factory = _load_model(model, inputs, width, depth, settings, budget, seed)
     if weights is not None:
         from .models.weights import load_weights
 
@@ -253,10 +258,14 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         "seed": seed,
         "memory": budget,
         "device": _device(device),
+        "batch_first": batch_first,
     }
     with _executor(workers, scheduler) as executor:
-        found = run(module, cut=cut, executor=executor, **common)
-    points = run_profile(module, **common) if profile else Profile("cut", [])
+        if profile:
+            points = run_profile(module, executor=executor, **common)
+            found = points.at(check_cut(length, cut))
+        else:
+            points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
     if out is not None:
         _keep_measurement(out, model, found, points)
     if as_json:
@@ -731,16 +740,22 @@ def _load_templates(text: str | None) -> Any:
 
 
 def _load_model(
-    name: str, inputs: int | None, width: int | None, depth: int | None, settings: list[str] | None, budget: int
+    name: str,
+    inputs: int | None,
+    width: int | None,
+    depth: int | None,
+    settings: list[str] | None,
+    budget: int,
+    seed: int,
 ) -> tuple[nn.Module, Factory | None]:
-    """The module, and the factory if it came from one."""
+    """The module, with weights from the seed, and the factory if it came from one."""
     from .memory import check_weights
     from .models import find_model, load_factory
 
     if ":" in name:
         given = {key: value for key, value in (("width", width), ("depth", depth)) if value is not None}
         factory = load_factory(name, **given, **_parse_settings(settings))
-        return factory.build(), factory
+        return factory.build(seed), factory
     spec = find_model(name)
     if settings:
         raise UsageError(f"--set is for modules of your own; {name} takes --inputs, --width and --depth")
@@ -751,7 +766,7 @@ def _load_model(
         if value < 1:
             raise UsageError(f"{key} must be at least 1, got {value}; use --{key} 1 or more")
     check_weights(spec.count_parameters(*sizes.values()), budget)
-    return spec.build(**sizes), None
+    return spec.draw(seed, **sizes), None
 
 
 def _parse_settings(settings: list[str] | None, option: str = "--set") -> dict[str, Any]:

@@ -228,8 +228,8 @@ def check(model: SequenceModel, trial: Trial) -> Checked:
 _REMEDIES: dict[Check, tuple[str, str]] = {
     "repeat": (
         "the same call made twice must give the same outputs",
-        "call .eval() if it has dropout, let dropout follow self.training, F.dropout(x, p, self.training), and leave out "
-        "whatever else is random or counts its calls",
+        "call .eval() if it has dropout, let dropout follow self.training, F.dropout(x, p, self.training), and leave "
+        "out whatever else is random or counts its calls",
     ),
     "batch": (
         "outputs must not depend on the other sequences of a batch",

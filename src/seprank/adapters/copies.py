@@ -1,44 +1,78 @@
-"""A copy of a module that is the user's, so that whatever is done to it the original stays as it was."""
+"""Copies of modules to run in place of the user's own, so that nothing forward does reaches these."""
 
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.nn.parameter import is_lazy
 
 from .contract import ConventionError
 
-M = TypeVar("M", bound=nn.Module)
+Module = TypeVar("Module", bound=nn.Module)
+
+_SHARED = (type, FunctionType, BuiltinFunctionType, ModuleType, str, bytes, int, float, complex, bool)
+"""What `copy.deepcopy` does not look into"""
 
 
-def copy_module(module: M) -> M:
-    """A deep copy.
+def copy_module(module: Module) -> Module:
+    """A deep copy; tensors that were computed from parameters become values of their own.
 
-    Tensors that a module keeps as plain attributes and that have a history of gradients, which torch refuses to copy,
-    are copied without the history: the weights of the older `weight_norm` and of `torch.nn.utils.prune`, which are
-    made anew from the parameters at every call, and caches.
+    Pruning and the older weight_norm keep such tensors on the module, which `copy.deepcopy` refuses; their hooks
+    compute them anew in each call.
 
     Raises:
-        ConventionError: a part of the module refuses to be copied.
+        ConventionError: a layer has no size yet, or the module holds something that cannot be copied.
 
     Example:
-        >>> module = nn.Linear(2, 3)
-        >>> copy_module(module).weight is module.weight
+        >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+        >>> copy_module(layer) is layer
         False
     """
-    made = [
-        leaf
-        for member in module.modules()
-        for leaf in tree_leaves(vars(member))
-        if isinstance(leaf, Tensor) and not leaf.is_leaf
-    ]
-    memo = {id(tensor): tensor.detach().clone() for tensor in made}
+    _require_sizes(module)
+    computed = {id(t): t.detach().clone() for t in _tensors(module) if not t.is_leaf}
     try:
-        return copy.deepcopy(module, memo)
-    except Exception as error:
+        return copy.deepcopy(module, computed)
+    except Exception as error:  # whatever the user's own classes raise
         raise ConventionError(
-            f"{type(module).__name__} cannot be copied, so that it would be changed by being run: "
-            f"{type(error).__name__}: {error}; give the module a __deepcopy__, or leave out the part that cannot be copied"
+            f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error}), and is not run itself, so "
+            "that nothing changes it; see that copy.deepcopy(module) works, or leave out the attribute at fault"
         ) from error
+
+
+def _require_sizes(module: nn.Module) -> None:
+    for name, part in module.named_modules():
+        own = [*part._parameters.values(), *part._buffers.values()]
+        if any(is_lazy(tensor) for tensor in own if tensor is not None):
+            raise ConventionError(
+                f"{name or 'the module'} ({type(part).__name__}) has no size yet; run the module once on an example "
+                "first"
+            )
+
+
+def _tensors(root: Any) -> Iterator[Tensor]:
+    """Every tensor that a deep copy of something meets."""
+    seen: dict[int, Any] = {}
+    waiting = [root]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen or isinstance(item, _SHARED):
+            continue
+        seen[id(item)] = item
+        if isinstance(item, Tensor):
+            yield item
+        waiting.extend(_members(item))
+
+
+def _members(item: Any) -> list[Any]:
+    members = list(getattr(item, "__dict__", {}).values())
+    if isinstance(item, dict):
+        members += [*item.keys(), *item.values()]
+    elif isinstance(item, list | tuple | set | frozenset):
+        members += item
+    if hasattr(item, "__self__"):
+        members.append(item.__self__)
+    return members

@@ -91,7 +91,7 @@ def _from_factory(certificate: Certificate, factory: Factory | None) -> nn.Modul
         raise CertificateError(
             "model", f"it is about {record.name!r}, which is not in the registry; give it by {remedy}"
         )
-    return factory.build()
+    return factory.build(certificate.question.seed)
 
 
 def _check_question(question: Question, module: nn.Module) -> None:

@@ -87,8 +87,7 @@ def read_out(model: Checked, settings: Settings) -> tuple[Callable[[Tensor], Ten
 
 
 def _widened(output: Tensor) -> Tensor:
-    """Outputs in a type that NumPy has and that holds them exactly: whole numbers as float64, short floats as float32.
-    """
+    """Outputs in a type that NumPy has and that holds them: whole numbers as float64, short floats as float32."""
     if not output.is_floating_point():
         return output.to(torch.float64)
     return output.float() if output.dtype.itemsize < 4 else output

@@ -64,9 +64,9 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
             random combination, or the number of a channel.
         dtype: "float64", or "float32" to measure the model as it runs. A model that does not run in it is measured in
             its own arithmetic, and the result says so.
-        tolerance: relative size below which singular values do not count; by default max(K) times the spacing of
-            floating-point numbers.
-        seed: of samples and read-out.
+        tolerance: relative size below which singular values do not count; by default what rounding
+            can make, see `measurement.result.default_tolerance`.
+        seed: of samples and read-out; the weights are those of the model given.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
         batch_first: whether the model takes (batch, time, ...) or (time, batch, ...), where it does not say it itself.
@@ -114,6 +114,14 @@ class Profile:
     """What is varied"""
     points: list[Measurement]
     """In ascending order of it"""
+
+    def at(self, cut: int) -> Measurement:
+        """The measurement at a cut.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {point.cut: point for point in self.points}[cut]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""

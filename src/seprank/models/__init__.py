@@ -48,6 +48,13 @@ class ModelSpec:
         cls: type[nn.Module] = getattr(import_module(module, __package__), name)
         return cls
 
+    def draw(self, seed: int, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
+        """A new module whose weights follow from the seed alone: in every command the same ones."""
+        from .seeds import seeded
+
+        with seeded(seed):
+            return self.build(inputs=inputs, width=width, depth=depth, **extra)
+
     def build(self, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
         """A new module; further settings are passed to the constructor."""
         sizes = {self.inputs: inputs, self.width: width, self.depth: depth}

@@ -35,16 +35,22 @@ class Factory:
     settings: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments for the function"""
 
-    def build(self) -> nn.Module:
+    def build(self, seed: int = 0) -> nn.Module:
         """The module, checked to be one.
+
+        Args:
+            seed: of what the factory draws from the global generators of torch, NumPy and Python.
 
         Raises:
             FactoryError: the factory raised, or returned something else.
         """
         from torch import nn
 
+        from .seeds import seeded
+
         try:
-            module = self.function(**self.settings)
+            with seeded(seed):
+                module = self.function(**self.settings)
         except Exception as error:
             raise FactoryError(f"{self.name} failed with {type(error).__name__}: {error}") from error
         if not isinstance(module, nn.Module):

@@ -92,9 +92,9 @@ class _OfModel(Work):
         return find_model(name).name
 
     def build(self) -> Any:
-        """A new module."""
-        return find_model(self.model).build(
-            inputs=self.inputs, width=self.width, depth=self.depth, **self.model_settings
+        """A new module, with weights from the seed."""
+        return find_model(self.model).draw(
+            self.seed, inputs=self.inputs, width=self.width, depth=self.depth, **self.model_settings
         )
 
     def _steps(self, starts: int, ends: int) -> float:
@@ -168,15 +168,10 @@ class MeasureWork(_OfModel):
         return self._steps(self.starts, self.ends) + float(self.starts) * self.ends * min(self.starts, self.ends)
 
     def run(self, folder: Path, memory: int) -> dict[str, Any]:
-        import torch
-
         from ..measurement import measure
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            module = self.build()
         return measure(
-            module,
+            self.build(),
             length=self.length,
             cut=self.cut,
             starts=self.starts,
