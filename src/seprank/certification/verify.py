@@ -79,7 +79,7 @@ def _rebuild(certificate: Certificate, module: nn.Module | None, factory: Factor
 def _from_registry(certificate: Certificate) -> nn.Module:
     record = certificate.model
     try:
-        return find_model(record.name).build(**record.settings)  # type: ignore[arg-type]  # a wrong type is found out
+        return find_model(record.name).draw(certificate.question.seed, **record.settings)  # type: ignore[arg-type]  # a wrong type is found out
     except (ValueError, TypeError) as error:
         raise CertificateError("model", str(error)) from None
 
