@@ -29,6 +29,9 @@ _STREAM = 3
 _NUDGED = 100.0
 """How much more than inputs that differ in their last digit rounding inside may change an output"""
 
+_MOST = 0.1
+"""Beyond this relative difference outputs are rounding more than anything else"""
+
 
 def recheck(subject: Subject, values: Values, samples: Samples, settings: Settings, block: int) -> float:
     """Compare a matrix with entries that are evaluated again.
@@ -45,24 +48,23 @@ def recheck(subject: Subject, values: Values, samples: Samples, settings: Settin
 
     Raises:
         CheckFailed: a difference is more than rounding can make.
+        ValueError: rounding has grown along the sequence until there is nothing else.
     """
     generator = np.random.default_rng((settings.seed, _STREAM))
     draws = subject.model.agreement.draws
     rows = generator.permutation(len(values))[: len(values) if draws else ROWS]
     again = _Again(subject, samples, settings, block if draws else min(_BLOCK, block))
-    first = again.rows(rows)
-    apart = again.apart(values[rows], first)
-    if apart > again.limit:
-        noisy = draws or again.apart(first, again.rows(rows)) > again.limit
-        raise again.failure("repeat" if noisy else "batch", apart)
     starts, ends = (generator.integers(0, count, PAIRS) for count in values.shape[:2])
-    expected = values[starts, ends][:, None]
-    at_once = again.at_once(starts, ends)
-    long = again.apart(expected, at_once)
-    if long > again.limit and long > _NUDGED * again.apart(at_once, again.at_once(starts, ends, nudged=True)):
-        alone = again.apart(at_once, again.at_once(starts, ends, together=True))
-        raise again.failure("batch" if alone > again.limit or not subject.model.splits else "halves", long)
-    return max(apart, long)
+    found = again.rows(rows), again.at_once(starts, ends)
+    apart = again.apart(values[rows], found[0]), again.apart(values[starts, ends][:, None], found[1])
+    if max(apart) > again.limit:
+        if draws or again.apart(found[0], again.rows(rows)) > again.limit:
+            raise again.failure("repeat", max(apart))
+        together = again.apart(found[1], again.at_once(starts, ends, together=True))
+        if max(apart) > again.rounding_grown(found[1], starts, ends):
+            alone = max(apart[0], together) > again.limit or not subject.model.splits
+            raise again.failure("batch" if alone else "halves", max(apart))
+    return max(apart)
 
 
 class _Again:
@@ -93,6 +95,24 @@ class _Again:
         outputs = [self._read(model(model.pieces(batch), None)[0]) for batch in batches]
         found: Values = torch.cat(outputs, 1).T[:, None].double().cpu().numpy()
         return found
+
+    def rounding_grown(self, at_once: Values, starts: Numbers, ends: Numbers) -> float:
+        """What rounding may have become along the sequence, as inputs show that differ in their last digit.
+
+        Nothing if the outputs of these pairs do not repeat.
+
+        Raises:
+            ValueError: what it has become is no longer small beside the outputs.
+        """
+        if self.apart(at_once, self.at_once(starts, ends)) > self.limit:
+            return 0.0
+        found = self.apart(at_once, self.at_once(starts, ends, nudged=True))
+        if found > _MOST:
+            raise ValueError(
+                f"inputs that differ in their last digit change outputs by {found:.1e} of the largest: they are rounding; "
+                "use a shorter length, smaller weights, or float64"
+            )
+        return min(_NUDGED * found, _MOST)
 
     def apart(self, expected: Values, found: Values) -> float:
         """The largest difference, relative to the largest expected; with exponents over a common one."""

@@ -288,8 +288,8 @@ def _doubts(values: Values, spectrum: Vector, effective_rank: float) -> list[str
         effective = float(weights.sum() ** 2 / (weights @ weights))
         if effective < _FEW_SAMPLES:
             doubts.append(
-                f"the figures rest on few {name}, as if {effective:.0f} of {len(weights)} counted; intervals may be "
-                "too narrow, use more samples"
+                f"the figures rest on few {name}, as if {math.floor(effective)} of {len(weights)} counted; intervals "
+                "may be too narrow, use more samples"
             )
     if effective_rank > _UNRESOLVED * len(spectrum):
         doubts.append(
