@@ -405,4 +405,6 @@ def chaotic() -> nn.Module:
         for seed, parameter in enumerate(module.parameters()):
             parameter.copy_(drawn(*parameter.shape, seed=seed))
         module.weight_hh_l0.mul_(3 / 8)
+        module.bias_ih_l0.zero_()
+        module.bias_hh_l0.zero_()
     return module

@@ -109,8 +109,8 @@ class _Again:
         found = self.apart(at_once, self.at_once(starts, ends, nudged=True))
         if found > _MOST:
             raise ValueError(
-                f"inputs that differ in their last digit change outputs by {found:.1e} of the largest: they are rounding; "
-                "use a shorter length, smaller weights, or float64"
+                f"inputs that differ in their last digit change outputs by {found:.1e} of the largest: they are "
+                "rounding; use a shorter length, smaller weights, or float64"
             )
         return min(_NUDGED * found, _MOST)
 
