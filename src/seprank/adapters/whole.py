@@ -82,7 +82,8 @@ class Whole(SequenceModel):
         sequences = pieces if state is None else torch.cat([state[0], pieces], 1)
         if self._length is not None and sequences.shape[1] < self._length:
             return pieces.new_zeros(self.channels, len(pieces)), [sequences]  # a start: nobody reads its output
-        output = self._function(sequences if self._batch_first else sequences.transpose(0, 1))
+        given = sequences.clone() if state is None else sequences  # which the function may write into
+        output = self._function(given if self._batch_first else given.transpose(0, 1))
         columns = as_columns(self._last(output, sequences))
         if self.channels not in (0, len(columns)):
             raise ConventionError(

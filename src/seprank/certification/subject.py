@@ -40,7 +40,9 @@ def build_subject(
     if module is not None:
         module = unwrap(module)
     else:
-        module = _from_registry(record) if record.kind == "registry" else _from_factory(certificate, factory, budget)
+        module = (
+            _from_registry(certificate) if record.kind == "registry" else _from_factory(certificate, factory, budget)
+        )
     if factory is not None:
         factory = replace(factory, settings=dict(record.settings))
     found = describe(module, factory)
@@ -76,7 +78,8 @@ def _require_same_values(stated: dict[str, str], got: dict[str, str]) -> None:
             )
 
 
-def _from_registry(record: ModelRecord) -> nn.Module:
+def _from_registry(certificate: Certificate) -> nn.Module:
+    record = certificate.model
     sizes = dict(record.settings)
     if tuple(sorted(sizes)) != tuple(sorted(_SIZES)) or not all(_is_size(n) for n in sizes.values()):
         raise CertificateError("model", f"settings must be {', '.join(_SIZES)}, whole numbers, got {shown(sizes)}")
@@ -91,7 +94,7 @@ def _from_registry(record: ModelRecord) -> nn.Module:
             "model", f"{record.name} of settings {shown(sizes)} does not have the parameters that are stated"
         )
     try:
-        return spec.build(**whole)
+        return spec.draw(certificate.question.seed, **whole)
     except (ValueError, TypeError) as error:
         raise CertificateError("model", str(error)) from None
 

@@ -146,7 +146,7 @@ def _cell(network: _Network, length: int, inputs: int, settings: dict[str, Any],
     )
     try:
         check_weights(network.parameters, budget)
-        module = network.spec.build(inputs=inputs, width=network.width, depth=network.depth)
+        module = network.spec.draw(settings["seed"], inputs=inputs, width=network.width, depth=network.depth)
         found = certify(module, length=length, memory=budget, progress=False, **settings)
     except Exception as error:
         reason, seconds = str(error) or type(error).__name__, round(time.perf_counter() - began, 3)

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..adapters.copies import copy_module
 from ..question import check_choice, check_cut, check_domain, check_readout, check_whole, is_whole
 from ..theory import Bound, Counts
 from .counting import Grading, count_monomials
@@ -99,9 +98,9 @@ def degree_bounds(
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
     variables = Variables(length, cut, features)
-    with evaluation(module) as own:
-        highest = run_over_degrees(own, variables, batch_first=batch_first, lowest=False)
-        lowest = run_over_degrees(own, variables, batch_first=batch_first, lowest=True, of=highest)
+    with one_thread():
+        highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
+        lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
     channels, copies = _read(readout, len(highest.output))
     start, end = points**cut if points else None, points ** (length - cut) if points else None
     if features is not None:
@@ -125,12 +124,12 @@ def degree_bounds(
 
 
 @contextmanager
-def evaluation(module: nn.Module) -> Iterator[nn.Module]:
-    """A copy of the module, whose caches degrees may fill, in evaluation mode, on one thread: tensors are small."""
+def one_thread() -> Iterator[None]:
+    """Tensors are small: a second thread gains nothing."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield copy_module(module).eval()
+        yield
     finally:
         torch.set_num_threads(threads)
 

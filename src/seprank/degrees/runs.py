@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from ..adapters import ConventionError, Recurrent
 from ..adapters.batches import batch_axis
+from ..adapters.copies import copy_module
 from ..field import read_weights
 from .mode import ZERO, DegreeField, is_unknown
 
@@ -131,6 +132,7 @@ def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None)
 
 def _with_generic_parameters(module: nn.Module, mode: DegreeField, degree: int = 0) -> Callable[..., Any]:
     """The module with parameters of that degree of which nothing is known, and all that keeps its values as it is."""
+    module = copy_module(module).eval()  # for what forward keeps on it
     weights = read_weights(module)
     values = {name: mode.degrees(np.full(shape, degree)) for name, shape in weights.drawn.items()}
     values |= {name: mode.admit(tensor) for name, tensor in weights.kept.items()}

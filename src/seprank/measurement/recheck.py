@@ -29,6 +29,10 @@ _STREAM = 3
 _NUDGED = 100.0
 """How much more than inputs that differ in their last digit rounding inside may change an output"""
 
+_DIGITS = 1000
+_MOST = 0.1
+"""Beyond this relative difference outputs are rounding more than anything else"""
+
 
 def recheck(subject: Subject, values: Values, samples: Samples, settings: Settings, block: int) -> float:
     """Compare a matrix with entries that are evaluated again.
@@ -45,24 +49,48 @@ def recheck(subject: Subject, values: Values, samples: Samples, settings: Settin
 
     Raises:
         CheckFailed: a difference is more than rounding can make.
+        ValueError: rounding has grown along the sequence until there is nothing else.
     """
     generator = np.random.default_rng((settings.seed, _STREAM))
     draws = subject.model.agreement.draws
     rows = generator.permutation(len(values))[: len(values) if draws else ROWS]
     again = _Again(subject, samples, settings, block if draws else min(_BLOCK, block))
-    first = again.rows(rows)
-    apart = again.apart(values[rows], first)
-    if apart > again.limit:
-        noisy = draws or again.apart(first, again.rows(rows)) > again.limit
-        raise again.failure("repeat" if noisy else "batch", apart)
     starts, ends = (generator.integers(0, count, PAIRS) for count in values.shape[:2])
-    expected = values[starts, ends][:, None]
-    at_once = again.at_once(starts, ends)
-    long = again.apart(expected, at_once)
-    if long > again.limit and long > _NUDGED * again.apart(at_once, again.at_once(starts, ends, nudged=True)):
-        alone = again.apart(at_once, again.at_once(starts, ends, together=True))
-        raise again.failure("batch" if alone > again.limit or not subject.model.splits else "halves", long)
-    return max(apart, long)
+    found = again.rows(rows), again.at_once(starts, ends)
+    apart = again.apart(values[rows], found[0]), again.apart(values[starts, ends][:, None], found[1])
+    if max(apart) > again.limit:
+        if draws:
+            raise again.failure("repeat", max(apart))
+        by_one, grown = again.rounding_grown(found[1], starts, ends)
+        if max(apart) > grown:
+            _refuse_rounding(by_one)
+            raise again.failure(_cause(subject, again, found, apart, rows, starts, ends), max(apart))
+    return max(apart)
+
+
+def _refuse_rounding(by_one: float) -> None:
+    if by_one > _MOST / _NUDGED:
+        raise ValueError(
+            f"inputs that differ in their last digit change outputs by {by_one:.1e} of the largest: they are rounding; "
+            "use a shorter length, smaller weights, or float64"
+        )
+
+
+def _cause(
+    subject: Subject,
+    again: _Again,
+    found: tuple[Values, Values],
+    apart: tuple[float, float],
+    rows: Numbers,
+    starts: Numbers,
+    ends: Numbers,
+) -> Check:
+    """Which check it is that entries fail when they are evaluated again."""
+    calls = again.apart(found[0], again.rows(rows)), again.apart(found[1], again.at_once(starts, ends))
+    if max(calls) > again.limit:
+        return "repeat"
+    together = again.apart(found[1], again.at_once(starts, ends, together=True))
+    return "batch" if max(apart[0], together) > again.limit or not subject.model.splits else "halves"
 
 
 class _Again:
@@ -82,17 +110,26 @@ class _Again:
         found = matrix.grow(starts, Halves(vectors=ends)).reshape(len(rows), len(ends), -1)
         return found[::-1, ::-1]
 
-    def at_once(self, starts: Numbers, ends: Numbers, *, nudged: bool = False, together: bool = False) -> Values:
+    def at_once(self, starts: Numbers, ends: Numbers, *, nudged: int = 0, together: bool = False) -> Values:
         """Pairs as whole sequences, (pairs, 1, channels), the first alone or with the others; perhaps nudged."""
         halves = self._starts.only(starts).sequences(), self._ends.only(ends).sequences()
         sequences = torch.cat(halves, 1)
         if nudged and sequences.is_floating_point():
-            sequences = sequences * (1 + 2 * self._rounding)
+            sequences = sequences * (1 + 2 * nudged * self._rounding)
         model = self._subject.model
         batches = [sequences] if together else [sequences[:1], sequences[1:]]
         outputs = [self._read(model(model.pieces(batch), None)[0]) for batch in batches]
         found: Values = torch.cat(outputs, 1).T[:, None].double().cpu().numpy()
         return found
+
+    def rounding_grown(self, at_once: Values, starts: Numbers, ends: Numbers) -> tuple[float, float]:
+        """What changes if the last digit of inputs does, and what rounding may have become along the sequence.
+
+        For the second a thousand last digits are moved, and the change is divided by as much: what is no rounding does
+        not grow with it. It is at most what is still small beside the outputs.
+        """
+        by_one, by_many = (self.apart(at_once, self.at_once(starts, ends, nudged=n)) for n in (1, _DIGITS))
+        return by_one, min(_NUDGED * by_many / _DIGITS, _MOST)
 
     def apart(self, expected: Values, found: Values) -> float:
         """The largest difference, relative to the largest expected; with exponents over a common one."""

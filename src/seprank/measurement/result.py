@@ -246,9 +246,9 @@ def default_tolerance(values: Values, spectrum: Vector, precision: float) -> flo
     """Singular values above this, relative to the largest, are not made by rounding.
 
     LAPACK's custom is the larger side of the matrix times the precision. Where arithmetic is coarse that may be more
-    than 1, and then a sharper bound is used: errors of at most `precision` times the largest entry move no singular
-    value of Y / sqrt(starts x ends) by more than `precision` times the largest entry and sqrt(channels), and the
-    decomposition itself adds the rounding of float64.
+    than 1, and a sharper bound is used: errors of at most `precision` times the largest entry move no singular value of
+    Y / sqrt(starts x ends) by more than `precision` times the largest entry and sqrt(channels), and the decomposition
+    itself adds the rounding of float64.
 
     Args:
         values: outputs, (starts, ends, channels).
@@ -288,8 +288,8 @@ def _doubts(values: Values, spectrum: Vector, effective_rank: float) -> list[str
         effective = float(weights.sum() ** 2 / (weights @ weights))
         if effective < _FEW_SAMPLES:
             doubts.append(
-                f"the figures rest on few {name}, as if {effective:.0f} of {len(weights)} counted; intervals may be "
-                "too narrow, use more samples"
+                f"the figures rest on few {name}, as if {math.floor(effective)} of {len(weights)} counted; intervals "
+                "may be too narrow, use more samples"
             )
     if effective_rank > _UNRESOLVED * len(spectrum):
         doubts.append(

@@ -17,7 +17,7 @@ def seeded(seed: int) -> Iterator[None]:
     Weights of every model that is built by name come from here, so that one seed is one network in every command.
 
     Args:
-        seed: at least 0.
+        seed: any integer.
 
     Example:
         >>> with seeded(3):
@@ -28,7 +28,7 @@ def seeded(seed: int) -> Iterator[None]:
         True
     """
     theirs = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
-    torch.default_generator.manual_seed(seed)
+    torch.default_generator.manual_seed(seed % 2**64)
     np.random.seed(seed % 2**32)  # noqa: NPY002  (what a user's own factory may draw from)
     random.seed(seed)
     try:

@@ -169,7 +169,7 @@ class CertifyWork(_OfModel):
 
 
 class MeasureWork(_OfModel):
-    """Measure a model with random weights; the settings are those of `seprank.measure`."""
+    """Measure a model with weights from the seed: what `seprank measure` gives with the same settings."""
 
     command = "measure"
 

@@ -33,7 +33,7 @@ def find_degree_bounds(send: Send, settings: Settings) -> None:
     """Report the bounds by degree of a model for which no others are known."""
     from ..degrees import degree_bounds
 
-    module = settings.spec.build(**settings.network())
+    module = settings.spec.draw(settings.seed, **settings.network())
     send("bounds", degree_bounds(module, length=settings.length, cut=settings.cut, domain=settings.domain))
 
 
