@@ -401,6 +401,9 @@ def test_every_edited_statement_fails_even_with_a_new_digest(certificate: Certif
 def test_a_certificate_made_before_a_bound_was_found_is_still_valid(certificate: Certificate) -> None:
     weaker = sorted((b for b in certificate.bounds if b.kind == "upper"), key=lambda b: b.value)[1:]
     older = replace(certificate, bounds=weaker, upper_bound=weaker[0].value, exact=certificate.rank == weaker[0].value)
+    with pytest.raises(CertificateError, match="must be all that theory gives"):
+        verify(from_dict(older.to_dict()), progress=False)
+    older = replace(older, versions={**older.versions, "seprank": "0.0.9"})
     assert verify(from_dict(older.to_dict()), progress=False)
     with pytest.raises(CertificateError, match="its least upper bound is"):
         verify(from_dict(replace(older, bounds=weaker[1:]).to_dict()), progress=False)
@@ -413,7 +416,8 @@ def test_a_certificate_made_before_a_bound_was_found_is_still_valid(certificate:
         ("{", "read"),
         ("[]", "read"),
         ('{"schema": "1"}', "read"),
-        ('{"schema": 2}', "read"),
+        ('{"schema": 3}', "read"),
+        ('{"schema": 2}', "fields"),
         ('{"schema": 1}', "digest"),
     ],
 )

@@ -67,7 +67,7 @@ def run_over_degrees(
     """Degrees of the last output in the inputs and in the state at the cut.
 
     Args:
-        module: in evaluation mode.
+        module: a copy of it is run, in evaluation mode.
         variables: the sequence.
         batch_first: the module's order of axes.
         lowest: lowest degrees rather than highest.
@@ -75,6 +75,7 @@ def run_over_degrees(
 
     Source: docs/degrees.md, "Running a module over degrees".
     """
+    module = copy_module(module).eval()  # for what forward keeps on it
     with DegreeField(lowest=lowest) as mode:
         call = _with_generic_parameters(module, mode)
         model = Recurrent(call, _sequences(mode, variables, rows=3)[:, :2], batch_first=batch_first)
@@ -103,12 +104,13 @@ def highest_output(
     """Highest degrees of the last output, (channels, rows).
 
     Args:
-        module: in evaluation mode.
+        module: a copy of it is run, in evaluation mode.
         variables: the sequence.
         batch_first: the module's order of axes.
         inputs: degree of every input; None for two rows, of which one has the start for variables, one the end.
         weights: degree of every parameter.
     """
+    module = copy_module(module).eval()  # for what forward keeps on it
     with DegreeField() as mode:
         call = _with_generic_parameters(module, mode, degree=weights)
         model = Recurrent(call, _sequences(mode, variables, rows=3)[:, :2], batch_first=batch_first)
@@ -132,7 +134,6 @@ def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None)
 
 def _with_generic_parameters(module: nn.Module, mode: DegreeField, degree: int = 0) -> Callable[..., Any]:
     """The module with parameters of that degree of which nothing is known, and all that keeps its values as it is."""
-    module = copy_module(module).eval()  # for what forward keeps on it
     weights = read_weights(module)
     values = {name: mode.degrees(np.full(shape, degree)) for name, shape in weights.drawn.items()}
     values |= {name: mode.admit(tensor) for name, tensor in weights.kept.items()}
