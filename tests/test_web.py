@@ -316,7 +316,7 @@ def test_too_few_samples_are_said() -> None:
     panel = Panel("A", Settings(max_samples=20), Budget(PLENTY))
     panel.certify(all_lengths=False)
     until(lambda: finished(panel))
-    assert panel.verdict() == "rank ≥ 20: certified, limited by 20 samples; more may raise it"
+    assert panel.verdict() == "rank ≥ 20: certified lower bound, limited by 20 samples; more may raise it"
     assert "limited by samples" in ranks_table([panel])
 
 

@@ -128,7 +128,7 @@ def line(certificate: Certificate, depth: int) -> str:
     """A result in a line."""
     asked = certificate.question
     relation = "=" if certificate.exact else ">="
-    sure = "exact" if certificate.exact else "saturated" if certificate.saturated else "limited by samples"
+    sure = certificate.short_verdict
     return (
         f"  depth {depth}  length {asked.length:>2}  cut {asked.cut:>2}  rank {relation:>2} {certificate.rank:>6,}  "
         f"{sure:<18}  {certificate.seconds:5.1f} s"

@@ -159,6 +159,15 @@ class Certificate:
         return "\n".join(lines)
 
     @property
+    def short_verdict(self) -> str:
+        """How sure the rank is, in a word or two."""
+        if self.exact:
+            return "exact"
+        if self.saturated:
+            return "saturated"
+        return "at least" if self.rank < min(self.starts, self.ends) else "limited by samples"
+
+    @property
     def verdict(self) -> str:
         """How sure the rank is, in a sentence."""
         if self.exact:

@@ -49,6 +49,6 @@ def _rank_rows(panel: Panel) -> list[tuple[str, ...]]:
     for length, found in sorted(panel.certificates.items()):
         rank = f"{'=' if found.exact else '≥'} {readable(found.rank)}"
         upper = "none known" if found.upper_bound is None else readable(found.upper_bound)
-        sure = "exact" if found.exact else "saturated" if found.saturated else "limited by samples"
+        sure = found.short_verdict
         rows.append((str(length), str(found.question.cut), rank, upper, sure))
     return rows
