@@ -6,9 +6,10 @@ import hashlib
 import json
 import platform
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..files import write_whole
 from ..names import quoted_name, shown
@@ -18,6 +19,9 @@ from .setup import Question
 
 SCHEMA: Final = 2
 """Version of the format described in docs/certificate.md"""
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _STRICT = {"extra": "forbid", "strict": True}
 
@@ -199,7 +203,7 @@ def from_dict(body: Any) -> Certificate:
     Raises:
         CertificateError: a field is missing, unknown, of the wrong type or out of range, or the digest differs.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     check_values(body)
     _check_schema(body)
@@ -210,13 +214,20 @@ def from_dict(body: Any) -> Certificate:
         content["bounds"] = _with_counts(body.get("bounds"))
     try:
         # by way of JSON, in which a list may stand for a tuple even where types are strict
-        certificate = TypeAdapter(Certificate).validate_json(json.dumps(content))
+        certificate = _adapter().validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise CertificateError("fields", f"{where}: {first['msg']}, got {shown(first['input'])}") from None
     check_form(certificate)
     return certificate
+
+
+@cache
+def _adapter() -> TypeAdapter[Certificate]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Certificate)
 
 
 def _with_counts(bounds: Any) -> Any:

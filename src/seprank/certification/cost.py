@@ -39,7 +39,7 @@ class Cost:
     """Bytes, by what takes them"""
     seconds: float
 
-    def check(self, budget: int, most_seconds: float) -> None:
+    def check(self, budget: int, most_seconds: int | float) -> None:
         """Refuse what exceeds the bytes or the seconds.
 
         Raises:
@@ -59,7 +59,7 @@ class Cost:
             )
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: int | float) -> str:
     """A time as people read it.
 
     Example:

@@ -43,6 +43,7 @@ MOST_RUN_SECONDS = 1e9
 VERSIONS = ("python", "seprank", "torch", "numpy")
 """What a certificate names the versions of"""
 
+_TOO_LONG = 10**MOST_DIGITS
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -138,7 +139,7 @@ def check_values(content: Any, where: str = "it", nesting: int = 0) -> None:
         _check_text(content, where)
     elif isinstance(content, float) and not math.isfinite(content):
         raise CertificateError("fields", f"{where} must be a finite number, got {content}")
-    elif isinstance(content, int) and abs(content) >= 10**MOST_DIGITS:
+    elif isinstance(content, int) and abs(content) >= _TOO_LONG:
         raise CertificateError("fields", f"{where} must have at most {MOST_DIGITS:,} digits")
     for name, value in _inside(content):
         _check_text(name, f"a name in {where}")

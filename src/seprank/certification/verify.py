@@ -43,7 +43,7 @@ def verify(
     *,
     factory: Factory | None = None,
     memory: int | None = None,
-    seconds: float = cost.MOST_SECONDS,
+    seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
 ) -> bool:
     """Recheck a certificate, which may be from anybody.
@@ -110,7 +110,7 @@ def recheck(
     *,
     factory: Factory | None = None,
     memory: int | None = None,
-    seconds: float = cost.MOST_SECONDS,
+    seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
 ) -> Recheck:
     """As `verify`, which see, and say what was found."""
@@ -127,7 +127,8 @@ def recheck(
     if progress and estimate.seconds > _LONG:
         sys.stderr.write(f"to recheck this certificate takes about {cost.duration(estimate.seconds)}\n")
     newer = _check_bounds(found, subject)
-    with bars(progress) as report, _in_field(subject, found.question) as run:
+    field = enter(subject, found.question, arithmetic="int64", device="cpu")
+    with bars(progress) as report, _of_the_certificate(), field as run:
         channels = run.channels
         check_columns(found, channels)
         entries = _minor(found, run, budget, report)
@@ -159,7 +160,9 @@ def _check_question(question: Question, module: nn.Module) -> None:
 
 def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
     """The bounds stated are those that theory gives; returns those that an older version did not know yet."""
-    known, stated = known_bounds(module, certificate.question), certificate.bounds
+    stated = certificate.bounds
+    with _of_the_certificate():
+        known = known_bounds(module, certificate.question)
     if certificate.schema == 1:
         known = [replace(bound, counts="rank") for bound in known]  # as it is read: what they count was not stated
     for bound in stated:
@@ -187,15 +190,14 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
 
 
 @contextmanager
-def _in_field(module: nn.Module, question: Question) -> Iterator[Run]:
-    """The module in the field; that it cannot be there is said of the certificate."""
+def _of_the_certificate() -> Iterator[None]:
+    """What is wrong with a question to this module is said of the certificate that asks it."""
     try:
-        with enter(module, question, arithmetic="int64", device="cpu") as run:
-            yield run
+        yield
     except (CertificateError, MemoryBudgetError):
         raise
     except (NotPolynomial, ConventionError, ValueError) as error:
-        raise CertificateError("model", f"this module cannot be certified: {error}") from error
+        raise CertificateError("model", f"this module cannot be asked that: {error}") from error
 
 
 def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> npt.NDArray[np.int64]:
