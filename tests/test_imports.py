@@ -43,6 +43,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         }
     ),
     "measurement": frozenset({"startend", "adapters", "memory", "progress", "files", "cluster"}),
+    "memory_curve": frozenset({"measurement", "startend", "adapters", "memory", "progress", "files", "cluster"}),
     "callbacks": frozenset({"measurement"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
     "planning": frozenset({"models", "theory"}),

@@ -1,0 +1,74 @@
+"""Which lags to look at: where a curve is sampled, and where finer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+DENSE = 8
+"""Lags from 1 that are all looked at"""
+TOTAL = 24
+"""Lags in all, by default"""
+
+
+def check_length(length: int) -> int:
+    """The length of sequences that have a past and a present.
+
+    Raises:
+        ValueError: it is no whole number from 2 on.
+    """
+    if isinstance(length, bool) or not hasattr(length, "__index__"):
+        raise ValueError(f"length must be a whole number of steps, got {length!r}")
+    if length.__index__() < 2:
+        raise ValueError(f"length must be at least 2 to have a step to remember, got {length}; use --length 64 or more")
+    return length.__index__()
+
+
+def check_lags(lags: Iterable[int], length: int) -> tuple[int, ...]:
+    """Lags in ascending order, each once.
+
+    Raises:
+        ValueError: there are none, or one is outside 1..length - 1.
+
+    Example:
+        >>> check_lags([4, 1, 4], 8)
+        (1, 4)
+    """
+    given = list(lags)
+    if not given:
+        raise ValueError("lags must be at least one number of steps, got none; leave them out for a choice of lags")
+    for lag in given:
+        if isinstance(lag, bool) or not hasattr(lag, "__index__") or not 1 <= lag.__index__() < length:
+            raise ValueError(
+                f"lags must be whole numbers from 1 to length - 1 = {length - 1}, got {lag!r}; the last 0 steps leave "
+                "everything to the past, the last T nothing"
+            )
+    return tuple(sorted({lag.__index__() for lag in given}))
+
+
+def default_lags(length: int) -> tuple[int, ...]:
+    """All lags from 1 to 8, then a geometric series to length - 1.
+
+    Example:
+        >>> default_lags(40)
+        (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 26, 29, 32, 36, 39)
+    """
+    last = length - 1
+    if last <= DENSE:
+        return tuple(range(1, last + 1))
+    count = TOTAL - DENSE
+    ratio = (last / DENSE) ** (1 / count)
+    return tuple(sorted({*range(1, DENSE + 1), *(round(DENSE * ratio**i) for i in range(1, count)), last}))
+
+
+def bracket(lags: Sequence[int], memory: Sequence[float], threshold: float) -> tuple[int, int] | None:
+    """Positions of the last lag above a threshold and of the next one; -1 stands for lag 0.
+
+    Returns:
+        None where the curve ends above the threshold.
+
+    Example:
+        >>> bracket([1, 2, 4], [0.9, 0.6, 0.1], 0.5)
+        (1, 2)
+    """
+    above = max((i for i, value in enumerate(memory) if value > threshold), default=-1)
+    return None if above == len(lags) - 1 else (above, above + 1)
