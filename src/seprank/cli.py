@@ -766,3 +766,8 @@ def _parse_settings(settings: list[str] | None, option: str = "--set") -> dict[s
         except json.JSONDecodeError:
             parsed[key] = value
     return parsed
+
+
+from .cli_remember import remember  # noqa: E402  (it uses what is above)
+
+app.command()(answers(remember))

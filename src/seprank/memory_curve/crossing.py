@@ -1,6 +1,6 @@
 """Crossed continuations: pairs of sequences whose pasts are exchanged, and the differences that this makes.
 
-For a pair x = (s, e), x' = (s', e') cut at a lag, a = y(s, e) and d = y(s', e') are known from the sequences themselves;
+For a pair x = (s, e), x' = (s', e') cut at a lag, a = y(s, e) and d = y(s', e') are known from the sequences as they are;
 b = y(s', e) and c = y(s, e') are run from the states that the pasts have left. Pasts are run once for all lags.
 """
 
@@ -173,7 +173,7 @@ class Crossing:
 
 def _square(differences: Columns) -> Squares:
     """Sum over the channels."""
-    return np.einsum("cn,cn->n", differences, differences)
+    return np.asarray(np.einsum("cn,cn->n", differences, differences), dtype=np.float64)
 
 
 def _check_finite(columns: Columns, where: str) -> None:

@@ -84,12 +84,14 @@ class MemoryCurve:
     seconds: float
     source: str
     """In words: what the sequences are"""
+    complete: bool = True
+    """False if the run was interrupted, and lags or pairs are missing"""
     notes: tuple[str, ...] = ()
     """What else should be known, in sentences without full stop"""
     influences: Series | None = None
     """Share of the variance that depends on the one step so many steps back, 0 being the newest; if asked for"""
     truncations: Series | None = None
-    """Mean square change of the output if the model sees the last k steps only, over twice the variance; if asked for"""
+    """Mean square change of the output if only the last k steps are seen, over twice the variance; if asked for"""
     divergences: Series | None = None
     """The same for probabilities: divergence of Kullback and Leibler, from all steps to the last k, in nats"""
 
@@ -97,8 +99,10 @@ class MemoryCurve:
         counts = {len(self.lags), len(self.floor), *(len(getattr(self, name)) for name in COLUMNS)}
         counts |= {len(self.intervals.get(name, ())) for name in COLUMNS}
         if counts != {len(self.lags)} or not self.lags or set(self.intervals) != set(COLUMNS):
-            raise ValueError("a memory curve must have a value and an interval of memory, joint and carried at every lag")
-        if list(self.lags) != sorted(set(self.lags)) or not 1 <= self.lags[0] or self.lags[-1] >= self.length:
+            raise ValueError(
+                "a memory curve must have a value and an interval of memory, joint and carried at every lag"
+            )
+        if list(self.lags) != sorted(set(self.lags)) or self.lags[0] < 1 or self.lags[-1] >= self.length:
             raise ValueError(f"lags must ascend from 1 to length - 1 = {self.length - 1}, got {self.lags}")
         if not all(0 <= value <= 1 for name in ("memory", "joint") for value in getattr(self, name)):
             raise ValueError("memory and joint are shares of the variance, from 0 to 1")
@@ -155,8 +159,8 @@ class MemoryCurve:
         """How much the output changes if the model sees the last `lag` steps only, from its initial state.
 
         Returns:
-            The divergence in nats for probabilities; else the mean square change over twice the variance, which is 1 for
-            an output that has become unrelated and can exceed it.
+            The divergence in nats for probabilities; else the mean square change over twice the variance, which is 1
+            for an output that has become unrelated, and can exceed it.
 
         Raises:
             ValueError: it was not asked for, or not looked at.

@@ -29,13 +29,18 @@ def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
     """
     if ax is not None:
         _draw_log(curves, ax)
+        ax.legend(fontsize=8, frameon=False)
         return ax.figure, ax
     figure, (left, right) = _new_figure()
     _draw_log(curves, left)
     _draw_linear(curves, right)
+    shown = {
+        label: handle for ax in (left, right) for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     title = next(iter(curves.values())).sentence() if len(curves) == 1 else ""
     if title:
-        figure.suptitle(_wrapped(title), fontsize=10, x=0.01, ha="left")
+        figure.suptitle(_wrapped(title), fontsize=10)
     return figure, (left, right)
 
 
@@ -45,7 +50,7 @@ def _new_figure() -> tuple[Any, Any]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("pictures need matplotlib: pip install 'seprank[tn]'") from error
-    figure = Figure(figsize=(9, 4), layout="constrained")  # not pyplot, which keeps every figure
+    figure = Figure(figsize=(9, 4.4), layout="constrained")  # not pyplot, which keeps every figure
     FigureCanvasAgg(figure)
     return figure, figure.subplots(1, 2)
 
@@ -53,11 +58,11 @@ def _new_figure() -> tuple[Any, Any]:
 def _wrapped(text: str) -> str:
     from textwrap import fill
 
-    return fill(text, 120)
+    return fill(text, 100)
 
 
 def _draw_log(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
-    axes.set(xscale="log", yscale="log", xlabel="steps back", ylabel="share of the variance that depends on older inputs")
+    axes.set(xscale="log", yscale="log", xlabel="steps back", ylabel="memory, logarithmic")
     for colour, (name, curve) in zip(_colours(curves), curves.items(), strict=True):
         shown = [place for place, value in enumerate(curve.memory) if value > 0]
         lags = [curve.lags[place] for place in shown]
@@ -71,10 +76,8 @@ def _draw_log(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
         bounds = [curve.intervals["memory"][place][1] for place in hidden]
         axes.plot([curve.lags[place] for place in hidden], bounds, "v", ms=4, mfc="none", color=colour)
     axes.set_ylim(top=2)
-    first = next(iter(curves.values()))
     _mark(curves, axes)
-    axes.set_xlim(0.9, first.lags[-1] * 1.1)
-    axes.legend(fontsize=8, frameon=False, loc="lower left")
+    axes.set_xlim(0.9, max(curve.lags[-1] for curve in curves.values()) * 1.1)
 
 
 def _floor_label(name: str) -> str:
@@ -82,7 +85,7 @@ def _floor_label(name: str) -> str:
 
 
 def _draw_linear(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
-    axes.set(xscale="log", xlabel="steps back", ylim=(0, 1.02))
+    axes.set(xscale="log", xlabel="steps back", ylabel="memory, share of the variance", ylim=(0, 1.02))
     if len(curves) == 1:
         curve = next(iter(curves.values()))
         carried = [min(max(value, 0.0), most) for value, most in zip(curve.carried, curve.memory, strict=True)]
@@ -109,17 +112,28 @@ def _draw_linear(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
                 label=f"single steps {name}".strip(),
             )
     _mark(curves, axes)
-    axes.legend(fontsize=8, frameon=False, loc="best")
 
 
 def _mark(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
-    """A line at the reach of each curve."""
+    """A line at the reach of each curve, and plain numbers of steps."""
+    _plain_numbers(axes)
     for colour, curve in zip(_colours(curves), curves.values(), strict=True):
         reach = curve.reach()
         if reach == 0:
             continue
         least = "≥ " if curve.at_least() else ""
-        axes.axvline(reach, color=colour, lw=1, ls="--", label=f"reach {least}{steps(reach)}" if len(curves) == 1 else None)
+        axes.axvline(
+            reach, color=colour, lw=1, ls="--", label=f"reach {least}{steps(reach)}" if len(curves) == 1 else None
+        )
+
+
+def _plain_numbers(axes: Any) -> None:
+    """1, 2, 5, 10, ... in place of powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _colours(curves: Mapping[str, MemoryCurve]) -> list[str]:

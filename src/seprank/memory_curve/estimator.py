@@ -5,8 +5,9 @@ mean(alike) / (4 V): no small one is the difference of large numbers, so that th
 every magnitude.
 
 Source:
-    Sobol' 2001, Mathematics and Computers in Simulation 55; Jansen 1999, Computer Physics Communications 117; Homma &
-    Saltelli 1996, Reliability Engineering & System Safety 52; Saltelli et al. 2010, Computer Physics Communications 181.
+    Homma & Saltelli 1996, Reliability Engineering & System Safety 52 (total effect); Sobol' 2001, Mathematics and
+    Computers in Simulation 55 (pick and freeze); Jansen 1999, Computer Physics Communications 117 (squared
+    differences); Saltelli et al. 2010, Computer Physics Communications 181 (comparison of estimators).
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def ratio(above: Vector, below: Vector) -> Ratio:
         3.75
     """
     labels = np.arange(len(above)) % GROUPS
-    tops, bottoms = (np.bincount(labels, weights=terms, minlength=GROUPS) for terms in (above, below))
+    tops, bottoms = (
+        np.bincount(labels, weights=terms, minlength=GROUPS).astype(np.float64) for terms in (above, below)
+    )
     value = tops.sum() / bottoms.sum()
     rest_top, rest_bottom = (_without_each(sums) for sums in (tops, bottoms))
     with np.errstate(divide="ignore", invalid="ignore"):

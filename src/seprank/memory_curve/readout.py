@@ -59,7 +59,7 @@ class Readout:
             return np.exp(log_probabilities(values) / 2)
         if isinstance(self.kind, int):
             return values[self.kind : self.kind + 1]
-        return values if self.direction is None else self.direction @ values
+        return values if self.direction is None else np.asarray(self.direction @ values)
 
     def log_probabilities(self, output: Tensor) -> Columns:
         """Logarithms of the softmax over the channels."""
@@ -73,7 +73,7 @@ class Readout:
         if self.probabilities:
             largest = float(np.abs(self.raw(output)[0]).max(initial=0.0))
             return np.full(columns.shape[1], (floor * max(largest, 1.0)) ** 2)
-        return floor**2 * np.einsum("cn,cn->n", columns, columns)
+        return np.asarray(floor**2 * np.einsum("cn,cn->n", columns, columns))
 
 
 def log_probabilities(logits: Columns) -> Columns:
@@ -95,7 +95,9 @@ def choose_readout(asked: str | int | None, model: SequenceModel, tokens: int | 
     """
     rescaled = isinstance(model, Rescaled)
     channels = model.channels - rescaled
-    kind = asked if asked is not None else "probabilities" if tokens is not None and channels >= max(tokens, 2) else "all"
+    kind = (
+        asked if asked is not None else "probabilities" if tokens is not None and channels >= max(tokens, 2) else "all"
+    )
     if isinstance(kind, int) and kind >= channels:
         raise ValueError(f"readout must be below the {channels} output channels of the model, got {kind}")
     if kind == "probabilities" and (channels < 2 or rescaled):

@@ -103,7 +103,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         length, samples, _named(chosen), readout, threshold, past, influence, dtype, seed, memory, device
     )
     budget = default_budget() if memory is None else memory
-    alphabet = find_alphabet(model, inputs, tokens, shown=data)  # type: ignore[arg-type]
+    alphabet = find_alphabet(model, inputs, tokens, shown=data)
     pairs = make_pairs(data, alphabet, settings, budget)
     work = Work(single=influence, short=past == "dropped")
     began = time.perf_counter()
@@ -201,8 +201,8 @@ def _curve(
     further = tuple(lag for lag in _wanted(settings) if ended and lag > found.lags[-1])
     if further:
         notes.append(
-            f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back after it has "
-            "fallen below the rounding floor"
+            f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back where it has "
+            "fallen to the rounding floor"
         )
     if interrupted:
         last = terms.lags[-1]
@@ -221,12 +221,15 @@ def _curve(
         threshold=settings.threshold,
         length=settings.length,
         samples=len(terms),
-        channels=1 if readout.direction is not None or isinstance(readout.kind, int) else model.channels - readout.rescaled,
+        channels=1
+        if readout.direction is not None or isinstance(readout.kind, int)
+        else model.channels - readout.rescaled,
         readout=readout.kind,
         dtype=settings.dtype,
         seed=settings.seed,
         seconds=seconds,
         source=pairs.source,
+        complete=not interrupted,
         notes=tuple(notes),
         influences=_influences(found, columns["memory"], nothing, every, settings.length),
         truncations=None if found.short is None else Series(found.lags, found.short.values, found.short.intervals),
@@ -240,9 +243,7 @@ def _longer(column: Column, more: Column) -> Column:
     return Column(column.values + more.values, column.intervals + more.intervals)
 
 
-def _influences(
-    found: Figures, memory: Column, nothing: Column, lags: tuple[int, ...], length: int
-) -> Series | None:
+def _influences(found: Figures, memory: Column, nothing: Column, lags: tuple[int, ...], length: int) -> Series | None:
     """Of the oldest of the last k steps; of the first step of all, which is the whole past at the last lag, memory."""
     if found.single is None:
         return None

@@ -26,9 +26,8 @@ def sentence(curve: MemoryCurve) -> str:
     after = next(lag for lag in curve.lags if lag > reach)
     little = _below(curve, after)
     if reach == 0:
-        return (
-            f"{little} of the output's variance depends on inputs before the last {steps(after)}: "
-            + ("nothing before the newest input counts." if after == 1 else f"it reaches {_range(curve)} back.")
+        return f"{little} of the output's variance depends on inputs before the last {steps(after)}: " + (
+            "nothing before the newest input counts." if after == 1 else f"it reaches {_range(curve)} back."
         )
     much = percent(curve.memory[curve.lags.index(reach)])
     return (
@@ -100,10 +99,14 @@ def table(curves: Mapping[str, MemoryCurve]) -> str:
     lines = [("lag", *curves)]
     for lag in lags:
         lines.append((f"{lag:,}", *(_cell(curve, lag) for curve in curves.values())))
-    for name in ("reach", "half"):
-        lines.append((name, *(f"{getattr(curve, name)() if name == 'reach' else curve.half}" for curve in curves.values())))
+    for name, threshold in (("reach", None), ("half", 0.5)):
+        lines.append((name, *(_reach(curve, threshold) for curve in curves.values())))
     lines.append(("mean", *(f"{curve.mean:.3g}" for curve in curves.values())))
     return _aligned(lines)
+
+
+def _reach(curve: MemoryCurve, threshold: float | None) -> str:
+    return ("≥ " if curve.at_least(threshold) else "") + f"{curve.reach(threshold):,}"
 
 
 def _cell(curve: MemoryCurve, lag: int) -> str:
@@ -113,5 +116,6 @@ def _cell(curve: MemoryCurve, lag: int) -> str:
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
-        "  " + "   ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        "  " + "   ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     )
