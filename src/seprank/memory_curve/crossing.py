@@ -1,6 +1,6 @@
 """Crossed continuations: pairs of sequences whose pasts are exchanged, and the differences that this makes.
 
-For a pair x = (s, e), x' = (s', e') cut at a lag, a = y(s, e) and d = y(s', e') are known from the sequences as they are;
+For a pair x = (s, e), x' = (s', e') cut at a lag, a = y(s, e) and d = y(s', e') are known from the sequences alone;
 b = y(s', e) and c = y(s, e') are run from the states that the pasts have left. Pasts are run once for all lags.
 """
 

@@ -201,8 +201,8 @@ def _curve(
     further = tuple(lag for lag in _wanted(settings) if ended and lag > found.lags[-1])
     if further:
         notes.append(
-            f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back where it has "
-            "fallen to the rounding floor"
+            f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back where it "
+            "has fallen to the rounding floor"
         )
     if interrupted:
         last = terms.lags[-1]
