@@ -446,7 +446,8 @@ def test_a_large_vocabulary_goes_through_a_small_memory_in_blocks() -> None:
 
 def test_a_language_model_of_transformers_on_text(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    config = transformers.GPT2Config(vocab_size=128, n_positions=16, n_embd=8, n_layer=2, n_head=2)
+    config = transformers.GPT2Config(vocab_size=128, n_positions=16, n_embd=8, n_layer=2, n_head=2, bos_token_id=0)
+    config.eos_token_id = 0
     torch.manual_seed(0)
     model = transformers.GPT2LMHeadModel(config).eval()
     text = tmp_path / "text.txt"
@@ -456,7 +457,22 @@ def test_a_language_model_of_transformers_on_text(tmp_path: Path) -> None:
     assert curve.readout == "probabilities"
     assert curve.samples == 40
     assert 0 < curve.memory[1] <= curve.memory[0] <= 1
-    assert curve.truncation(1) > curve.truncation(11) >= 0
+    assert curve.truncation(4) > 0
+
+
+def test_truncation_of_a_language_model_is_the_divergence_of_its_predictions() -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.GPT2Config(vocab_size=7, n_positions=16, n_embd=8, n_layer=1, n_head=2, bos_token_id=0)
+    config.eos_token_id = 0
+    torch.manual_seed(0)
+    model = transformers.GPT2LMHeadModel(config).eval().double()
+    curve = remember(model, length=6, samples=32, lags=(2,), past="dropped", **QUIET)
+    first, second = drawn_ids(32, 6, 7)
+    ids = torch.from_numpy(np.concatenate([first, second]))
+    with torch.no_grad():
+        whole, short = (model(part).logits[:, -1].log_softmax(-1) for part in (ids, ids[:, -2:]))
+    divergence = float((whole.exp() * (whole - short)).sum(1).mean())
+    assert curve.truncation(2) == pytest.approx(divergence, rel=1e-8)
 
 
 def test_windows_of_data_do_not_overlap() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..adapters import Rescaled, SequenceModel
 from ..measurement.inputs import Alphabet, Samples
 from ..measurement.matrix import DTYPES, Settings, adapt_to, prepared
+from ..memory import MemoryBudgetError, show_size
 from ..startend import Halves, pairs_per_block
 from .settings import CurveSettings
 from .windows import Pairs
@@ -45,10 +46,20 @@ def relative_floor(model: SequenceModel, settings: CurveSettings) -> float:
 
 
 def block_of_pairs(model: SequenceModel, settings: CurveSettings, features: int, budget: int) -> int:
-    """How many pairs are run at once: as many as are fast, if they fit the memory."""
+    """How many pairs are run at once: as many as are fast, if they fit a quarter of the memory.
+
+    Raises:
+        MemoryBudgetError: not even one does.
+    """
     length = settings.length
     numbers = length * (features + model.channels) + 8 * model.state_numbers(length) + 24 * model.channels
-    return max(8, pairs_per_block(model.width, 16 * numbers, budget // 4) // 2)
+    most = budget // 4 // (32 * numbers)
+    if most < 1:
+        raise MemoryBudgetError(
+            f"running one pair of sequences takes about {show_size(32 * numbers)}, more than a quarter of the "
+            f"{show_size(budget)} this may take; use a shorter length, a narrower model, or more memory"
+        )
+    return max(1, min(most, pairs_per_block(model.width, 0, budget) // 2))
 
 
 def state_bytes(model: SequenceModel, lags: tuple[int, ...], settings: CurveSettings) -> int:
