@@ -14,9 +14,22 @@ import torch
 from torch import Tensor, nn
 
 from seprank import RAC
-from seprank.adapters import Causal, ConventionError, Recurrent, Rescaled, SequenceModel, Whole, adapt
-from seprank.adapters.agreement import RoundingWatch, compare_halves
+from seprank.adapters import (
+    CallFailed,
+    Causal,
+    Checked,
+    CheckFailed,
+    ConventionError,
+    Recurrent,
+    Rescaled,
+    Whole,
+    adapt,
+)
+from seprank.adapters.agreement import Agreement, check, compare_halves
+from seprank.adapters.batches import Trial
 from seprank.adapters.fast_lstm import FastLSTM
+from seprank.adapters.rescaled import NotHomogeneous
+from seprank.adapters.rounding import RoundingWatch
 from seprank.adapters.skeleton import put_together, take_apart
 from seprank.models.lstm_cell import SigmoidLSTM
 from seprank.models.s6 import S6
@@ -105,7 +118,7 @@ def recurrent_modules() -> dict[str, nn.Module]:
 def test_recurrent_modules_in_halves(name: str, cut: int) -> None:
     module, starts, ends = recurrent_modules()[name], vectors(4, cut, 1), vectors(3, 6 - cut, 2)
     model = adapt(module, starts)
-    assert isinstance(model, SequenceModel)
+    assert isinstance(model, Checked)
     assert model.splits
     assert model.floor < 1e-13
     found = split_matrix(model, starts, ends)
@@ -184,7 +197,7 @@ def test_functions_of_whole_sequences(batch_first: bool) -> None:
     module = nn.LSTM(4, 5, bidirectional=True, batch_first=batch_first, dtype=DOUBLE)
     starts, ends = vectors(5, 3, 1), vectors(4, 4, 2)
     model = adapt(lambda x: module(x)[0], starts, batch_first=batch_first)
-    assert isinstance(model, Whole)
+    assert isinstance(model.model, Whole)
     assert not model.splits
     assert model.state_numbers(3) == 12
     found = split_matrix(model, starts, ends)
@@ -258,7 +271,7 @@ def test_which_lstm_gets_the_fast_cell() -> None:
 
     def fast(module: nn.Module, dtype: torch.dtype = DOUBLE) -> bool:
         model = adapt(module.to(dtype), vectors(3, 4, 0, dtype))
-        return isinstance(model, FastLSTM)
+        return isinstance(model.model, FastLSTM)
 
     assert fast(nn.LSTM(4, 5))
     assert fast(nn.LSTM(4, 5, 2, dropout=0.5).eval())
@@ -344,7 +357,7 @@ CAUSAL = ("GPT2LMHead", "LlamaForCausalLM", "MambaForCausalLM", "RwkvForCausalLM
 def test_causal_models_in_halves(name: str, cut: int) -> None:
     module, starts, ends = causal_models()[name], tokens(5, cut, 1), tokens(4, 8 - cut, 2)
     model = adapt(module, tokens(3, 8, 0))
-    assert isinstance(model, Causal)
+    assert isinstance(model.model, Causal)
     assert model.channels == LETTERS
     found = split_matrix(model, starts, ends, block=6)
     expected = slow_matrix(lambda ids: module(input_ids=ids, use_cache=False).logits[:, -1], starts, ends)
@@ -370,7 +383,7 @@ def test_faults_of_causal_models_are_found() -> None:
     assert {name for name, model in models.items() if model.alone} == {"RwkvForCausalLM"}
     mamba = models["MambaForCausalLM"]
     mamba.one_by_one = False
-    found = compare_halves(mamba, tokens(3, 4, 0))
+    found = compare_halves(mamba, Trial.short(tokens(3, 4, 0)))
     assert found.together > 0.1  # the state, which is lost,
     assert found.outputs < 1e-3  # shows little in the outputs of an untrained model
 
@@ -401,7 +414,7 @@ def test_causal_models_refuse() -> None:
         model.pieces(tokens(3, 4, 0) + 3 * (tokens(3, 4, 0) == 6))
     with pytest.raises(ValueError, match="the model has 8 positions"):
         model(tokens(3, 9, 0), None)
-    with pytest.raises(ConventionError, match=r"must not depend on the other sequences .* call \.eval\(\)"):
+    with pytest.raises(ConventionError, match=r"check 'repeat' failed.* call \.eval\(\)"):
         adapt(module.train(), tokens(3, 4, 0))
 
 
@@ -447,8 +460,13 @@ def wild_rac(depth: int, scale: float) -> RAC:
     return module
 
 
+def rescaled(module: nn.Module, example: Tensor | None = None) -> Rescaled:
+    example = vectors(3, 2, 0) if example is None else example
+    return Rescaled(Recurrent(module, example), example)
+
+
 def rescaled_matrix(module: nn.Module, starts: Tensor, ends: Tensor) -> Array:
-    return Rescaled.combine(split_matrix(Rescaled(module, vectors(3, 2, 0)), starts, ends))
+    return Rescaled.combine(split_matrix(rescaled(module), starts, ends))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -502,11 +520,11 @@ def integer_rac(module: RAC, sequence: Tensor) -> list[int]:
 
 
 def test_how_the_layers_scale() -> None:
-    model = Rescaled(wild_rac(3, 1.0), torch.zeros(1, 1, 4, dtype=DOUBLE))
+    model = rescaled(wild_rac(3, 1.0))
     assert model.degrees.tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
     assert model.output_degrees.tolist() == [1, 1, 1]
     assert model.channels == 6
-    assert 0 < model.floor < 1e-13
+    assert 0 < adapt(wild_rac(3, 1.0), vectors(3, 4, 0), rescale=True).floor < 1e-13
 
 
 def test_rescaling_zeros() -> None:
@@ -524,8 +542,8 @@ def test_rescaling_zeros() -> None:
 )
 def test_what_cannot_be_rescaled(module: nn.Module, text: str) -> None:
     dtype = next(module.parameters()).dtype
-    with pytest.raises(ValueError, match=text):
-        Rescaled(module, vectors(3, 2, 0, dtype))
+    with pytest.raises(NotHomogeneous, match=text):
+        rescaled(module, vectors(3, 2, 0, dtype))
 
 
 # Refusals
@@ -559,10 +577,10 @@ class Normalised(nn.Module):
         (nn.Sequential(nn.GRU(4, 5, bidirectional=True, batch_first=True)), "a bidirectional GRU"),
         (nn.Sequential(nn.GRU(4, 5, batch_first=True), nn.GRU(5, 5)), "all members must have the same batch_first"),
         (nn.LSTM(3, 5), "LSTM failed on sequences .* with"),
-        (nn.GRU(4, 5, 2, dropout=0.5), "must not depend on the other sequences"),
-        (Normalised(), "must not depend on the other sequences"),
+        (nn.GRU(4, 5, 2, dropout=0.5), "check 'repeat' failed: the same call made twice"),
+        (Normalised(), "check 'batch' failed: outputs must not depend on the other sequences"),
         (Growing(), "a growing memory has no finite state"),
-        (Forgetful(4, 5, batch_first=True), "in two halves must give what running it at once gives, but they differ"),
+        (Forgetful(4, 5, batch_first=True), "in two halves must give what running it at once gives, but on a trial they differ"),
         (lambda x, state=None: (x, x, x), r"must return \(output, state\) as torch.nn.RNN does, got 3 values"),
         (lambda x: x.sum(), "a function of whole sequences must return"),
     ],
@@ -588,9 +606,11 @@ def test_arguments_of_the_wrong_type(module: Any, example: Any) -> None:
         adapt(module, example)
 
 
-def test_an_adapter_is_its_own_adapter() -> None:
+def test_an_adapter_is_taken_as_it_is_and_checked_all_the_same() -> None:
     model = adapt(nn.GRU(4, 5), torch.ones(1, 1, 4))
-    assert adapt(model, torch.ones(1, 1, 4)) is model
+    assert adapt(model, torch.ones(1, 1, 4)).model is model.model
+    with pytest.raises(CheckFailed, match="check 'batch' failed"):
+        adapt(Whole(Normalised(), vectors(3, 4, 0)), vectors(3, 4, 0))
 
 
 # Rounding

@@ -1,55 +1,26 @@
-"""Does a model continued from a state give what it gives at once, and up to what rounding?"""
+"""The checks that every model must pass: batch, repeat, causal and halves.
+
+Nothing is made of the outputs of a model that has not passed them: `check` is the only place where a `Checked` is
+made, and Start-End matrices of measurements take nothing else.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from .contract import ConventionError, SequenceModel, State
-
-
-class RoundingWatch(TorchDispatchMode):
-    """Notes the coarsest floating type that values are rounded to while it is active.
-
-    A result counts if it is coarser than an argument of the operation: an explicit cast, a write into a coarser
-    tensor, but not a constant that is made coarse and then promoted.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rounding = 0.0
-        """Unit roundoff of that type, 0.0 if nothing was rounded down"""
-
-    def __torch_dispatch__(
-        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        finest = min(_precisions((args, kwargs)), default=0.0)
-        coarsest = max(_precisions(result), default=0.0)
-        if coarsest > finest > 0:
-            self.rounding = max(self.rounding, coarsest)
-        return result
-
-
-def _precisions(tree: Any) -> list[float]:
-    return [precision(x) for x in tree_leaves(tree) if isinstance(x, Tensor) and x.is_floating_point()]
-
-
-def precision(tensor: Tensor) -> float:
-    """Distance from 1 to the next number in the type of a floating-point tensor."""
-    return float(torch.finfo(tensor.dtype).eps)
+from .batches import Trial
+from .contract import Check, CheckFailed, SequenceModel, State
+from .rounding import EPSILON, RoundingWatch, difference, precision
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far a model in two halves is from the model at once, on an example; each relative to the largest number."""
+    """How far runs of a model that should agree are apart, on a trial; each relative to the largest number."""
 
     outputs: float
     """Difference of the last outputs, end halves run as one piece"""
@@ -58,87 +29,230 @@ class Agreement:
     stepwise: float
     """The largest difference in outputs or states, everything run step by step"""
     batches: float
-    """Difference of the last outputs if the last three sequences are run by themselves"""
+    """The largest difference of the last outputs if sequences are run by themselves, or among others"""
+    repeats: float
+    """Difference of the last outputs if the same call is made twice"""
+    ahead: float
+    """The largest difference of outputs at steps of the start if another end follows"""
+    draws: bool
+    """Whether a call takes numbers from the global generator of torch or NumPy: the result may be noisy, if rarely"""
     rounding: float
     """Spacing of the coarsest floating-point type that values were rounded to"""
 
     @property
     def tolerance(self) -> float:
-        """Differences beyond this are not rounding: the state is not the whole state."""
-        return min(1e4 * self.rounding, 0.1)
+        """Differences beyond this are not rounding."""
+        return tolerance(self.rounding)
 
     @property
     def floor(self) -> float:
-        """Relative size of the rounding in outputs, with a margin of four over what the example shows."""
-        return 4 * max(self.rounding, self.outputs, self.batches)
+        """Relative size of the rounding in outputs, with a margin of four over what the trial shows."""
+        return 4 * max(self.rounding, self.outputs, self.batches, self.repeats)
 
 
-def compare_halves(model: SequenceModel, example: Tensor) -> Agreement:
-    """Run sequences at once and in halves, with states joined and spread on the way.
+def tolerance(rounding: float) -> float:
+    """The largest relative difference that rounding may make, where numbers are rounded to this spacing.
+
+    Example:
+        >>> tolerance(2.0**-52) < 1e-11, tolerance(2.0**-7)
+        (True, 0.1)
+    """
+    return min(1e4 * rounding, 0.1)
+
+
+def compare_halves(model: SequenceModel, trial: Trial) -> Agreement:
+    """Run sequences at once and in halves, with states joined and spread on the way; twice, and in other batches.
 
     States are compared as well as outputs: an untrained model may have so little memory that the loss of its state
-    shows in no digit of a float32 output.
-
-    Args:
-        model: an adapted model.
-        example: the start halves, and backward in time the end halves: (batch, time, ...).
+    shows in no digit of a float32 output. What is slower by definition, `model.plain`, is the measure.
     """
-    count = len(example)
-    ends = example[:2].flip(1).repeat(count, *[1] * (example.ndim - 1))
-    sequences = torch.cat([example.repeat_interleave(2, 0), ends], 1)
+    sequences, _ = trial.pairs()
+    pieces = model.pieces(sequences)
     with RoundingWatch() as watch:
-        whole = model(model.pieces(sequences), None)
-    start = model(model.pieces(example), None)[1]
-    states = model.join([start, start])
-    together = model(model.pieces(ends), model.spread(states, count, 2 * count, 2))
-    few = model(model.pieces(sequences[-3:]), None)
-    stepwise: tuple[Tensor, State | None] = (whole[0], None)
-    for step in sequences.split(1, 1):
-        stepwise = model(model.pieces(step), stepwise[1])
+        whole = model(pieces, None)
+    between = _generators(sequences)
+    again = model(model.pieces(sequences), None)
+    plain = model.plain(model.plain.pieces(sequences), None)
+    expected = model.plain.values(*plain)
+    if not expected[0].isfinite().all():
+        expected = model.values(*whole)
+    together, stepwise = _in_halves(model, trial, expected)
     return Agreement(
-        outputs=_difference(together[0], whole[0]),
-        together=_largest_difference(together, whole),
-        stepwise=_largest_difference(stepwise, whole),
-        batches=_difference(few[0], whole[0][:, -3:]),
-        rounding=max(watch.rounding, precision(whole[0])),
+        outputs=max(together[0], difference(model.values(*whole)[0], expected[0])),
+        together=max(together),
+        stepwise=max(stepwise),
+        batches=max(_in_other_batches(model, trial, model.values(*whole)[0])),
+        repeats=difference(again[0], whole[0]),
+        ahead=_looking_ahead(model, trial),
+        draws=_moved(model, sequences, between),
+        rounding=max(watch.rounding, precision(whole[0]), precision(sequences), EPSILON),
     )
 
 
-def check_halves(model: SequenceModel, example: Tensor) -> Agreement:
-    """`compare_halves`, and refuse a model whose halves do not give the whole.
+def _in_halves(model: SequenceModel, trial: Trial, expected: list[Tensor]) -> tuple[list[float], list[float]]:
+    """Differences from what is expected, first of the output, then of states: in two pieces, and step by step."""
+    count = len(trial.starts)
+    sequences, ends = trial.pairs()
+    start = model(model.pieces(trial.starts), None)[1]
+    states = model.spread(model.join([start, start]), count, 2 * count, 2)
+    together = _apart(model.values(*model(model.pieces(ends), states)), expected)
+    if not model.splits:
+        return together, [0.0]
+    output, state = model(model.pieces(sequences[:, :1]), None)
+    for step in sequences[:, 1:].split(1, 1):
+        output, state = model(model.pieces(step), state)
+    return together, _apart(model.values(output, state), expected)
+
+
+def _in_other_batches(model: SequenceModel, trial: Trial, expected: Tensor) -> list[float]:
+    """Differences of outputs if sequences are alone, few, in reverse order, and among others."""
+
+    def run(batch: Tensor) -> Tensor:
+        output, state = model(model.pieces(batch), None)
+        return model.values(output, state)[0]
+
+    sequences, _ = trial.pairs()
+    count = len(sequences)
+    alone = [difference(run(sequences[k : k + 1]), expected[:, k : k + 1]) for k in (0, count // 2, count - 1)]
+    few = difference(run(sequences[-3:]), expected[:, -3:])
+    among = run(torch.cat([sequences.flip(0), trial.strangers()]))[:, :count].flip(1)
+    return [*alone, few, difference(among, expected)]
+
+
+def _looking_ahead(model: SequenceModel, trial: Trial) -> float:
+    """What another end changes in outputs at the steps before it, where the model gives them."""
+    if not model.splits:
+        return 0.0
+    sequences, _ = trial.pairs()
+    past = trial.starts.shape[1]
+    history = model.history(model.pieces(sequences))
+    if history is None:
+        return 0.0
+    return difference(history[::2, :past], history[1::2, :past])
+
+
+def _moved(model: SequenceModel, sequences: Tensor, before: tuple[Any, ...]) -> bool:
+    """Whether calls go on taking random numbers: one that sets a seed itself leaves the generators alike each time."""
+    after = _generators(sequences)
+    if after == before:
+        return False
+    model(model.pieces(sequences), None)
+    return _generators(sequences) != after
+
+
+def _generators(sequences: Tensor) -> tuple[Any, ...]:
+    """The states of the global generators of torch and NumPy.
+
+    Not of Python's: type checkers draw from it.
+    """
+    _, words, *rest = np.random.get_state()  # noqa: NPY002  (this is the global generator that models may use)
+    states = [torch.get_rng_state()]
+    if sequences.is_cuda:
+        states.append(torch.cuda.get_rng_state(sequences.device))
+    return (*(state.numpy().tobytes() for state in states), np.asarray(words).tobytes(), *rest)
+
+
+def _apart(found: list[Tensor], expected: list[Tensor]) -> list[float]:
+    return [difference(a, b) for a, b in zip(found, expected, strict=True)]
+
+
+class Checked(SequenceModel):
+    """An adapted model that has passed every check. Only `check` makes one."""
+
+    def __init__(self, model: SequenceModel, agreement: Agreement, key: object) -> None:
+        if key is not _KEY:
+            raise TypeError("only models that have passed the checks are measured; get one from adapters.adapt")
+        self.model = model
+        """The adapter itself"""
+        self.agreement = agreement
+        """What the checks found"""
+        self.channels, self.state_size = model.channels, model.state_size
+        self.width, self.splits = model.width, model.splits
+
+    @property
+    def floor(self) -> float:
+        """Relative size of the rounding in outputs, as the checks found it."""
+        return self.agreement.floor
+
+    @property
+    def plain(self) -> SequenceModel:
+        """The same function the slow way."""
+        return self.model.plain
+
+    def state_numbers(self, steps: int) -> int:
+        """Numbers in the state of one sequence after so many steps."""
+        return self.model.state_numbers(steps)
+
+    def pieces(self, sequences: Tensor) -> Tensor:
+        """Sequences as `__call__` wants them."""
+        return self.model.pieces(sequences)
+
+    def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Run on a piece of each sequence, from the beginning (None) or from a state."""
+        return self.model(pieces, state)
+
+    def spread(self, state: State, first: int, last: int, copies: int) -> State:
+        """The states of sequences first..last-1, each repeated `copies` times in a row."""
+        return self.model.spread(state, first, last, copies)
+
+    def join(self, states: list[State]) -> State:
+        """The states of several batches, one after the other."""
+        return self.model.join(states)
+
+    def values(self, output: Tensor, state: State) -> list[Tensor]:
+        """The numbers in which two runs are compared."""
+        return self.model.values(output, state)
+
+
+_KEY = object()
+
+
+def check(model: SequenceModel, trial: Trial) -> Checked:
+    """Let a model pass all checks.
 
     Raises:
-        ConventionError: they differ by more than rounding, or an output depends on the other sequences of its batch.
+        CheckFailed: it does not; the text names the check, by how much it failed, and what to do.
     """
-    found = compare_halves(model, example)
-    if found.batches > found.tolerance:
-        raise ConventionError(
-            f"outputs must not depend on the other sequences of a batch, but change by {found.batches:.1e} of the "
-            "largest; say batch_first=False if the module takes (time, batch, ...), and call .eval() if it has dropout "
-            "or batch normalisation"
-        )
-    worst = max(found.together, found.stepwise)
-    if worst > found.tolerance:
-        raise ConventionError(
-            "running the module in two halves must give what running it at once gives, but they differ by "
-            f"{worst:.1e} of the largest number, more than rounding ({found.tolerance:.0e}); call .eval() if it has "
-            "dropout, and see that it returns its whole state, starts from the state it is given, and looks only "
-            "backward in time. A function of the whole sequence, lambda x: module(x)[0], can be measured as it is, "
-            "more slowly"
-        )
-    return found
+    found = compare_halves(model.model if isinstance(model, Checked) else model, trial)
+    for name, apart in (
+        ("repeat", found.repeats),
+        ("batch", found.batches),
+        ("causal", found.ahead),
+        ("halves", max(found.together, found.stepwise, found.outputs)),
+    ):
+        if apart > found.tolerance:
+            raise failure(name, apart, found.tolerance)  # type: ignore[arg-type]
+    return Checked(model.model if isinstance(model, Checked) else model, found, _KEY)
 
 
-def _largest_difference(found: tuple[Tensor, State | None], expected: tuple[Tensor, State]) -> float:
-    pairs = zip(tree_leaves(found), tree_leaves(expected), strict=False)
-    floats = [(a, b) for a, b in pairs if isinstance(a, Tensor) and isinstance(b, Tensor) and b.is_floating_point()]
-    return max(_difference(a, b) for a, b in floats if a.shape == b.shape)
+_REMEDIES: dict[Check, tuple[str, str]] = {
+    "repeat": (
+        "the same call made twice must give the same outputs",
+        "call .eval() if it has dropout, let dropout follow self.training, F.dropout(x, p, self.training), and leave out "
+        "whatever else is random or counts its calls",
+    ),
+    "batch": (
+        "outputs must not depend on the other sequences of a batch",
+        "say batch_first=False if the module takes (time, batch, ...), call .eval() if it has batch normalisation, "
+        "and let no softmax, norm or mean go over the batch",
+    ),
+    "causal": (
+        "outputs of a module that returns a state must not depend on later steps",
+        "a function of the whole sequence, lambda x: module(x)[0], can be measured as it is, more slowly",
+    ),
+    "halves": (
+        "running the module in two halves must give what running it at once gives",
+        "see that it returns its whole state, starts from the state it is given, and looks only backward in time; a "
+        "function of the whole sequence, lambda x: module(x)[0], can be measured as it is, more slowly",
+    ),
+}
 
 
-def _difference(found: Tensor, expected: Tensor) -> float:
-    """Relative to the largest number; 0.0 where that is not finite, which measuring reports with its place."""
-    if found.numel() == 0:
-        return 0.0
-    largest = float(expected.abs().max())
-    difference = float((found - expected).abs().max()) / (largest or 1.0)
-    return difference if math.isfinite(difference) else 0.0
+def failure(check: Check, apart: float, limit: float, where: str = "on a trial") -> CheckFailed:
+    """The refusal, with what to do."""
+    law, remedy = _REMEDIES[check]
+    if apart == float("inf"):
+        found = "but some are finite in one run and not in the other"
+    else:
+        found = f"but {where} they differ by {apart:.1e} of the largest, more than rounding ({limit:.0e})"
+    return CheckFailed(check, f"{law}, {found}; {remedy}")

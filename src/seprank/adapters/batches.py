@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -47,12 +48,55 @@ def repeat_rows(leaf: Tensor, axis: int, rows: range, copies: int) -> Tensor:
     return repeated.clone() if 1 in (copies, len(rows)) else repeated  # else `flatten` has copied
 
 
-def three_sequences(example: Tensor) -> Tensor:
-    """Three sequences out of an example (batch, time, ...), repeated where it is smaller.
+@dataclass(frozen=True)
+class Trial:
+    """Start and end halves that a model is tried on.
 
-    They have two to eight steps: twice as many, which is what is run to try a module, are no more than the example
-    has, if it has four.
+    There are as many of each as make every size of a batch unlike the numbers of steps and of features, so that no
+    axis can be taken for another.
     """
-    rows = torch.arange(3, device=example.device) % len(example)
-    steps = torch.arange(min(max(2, example.shape[1] // 2), 8), device=example.device) % example.shape[1]
-    return example[rows][:, steps]
+
+    starts: Tensor
+    """(count, steps, ...)"""
+    ends: Tensor
+    """(count, steps, ...)"""
+    companions: int
+    """Further sequences that are put into a batch to see whether they change anything"""
+
+    @staticmethod
+    def short(example: Tensor) -> Trial:
+        """From an example (batch, time, ...): two to eight steps on each side, the ends read backward from its end."""
+        steps = torch.arange(min(max(2, example.shape[1] // 2), 8)) % example.shape[1]
+        return Trial._of(example, steps, example.shape[1] - 1 - steps)
+
+    @staticmethod
+    def full(example: Tensor) -> Trial:
+        """For functions that take no other length than that of the example, at least two steps."""
+        steps = torch.arange(example.shape[1])
+        middle = max(1, len(steps) // 2)
+        return Trial._of(example, steps[:middle], steps[middle:])
+
+    @staticmethod
+    def _of(example: Tensor, first: Tensor, second: Tensor) -> Trial:
+        sizes = {1, len(first), len(second), len(first) + len(second), *example.shape[2:]}
+        count = next(n for n in _PRIMES if not sizes & {n, 2 * n})
+        companions = next(n for n in _PRIMES if not sizes & {n, 2 * count + n})
+        rows = torch.arange(count)
+        halves = []
+        for shift, steps in ((0, first), (1, second)):
+            places = (steps + (rows // len(example))[:, None]) % example.shape[1]  # repeated sequences begin later
+            halves.append(example[((rows + shift) % len(example))[:, None], places])
+        return Trial(halves[0], halves[1], companions)
+
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """Every start followed by the first and by the second end, and these ends by themselves."""
+        ends = self.ends[:2].repeat(len(self.starts), *[1] * (self.ends.ndim - 1))
+        return torch.cat([self.starts.repeat_interleave(2, 0), ends], 1), ends
+
+    def strangers(self) -> Tensor:
+        """Sequences that are none of `pairs`: starts in another order, followed by other ends."""
+        rows = torch.arange(self.companions) % len(self.starts)
+        return torch.cat([self.starts.flip(0)[rows], self.ends.flip(0)[rows]], 1)
+
+
+_PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31)

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from .agreement import compare_halves
-from .batches import batch_axis, repeat_rows
-from .contract import ConventionError, State
+from .batches import Trial, batch_axis, repeat_rows
+from .contract import ConventionError, SequenceModel, State, as_columns
 from .skeleton import put_together, take_apart
 
 CACHES = ("past_key_values", "cache_params", "state")
 """Names under which models return their cache, and take it again"""
 
 
-class Causal:
+class Causal(SequenceModel):
     """A causal model of `transformers`: token ids in, logits after the last step out, its cache as state.
 
     The cache may be any object. It is taken apart into its tensors and a skeleton, and put together again with the
@@ -47,7 +47,6 @@ class Causal:
     """
 
     splits = True
-    floor = 0.0
 
     def __init__(self, module: nn.Module, example: Tensor) -> None:
         _require_transformers()
@@ -74,7 +73,7 @@ class Causal:
         self.width = max(self.channels, getattr(config, "intermediate_size", None) or 4 * hidden)
 
     def _choose_pace(self, example: Tensor) -> None:
-        found = compare_halves(self, example)
+        found = compare_halves(self, Trial.short(example))
         if found.together > found.tolerance >= found.stepwise:
             self.one_by_one = True
         if found.stepwise > found.tolerance >= found.together:
@@ -124,7 +123,7 @@ class Causal:
         for part in others:
             output, cache = self._run(part, cache)
         skeleton, leaves = take_apart(cache)
-        return output.movedim(0, -1), [skeleton, *leaves]
+        return as_columns(output), [skeleton, *leaves]
 
     def _run_alone(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
         results = [

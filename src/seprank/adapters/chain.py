@@ -10,8 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from .contract import ConventionError
+from .rounding import difference, precision
 
 Call = Callable[..., Any]
+
+
+class NotRecurrent(ConventionError):
+    """No member of an `nn.Sequential` is recurrent."""
 
 
 class Chain:
@@ -28,7 +33,7 @@ class Chain:
         batch_first: which of the two.
 
     Raises:
-        ConventionError: no member is recurrent.
+        NotRecurrent: no member is recurrent.
 
     Example:
         >>> members = [torch.nn.Embedding(5, 3), torch.nn.GRU(3, 4, batch_first=True), torch.nn.Linear(4, 2)]
@@ -55,11 +60,11 @@ class Chain:
                 self._recurrent.add(number)
                 value = value[0] if self._unpack else value
         if not self._recurrent:
-            raise ConventionError("an nn.Sequential must have a member that returns (output, state), as nn.RNN does")
+            raise NotRecurrent("an nn.Sequential must have a member that returns (output, state), as nn.RNN does")
         if self._unpack and isinstance(value, Tensor) and value.ndim == 3:
             self._last_step_only = True
             last, whole = self(example, None)[0], value.select(self._time, -1)
-            self._last_step_only = last.shape == whole.shape and torch.allclose(last, whole, rtol=1e-4, atol=1e-5)
+            self._last_step_only = difference(last, whole) <= 100 * precision(whole)
 
     def __call__(self, sequences: Tensor, state: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
         """Run the members in turn, recurrent ones from their states."""

@@ -8,23 +8,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .agreement import check_halves
-from .batches import three_sequences
-from .chain import Chain, flatten
-from .contract import ConventionError, SequenceModel
+from .agreement import Checked, check
+from .batches import Trial
+from .chain import Chain, NotRecurrent, flatten
+from .contract import CallFailed, CheckFailed, ConventionError, SequenceModel
 from .recurrent import Layout, Recurrent
+from .rescaled import NotHomogeneous, Rescaled
 from .whole import Whole
 
 GATES: dict[type, int] = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4}
 """Rows of the recurrent weight per unit, in the modules of torch whose kernels are known"""
 
 
-def adapt(module: Any, example: Tensor, *, batch_first: bool | None = None) -> SequenceModel:
-    """The adapter for a module, tried on an example and checked to give in halves what it gives at once.
+def adapt(
+    module: Any,
+    example: Tensor,
+    *,
+    batch_first: bool | None = None,
+    length: int | None = None,
+    rescale: bool = False,
+) -> Checked:
+    """The adapter for a module, tried on an example, having passed every check of `agreement`.
 
     The first rule that fits decides:
 
-    1. an adapter is returned as it is;
+    1. an adapter is taken as it is, and checked;
     2. `nn.RNN`, `nn.GRU`, `nn.LSTM`: `Recurrent`, and for an `nn.LSTM` in float64 on a processor its faster cell
        `models.lstm_cell.SigmoidLSTM`;
     3. `nn.Sequential` with a member that returns (output, state): `Recurrent` on a `Chain`;
@@ -37,13 +45,18 @@ def adapt(module: Any, example: Tensor, *, batch_first: bool | None = None) -> S
         example: at least one sequence of at least one step that the module takes, with the type and on the device of
             its inputs: vectors (batch, time, features) or token ids (batch, time). Batch first, always.
         batch_first: whether the module itself takes (batch, time, ...) or (time, batch, ...); by default its
-            attribute `batch_first`, and True where it has none.
+            attribute `batch_first`, where it has none True, and if it fails like that the order that all its layers
+            have by their own such attributes.
+        length: of the sequences in question, where functions of whole sequences need take no other; `example` has it.
+        rescale: take `Rescaled` where the module is homogeneous.
 
     Returns:
         The adapter, with `floor` as measured on the example.
 
     Raises:
-        ConventionError: the module fails on the example, is bidirectional, or its halves do not give the whole.
+        CallFailed: the module fails on the example.
+        CheckFailed: a check fails; the error says which and by how much.
+        ConventionError: it returns something else, or is bidirectional.
         TypeError: it cannot be called, or the example is no batch of sequences.
 
     Example:
@@ -53,45 +66,104 @@ def adapt(module: Any, example: Tensor, *, batch_first: bool | None = None) -> S
         >>> output.shape
         torch.Size([5, 8])
     """
-    if isinstance(module, SequenceModel):
-        return module
     if not callable(module):
         raise TypeError(f"module must be a torch.nn.Module or a function of sequences, got {type(module).__name__}")
     if not isinstance(example, Tensor) or example.ndim not in (2, 3) or 0 in example.shape:
         shown = tuple(example.shape) if isinstance(example, Tensor) else type(example).__name__
         raise TypeError(f"example must be sequences (batch, time, features) or token ids (batch, time), got {shown}")
-    example = three_sequences(example)
+    refused: list[ConventionError] = []
+    for first in _orders(module, batch_first):
+        reading = _Reading(module, example, first, length)
+        try:
+            return reading.checked(rescale=rescale)
+        except ConventionError as error:  # this order of axes is refused, the next must pass the same checks
+            refused.append(error)
+    raise refused[0] if len(refused) == 1 else _refusal(module, refused)
+
+
+class _Reading:
+    """One way to read a module."""
+
+    def __init__(self, module: Any, example: Tensor, batch_first: bool | None, length: int | None) -> None:
+        self._module, self._example, self._first, self._length = module, example, batch_first, length
+
+    def checked(self, *, rescale: bool) -> Checked:
+        """The adapter of this reading, if it passes."""
+        try:
+            model = self._choose()
+            trial = Trial.full(self._example) if self._whole_only(model) else Trial.short(self._example)
+            found = check(model, trial)
+            return _rescaled(model, trial) or found if rescale and isinstance(model, Recurrent) else found
+        except (ConventionError, ImportError, MemoryError):
+            raise
+        except Exception as error:
+            shape = tuple(self._example.shape)
+            raise CallFailed(
+                f"{_name(self._module)} failed on sequences {shape} of {self._example.dtype} with "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    def _whole_only(self, model: SequenceModel) -> bool:
+        return self._length is not None and not model.splits
+
+    def _choose(self) -> SequenceModel:
+        module, few = self._module, self._few()
+        if isinstance(module, SequenceModel):
+            return module
+        if isinstance(module, nn.RNNBase):
+            return _library_module(module, few, self._first)
+        if isinstance(module, nn.Sequential):
+            model = _sequential(module, few, self._first)
+            if model is not None:
+                return model
+        if _is_pretrained(module):
+            from .causal import Causal
+
+            return Causal(module, few)
+        return self._by_result(few)
+
+    def _few(self) -> Tensor:
+        """A few short sequences, or of the length in question: there may be a member that takes no other."""
+        if self._length is None:
+            return Trial.short(self._example).starts
+        trial = Trial.full(self._example)
+        return torch.cat([trial.starts, trial.ends], 1)
+
+    def _by_result(self, few: Tensor) -> SequenceModel:
+        """What a call returns decides."""
+        first = _batch_first([self._module], self._first)
+        with torch.no_grad():
+            result = self._module(few if first else few.transpose(0, 1))
+        if isinstance(result, Tensor):
+            return Whole(self._module, few, batch_first=first, length=self._length)
+        return Recurrent(self._module, few, batch_first=first)
+
+
+def _rescaled(model: Recurrent, trial: Trial) -> Checked | None:
+    """None for a model that is not homogeneous, as most are not, or only near the probes; it is taken as it is."""
     try:
-        model = _choose(module, example, batch_first)
-        found = check_halves(model, example)
-    except (ConventionError, ImportError, MemoryError):
-        raise
-    except Exception as error:
-        raise ConventionError(
-            f"{_name(module)} failed on sequences {tuple(example.shape)} of {example.dtype} with "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    model.floor = found.floor
-    return model
+        return check(Rescaled(model, trial.starts), trial)
+    except (NotHomogeneous, CheckFailed):
+        return None
 
 
-def _choose(module: Any, example: Tensor, batch_first: bool | None) -> SequenceModel:
-    if isinstance(module, nn.RNNBase):
-        return _library_module(module, example, batch_first)
-    if isinstance(module, nn.Sequential):
-        model = _sequential(module, example, batch_first)
-        if model is not None:
-            return model
-    if _is_pretrained(module):
-        from .causal import Causal
+def _orders(module: Any, asked: bool | None) -> list[bool | None]:
+    """Orders of axes to try: None leaves it to the module's own attribute; its layers may say otherwise."""
+    if asked is not None or hasattr(module, "batch_first") or not isinstance(module, nn.Module):
+        return [asked]
+    layers = {bool(m.batch_first) for m in module.modules() if hasattr(m, "batch_first")}
+    return [None, False] if layers == {False} and not isinstance(module, nn.Sequential) else [None]
 
-        return Causal(module, example)
-    first = _batch_first([module], batch_first)
-    with torch.no_grad():
-        result = module(example if first else example.transpose(0, 1))
-    if isinstance(result, Tensor):
-        return Whole(module, example, batch_first=first)
-    return Recurrent(module, example, batch_first=first)
+
+def _refusal(module: Any, refused: list[ConventionError]) -> ConventionError:
+    """All that was tried; as a failed check if the module ran at all."""
+    text = f"{_name(module)} was read batch first, then time first as its layers are: " + "; then ".join(
+        str(error) for error in refused
+    )
+    failed = [error for error in refused if isinstance(error, CheckFailed)]
+    if failed:
+        return CheckFailed(failed[0].check, text)
+    return CallFailed(text) if all(isinstance(e, CallFailed) for e in refused) else ConventionError(text)
 
 
 def _library_module(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> Recurrent:
@@ -113,7 +185,7 @@ def _sequential(module: nn.Sequential, example: Tensor, batch_first: bool | None
     seen = example if first else example.transpose(0, 1)
     try:
         chain = Chain([_stand_in(m) for m in members], seen, unpack=not _runs(module, seen), batch_first=first)
-    except ConventionError:
+    except NotRecurrent:
         return None
     slow = any(isinstance(m, nn.RNNBase) and not _has_fast_cell(m) for m in members)
     widths = [GATES.get(type(m), 1) * m.hidden_size for m in members if isinstance(m, nn.RNNBase)]
@@ -126,7 +198,7 @@ def _has_fast_cell(module: nn.Module) -> bool:
     if type(module) is not nn.LSTM or (module.training and module.dropout > 0):
         return False
     weight = module.all_weights[0][0]
-    hooked = module._forward_hooks or module._forward_pre_hooks
+    hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
     return weight.dtype == torch.float64 and weight.device.type == "cpu" and not hooked
 
 
@@ -144,7 +216,7 @@ def _runs(module: nn.Sequential, sequences: Tensor) -> bool:
     try:
         with torch.no_grad():
             module(sequences)
-    except Exception:
+    except Exception:  # whatever it is: the members are then called one by one, and fail again if it is they who fail
         return False
     return True
 

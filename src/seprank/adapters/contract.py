@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 State = list[Any]
 """What an adapter keeps of the sequences it has read; only the adapter itself looks inside."""
 
 
+Check = Literal["batch", "repeat", "causal", "halves"]
+"""What a model must pass before anything is made of its outputs; docs/adapters.md explains each"""
+
+
 class ConventionError(ValueError):
     """A module does not follow the calling convention; the text says where it departs."""
+
+
+class CallFailed(ConventionError):
+    """The module raised an error on the sequences it was tried on."""
+
+
+class CheckFailed(ConventionError):
+    """The module runs, but its outputs are no function of one sequence at a time that can be cut in halves."""
+
+    def __init__(self, check: Check, text: str) -> None:
+        super().__init__(f"check '{check}' failed: {text}")
+        self.check: Check = check
+        """Which of the checks"""
 
 
 @runtime_checkable
@@ -22,7 +41,7 @@ class SequenceModel(Protocol):
 
         model(pieces(s followed by e), None)  =  model(pieces(e), state),  state = model(pieces(s), None)[1],
 
-    outputs up to `floor` times the largest of them.
+    outputs up to rounding. `adapt` checks it.
     """
 
     channels: int
@@ -33,9 +52,6 @@ class SequenceModel(Protocol):
     """Numbers per sequence in the widest tensor of one step, an estimate by which blocks are sized"""
     splits: bool
     """False where nothing is kept but the start itself, so that every pair costs a whole sequence"""
-    floor: float
-    """Relative size of the rounding in outputs as `adapt` measured it; 0.0 where arithmetic is exact or unmeasured"""
-
     def state_numbers(self, steps: int) -> int:
         """Numbers in the state of one sequence after so many steps; constant unless the model keeps a cache."""
         ...
@@ -59,3 +75,31 @@ class SequenceModel(Protocol):
     def join(self, states: list[State]) -> State:
         """The states of several batches, one after the other."""
         ...
+
+    @property
+    def plain(self) -> SequenceModel:
+        """The same function the slow way, by which a faster one is checked."""
+        return self
+
+    def values(self, output: Tensor, state: State) -> list[Tensor]:
+        """The numbers in which two runs are compared: the output first."""
+        return [output, *(x for x in tree_leaves(state) if isinstance(x, Tensor) and is_inexact(x))]
+
+    def history(self, pieces: Tensor) -> Tensor | None:
+        """Outputs (batch, time, channels) at all steps, None where the model gives the last one alone."""
+        return None
+
+
+def is_inexact(tensor: Tensor) -> bool:
+    """Whether it holds floating-point numbers, real or complex."""
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def as_columns(last: Tensor) -> Tensor:
+    """(batch, channels) as (channels, batch); a complex channel is two: its real and its imaginary part.
+
+    Example:
+        >>> as_columns(torch.tensor([[1 + 2j]])).tolist()
+        [[1.0], [2.0]]
+    """
+    return (torch.cat([last.real, last.imag], -1) if last.is_complex() else last).movedim(0, -1)

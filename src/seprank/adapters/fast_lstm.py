@@ -28,8 +28,18 @@ class FastLSTM(Recurrent):
 
     def __init__(self, module: nn.LSTM, example: Tensor, *, width: int | None = None) -> None:
         self._cell = SigmoidLSTM(module)
+        self._plain = Recurrent(module, example, batch_first=module.batch_first, layout="columns")
         first = self._cell.batch_first
         super().__init__(self._cell.run, example, batch_first=first, layout="columns", width=width)
+
+    @property
+    def plain(self) -> Recurrent:
+        """The module itself."""
+        return self._plain
+
+    def history(self, pieces: Tensor) -> Tensor | None:
+        """Left to the module itself."""
+        return None
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, features) as inputs of the gates, (batch, time, 4 hidden_size)."""

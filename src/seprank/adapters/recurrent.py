@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from .batches import batch_axis, repeat_rows
-from .contract import ConventionError, State
+from .contract import ConventionError, SequenceModel, State, as_columns
 
 Layout = Literal["columns", "batch", "time"]
 """Order in memory: [unit, pair]; (batch, time, features); or (time, batch, features)."""
 
 
-class Recurrent:
+class Recurrent(SequenceModel):
     """A module with the convention of `nn.RNN`, its state's batch axes found by running it.
 
     In layout "columns" states are held with the batch as last axis and pairs as columns, [unit, pair]: with a
@@ -42,7 +42,6 @@ class Recurrent:
     """
 
     splits = True
-    floor = 0.0
 
     def __init__(
         self,
@@ -123,7 +122,7 @@ class Recurrent:
             leaf if axis is None or self.layout != "columns" else leaf.movedim(axis, -1)
             for leaf, axis in zip(leaves, self._axes, strict=True)
         ]
-        return self._last(output, pieces).movedim(0, -1), packed
+        return as_columns(self._last(output, pieces)), packed
 
     def _run(self, pieces: Tensor, state: Any) -> tuple[Tensor, Any]:
         result = self._call(pieces if self._batch_first else pieces.transpose(0, 1), state)
@@ -133,6 +132,14 @@ class Recurrent:
                 "wrap it in a module that does"
             )
         return result[0], result[1]
+
+    @torch.no_grad()
+    def history(self, pieces: Tensor) -> Tensor | None:
+        """Outputs (batch, time, channels) at all steps, None where the module gives the last one alone."""
+        output = self._run(pieces, None)[0]
+        if output.ndim != 3:
+            return None
+        return output if self._batch_first else output.transpose(0, 1)
 
     def _last(self, output: Tensor, pieces: Tensor) -> Tensor:
         """(batch, channels) after the last step."""

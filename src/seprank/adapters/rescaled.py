@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .agreement import check_halves
-from .batches import three_sequences
-from .contract import State
+from .contract import SequenceModel, State
 from .recurrent import Recurrent
 
 Values = npt.NDArray[np.float64]
 """(starts, ends, channels)"""
 
 
-class Rescaled:
+class NotHomogeneous(ValueError):
+    """A model whose states cannot be scaled without changing more than the scale of what follows."""
+
+
+class Rescaled(SequenceModel):
     r"""A recurrent model that multiplies its states, with every layer's state scaled to about 1 after every step.
 
     Such a model is homogeneous: if the state of layer j is multiplied by $2^{e_j}$, one step multiplies the state of
@@ -31,48 +30,47 @@ class Rescaled:
     channels, the exponent, and `combine` puts a matrix of them together.
 
     Args:
-        module: a module with the convention of `nn.RNN` in float64, its state one tensor (layers, batch, units).
+        model: a module with the convention of `nn.RNN` in float64, its state one tensor (layers, batch, units).
         example: short sequences (batch, time, features) to try it on.
-        batch_first: as in `Recurrent`.
 
     Raises:
-        ConventionError: as of `Recurrent`, or its halves do not give the whole.
-        ValueError: the module is not homogeneous in the states of its layers, has another state, or is not float64.
+        NotHomogeneous: the module is not homogeneous in the states of its layers, has another state, or is not float64.
 
     Example:
         >>> from seprank.models.rac import RAC
-        >>> model = Rescaled(RAC(2, 3, num_layers=2).double(), torch.ones(3, 2, 2, dtype=torch.float64))
+        >>> example = torch.ones(3, 2, 2, dtype=torch.float64)
+        >>> model = Rescaled(Recurrent(RAC(2, 3, num_layers=2).double(), example), example)
         >>> model.degrees.tolist()
         [[1.0, 0.0], [1.0, 1.0]]
     """
 
     splits = True
 
-    def __init__(self, module: Callable[..., Any], example: Tensor, *, batch_first: bool = True) -> None:
-        example = three_sequences(example)
-        self._model = Recurrent(module, example, batch_first=batch_first)
-        step = self._model.pieces(_positive(example[:, :1]) if example.is_floating_point() else example[:, :1])
-        output, state = self._model(step, None)
+    def __init__(self, model: Recurrent, example: Tensor) -> None:
+        self._model = model
+        step = model.pieces(_positive(example[:, :1]) if example.is_floating_point() else example[:, :1])
+        output, state = model(step, None)
         if len(state) != 1 or not isinstance(state[0], Tensor) or state[0].ndim != 3:
-            raise ValueError("only a state of one tensor (layers, batch, units) can be rescaled, as nn.RNN's is")
-        if output.dtype != torch.float64:
-            raise ValueError(f"exponents need float64, got a module in {output.dtype}; call .double() on it")
-        if self._model.layout != "columns":
-            raise ValueError("a module that calls .view() on its tensors cannot be rescaled; use .reshape() in it")
+            raise NotHomogeneous("only a state of one tensor (layers, batch, units) can be rescaled, as nn.RNN's is")
+        if output.dtype != torch.float64 or state[0].dtype != torch.float64:
+            raise NotHomogeneous(f"exponents need float64, got a module in {output.dtype}; call .double() on it")
+        if model.layout != "columns":
+            raise NotHomogeneous("a module that calls .view() on its tensors cannot be rescaled; use .reshape() in it")
         self.degrees, self.output_degrees = self._find_degrees(step, state[0])
         """Power to which the scale of each old layer enters each new one, (layers, layers), and the output (layers,)"""
         self.channels = self._model.channels + 1
         """Output channels, and one row for the exponent"""
         self.state_size = self._model.state_size + len(self.degrees)
         self.width = self._model.width
-        self.floor = check_halves(self._model, example).floor
-        """As of the module itself: scaling adds no rounding"""
 
     def _find_degrees(self, step: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Multiply the state of each layer by 2 and by 1/8, and see by what the results are multiplied."""
+        """Multiply the state of each layer by 2 and by 1/8, and see by what the results are multiplied.
+
+        Raises:
+            NotHomogeneous: by no power of two; or the module does not take such a state.
+        """
         state = _positive(state)
-        output, (after,) = self._model(step, [state])
-        expected = [*after, output]
+        expected = self._step(step, state)
         rows = []
         for layer in range(len(state)):
             found = [self._probe(step, state, layer, power) for power in (1, -3)]
@@ -84,7 +82,14 @@ class Rescaled:
         """States of the layers, and the output, after a step with one layer's state multiplied by 2^power."""
         scaled = state.clone()
         scaled[layer] *= 2.0**power
-        output, (after,) = self._model(step, [scaled])
+        return self._step(step, scaled)
+
+    def _step(self, step: Tensor, state: Tensor) -> list[Tensor]:
+        """States of the layers, and the output, after a step."""
+        try:
+            output, (after,) = self._model(step, [state])
+        except Exception as error:
+            raise NotHomogeneous(f"this module takes no scaled state: {type(error).__name__}: {error}") from error
         return [*after, output]
 
     def state_numbers(self, steps: int) -> int:
@@ -112,6 +117,16 @@ class Rescaled:
             mantissa, shift = self._normalise(raw)
             mantissas, exponents = [mantissa], self.degrees @ exponents + shift
         return torch.cat([output, output_exponent.unsqueeze(0)]), [mantissa, exponents]
+
+    @property
+    def plain(self) -> Recurrent:
+        """The model without scaling."""
+        return self._model
+
+    def values(self, output: Tensor, state: State) -> list[Tensor]:
+        """Outputs and states with their scale, as far as floating point goes."""
+        mantissas, exponents = state
+        return [torch.ldexp(output[:-1], output[-1]), torch.ldexp(mantissas, exponents.unsqueeze(1))]
 
     def _normalise(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """The state with the largest unit of each layer in [0.5, 1), and the powers of two (layers, batch)."""
@@ -164,7 +179,7 @@ def _degree(before: Tensor, after: list[Tensor]) -> float:
     degree = float(torch.log2(doubled.abs()).round()) if doubled != 0 else 0.0
     for power, found in zip((1, -3), after, strict=True):
         if not torch.equal(found, before * 2.0 ** (power * degree)):
-            raise ValueError(
+            raise NotHomogeneous(
                 "this module cannot be rescaled: it is not homogeneous in the states of its layers (multiplying one by "
                 "2 does not multiply the results by a power of 2), as products such as the Recurrent Arithmetic "
                 "Circuit are; measure it as it is, with a shorter length if it overflows"

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from .batches import repeat_rows
-from .contract import ConventionError, State
+from .contract import ConventionError, SequenceModel, State, as_columns
 
 
-class Whole:
+class Whole(SequenceModel):
     """A function of the whole sequence; what is kept of a start is the start itself.
 
     Every pair costs a sequence of full length, so that K starts and K ends take K² whole sequences where a model with
@@ -35,7 +35,6 @@ class Whole:
     """
 
     splits = False
-    floor = 0.0
 
     def __init__(
         self, function: Callable[..., Any], example: Tensor, *, batch_first: bool = True, length: int | None = None
@@ -44,12 +43,26 @@ class Whole:
         self._batch_first = batch_first
         self._length = length
         self.channels = 0
-        output, _ = self(self.pieces(example), None)
-        self.channels = output.shape[0]
+        self.channels = self._count_channels(self.pieces(example))
         """Output channels after the last step"""
         self.state_size = example[0, 0].numel()
         """Features per step"""
         self.width = max(self.channels, self.state_size)
+
+    @torch.no_grad()
+    def _count_channels(self, example: Tensor) -> int:
+        """Refuses what may be one number per step as well as channels of the last."""
+        output = self._function(example if self._batch_first else example.transpose(0, 1))
+        channels, steps = len(as_columns(self._last(output, example))), example.shape[1]
+        if output.ndim == 2 and channels == steps > 1:
+            longer = torch.cat([example, example], 1)
+            if self._length is not None or self(longer, None)[0].shape[0] == 2 * steps:
+                raise ConventionError(
+                    f"an output {tuple(output.shape)} for {len(example)} sequences of {steps} steps may be one number "
+                    f"per step or {steps} channels; return the last step alone, lambda x: module(x)[:, -1:], or "
+                    "channels as (batch, 1, channels), lambda x: module(x)[:, None]"
+                )
+        return channels
 
     def state_numbers(self, steps: int) -> int:
         """Numbers in a start of so many steps."""
@@ -70,17 +83,30 @@ class Whole:
         if self._length is not None and sequences.shape[1] < self._length:
             return pieces.new_zeros(self.channels, len(pieces)), [sequences]  # a start: nobody reads its output
         output = self._function(sequences if self._batch_first else sequences.transpose(0, 1))
-        return self._last(output, sequences).movedim(0, -1), [sequences]
+        columns = as_columns(self._last(output, sequences))
+        if self.channels not in (0, len(columns)):
+            raise ConventionError(
+                f"a function of whole sequences must return as many channels for every length and batch, got "
+                f"{self.channels} and then {len(columns)}; return the last step alone, lambda x: module(x)[:, -1]"
+            )
+        return columns, [sequences]
+
+    def values(self, output: Tensor, state: State) -> list[Tensor]:
+        """The output alone: the state is what the function was given."""
+        return [output]
 
     def _last(self, output: Any, sequences: Tensor) -> Tensor:
         """(batch, channels) after the last step."""
         batch, steps = sequences.shape[:2]
         leading = (batch, steps) if self._batch_first else (steps, batch)
         if isinstance(output, Tensor):
-            if output.ndim == 3 and tuple(output.shape[:2]) == leading:
+            shape = tuple(output.shape)
+            if len(shape) == 3 and shape[:2] == leading:
                 return output[:, -1] if self._batch_first else output[-1]
-            if output.ndim in (1, 2) and output.shape[0] == batch:
+            if (len(shape) in (1, 2) and shape[0] == batch) or (shape == () and batch == 1):
                 return output.reshape(batch, -1)
+            if len(shape) == 3 and shape[:2] == (batch, 1):
+                return output[:, 0]
         shown = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ConventionError(
             f"a function of whole sequences must return {(*leading, 'channels')}, {(batch, 'channels')} or {(batch,)} "

@@ -45,18 +45,54 @@ class Alphabet:
     """Number of token ids, None for a model that reads vectors"""
 
 
-def random_halves(alphabet: Alphabet, *, length: int, cut: int, starts: int, ends: int, seed: int) -> Samples:
-    """Independent standard normal vectors, or uniform tokens; starts and ends have streams of their own.
+def whole_sequences(
+    alphabet: Alphabet, *, length: int, starts: int, ends: int, data: Array | Tensor | None = None, seed: int
+) -> Samples:
+    """Sequences of the whole length from which the halves of every cut are taken, see `halved`.
 
-    Returns:
-        Halves of `cut` and `length - cut` steps, as many as `starts` and `ends` say.
+    Args:
+        alphabet: what the model reads.
+        length: T; longer sequences are used up to there.
+        starts, ends: how many to draw, independently; of `data` at most as many as there are.
+        data: (count, steps, features), (count, steps) for one feature, or integers (count, steps) of tokens. By
+            default independent standard normal vectors, or uniform tokens.
+        seed: of the draw.
+
+    Raises:
+        DataError: there are too few, they are too short, of a wrong size, not finite, or tokens are out of range.
     """
-    halves = [
-        _draw(alphabet, np.random.default_rng((seed, stream)), (count, steps))
-        for stream, count, steps in ((0, starts, cut), (1, ends, length - cut))
-    ]
-    what = "independent normal vectors" if alphabet.tokens is None else f"uniform tokens out of {alphabet.tokens}"
-    return Samples(Halves(vectors=halves[0]), Halves(vectors=halves[1]), source=what)
+    if data is None:
+        first, second = (
+            Halves(vectors=_draw(alphabet, np.random.default_rng((seed, stream)), (count, length)))
+            for stream, count in ((0, starts), (1, ends))
+        )
+        what = "independent normal vectors" if alphabet.tokens is None else f"uniform tokens out of {alphabet.tokens}"
+        return Samples(first, second, source=what)
+    found = _checked(_as_array(data), alphabet, length)[:, :length]
+    chosen = [_choose(len(found), count, (seed, stream)) for stream, count in ((0, starts), (1, ends))]
+    first, second = (Halves(vectors=torch.from_numpy(found[numbers])) for numbers in chosen)
+    return Samples(first, second, f"halves of {len(found)} sequences given", origins=(chosen[0], chosen[1]))
+
+
+def halved(whole: Samples, cut: int) -> Samples:
+    """The first `cut` steps of the starts, and what the ends have after as many."""
+    first, second = whole.starts.sequences()[:, :cut], whole.ends.sequences()[:, cut:]
+    return Samples(Halves(vectors=first), Halves(vectors=second), whole.source, whole.origins)
+
+
+def given_halves(starts: Array | Tensor, ends: Array | Tensor, alphabet: Alphabet, *, length: int, cut: int) -> Samples:
+    """Halves as the user has them, checked.
+
+    Raises:
+        DataError: they have other numbers of steps or features than needed, or are not finite.
+    """
+    halves = []
+    for name, given, steps in (("starts", starts, cut), ("ends", ends, length - cut)):
+        shape = tuple(given.shape)
+        if len(shape) < 2 or shape[1] != steps:
+            raise DataError(f"{name} must be (count, {steps}, ...) for length {length} and cut {cut}, got {shape}")
+        halves.append(Halves(vectors=torch.from_numpy(_checked(_as_array(given), alphabet, steps))))
+    return Samples(halves[0], halves[1], source="halves given")
 
 
 def _draw(alphabet: Alphabet, generator: np.random.Generator, shape: tuple[int, int]) -> Tensor:
@@ -66,42 +102,17 @@ def _draw(alphabet: Alphabet, generator: np.random.Generator, shape: tuple[int, 
     return torch.from_numpy(generator.standard_normal((*shape, alphabet.features)))
 
 
-def own_halves(
-    sequences: Array | Tensor,
-    alphabet: Alphabet,
-    *,
-    length: int,
-    cut: int,
-    starts: int | None = None,
-    ends: int | None = None,
-    seed: int,
-) -> Samples:
-    """Halves of the user's sequences, each start to be put before each end.
-
-    Args:
-        sequences: (count, steps, features), (count, steps) for one feature, or integers (count, steps) of tokens.
-        alphabet: what the model reads.
-        length: T; longer sequences are used up to there.
-        cut: c.
-        starts, ends: how many to take, at random and independently; all by default.
-        seed: of this choice.
-
-    Raises:
-        DataError: there are too few, they are too short, of a wrong size, not finite, or tokens are out of range.
-    """
-    data = _checked(np.asarray(sequences), alphabet, length)
-    chosen = [_choose(len(data), count, (seed, stream)) for stream, count in ((0, starts), (1, ends))]
-    return Samples(
-        Halves(vectors=torch.from_numpy(data[chosen[0], :cut])),
-        Halves(vectors=torch.from_numpy(data[chosen[1], cut:length])),
-        source=f"halves of {len(data)} sequences given",
-        origins=(chosen[0], chosen[1]),
-    )
+def _as_array(sequences: Array | Tensor) -> Array:
+    if not isinstance(sequences, Tensor):
+        return np.asarray(sequences)
+    tensor = sequences.detach().cpu()
+    array: Array = (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
+    return array
 
 
-def _choose(available: int, count: int | None, seed: tuple[int, int]) -> Numbers:
+def _choose(available: int, count: int, seed: tuple[int, int]) -> Numbers:
     """Which of the sequences, ascending, without repetition."""
-    if count is None or count >= available:
+    if count >= available:
         return np.arange(available)
     return np.sort(np.random.default_rng(seed).permutation(available)[:count])
 
@@ -113,6 +124,11 @@ def _checked(data: Array, alphabet: Alphabet, length: int) -> Array:
         raise DataError(f"sequences must have at least {length} steps, got {data.shape[1]}; use a shorter --length")
     if not np.issubdtype(data.dtype, np.number):
         raise DataError(f"sequences must be numbers, got {data.dtype}")
+    if np.iscomplexobj(data):
+        raise DataError(
+            f"sequences must be real, got {data.dtype}; give real and imaginary parts as two features, "
+            "np.stack([x.real, x.imag], -1), to a model of as many inputs"
+        )
     return _checked_tokens(data, alphabet.tokens) if alphabet.tokens is not None else _checked_vectors(data, alphabet)
 
 

@@ -1,113 +1,59 @@
-"""The Start-End matrix of a measurement: the model prepared and adapted, its outputs read out, here or on workers."""
+"""The Start-End matrix of a measurement: outputs of a checked model, read out, here or on workers; and once more."""
 
 from __future__ import annotations
 
-import copy
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..adapters import ConventionError, Rescaled, SequenceModel, Whole, adapt
+from ..adapters import Checked, Rescaled
 from ..cluster import pack
 from ..memory import MemoryBudgetError, show_size
-from ..startend import Halves, Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
-from .inputs import Alphabet, Samples
+from ..startend import Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
+from .footprint import footprint
+from .inputs import Samples
+from .subject import Settings, Subject, adapt_to, prepared
 
-DTYPES = {"float64": torch.float64, "float32": torch.float32}
-
-MakeMatrix = Callable[[SequenceModel, int, "Settings", Progress | None], StartEndMatrix | RowBlocks]
-"""From an adapted model, the length and the settings to an empty matrix"""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is measured, beside the model and the cut."""
-
-    alphabet: Alphabet
-    readout: str | int
-    """"all" output channels, "random" for one random combination of them, or the number of one"""
-    dtype: str
-    """Arithmetic of the model, "float64" or "float32" """
-    tolerance: float | None
-    seed: int
-    memory: int
-    device: str
+MakeMatrix = Callable[[Subject, Samples, int, Settings, int, Progress | None], StartEndMatrix | RowBlocks]
+"""From a checked model, the samples, the length, the settings and the pairs of a block to an empty matrix"""
 
 
-@contextmanager
-def prepared(model: Any, settings: Settings) -> Iterator[Any]:
-    """A copy of the model in evaluation mode and in the arithmetic asked for, without gradients."""
-    if isinstance(model, nn.Module):
-        model = copy.deepcopy(model).to(device=settings.device, dtype=DTYPES[settings.dtype]).eval()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in `certify`: small operations do not gain by a second
-    try:
-        with torch.no_grad(), threadpool_limits(limits=1):
-            yield model
-    finally:
-        torch.set_num_threads(threads)
-
-
-def adapt_to(model: Any, samples: Samples, settings: Settings) -> SequenceModel:
-    """The adapter; rescaled for products, whose values overflow; of whole sequences where nothing else fits."""
-    halves = [cast(half, settings).sequences(0, 3) for half in (samples.starts, samples.ends)]
-    try:
-        adapted = adapt(model, halves[0])
-    except ConventionError:
-        count = min(len(half) for half in halves)
-        whole = _fixed_length(model, torch.cat([half[:count] for half in halves], 1))
-        if whole is None:
-            raise
-        return whole
-    if isinstance(model, nn.Module) and settings.dtype == "float64":
-        with suppress(ValueError, RuntimeError, TypeError, IndexError):  # most are not homogeneous
-            return Rescaled(model, halves[0], batch_first=getattr(model, "batch_first", True))
-    return adapted
-
-
-def _fixed_length(model: Any, sequences: Tensor) -> Whole | None:
-    """A function that takes sequences of this length only, None if it does not take these either."""
-    try:
-        return Whole(model, sequences, length=sequences.shape[1])
-    except Exception:
-        return None
-
-
-def cast(halves: Halves, settings: Settings) -> Halves:
-    values = halves.sequences()
-    return Halves(vectors=values.to(settings.device, DTYPES[settings.dtype] if values.is_floating_point() else None))
-
-
-def block_size(model: SequenceModel, length: int, settings: Settings) -> int:
+def block_size(subject: Subject, samples: Samples, length: int, settings: Settings) -> int:
+    """Pairs that are run at once: as many as fit a quarter of the memory, as a probe of a few pairs says."""
+    model = subject.model
     features = settings.alphabet.features or 1
     numbers = length * (features + model.channels) + 4 * model.state_numbers(length)
-    return pairs_per_block(model.width, 16 * numbers, settings.memory // 4)
+    found = footprint(model, subject.cast(samples.starts), subject.cast(samples.ends))
+    return pairs_per_block(model.width, max(16 * numbers, found.per_pair), settings.memory // 4 - found.fixed)
 
 
 def make_matrix(
-    model: SequenceModel, length: int, settings: Settings, progress: Progress | None = None
+    subject: Subject, samples: Samples, length: int, settings: Settings, block: int, progress: Progress | None = None
 ) -> StartEndMatrix:
-    """An empty Start-End matrix of a model."""
-    read, channels = read_out(model, settings)
-    return StartEndMatrix(model, read, channels=channels, block=block_size(model, length, settings), progress=progress)
+    """An empty Start-End matrix of a model that has passed the checks."""
+    read, channels = read_out(subject.model, settings)
+    return StartEndMatrix(subject.model, read, channels=channels, block=block, progress=progress)
 
 
-def on_workers(model: Any, executor: Executor, samples: Samples) -> MakeMatrix:
-    """What makes the matrix of a prepared model on the workers of an executor, which adapt it themselves."""
-    packed = pack((model, samples))
+def on_workers(model: Any, executor: Executor) -> MakeMatrix:
+    """What makes the matrix of a model on the workers of an executor, which adapt and check it themselves."""
 
-    def make(adapted: SequenceModel, length: int, settings: Settings, progress: Progress | None = None) -> RowBlocks:
-        evaluate = partial(measure_rows, packed, length, settings)
-        return RowBlocks(executor, evaluate, channels=read_out(adapted, settings)[1], progress=progress)
+    def make(
+        subject: Subject,
+        samples: Samples,
+        length: int,
+        settings: Settings,
+        block: int,
+        progress: Progress | None = None,
+    ) -> RowBlocks:
+        evaluate = partial(measure_rows, pack((model, samples)), length, settings)
+        return RowBlocks(executor, evaluate, channels=read_out(subject.model, settings)[1], progress=progress)
 
     return make
 
@@ -117,24 +63,35 @@ def measure_rows(
 ) -> Values:
     """Entries of a Start-End matrix: these starts with these ends; on a worker, this is all that is called."""
     model, samples = pickle.loads(packed)
-    with prepared(model, settings) as ready:
-        adapted = adapt_to(ready, samples, settings)
-        first = cast(samples.starts, settings).only(np.asarray(rows))
-        second = cast(samples.ends, settings).only(np.asarray(ends))
-        matrix = make_matrix(adapted, length, settings)
+    with prepared(model, settings) as versions:
+        subject = adapt_to(versions, samples, settings, length)
+        first = subject.cast(samples.starts).only(np.asarray(rows))
+        second = subject.cast(samples.ends).only(np.asarray(ends))
+        matrix = make_matrix(subject, samples, length, settings, block_size(subject, samples, length, settings))
         return matrix.grow(first, second).reshape(len(rows), len(ends), -1)
 
 
-def read_out(model: SequenceModel, settings: Settings) -> tuple[Callable[[Tensor], Tensor], int]:
+def read_out(model: Checked, settings: Settings) -> tuple[Callable[[Tensor], Tensor], int]:
     """From the last output (channels, pairs) to what the matrix holds; of a rescaled model everything is kept."""
-    channels = model.channels - isinstance(model, Rescaled)
+    if not isinstance(model, Checked):
+        raise TypeError(f"only a model that has passed the checks is measured, got {type(model).__name__}")
+    rescaled = isinstance(model.model, Rescaled)
+    channels = model.channels - rescaled
     readout = settings.readout
     if isinstance(readout, int) and readout >= channels:
         raise ValueError(f"readout must be below the {channels} output channels of the model, got {readout}")
-    if isinstance(model, Rescaled) or readout == "all":
-        return (lambda output: output), model.channels
+    if rescaled or readout == "all":
+        return _widened, model.channels
     weights = _readout_weights(channels, settings)
-    return (lambda output: weights.to(output.dtype) @ output), 1
+    return (lambda output: weights.to(_widened(output).dtype) @ _widened(output)), 1
+
+
+def _widened(output: Tensor) -> Tensor:
+    """Outputs in a type that NumPy has and that holds them exactly: whole numbers as float64, short floats as float32.
+    """
+    if not output.is_floating_point():
+        return output.to(torch.float64)
+    return output.float() if output.dtype.itemsize < 4 else output
 
 
 def _readout_weights(channels: int, settings: Settings) -> Tensor:
@@ -152,15 +109,6 @@ def combined(values: Values, settings: Settings) -> Values:
         return every
     read: Values = every @ _readout_weights(every.shape[2], settings).double().cpu().numpy().T
     return read
-
-
-def notes(model: SequenceModel) -> list[str]:
-    notes = []
-    if not model.splits:
-        notes.append("evaluated on whole sequences: the model keeps no state that could be spread over ends")
-    if isinstance(model, Rescaled):
-        notes.append("states were rescaled by powers of two, which is exact; outputs are up to one common factor")
-    return notes
 
 
 def require_matrix(starts: int, ends: int, channels: int, budget: int) -> None:

@@ -10,27 +10,16 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from ..adapters import Rescaled, SequenceModel, State
+from ..adapters import State
 from ..memory import default_budget
 from ..progress import Report, bars
-from ..startend import Halves, StartEndMatrix, check_cut
-from .inputs import Alphabet, Array, DataError, Samples, own_halves, random_halves
-from .matrix import (
-    DTYPES,
-    MakeMatrix,
-    Settings,
-    adapt_to,
-    block_size,
-    cast,
-    combined,
-    make_matrix,
-    notes,
-    on_workers,
-    prepared,
-    read_out,
-    require_matrix,
-)
+from ..startend import StartEndMatrix, check_cut
+from .figures import check_finite
+from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
+from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
+from .recheck import recheck
 from .result import Measurement, measure_matrix
+from .subject import DTYPES, Settings, Subject, adapt_to, prepared
 
 SAMPLES = 256
 """Start and end halves drawn by default"""
@@ -52,13 +41,15 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     seed: int = 0,
     memory: int | None = None,
     device: str = "cpu",
+    batch_first: bool | None = None,
     executor: Executor | None = None,
     progress: bool = True,
 ) -> Measurement:
     """Measure how much the end of a sequence depends on its start, in any sequence model.
 
     The Start-End matrix is evaluated in floating point on samples of start and end halves, each start with each
-    end; the model is copied, put into evaluation mode and converted, and itself not touched.
+    end; the model is copied, put into evaluation mode and converted, and itself not touched. Before it is measured it
+    must pass the checks of docs/adapters.md, and afterwards entries of the matrix are evaluated again.
 
     Args:
         model: a module or function, see `adapters.adapt` for what is understood.
@@ -71,12 +62,14 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         tokens: number of token ids, for a model that reads them and does not say it itself.
         readout: "all" output channels (columns of the matrix are pairs of end and channel), "random" for one
             random combination, or the number of a channel.
-        dtype: "float64", or "float32" to measure the model as it runs.
+        dtype: "float64", or "float32" to measure the model as it runs. A model that does not run in it is measured in
+            its own arithmetic, and the result says so.
         tolerance: relative size below which singular values do not count; by default max(K) times the spacing of
             floating-point numbers.
         seed: of samples and read-out.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
+        batch_first: whether the model takes (batch, time, ...) or (time, batch, ...), where it does not say it itself.
         executor: evaluates the matrix in blocks of rows on its workers, such as
             `dask.distributed.Client.get_executor()`. Each worker may take the same memory.
         progress: show progress bars on standard error if it is a terminal.
@@ -85,7 +78,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         Singular values and the figures made from them, each with its sampling error.
 
     Raises:
-        ConventionError: the model cannot be called, or its halves do not give the whole.
+        ConventionError: the model cannot be called, or fails one of the checks, which the text names.
         DataError: data or halves do not fit the model.
         MemoryBudgetError: the work does not fit the memory.
         ValueError: an argument is out of range, or outputs are constant or not finite.
@@ -101,13 +94,13 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         (2, 0.0)
     """
     alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
-    settings = _settings(alphabet, readout, dtype, tolerance, seed, memory, device)
+    settings = _settings(alphabet, readout, dtype, tolerance, seed, memory, device, batch_first)
     cut = check_cut(length, cut)
     samples = _samples(settings.alphabet, length, cut, starts, ends, data, seed)
-    with bars(progress) as report, prepared(model, settings) as ready:
-        adapted = adapt_to(ready, samples, settings)
-        make = make_matrix if executor is None else on_workers(ready, executor, samples)
-        return _measure_at(adapted, samples, length, cut, settings, report, make=make)
+    with bars(progress) as report, prepared(model, settings) as versions:
+        subject = adapt_to(versions, samples, settings, length)
+        make = make_matrix if executor is None else on_workers(model, executor)
+        return _measure_at(subject, samples, length, cut, settings, report, make=make)
 
 
 Axis = Literal["cut", "length"]
@@ -139,7 +132,8 @@ def profile(
     """Measure at every cut of a length, or at the middle of several lengths.
 
     Over cuts, the same start and end sequences serve all of them: the first c steps of a start and the last T - c
-    steps of an end. Every start is run once, its states kept at every cut.
+    steps of an end. They are those of `measure`, so that each point is what `measure` gives at its cut. Every start is
+    run once, its states kept at every cut, unless an executor evaluates the matrices.
 
     Args:
         model: as in `measure`.
@@ -180,19 +174,22 @@ def _over_cuts(
     starts: int = SAMPLES,
     ends: int = SAMPLES,
     data: Array | Tensor | None = None,
+    executor: Executor | None = None,
     **given: Any,
 ) -> Iterator[Measurement]:
     given = _DEFAULTS | given
     alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
     settings = _settings(alphabet, **given)
-    longest = _whole_samples(settings.alphabet, length, starts, ends, data, settings.seed)
-    with bars(progress) as report, prepared(model, settings) as ready:
-        adapted = adapt_to(ready, longest, settings)
-        begun = _run_to(adapted, longest.starts, cuts, block_size(adapted, length, settings))
-        for cut, states in begun:
-            tails = Halves(vectors=longest.ends.sequences()[:, cut - length :])
-            samples = Samples(longest.starts, tails, longest.source, longest.origins)
-            yield _measure_at(adapted, samples, length, cut, settings, report, states)
+    whole = whole_sequences(settings.alphabet, length=length, starts=starts, ends=ends, data=data, seed=settings.seed)
+    with bars(progress) as report, prepared(model, settings) as versions:
+        subject = adapt_to(versions, halved(whole, cuts[0]), settings, length)
+        if executor is not None:
+            make = on_workers(model, executor)
+            for cut in cuts:
+                yield _measure_at(subject, halved(whole, cut), length, cut, settings, report, make=make)
+            return
+        for cut, states in _run_to(subject, whole, cuts, length, settings):
+            yield _measure_at(subject, halved(whole, cut), length, cut, settings, report, states)
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -204,6 +201,7 @@ _DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "memory": None,
     "device": "cpu",
+    "batch_first": None,
 }
 
 
@@ -215,6 +213,7 @@ def _settings(
     seed: int,
     memory: int | None,
     device: str,
+    batch_first: bool | None,
 ) -> Settings:
     if dtype not in DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
@@ -223,7 +222,7 @@ def _settings(
     if tolerance is not None and not 0 <= tolerance < 1:
         raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance}")
     budget = default_budget() if memory is None else memory
-    return Settings(alphabet, readout, dtype, tolerance, seed, budget, device)
+    return Settings(alphabet, readout, dtype, tolerance, seed, budget, device, batch_first)
 
 
 def find_alphabet(
@@ -272,47 +271,20 @@ def _samples(
     seed: int,
 ) -> Samples:
     if isinstance(starts, int) and isinstance(ends, int):
-        if data is None:
-            return random_halves(alphabet, length=length, cut=cut, starts=starts, ends=ends, seed=seed)
-        return own_halves(data, alphabet, length=length, cut=cut, starts=starts, ends=ends, seed=seed)
+        whole = whole_sequences(alphabet, length=length, starts=starts, ends=ends, data=data, seed=seed)
+        return halved(whole, cut)
     if isinstance(starts, int) or isinstance(ends, int) or data is not None:
         raise DataError("give both starts and ends as halves, without data; or numbers of halves to draw")
     return given_halves(starts, ends, alphabet, length=length, cut=cut)
 
 
-def given_halves(starts: Array | Tensor, ends: Array | Tensor, alphabet: Alphabet, *, length: int, cut: int) -> Samples:
-    """Halves as the user has them, checked.
-
-    Raises:
-        DataError: they have other numbers of steps or features than needed, or are not finite.
-    """
-    halves = []
-    for name, given, steps in (("starts", starts, cut), ("ends", ends, length - cut)):
-        shape = tuple(given.shape)
-        if len(shape) < 2 or shape[1] != steps:
-            raise DataError(f"{name} must be (count, {steps}, ...) for length {length} and cut {cut}, got {shape}")
-        own = own_halves(given, alphabet, length=steps, cut=steps, seed=0)
-        halves.append(own.starts)
-    return Samples(halves[0], halves[1], source="halves given")
-
-
-def _whole_samples(
-    alphabet: Alphabet, length: int, starts: int, ends: int, data: Array | Tensor | None, seed: int
-) -> Samples:
-    """Sequences of full length for both sides, from which the halves of every cut are taken."""
-    if data is None:
-        samples = random_halves(alphabet, length=2 * length, cut=length, starts=starts, ends=ends, seed=seed)
-        return Samples(samples.starts, samples.ends, samples.source)
-    whole = own_halves(data, alphabet, length=length, cut=length, seed=seed)
-    chosen = own_halves(data, alphabet, length=length, cut=1, starts=starts, ends=ends, seed=seed)
-    assert chosen.origins is not None
-    starts_of, ends_of = (whole.starts.only(numbers) for numbers in chosen.origins)
-    return Samples(starts_of, ends_of, chosen.source, chosen.origins)
-
-
-def _run_to(model: SequenceModel, starts: Halves, cuts: list[int], block: int) -> Iterator[tuple[int, State]]:
+def _run_to(
+    subject: Subject, whole: Samples, cuts: list[int], length: int, settings: Settings
+) -> Iterator[tuple[int, State]]:
     """States of all starts at every cut, run once from each to the next."""
-    sequences = starts.sequences()
+    model = subject.model
+    sequences = subject.cast(whole.starts).sequences()
+    block = block_size(subject, halved(whole, cuts[0]), length, settings)
     pieces = [slice(first, first + block) for first in range(0, len(sequences), block)]
     states: list[State | None] = [None] * len(pieces)
     done = 0
@@ -325,40 +297,48 @@ def _run_to(model: SequenceModel, starts: Halves, cuts: list[int], block: int) -
 
 
 def _measure_at(
-    model: SequenceModel,
+    subject: Subject,
     samples: Samples,
     length: int,
     cut: int,
     settings: Settings,
     report: Report,
     states: State | None = None,
-    make: MakeMatrix | None = None,
+    make: MakeMatrix = make_matrix,
 ) -> Measurement:
     """One measurement; `states` of the starts, where they have been run already."""
     began = time.perf_counter()
-    channels = read_out(model, settings)[1]
-    starts, ends = cast(samples.starts, settings), cast(samples.ends, settings)
+    channels = read_out(subject.model, settings)[1]
+    starts, ends = subject.cast(samples.starts), subject.cast(samples.ends)
     require_matrix(len(starts), len(ends), channels, settings.memory)
-    matrix = (make or make_matrix)(
-        model, length, settings, lambda done, total: report(f"Start-End matrix, cut {cut}", done, total)
+    block = block_size(subject, samples, length, settings)
+    matrix = make(
+        subject,
+        samples,
+        length,
+        settings,
+        block,
+        lambda done, total: report(f"Start-End matrix, cut {cut}", done, total),
     )
     if isinstance(matrix, StartEndMatrix):
         grown = matrix.grow(starts, ends, states=states)
     else:
         grown = matrix.grow(starts, ends)
     values = grown.reshape(len(starts), len(ends), channels)
-    if isinstance(model, Rescaled):
+    check_finite(values)
+    seen = recheck(subject, values, samples, settings, block)
+    if subject.rescaled:
         values = combined(values, settings)
     return measure_matrix(
         values,
         length=length,
         cut=cut,
-        dtype=settings.dtype,
+        dtype=subject.version.name,
         seed=settings.seed,
         tolerance=settings.tolerance,
         source=samples.source,
         origins=samples.origins,
-        floor=model.floor or None,
-        notes=notes(model),
+        floor=max(subject.model.floor, 4 * seen),
+        notes=subject.notes,
         seconds=time.perf_counter() - began,
     )

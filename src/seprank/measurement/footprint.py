@@ -1,0 +1,82 @@
+"""How much memory a model takes inside, found by running a few pairs."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ..adapters import SequenceModel
+from ..startend import Halves
+
+_FEW, _MORE = 2, 8
+"""Pairs that are run: the difference is what a pair takes, the rest what a call takes whatever its size"""
+
+_MARGIN = 1.25
+"""For what kernels take and give back inside, which is not seen"""
+
+
+class AllocationWatch(TorchDispatchMode):
+    """Counts the bytes of all tensors that are made while it is active and still alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+        """The largest number of bytes at any time"""
+        self._alive: dict[int, int] = {}
+        self._now = 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        given = {_key(x) for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor) and _key(leaf) not in given and _key(leaf) not in self._alive:
+                self._born(leaf)
+        return result
+
+    def _born(self, tensor: Tensor) -> None:
+        storage, key = tensor.untyped_storage(), _key(tensor)
+        self._alive[key] = storage.nbytes()
+        self._now += storage.nbytes()
+        self.most = max(self.most, self._now)
+        weakref.finalize(storage, self._died, key)
+
+    def _died(self, key: int) -> None:
+        self._now -= self._alive.pop(key, 0)
+
+
+def _key(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Memory that running pairs takes beside their matrix, in bytes."""
+
+    fixed: int
+    """Whatever their number"""
+    per_pair: int
+
+
+def footprint(model: SequenceModel, starts: Halves, ends: Halves) -> Footprint:
+    """Run a few starts, and then pairs, and see how much their tensors take at most.
+
+    What a function takes outside of torch is not seen.
+    """
+    few, more = (_peak(model, starts, ends, count) for count in (_FEW, _MORE))
+    per_pair = max(0, more - few) / (_MORE - _FEW)
+    return Footprint(int(max(0.0, few - _FEW * per_pair)), int(_MARGIN * per_pair))
+
+
+def _peak(model: SequenceModel, starts: Halves, ends: Halves, count: int) -> int:
+    with AllocationWatch() as watch:
+        state = model(model.pieces(starts.sequences(0, 1).repeat_interleave(count, 0)), None)[1]
+        model(model.pieces(ends.sequences(0, 1).repeat_interleave(count, 0)), model.spread(state, 0, count, 1))
+    return watch.most

@@ -1,0 +1,108 @@
+"""A matrix that is done, tried once more: a few of its rows in other batches, and a few pairs at once and alone.
+
+The checks of `adapters` see a few short sequences. What comes only now and then, in large batches, or after many steps,
+is seen here, in the matrix that figures are made of. If the model takes random numbers, the whole matrix is evaluated again:
+what changes no entry then is not in the figures either.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..adapters import Rescaled
+from ..adapters.agreement import failure, tolerance
+from ..adapters.contract import Check
+from ..adapters.rounding import difference
+from ..startend import Halves, StartEndMatrix, Values
+from .inputs import Numbers, Samples
+from .matrix import read_out
+from .subject import Settings, Subject
+
+ROWS = 2
+"""Rows of the matrix that are evaluated again, with all ends"""
+PAIRS = 4
+"""Pairs that are run as one sequence, each by itself"""
+_BLOCK = 61
+"""Sequences in a batch when rows are evaluated again, if as many fit: few, and unlike any number of samples in use"""
+_STREAM = 3
+_NUDGED = 100.0
+"""How much more than inputs that differ in their last digit rounding inside may change an output"""
+
+
+def recheck(subject: Subject, values: Values, samples: Samples, settings: Settings, block: int) -> float:
+    """Compare a matrix with entries that are evaluated again.
+
+    Args:
+        subject: the model.
+        values: the matrix, (starts, ends, channels), finite.
+        samples: the halves it is made of.
+        settings: its read-out and seed.
+        block: pairs that fit the memory at once.
+
+    Returns:
+        The largest relative difference, which is rounding.
+
+    Raises:
+        CheckFailed: a difference is more than rounding can make.
+    """
+    generator = np.random.default_rng((settings.seed, _STREAM))
+    draws = subject.model.agreement.draws
+    rows = generator.permutation(len(values))[: len(values) if draws else ROWS]
+    again = _Again(subject, samples, settings, block if draws else min(_BLOCK, block))
+    first = again.rows(rows)
+    apart = again.apart(values[rows], first)
+    if apart > again.limit:
+        noisy = draws or again.apart(first, again.rows(rows)) > again.limit
+        raise again.failure("repeat" if noisy else "batch", apart)
+    starts, ends = (generator.integers(0, count, PAIRS) for count in values.shape[:2])
+    expected = values[starts, ends][:, None]
+    at_once = again.at_once(starts, ends)
+    long = again.apart(expected, at_once)
+    if long > again.limit and long > _NUDGED * again.apart(at_once, again.at_once(starts, ends, nudged=True)):
+        alone = again.apart(at_once, again.at_once(starts, ends, together=True))
+        raise again.failure("batch" if alone > again.limit or not subject.model.splits else "halves", long)
+    return max(apart, long)
+
+
+class _Again:
+    """Evaluates entries of a matrix in other ways than the matrix was."""
+
+    def __init__(self, subject: Subject, samples: Samples, settings: Settings, block: int) -> None:
+        self._subject, self._block = subject, block
+        self._starts, self._ends = subject.cast(samples.starts), subject.cast(samples.ends)
+        self._read, self._channels = read_out(subject.model, settings)
+        self._rounding = subject.model.agreement.rounding
+        self.limit = tolerance(self._rounding)
+
+    def rows(self, rows: Numbers) -> Values:
+        """Rows of the matrix, last row and last end first."""
+        starts, ends = self._starts.only(rows[::-1].copy()), self._ends.sequences().flip(0)
+        matrix = StartEndMatrix(self._subject.model, self._read, channels=self._channels, block=self._block)
+        found = matrix.grow(starts, Halves(vectors=ends)).reshape(len(rows), len(ends), -1)
+        return found[::-1, ::-1]
+
+    def at_once(self, starts: Numbers, ends: Numbers, *, nudged: bool = False, together: bool = False) -> Values:
+        """Pairs as whole sequences, (pairs, 1, channels), each alone or all in one batch, perhaps moved by rounding."""
+        halves = self._starts.only(starts).sequences(), self._ends.only(ends).sequences()
+        sequences = torch.cat(halves, 1)
+        if nudged and sequences.is_floating_point():
+            sequences = sequences * (1 + 2 * self._rounding)
+        model = self._subject.model
+        batches = [sequences] if together else sequences.split(1)
+        outputs = [self._read(model(model.pieces(batch), None)[0]) for batch in batches]
+        found: Values = torch.cat(outputs, 1).T[:, None].double().cpu().numpy()
+        return found
+
+    def apart(self, expected: Values, found: Values) -> float:
+        """The largest difference, relative to the largest expected; with exponents over a common one."""
+        both = np.concatenate([expected, found])
+        if self._subject.rescaled:
+            both = Rescaled.combine(both)
+        first, second = (torch.from_numpy(np.ascontiguousarray(part)) for part in np.split(both, 2))
+        return difference(second, first)
+
+    def failure(self, check: Check, apart: float) -> Exception:
+        """The refusal."""
+        return failure(check, apart, self.limit, where="in the finished matrix")
+

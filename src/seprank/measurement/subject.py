@@ -1,0 +1,168 @@
+"""What is measured: a model's copy in the arithmetic asked for, or else in its own, adapted and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from ..adapters import CallFailed, Checked, Rescaled, adapt
+from ..adapters.copies import copy_module
+from ..models.seeds import seeded
+from ..startend import Halves
+from .inputs import Alphabet, Samples
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+_OWN = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+"""Arithmetics that a function may have been written for, which cannot be asked"""
+
+_TRIED = 64
+"""Sequences of the samples that are enough for every check"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, beside the model and the cut."""
+
+    alphabet: Alphabet
+    readout: str | int
+    """"all" output channels, "random" for one random combination of them, or the number of one"""
+    dtype: str
+    """Arithmetic of the model, "float64" or "float32" """
+    tolerance: float | None
+    seed: int
+    memory: int
+    device: str
+    batch_first: bool | None = None
+    """Order of the model's axes, where it does not say it itself"""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A model in some arithmetic."""
+
+    model: Any
+    dtype: torch.dtype
+    """Of vectors given to it"""
+
+    @property
+    def name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that has passed every check, with how it is run."""
+
+    model: Checked
+    version: Version
+    device: str
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def rescaled(self) -> bool:
+        """Whether outputs carry their exponent in a row of their own."""
+        return isinstance(self.model.model, Rescaled)
+
+    def cast(self, halves: Halves) -> Halves:
+        """Halves in the type and on the device of the model's inputs."""
+        values = halves.sequences()
+        return Halves(vectors=values.to(self.device, self.version.dtype if values.is_floating_point() else None))
+
+
+@contextmanager
+def prepared(model: Any, settings: Settings) -> Iterator[list[Version]]:
+    """Copies of the model in evaluation mode, without gradients: the arithmetic asked for first, then its own.
+
+    Global generators of random numbers are left as they were, whatever the model does.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in `certify`: small operations do not gain by a second
+    try:
+        with torch.no_grad(), threadpool_limits(limits=1), seeded(settings.seed):
+            yield list(_versions(model, settings))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _versions(model: Any, settings: Settings) -> Iterator[Version]:
+    asked = DTYPES[settings.dtype]
+    if not isinstance(model, nn.Module):
+        yield from (Version(model, dtype) for dtype in dict.fromkeys((asked, *_OWN)))
+        return
+    yield Version(converted(copy_module(model).to(settings.device), asked).eval(), asked)
+    tensors = [t for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
+    own = tensors[0].dtype if tensors else torch.get_default_dtype()
+    if own != asked or any(t.dtype != asked for t in tensors):
+        yield Version(copy_module(model).to(settings.device).eval(), own)
+
+
+def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The module itself, its real tensors in this type, its complex ones in the complex type of the same precision.
+
+    `module.to(dtype)` would make complex tensors real.
+
+    Example:
+        >>> module = nn.ParameterDict({"a": torch.zeros(1), "b": torch.zeros(1, dtype=torch.cfloat)})
+        >>> [p.dtype for p in converted(module, torch.float64).values()]
+        [torch.float64, torch.complex128]
+    """
+    module.double() if dtype == torch.float64 else module.float()
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_complex():
+                tensor.data = tensor.data.to(torch.promote_types(dtype, torch.complex32))
+    return module
+
+
+def adapt_to(versions: list[Version], samples: Samples, settings: Settings, length: int) -> Subject:
+    """The model adapted and checked, in the first arithmetic in which it runs.
+
+    Another arithmetic is tried where calls fail, never where a check fails.
+
+    Raises:
+        CallFailed: it runs in none; the text has every failure.
+        ConventionError: as of `adapt`.
+    """
+    failures: list[tuple[str, CallFailed]] = []
+    for version in versions:
+        try:
+            model = adapt(
+                version.model,
+                _trial(samples, version, settings),
+                batch_first=settings.batch_first,
+                length=length,
+                rescale=isinstance(version.model, nn.Module) and version.dtype == torch.float64,
+            )
+        except CallFailed as error:
+            failures.append((version.name, error))
+        else:
+            return Subject(model, version, settings.device, _notes(model, version, failures))
+    first = failures[0][1]
+    others = dict.fromkeys(f"as it is, in {name}: {error}" for name, error in failures[1:2])
+    raise CallFailed("; ".join([str(first), *others])) from first
+
+
+def _trial(samples: Samples, version: Version, settings: Settings) -> Tensor:
+    """Whole sequences out of the samples."""
+    count = min(len(samples.starts), len(samples.ends), _TRIED)
+    sequences = torch.cat([half.sequences(0, count) for half in (samples.starts, samples.ends)], 1)
+    return sequences.to(settings.device, version.dtype if sequences.is_floating_point() else None)
+
+
+def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFailed]]) -> tuple[str, ...]:
+    notes = []
+    if failures:
+        name, error = failures[0]
+        reason = " ".join(str(error.__cause__ or error).split())[:120]
+        notes.append(f"run in {version.name}, its own arithmetic, because it does not run in {name} ({reason})")
+    if not model.splits:
+        notes.append("evaluated on whole sequences: the model keeps no state that could be spread over ends")
+    if isinstance(model.model, Rescaled):
+        notes.append("states were rescaled by powers of two, which is exact; outputs are up to one common factor")
+    return tuple(notes)
