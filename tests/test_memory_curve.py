@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from oracles import influence_by_definition, memory_by_definition
 from seprank import RAC, MemoryCurve, measure, remember
-from seprank.adapters import ConventionError
+from seprank.adapters import CheckFailed, ConventionError
 from seprank.measurement import DataError
 from seprank.measurement.figures import ConstantOutput
 from seprank.memory import MemoryBudgetError
@@ -338,7 +338,7 @@ def test_a_product_that_would_overflow_has_a_curve() -> None:
     scaled = remember(module, length=6, **settings)
     whole = remember(lambda x: module(x)[0].detach(), inputs=3, length=6, **settings)
     assert scaled.memory == pytest.approx(whole.memory, rel=1e-9)
-    long = remember(RAC(3, 4), length=1500, samples=32, lags=(1, 1499), **QUIET)
+    long = remember(RAC(3, 4), length=900, samples=32, lags=(1, 899), **QUIET)
     assert all(math.isfinite(value) for value in long.memory)
     assert any("few pairs" in note for note in long.notes)
 
@@ -412,8 +412,6 @@ def test_token_models_are_read_as_probabilities() -> None:
         with torch.no_grad():
             hidden = module[1](module[0](torch.from_numpy(ids)[None]))[0]
             return module[2](hidden)[0, -1].softmax(-1).sqrt().numpy()
-
-    from seprank.measurement.inputs import random_halves  # noqa: F401  (the same stream as the run's)
 
     curve = remember(module, length=6, samples=32, lags=(1, 3), past="dropped", **QUIET)
     assert curve.readout == "probabilities"
@@ -619,6 +617,60 @@ def test_models_that_cannot_be_run_are_refused() -> None:
         remember(recurrent(), length=8, data=torch.zeros(20, 24, 2), **QUIET)
     with pytest.raises(ValueError, match="probabilities need"):
         remember(lambda x: x[:, 0, 0], length=6, inputs=1, readout="probabilities", **QUIET)
+
+
+class Forgetful(nn.Module):
+    """A GRU that returns its whole state for twenty steps and none after; no short trial sees that."""
+
+    input_size, batch_first = 2, True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = recurrent()
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        inner, count = (None, 0) if state is None else state
+        output, inner = self.inner(x, inner)
+        count += x.shape[1]
+        return output, (inner * (count < 20), count)
+
+
+class RarelyRandom(nn.Module):
+    """A GRU that draws random numbers, of which no trial sees anything: only every 97th sequence gets other outputs."""
+
+    input_size, batch_first = 2, True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = recurrent()
+        self.seen = 0
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        output, state = self.inner(x, state)
+        numbers = torch.arange(self.seen, self.seen + len(x))[:, None, None]
+        self.seen += len(x) if len(x) > 60 else 0
+        return output + torch.rand(1, dtype=x.dtype) * (numbers % 97 == 96), state
+
+
+class Crowded(nn.Module):
+    """A GRU in which sequences of large batches see each other."""
+
+    input_size, batch_first = 2, True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = recurrent()
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        output, state = self.inner(x, state)
+        return output + output.mean(0, keepdim=True) * (len(x) > 60), state
+
+
+@pytest.mark.parametrize(("kind", "check"), [(Forgetful, "halves"), (RarelyRandom, "repeat"), (Crowded, "batch")])
+def test_what_no_trial_sees_is_seen_in_the_run(kind: type[nn.Module], check: str) -> None:
+    with pytest.raises(CheckFailed) as failed:
+        remember(kind(), length=60, samples=64, lags=(1, 5, 30), **QUIET)
+    assert failed.value.check == check
 
 
 def test_a_curve_is_kept_and_found_again(tmp_path: Path) -> None:

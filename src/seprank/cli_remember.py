@@ -98,6 +98,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     if len(set(models)) < len(models):
         raise UsageError("each model must be named once; to compare seeds, run it twice with another --seed")
     from .memory_curve import remember as run
+    from .models.seeds import seeded
 
     budget = _budget(memory)
     common: dict[str, Any] = {
@@ -119,7 +120,8 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     curves: Curves = {}
     with _executor(workers, scheduler) as executor:
         for name in models:
-            module, own = _module(name, inputs, width, depth, settings, budget)
+            with seeded(seed):
+                module, own = _module(name, inputs, width, depth, settings, budget)
             curves[name] = run(module, inputs=inputs if own else None, executor=executor, **common)
             if not curves[name].complete:
                 break

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from ..adapters import SequenceModel
 from ..cluster import pack
 from ..measurement.inputs import Alphabet
+from ..measurement.subject import Subject
 from ..progress import Report
 from .crossing import Crossing, Work
 from .readout import Readout, choose_readout
@@ -33,7 +33,7 @@ class Collection:
     """Terms of all pairs, lag by lag where the states of all pasts fit the memory, else block by block.
 
     Args:
-        model: an adapted and checked model.
+        subject: a model that has passed the checks.
         readout: of its outputs.
         pairs: the sequences.
         settings: of the curve.
@@ -44,7 +44,7 @@ class Collection:
 
     def __init__(
         self,
-        model: SequenceModel,
+        subject: Subject,
         readout: Readout,
         pairs: Pairs,
         settings: CurveSettings,
@@ -52,10 +52,9 @@ class Collection:
         budget: int,
         report: Report,
     ) -> None:
-        self._model, self._readout, self._pairs = model, readout, pairs
+        self._subject, self._model, self._readout, self._pairs = subject, subject.model, readout, pairs
         self._settings, self._work, self._budget, self._report = settings, work, budget, report
-        features = pairs.first.shape[2] if pairs.first.ndim == 3 else 1
-        size = block_of_pairs(model, settings, features, budget)
+        size = block_of_pairs(subject, pairs, settings, budget)
         self._rows = [range(first, min(first + size, len(pairs))) for first in range(0, len(pairs), size)]
         self._kept: list[Crossing] = []
         self._done = self._total = 0
@@ -84,7 +83,7 @@ class Collection:
             KeyboardInterrupt: before there was anything to show.
         """
         self._total += self.steps(lags)
-        if self._kept or state_bytes(self._model, tuple(lags), self._settings) <= self._budget // 4:
+        if self._kept or state_bytes(self._subject, tuple(lags), self._settings) <= self._budget // 4:
             return join_lags(self._gathered(self._lag_by_lag(lags, enough), lambda found: len(found) > 0))
         blocks = self._block_by_block(lags)
         return join_pairs(self._gathered(blocks, lambda found: sum(map(len, found)) >= FEWEST))
@@ -123,8 +122,8 @@ class Collection:
             yield join_lags(parts)
 
     def _crossing(self, rows: range, lags: Sequence[int]) -> Crossing:
-        floor = relative_floor(self._model, self._settings)
-        crossing = Crossing(self._model, self._readout, self._sequences(rows), lags, self._work, floor)
+        floor = relative_floor(self._subject)
+        crossing = Crossing(self._subject, self._readout, self._sequences(rows), lags, self._work, floor)
         self._done += 2 * len(rows) * self._settings.length
         self._report(STAGE, self._done, self._total)
         return crossing
@@ -135,7 +134,7 @@ class Collection:
 
     def _sequences(self, rows: range) -> torch.Tensor:
         halves = [half[rows.start : rows.stop] for half in (self._pairs.first, self._pairs.second)]
-        return converted(torch.cat(halves), self._settings)
+        return converted(torch.cat(halves), self._subject)
 
 
 class SentCollection:
@@ -186,7 +185,7 @@ def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...]) -> Terms:
     """Terms of these pairs; on a worker, this is all that is called."""
     model, pairs, alphabet, settings, work, budget = pickle.loads(packed)
     own = Pairs(pairs.first[rows.start : rows.stop], pairs.second[rows.start : rows.stop], pairs.source, False)
-    with checked(model, own, alphabet, settings, budget) as adapted:
-        readout = choose_readout(settings.readout, adapted, alphabet.tokens, settings.seed)
-        collection = Collection(adapted, readout, own, settings, work, budget, lambda *_: None)
+    with checked(model, own, alphabet, settings, budget) as subject:
+        readout = choose_readout(settings.readout, subject, alphabet.tokens, settings.seed)
+        collection = Collection(subject, readout, own, settings, work, budget, lambda *_: None)
         return collection.terms(lags)

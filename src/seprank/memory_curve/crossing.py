@@ -15,12 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..adapters import Rescaled, SequenceModel, State
+from ..adapters import State
+from ..adapters.agreement import failure, tolerance
+from ..adapters.contract import Check
+from ..adapters.rounding import difference
+from ..measurement.subject import Subject
 from .readout import Columns, Readout
 from .terms import Squares, Terms
 
 SHAKEN = 8
 """Sequences of a block that are run a second time with rounding errors put in, to see what becomes of these"""
+ALONE = 2
+"""Sequences of a block that are run again by themselves"""
+NUDGED = 100.0
+"""How much more than inputs that differ in their last digit rounding inside may change an output"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Crossing:
     """A block of pairs.
 
     Args:
-        model: an adapted model.
+        subject: a model that has passed the checks.
         readout: of its outputs.
         sequences: x of all pairs, then x' of all pairs, (2 x pairs, length, ...).
         lags: those for which the states of the pasts are kept on the way.
@@ -52,20 +60,21 @@ class Crossing:
 
     def __init__(
         self,
-        model: SequenceModel,
+        subject: Subject,
         readout: Readout,
         sequences: Tensor,
         lags: Sequence[int],
         work: Work,
         floor: float,
     ) -> None:
-        self._model = model
+        self._subject, self._model = subject, subject.model
         self._floor = floor
         self._readout = readout
         self._sequences = sequences
         self._work = work
         self._pairs = len(sequences) // 2
         self._length = sequences.shape[1]
+        self._limit = tolerance(self._model.agreement.rounding)
         self._states: dict[int, State | None] = {0: None}
         output = self._run_all([self._length - lag for lag in lags])
         self.exponent = readout.exponent(output)
@@ -73,13 +82,14 @@ class Crossing:
         self._logs = readout.log_probabilities(output) if work.short and readout.probabilities else None
         self.a, self.d = self._known[:, : self._pairs], self._known[:, self._pairs :]
         _check_finite(self._known, "in the sequences as they are")
+        self._check_alone()
         errors = readout.rounding(output, self._known, floor)
         self._rounding = (errors[: self._pairs] + errors[self._pairs :]) / 2
 
     def _run_all(self, cuts: Sequence[int]) -> Tensor:
         """Last outputs of all sequences; a model that can be split leaves its states at the cuts."""
         if not self._model.splits:
-            return self._model(self._model.pieces(self._sequences), None)[0]
+            return self._evaluate(self._sequences, None)[0]
         done, state = 0, None
         for cut in sorted({cut for cut in cuts if cut > 0}):
             state = self._run(done, cut, state)[1]
@@ -87,8 +97,36 @@ class Crossing:
             done = cut
         return self._run(done, self._length, state)[0]
 
+    def _evaluate(self, sequences: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """The model; twice, if it takes random numbers, so that what does not repeat is found wherever it is used."""
+        found = self._model(self._model.pieces(sequences), state)
+        if self._model.agreement.draws:
+            apart = difference(self._model(self._model.pieces(sequences), state)[0], found[0])
+            if apart > self._limit:
+                raise failure("repeat", apart, self._limit, where="in a run of the pairs")
+        return found
+
+    def _check_alone(self) -> None:
+        """Run a few sequences again, each by itself and at once: what others in a batch or the cuts do is seen here.
+
+        Inputs that differ in their last digit show how far rounding alone may go over so many steps.
+        """
+        few = self._sequences[: min(ALONE, len(self._sequences))]
+        size = 2 * self._model.agreement.rounding
+        alone, moved = (self._one_by_one(part) for part in (few, _shaken(few, size)))
+        apart = _apart(alone, self._known[:, : len(few)])
+        if apart > self._limit and apart > NUDGED * _apart(moved, alone):
+            together = self._readout(self._evaluate(self._sequences, None)[0], self.exponent)[:, : len(few)]
+            crowded = _apart(alone, together) > self._limit
+            check: Check = "batch" if crowded or not self._model.splits else "halves"
+            raise failure(check, apart, self._limit, where="in sequences run again by themselves")
+
+    def _one_by_one(self, sequences: Tensor) -> Columns:
+        outputs = [self._evaluate(sequence, None)[0] for sequence in sequences.split(1)]
+        return self._readout(torch.cat(outputs, 1), self.exponent)
+
     def _run(self, first: int, last: int, state: State | None) -> tuple[Tensor, State]:
-        return self._model(self._model.pieces(self._sequences[:, first:last]), state)
+        return self._evaluate(self._sequences[:, first:last], state)
 
     def _state(self, cut: int) -> State | None:
         """What the pasts have left at a cut, from the nearest cut before it that is known."""
@@ -101,12 +139,12 @@ class Crossing:
         """Last outputs of ends (of all `pasts` in turn) after the pasts of these numbers."""
         if not self._model.splits or cut == 0:
             starts = torch.cat([self._sequences[rows.start : rows.stop, :cut] for rows in pasts])
-            return self._model(self._model.pieces(torch.cat([starts, ends], 1)), None)[0]
+            return self._evaluate(torch.cat([starts, ends], 1), None)[0]
         state = self._state(cut)
         assert state is not None
         spread = [self._model.spread(state, rows.start, rows.stop, 1) for rows in pasts]
         spread[-1] = change(spread[-1])
-        return self._model(self._model.pieces(ends), self._model.join(spread))[0]
+        return self._evaluate(ends, self._model.join(spread))[0]
 
     def terms(self, lags: Sequence[int]) -> Terms:
         """Squared differences at these lags."""
@@ -139,8 +177,11 @@ class Crossing:
         size = self._floor / 4
         ends = torch.cat([last, _shaken(last[:again], size)])
         pasts = [range(n, 2 * n), range(n), range(again)]
-        rescaled = isinstance(self._model, Rescaled)
-        change = (lambda state: state) if rescaled else (lambda state: _shaken_state(state, size * math.sqrt(lag)))
+        change = (
+            (lambda state: state)
+            if self._subject.rescaled
+            else (lambda state: _shaken_state(state, size * math.sqrt(lag)))
+        )
         columns = self._columns(self._continued(cut, pasts, ends, change), lag)
         return columns[:, :n], columns[:, n : 2 * n], columns[:, 2 * n :]
 
@@ -156,7 +197,7 @@ class Crossing:
     def _short(self, lag: int) -> dict[str, Squares]:
         """|y - y'|² of both sequences, y' that of the last steps alone; for probabilities the divergence, too."""
         n = self._pairs
-        output = self._model(self._model.pieces(self._sequences[:, self._length - lag :]), None)[0]
+        output = self._evaluate(self._sequences[:, self._length - lag :], None)[0]
         squares = _square(self._columns(output, lag) - self._known)
         found = {"short": squares[:n] + squares[n:]}
         if self._logs is not None:
@@ -169,6 +210,10 @@ class Crossing:
         columns = self._readout(output, self.exponent)
         _check_finite(columns, f"at lag {lag}, where the last {lag} steps follow another past")
         return columns
+
+
+def _apart(found: Columns, expected: Columns) -> float:
+    return difference(torch.from_numpy(found), torch.from_numpy(expected))
 
 
 def _square(differences: Columns) -> Squares:

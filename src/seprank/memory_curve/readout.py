@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ..adapters import Rescaled, SequenceModel
+from ..measurement.subject import Subject
 
 Columns = npt.NDArray[np.float64]
 """(channels, sequences)"""
@@ -87,14 +87,14 @@ def log_probabilities(logits: Columns) -> Columns:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(0)), dtype=np.float64)
 
 
-def choose_readout(asked: str | int | None, model: SequenceModel, tokens: int | None, seed: int) -> Readout:
+def choose_readout(asked: str | int | None, subject: Subject, tokens: int | None, seed: int) -> Readout:
     """The read-out asked for, or what fits the model.
 
     Raises:
         ValueError: the model has no such channel, or a single one for probabilities.
     """
-    rescaled = isinstance(model, Rescaled)
-    channels = model.channels - rescaled
+    rescaled = subject.rescaled
+    channels = subject.model.channels - rescaled
     kind = (
         asked if asked is not None else "probabilities" if tokens is not None and channels >= max(tokens, 2) else "all"
     )

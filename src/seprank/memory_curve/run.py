@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Any
 
-from ..adapters import SequenceModel
 from ..measurement.run import find_alphabet
+from ..measurement.subject import Subject
 from ..memory import default_budget
 from ..progress import Report, bars
 from .collection import STAGE, Collection, SentCollection
@@ -20,7 +20,7 @@ from .figures import Column, Figures, figures, floors, variance_of
 from .lags import bracket, default_lags
 from .readout import Readout, choose_readout
 from .settings import CurveSettings, Past
-from .subject import checked, notes_on
+from .subject import checked
 from .terms import Terms, join_lags
 from .windows import Data, Pairs, make_pairs
 
@@ -47,6 +47,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     seed: int = 0,
     memory: int | None = None,
     device: str = "cpu",
+    batch_first: bool | None = None,
     executor: Executor | None = None,
     progress: bool | Report = True,
 ) -> MemoryCurve:
@@ -77,6 +78,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         seed: of samples and read-out.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
+        batch_first: whether the model takes (batch, time, ...), where it does not say it itself.
         executor: runs blocks of pairs on its workers, such as `dask.distributed.Client.get_executor()`.
         progress: show progress bars on standard error if it is a terminal.
 
@@ -84,7 +86,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         The curve. Interrupted by Ctrl-C it has the lags (or the pairs) that were done, and a note that says so.
 
     Raises:
-        ConventionError: the model cannot be called, or its halves do not give the whole.
+        ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
         DataError: the data do not fit the model, or give fewer than 32 pairs of windows.
         MemoryBudgetError: the work does not fit the memory.
         ConstantOutput: the output does not vary.
@@ -100,23 +102,23 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     """
     chosen = lags if lags is None or isinstance(lags, str) else tuple(lags)
     settings = CurveSettings(
-        length, samples, _named(chosen), readout, threshold, past, influence, dtype, seed, memory, device
+        length, samples, _named(chosen), readout, threshold, past, influence, dtype, seed, memory, device, batch_first
     )
     budget = default_budget() if memory is None else memory
     alphabet = find_alphabet(model, inputs, tokens, shown=data)
     pairs = make_pairs(data, alphabet, settings, budget)
     work = Work(single=influence, short=past == "dropped")
     began = time.perf_counter()
-    with bars(progress) as report, checked(model, pairs, alphabet, settings, budget) as adapted:
-        read = choose_readout(readout, adapted, alphabet.tokens, seed)
+    with bars(progress) as report, checked(model, pairs, alphabet, settings, budget) as subject:
+        read = choose_readout(readout, subject, alphabet.tokens, seed)
         run: Collection | SentCollection
         if executor is None:
-            run = Collection(adapted, read, pairs, settings, work, budget, report)
+            run = Collection(subject, read, pairs, settings, work, budget, report)
         else:
             run = SentCollection(executor, model, pairs, alphabet, settings, work, budget, report)
         terms, ended = _collected(run, settings, pairs, report)
     found = figures(terms, threshold=threshold)
-    return _curve(found, terms, ended, run.interrupted, settings, pairs, adapted, read, time.perf_counter() - began)
+    return _curve(found, terms, ended, run.interrupted, settings, pairs, subject, read, time.perf_counter() - began)
 
 
 def _named(lags: str | tuple[int, ...] | None) -> Any:
@@ -193,11 +195,11 @@ def _curve(
     interrupted: bool,
     settings: CurveSettings,
     pairs: Pairs,
-    model: SequenceModel,
+    subject: Subject,
     readout: Readout,
     seconds: float,
 ) -> MemoryCurve:
-    notes = [*pairs.notes, *notes_on(model), *found.notes]
+    notes = [*pairs.notes, *subject.notes, *found.notes]
     further = tuple(lag for lag in _wanted(settings) if ended and lag > found.lags[-1])
     if further:
         notes.append(
@@ -223,9 +225,9 @@ def _curve(
         samples=len(terms),
         channels=1
         if readout.direction is not None or isinstance(readout.kind, int)
-        else model.channels - readout.rescaled,
+        else subject.model.channels - readout.rescaled,
         readout=readout.kind,
-        dtype=settings.dtype,
+        dtype=subject.version.name,
         seed=settings.seed,
         seconds=seconds,
         source=pairs.source,

@@ -45,6 +45,8 @@ class CurveSettings:
     """Bytes this may take; by default half of what is free"""
     device: str = "cpu"
     """Where the model is run; only "cpu" has been tested"""
+    batch_first: bool | None = None
+    """Order of the model's axes, where it does not say it itself"""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "length", check_length(self.length))

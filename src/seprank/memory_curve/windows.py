@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..measurement.inputs import Alphabet, DataError, own_halves, random_halves
+from ..measurement.inputs import Alphabet, DataError, whole_sequences
 from ..memory import MemoryBudgetError, show_size
 from .settings import FEWEST, CurveSettings
 
@@ -49,19 +49,17 @@ def make_pairs(data: Data | None, alphabet: Alphabet, settings: CurveSettings, b
             f"{settings.samples} pairs of sequences of {settings.length} steps take {show_size(need)}, more than half "
             f"of the {show_size(budget)} this may take; use fewer samples, a shorter length or more memory"
         )
-    return _drawn(alphabet, settings) if data is None else _windows(np.asarray(data), alphabet, settings)
+    return _drawn(alphabet, settings) if data is None else _windows(_as_array(data), alphabet, settings)
 
 
 def _drawn(alphabet: Alphabet, settings: CurveSettings) -> Pairs:
-    drawn = random_halves(
-        alphabet,
-        length=2 * settings.length,
-        cut=settings.length,
-        starts=settings.samples,
-        ends=settings.samples,
-        seed=settings.seed,
-    )
+    count = settings.samples
+    drawn = whole_sequences(alphabet, length=settings.length, starts=count, ends=count, seed=settings.seed)
     return Pairs(drawn.starts.sequences(), drawn.ends.sequences(), drawn.source, independent=True)
+
+
+def _as_array(data: Data) -> npt.NDArray[Any]:
+    return data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
 
 
 def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: CurveSettings) -> Pairs:
@@ -70,7 +68,8 @@ def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: CurveSettings
     steps = data.shape[1] if data.ndim > 1 else 0
     if data.ndim in (2, 3) and 0 < steps < settings.length:
         raise DataError(f"sequences must have at least {settings.length} steps, got {steps}; use a shorter --length")
-    every = own_halves(data, alphabet, length=steps, cut=steps, seed=settings.seed).starts.sequences()
+    whole = whole_sequences(alphabet, length=steps, starts=len(data), ends=1, data=data, seed=settings.seed)
+    every = whole.starts.sequences()
     each = steps // settings.length
     cut = every[:, : each * settings.length].reshape(-1, settings.length, *every.shape[2:])
     pairs = min(settings.samples, len(cut) // 2)
