@@ -1,4 +1,4 @@
-"""What several test files use: one thread of torch, and a real browser, Debian's Chromium driven by Playwright."""
+"""What several test files use: type checks, one thread of torch, and a real browser, Chromium driven by Playwright."""
 
 from __future__ import annotations
 
@@ -10,12 +10,23 @@ import pytest
 import torch
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+import type_checks
+
+type_checks.install()
+
 SWITCHES = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
 SCREENS = {"desktop": (1280, 800), "phone": (390, 844)}
 HERE = {"127.0.0.1", "localhost"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that opens a browser is slow."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")

@@ -87,9 +87,25 @@ def ideal_rows(generators: list[Polynomial], width: int, degrees: list[int]) -> 
 
 
 def multiplicative_start_end(
-    inputs: int, width: int, depth: int, start: int, end: int, *, domain: str, samples: int, seed: int
+    inputs: int,
+    width: int,
+    depth: int,
+    start: int,
+    end: int,
+    *,
+    domain: str,
+    samples: int,
+    seed: int,
+    readout: str | int = "random",
+    templates: list[list[int]] | None = None,
 ) -> list[list[int]]:
-    """The Start-End matrix of a multiplicative circuit with random weights, from its definition, modulo a prime."""
+    """The Start-End matrix of a multiplicative circuit with random weights, from its definition, modulo a prime.
+
+    Args:
+        inputs: numbers per input vector.
+        domain: "functional", or "tokens" for words over the templates, by default the unit vectors.
+        readout: "random", the number of a channel, or "all" for a column of each channel.
+    """
     draw = random.Random(seed)
 
     def vector(size: int) -> list[int]:
@@ -98,7 +114,7 @@ def multiplicative_start_end(
     def halves(steps: int) -> list[list[list[int]]]:
         if domain == "functional":
             return [[vector(inputs) for _ in range(steps)] for _ in range(samples)]
-        tokens = [[int(i == j) for j in range(inputs)] for i in range(inputs)]
+        tokens = templates or [[int(i == j) for j in range(inputs)] for i in range(inputs)]
         words = list(itertools.product(tokens, repeat=steps))
         return [list(word) for word in draw.sample(words, min(samples, len(words)))]
 
@@ -118,8 +134,10 @@ def multiplicative_start_end(
             states = new
         return states
 
+    unit = [[int(i == j) for j in range(width)] for i in range(width)]
+    rows = unit if readout == "all" else [unit[readout] if isinstance(readout, int) else read_out]
     starts, ends = [run(initial, s) for s in halves(start)], halves(end)
-    return [[apply([read_out], run(state, e)[-1])[0] for e in ends] for state in starts]
+    return [[value for e in ends for value in apply(rows, run(state, e)[-1])] for state in starts]
 
 
 # The prime field and the recurrent arithmetic circuit (test_field.py, test_rac.py).

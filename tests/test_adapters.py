@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from seprank import RAC
 from seprank.adapters import (
-    CallFailed,
     Causal,
     Checked,
     CheckFailed,
@@ -25,7 +24,7 @@ from seprank.adapters import (
     Whole,
     adapt,
 )
-from seprank.adapters.agreement import Agreement, check, compare_halves
+from seprank.adapters.agreement import compare_halves
 from seprank.adapters.batches import Trial
 from seprank.adapters.fast_lstm import FastLSTM
 from seprank.adapters.rescaled import NotHomogeneous
@@ -322,7 +321,7 @@ def test_s6_starts_as_in_the_paper_and_learns() -> None:
 
 
 def test_s6_refuses() -> None:
-    with pytest.raises(ValueError, match="state_size must be an integer of at least 1, got 0"):
+    with pytest.raises(ValueError, match="state_size must be at least 1, got 0"):
         S6(4, 3, state_size=0)
     with pytest.raises(ValueError, match=r"input_size 4, got \(2, 5, 3\)"):
         S6(4, 3)(torch.ones(2, 5, 3, dtype=DOUBLE))
@@ -580,7 +579,10 @@ class Normalised(nn.Module):
         (nn.GRU(4, 5, 2, dropout=0.5), "check 'repeat' failed: the same call made twice"),
         (Normalised(), "check 'batch' failed: outputs must not depend on the other sequences"),
         (Growing(), "a growing memory has no finite state"),
-        (Forgetful(4, 5, batch_first=True), "in two halves must give what running it at once gives, but on a trial they differ"),
+        (
+            Forgetful(4, 5, batch_first=True),
+            "in two halves must give what running it at once gives, but on a trial they differ",
+        ),
         (lambda x, state=None: (x, x, x), r"must return \(output, state\) as torch.nn.RNN does, got 3 values"),
         (lambda x: x.sum(), "a function of whole sequences must return"),
     ],

@@ -69,6 +69,7 @@ def test_the_sweep_that_confirms_gaps_asks_for_each(tmp_path: Path) -> None:
     assert yaml.safe_load(yaml.safe_dump(atlas.confirmation([gap], prime=8388587, more=64)))
 
 
+@pytest.mark.slow
 def test_the_shipped_cells_are_those_of_the_shipped_file() -> None:
     asked = {
         tuple(work.job.settings[name] for name in KEYS) for work in read_sweep(ROOT / "configs" / "atlas.yaml").works()
@@ -100,6 +101,7 @@ def test_no_shipped_rank_contradicts_a_bound() -> None:
         assert found.rank >= item.lower or not found.saturated
 
 
+@pytest.mark.slow
 def test_every_gap_was_confirmed() -> None:
     """Modulo another prime and with more samples; the file of the confirmation has the same ranks."""
     gaps = {(*item.cell.sizes.values(), item.cell.domain): item for item in map(know, CELLS) if item.gap}

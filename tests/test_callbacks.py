@@ -31,6 +31,7 @@ class Last(nn.Module):
         return self.readout(output), state
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of other packages about themselves
 def test_lightning_logs_the_figures(tmp_path: Path) -> None:
     lightning = pytest.importorskip("lightning.pytorch")

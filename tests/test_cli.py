@@ -182,7 +182,7 @@ def test_templates_of_a_wrong_shape(tmp_path: Path) -> None:
 
 
 def test_certificates_that_are_none(tmp_path: Path) -> None:
-    assert "No such file" in refusal("verify", str(tmp_path / "none.json"))
+    assert "there is no file" in refusal("verify", str(tmp_path / "none.json"))
     file = tmp_path / "c.json"
     for content, text in [("{", "not JSON"), ('{"schema": 99}', "update seprank"), ("[1]", "is this a seprank")]:
         file.write_text(content)
@@ -268,6 +268,7 @@ def test_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_demo_tells_the_story(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from seprank.demo import Sizes
 

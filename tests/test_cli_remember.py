@@ -148,7 +148,7 @@ def test_ids_from_a_file(own: str, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("--length", "1"), "at least 2"),
-        (("--lags", "0"), "from 1 to length - 1"),
+        (("--lags", "0"), "between 1 and 11, got 0"),
         (("--lags", "few"), "whole numbers"),
         (("--samples", "31"), "at least 32"),
         (("--threshold", "1"), "between 0 and 1"),

@@ -38,6 +38,7 @@ def claim(certificate: Certificate) -> Certificate:
     return replace(certificate, seconds=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize(
     ("module", "settings"),
@@ -96,6 +97,7 @@ def test_a_model_from_a_file(executor: Executor, tmp_path: Path) -> None:
     assert certify(factory.build(), length=6, executor=executor, factory=factory).rank == 24  # end inputs: 2 * 3 * 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("module", [nn.LSTM(2, 5, batch_first=True), RAC(2, 3, 2), nn.RNN(2, 4)])
 @pytest.mark.parametrize("readout", ["all", "random"])
@@ -106,6 +108,7 @@ def test_measurements_are_the_same_on_workers(executor: Executor, module: nn.Mod
     assert there.shares.interaction == pytest.approx(here.shares.interaction, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_two_workers_on_the_command_line() -> None:
     arguments = ["certify", "rac", "--inputs", "2", "--width", "3", "--length", "4", "--workers", "2"]
     done = CliRunner().invoke(app, arguments)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import doctest
+import importlib
+import os
 import pkgutil
 import re
 import runpy
@@ -14,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import seprank
+from repository import ROOT, is_built
 from seprank.models import spec_of
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
@@ -25,6 +27,7 @@ def modules() -> list[str]:
     return [info.name for info in found if info.name != "seprank.__main__"]
 
 
+@pytest.mark.slow
 def test_docstring_examples_run() -> None:
     """In a process of its own, as a reader would run them: without the tests' type checks."""
     program = """
@@ -63,6 +66,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["sr.certify", "sr.measure"])
 def test_the_readme_session_prints_what_the_readme_shows(call: str, tmp_path: Path) -> None:
     session = next(block for block in blocks("python") if call in block)
@@ -90,6 +94,7 @@ def test_the_readme_model_is_the_example() -> None:
     assert bare(shown) == bare((ROOT / "examples" / "my_model.py").read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_the_readme_model_has_the_rank_the_readme_shows() -> None:
     command = ["certify", "examples/my_model.py:build", "--length", "6"]
     assert "$ seprank " + " ".join(command) in README
@@ -100,6 +105,7 @@ def test_the_readme_model_has_the_rank_the_readme_shows() -> None:
     assert rank_line in README
 
 
+@pytest.mark.slow
 def test_a_cell_of_ones_own_has_a_certificate_and_a_proved_bound_without_registration(tmp_path: Path) -> None:
     """docs/own-model.md: a class of at most twenty lines."""
     source = (ROOT / "examples" / "my_model.py").read_text("utf-8")
@@ -123,7 +129,40 @@ def test_the_readme_lists_every_model() -> None:
     assert set(re.findall(r"`(\w+)`", table)) == set(seprank.MODELS)
 
 
+def targets(page: Path) -> list[Path]:
+    """Files that a page links to, shows or includes."""
+    text = page.read_text("utf-8")
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    parts = re.findall(r"^```\{(?:include|literalinclude|image)\} (\S+)", text, flags=re.MULTILINE)
+    return [Path(os.path.normpath(page.parent / target)) for target in links + parts]
+
+
+def pages() -> list[Path]:
+    documents = (path for path in (ROOT / "docs").rglob("*.md") if not is_built(path))
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(documents)]
+
+
 def test_links_between_documents_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    """What a build of the documentation makes has tests of its own: below, and in test_pictures.py."""
+    for page in pages():
+        for target in targets(page):
+            assert target.exists() or is_built(target), f"{page.name} links to {target}"
+
+
+def test_what_is_built_is_told_from_what_is_in_git() -> None:
+    assert is_built(ROOT / "docs" / "_parts" / "memory-success.svg")
+    assert is_built(ROOT / "docs" / "pictures" / "chain.svg")
+    assert not is_built(ROOT / "docs" / "pictures.md")
+    assert not is_built(ROOT / "docs" / "rank-against-length.png")
+
+
+@pytest.mark.slow
+def test_pages_include_what_the_documentation_build_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    parts = importlib.import_module("parts")
+    monkeypatch.setattr(parts, "OUT", tmp_path)
+    parts.write_parts()
+    asked = {target.name for page in pages() for target in targets(page) if target.parent.name == "_parts"}
+    assert asked >= {"atlas-summary.md", "depth-correlations.md", "memory-success.svg"}
+    assert asked <= {path.name for path in tmp_path.iterdir()}

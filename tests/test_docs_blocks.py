@@ -10,15 +10,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from repository import ROOT, is_built
 from seprank.cli import app
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PAGES = [
-    page
-    for page in PAGES
-    if not {"_build", "_parts", "jupyter_execute", "pictures"} & set(page.parts[len(ROOT.parts) :])
-]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES += [page for page in sorted((ROOT / "docs").rglob("*.md")) if not is_built(page)]
 
 # Pages whose outputs have tests of their own, with stand-ins for what is not here or for hours of work.
 ELSEWHERE = {
@@ -59,6 +55,7 @@ def pages_with(language: str) -> list[Path]:
     return [page for page in PAGES if any(found == language for found, _ in blocks(page))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with("python"), ids=lambda page: page.name)
 def test_python_runs(page: Path, tmp_path: Path) -> None:
     if page.name in ELSEWHERE:
@@ -102,6 +99,7 @@ def plain(text: str, page: Path) -> str:
     return re.sub(MASKED.get(page.name, "(?!)"), "NUMBER", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page.name not in ELSEWHERE and sessions(page)], ids=lambda page: page.name
 )

@@ -469,6 +469,7 @@ def documented() -> list[tuple[bool, str, int, int, dict[str, float]]]:
     return [(f"| {name} | {starts}x{ends} |" in holds, name, starts, ends, told) for name, starts, ends, told in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("holds", "name", "starts", "ends", "told"), documented())
 def test_intervals_cover_the_truth_as_documented(
     holds: bool, name: str, starts: int, ends: int, told: dict[str, float]

@@ -75,6 +75,7 @@ def crossed(svg: ElementTree.Element) -> set[str]:
 # What is drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("depth", "length"), [(2, 4), (2, 6), (3, 4), (3, 5), (1, 4)])
 def test_a_network_has_one_element_per_tensor_and_bond(depth: int, length: int) -> None:
     tensors = network(sr.RAC(4, 3, depth), length).tensors
@@ -250,6 +251,7 @@ def overlap(first: Box, second: Box, space: float) -> bool:
     return all(first[axis] < second[axis + 2] + space and second[axis] < first[axis + 2] + space for axis in (0, 1))
 
 
+@pytest.mark.slow
 @by_line
 @by_kind
 def test_labels_do_not_collide(kind: str, depth: int, length: int, line: str) -> None:
@@ -297,6 +299,7 @@ def test_sides_differ_in_brightness_as_well_as_in_colour() -> None:
 # Files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_files_of_every_kind(kind: str, tmp_path: Path) -> None:
     shown = picture(kind, 1 if kind == "chain" else 2, 6)
@@ -346,6 +349,7 @@ def run(*arguments: str, code: int = 0) -> tuple[str, str]:
     return result.stdout, result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["rac", "recurrence"])
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".html"])
 def test_the_command_draws(what: str, suffix: str, tmp_path: Path) -> None:
@@ -378,8 +382,8 @@ def test_without_a_name_it_writes_below_runs(tmp_path: Path, monkeypatch: pytest
     [
         (["lstm"], "what to draw must be rac or recurrence, got 'lstm'"),
         (["rac", "--out", "net.pdf"], "a file ending in .svg, .png, .html, got 'net.pdf'"),
-        (["rac", "--depth", "0"], "depth must be at least 1, got 0; use --depth 2 or more"),
-        (["rac", "--length", "1"], "length must be at least 2, got 1"),
+        (["rac", "--depth", "0"], "depth must be at least 1, got 0; use 1 or more"),
+        (["rac", "--length", "1"], "length must be at least 2 to be cut, got 1"),
         (["rac", "--cut", "6"], "cut must be between 1 and length - 1 = 5, got 6"),
         (["rac", "--style", "fold"], "style must be one of auto, copies, folded, got 'fold'"),
         (["rac", "--line", "least"], "line must be one of states, minimal, got 'least'"),
@@ -444,6 +448,7 @@ def test_the_commands_of_the_page_run(command: str, tmp_path: Path, monkeypatch:
         assert said.replace(f"picture: {file}\n", "") in PAGE
 
 
+@pytest.mark.slow
 def test_the_program_of_the_page_runs() -> None:
     [program] = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

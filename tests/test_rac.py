@@ -183,7 +183,8 @@ def test_the_layout_is_named_in_errors_as_it_is_set() -> None:
 @pytest.mark.parametrize("name", ["input_size", "hidden_size", "num_layers"])
 @pytest.mark.parametrize("value", [0, -1, True])
 def test_sizes_below_one(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=f"^{name} must be an integer of at least 1, got {value}"):
+    wanted = "a whole number" if value is True else "at least 1"
+    with pytest.raises(ValueError, match=f"^{name} must be {wanted}, got {value}; use 1 or more$"):
         RAC(**{"input_size": 4, "hidden_size": 3, "num_layers": 2} | {name: value})
 
 

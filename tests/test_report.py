@@ -36,9 +36,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_certainty_is_said_in_the_words_of_the_package() -> None:
-    record = {"exact": False, "saturated": False, "samples": 1234}
+    record = {"exact": False, "saturated": False, "samples": 1234, "rank": 1234}
     assert sureness(record) == "certified lower bound, limited by 1,234 samples"
-    assert "more samples do not raise it" in sureness(record | {"saturated": True})
+    assert sureness(record | {"rank": 9}).endswith("how likely it is to be the rank is not known")
+    assert sureness(record | {"saturated": True, "error": 0.018}).endswith("saturated, error at most 2^-5 (0.018)")
+    assert sureness(record | {"saturated": True}).endswith("saturated")
     assert sureness(record | {"saturated": True, "exact": True}).startswith("exact")
 
 
@@ -76,7 +78,8 @@ def test_a_folder_with_certificate_measurement_and_store(tmp_path: Path) -> None
     sr.certify(rac, length=4).save(tmp_path / "certificate.json")
     sr.measure(rac, length=4, starts=16, ends=16).save(tmp_path / "mine.json")
     (tmp_path / "other.json").write_text("[1, 2]", "utf-8")
-    found: dict[str, Any] = sr.certify(rac, length=6).summary()
+    certificate = sr.certify(rac, length=6)
+    found: dict[str, Any] = {**certificate.summary(), "certificate": certificate.to_dict()}
     with Store(tmp_path / "runs.db", write=True) as store:
         for command, settings in (("certify", {"model": "rac"}), ("train", {"task": "copying-memory"})):
             store.add([Job(command, settings)])
@@ -100,6 +103,7 @@ def test_a_missing_extra_is_said_and_the_rest_is_shown(demo: Path) -> None:
     assert "How this was made" in page
 
 
+@pytest.mark.slow
 def test_the_report_in_a_browser(
     demo: Path, browser_page: Page, complaints: list[str], too_wide: Callable[[], list[str]], screen: tuple[int, int]
 ) -> None:

@@ -1,14 +1,20 @@
 """Facts that are written in more than one file of the repository agree."""
 
 import importlib.metadata
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
 import tomllib
 from pathlib import Path
 from typing import Any
 
-import seprank
+import pytest
 
-ROOT = Path(__file__).parents[1]
+import seprank
+from repository import ROOT
 
 
 def read(name: str) -> str:
@@ -55,7 +61,58 @@ def test_pins_name_no_build() -> None:
 def test_readme_is_short_and_starts_with_the_two_commands() -> None:
     readme = read("README.md")
     assert len(readme.splitlines()) <= 120
-    first_block = re.search(r"^```\w*\n(.*?)^```", readme, flags=re.MULTILINE | re.DOTALL)
+    assert readme_commands() == ["demo", "test"]
+
+
+COMMAND = re.compile(r"python3 dev\.py (\w+)")
+
+
+def readme_commands() -> list[str]:
+    first_block = re.search(r"^```\w*\n(.*?)^```", read("README.md"), flags=re.MULTILINE | re.DOTALL)
     assert first_block is not None
-    for command in ("python3 dev.py demo", "python3 dev.py test"):
-        assert command in first_block[1]
+    return COMMAND.findall(first_block[1])
+
+
+def test_ci_runs_the_readmes_commands_first_in_a_copy_of_what_is_in_git() -> None:
+    """What other commands leave behind, such as a built documentation, could hide that a test needs it."""
+    lines = [line for line in read(".ci/run").splitlines() if not line.startswith("#")]
+    copied = next(number for number, line in enumerate(lines) if "git clone" in line)
+    before, (first, *after) = lines[: copied + 1], [line for line in lines[copied:] if COMMAND.search(line)]
+    assert COMMAND.findall("\n".join(before)) == []
+    assert first.startswith('(cd "$copy/')
+    assert COMMAND.findall(first) == readme_commands()
+    assert first.count("env -i") == len(readme_commands())
+    assert COMMAND.findall("\n".join(after)) == ["lint", "examples", "docs"]
+
+
+@pytest.fixture(scope="module")
+def source_distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked sdist."""
+    folder = tmp_path_factory.mktemp("sdist")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz")
+
+
+@pytest.mark.slow
+def test_the_sdist_has_what_git_has(source_distribution: Path) -> None:
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("no git, or not a clone")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
+    files = {path.relative_to(source_distribution).as_posix() for path in source_distribution.rglob("*")}
+    assert set(listed.stdout.splitlines()) - files == set()
+
+
+@pytest.mark.slow
+def test_the_sdists_tests_collect(source_distribution: Path) -> None:
+    """All of them: a test that reads a file at import, which is not there, is an error of collection."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        command, cwd=source_distribution, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert done.stdout.count("::") > 1000

@@ -24,6 +24,7 @@ def test_the_file_of_the_page_can_be_swept() -> None:
     assert len(works) == 3 * 2 * 3 * 2
 
 
+@pytest.mark.slow
 def test_the_matrix_of_the_page_is_spread_over_workers() -> None:
     from dask.distributed import LocalCluster
 
@@ -54,6 +55,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_slurm_recipe_gives_workers_that_do_a_sweep(slurm: Path) -> None:
     recipe, scale = (block for block in blocks("python") if "get_executor" not in block)
     local = recipe.replace(")\nprint", '    scheduler_options={"dashboard_address": "127.0.0.1:0"},\n)\nprint')

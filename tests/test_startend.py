@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +15,9 @@ from torch import Tensor, nn
 
 from seprank import RAC
 from seprank.adapters import Recurrent
+from seprank.elimination import rank_profile
 from seprank.memory import MemoryBudgetError, parse_size, show_size
-from seprank.startend import Halves, StartEndMatrix, check_cut, pairs_per_block
+from seprank.startend import Halves, RowBlocks, StartEndMatrix, pairs_per_block
 
 Array = npt.NDArray[np.float64]
 
@@ -128,6 +131,37 @@ def test_growing_equals_starting_large_and_computes_nothing_twice(by_words: bool
     assert same(matrix, make(module).grow(starts, ends))
 
 
+def test_a_matrix_that_may_be_overwritten_cannot_grow() -> None:
+    """Elimination writes into what it is given, if it may; what would grow from that is no Start-End matrix."""
+    starts, ends = Halves(vectors=vectors(5, 2, 1)), Halves(vectors=vectors(6, 2, 2))
+    by_workers = RowBlocks(InThisProcess(), one_block, channels=4)
+    for matrix in (make(rac()), by_workers):
+        grown = matrix.grow(starts, ends)
+        with pytest.raises(ValueError, match="read-only"):
+            grown[0, 0] = 1
+        before = grown.copy()
+        rank_profile(grown, overwrite=True)
+        assert np.array_equal(matrix.grow(starts, ends), before)
+        taken = matrix.take()
+        assert np.array_equal(taken, before)
+        taken[0, 0] = 1
+        with pytest.raises(RuntimeError, match="taken away cannot grow"):
+            matrix.grow(starts, ends)
+
+
+class InThisProcess(Executor):
+    """Runs what it is given at once."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments, **named))
+        return future
+
+
+def one_block(rows: range, ends: range, samples: tuple[int, int]) -> Array:
+    return np.random.default_rng(0).integers(100, size=(len(rows), len(ends), 4)).astype(np.float64)
+
+
 def test_an_interrupted_growth_leaves_the_matrix_as_it_was() -> None:
     module, starts, ends = rac(), Halves(vectors=vectors(9, 2, 1)), Halves(vectors=vectors(9, 2, 2))
     stop: list[bool] = []
@@ -199,13 +233,6 @@ def test_readout_reduces_the_channels() -> None:
     found = matrix.grow(Halves(vectors=starts), Halves(vectors=ends))
     every = slow_matrix(module, starts, ends).reshape(5, 4, 4)
     assert same(found, every @ weights[0].numpy())
-
-
-def test_the_cut() -> None:
-    assert [check_cut(7, cut) for cut in (None, 1, 6)] == [3, 1, 6]
-    for length, cut in [(1, None), (5, 0), (5, 5)]:
-        with pytest.raises(ValueError, match=r"must be at least 2|cut must be between"):
-            check_cut(length, cut)
 
 
 def test_blocks_fit_cache_and_memory() -> None:

@@ -142,6 +142,7 @@ with Store(sys.argv[1], write=True) as store:
 """
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_nothing_that_was_reported(path: Path) -> None:
     chance = random.Random(5)
     reported = -1

@@ -139,8 +139,8 @@ def test_the_words_of_halves_are_independent() -> None:
     ("arguments", "message"),
     [
         ({"stream": "training"}, "stream must be one of train, validation, test, got 'training'"),
-        ({"size": 0}, "size must be an integer of at least 1, got 0"),
-        ({"index": -1}, "index must be an integer of at least 0, got -1"),
+        ({"size": 0}, "size must be at least 1, got 0"),
+        ({"index": -1}, "index must be at least 0, got -1"),
     ],
 )
 def test_bad_arguments_of_a_batch(arguments: dict[str, Any], message: str) -> None:
@@ -156,14 +156,14 @@ def test_bad_arguments_of_a_batch(arguments: dict[str, Any], message: str) -> No
         ("xyz", {}, "unknown task 'xyz'; the tasks are: copying-memory, .*, ucr"),
         ("copying-memory", {"dely": 3}, r"copying-memory has no setting 'dely'; did you mean 'delay'\?"),
         ("adding-problem", {"xyz": 3}, "adding-problem has no setting 'xyz'; it takes length"),
-        ("copying-memory", {"delay": -1}, "copying-memory: delay must be an integer of at least 0, got -1"),
-        ("copying-memory", {"memory": True}, "memory must be an integer of at least 1, got True"),
-        ("copying-memory-arjovsky", {"delay": 0}, "delay must be an integer of at least 1"),
+        ("copying-memory", {"delay": -1}, "copying-memory: delay must be at least 0, got -1"),
+        ("copying-memory", {"memory": True}, "memory must be a whole number, got True"),
+        ("copying-memory-arjovsky", {"delay": 0}, "delay must be at least 1"),
         ("start-end-similarity", {"length": 9}, "length must be even, got 9; use 10"),
         ("start-end-similarity", {"length": 8, "compared": 5}, "compared must be at most half of the length, 4, got 5"),
         ("start-end-similarity", {"compared": 2, "levels": 3}, "levels must be at most compared, 2"),
-        ("adding-problem", {"length": 1}, "length must be an integer of at least 2"),
-        ("ucr", {"dataset": "GunPiont"}, r"dataset must be one of ACSF1, .* got 'GunPiont'; did you mean GunPoint\?"),
+        ("adding-problem", {"length": 1}, "length must be at least 2"),
+        ("ucr", {"dataset": "GunPiont"}, r"dataset must be one of ACSF1, .* got 'GunPiont'; did you mean 'GunPoint'\?"),
     ],
 )
 def test_bad_settings(name: str, settings: dict[str, Any], message: str) -> None:
@@ -174,7 +174,7 @@ def test_bad_settings(name: str, settings: dict[str, Any], message: str) -> None
 @pytest.mark.parametrize(
     ("name", "setting", "value", "message"),
     [
-        ("copying-memory", "symbols", "a", "symbols must be an integer of at least 2, got 'a'"),
+        ("copying-memory", "symbols", "a", "symbols must be a whole number, got 'a'; use 2 or more"),
         ("permuted-digits", "permute", "yes", "permute must be true or false, got 'yes'"),
         ("ucr", "dataset", 3, "dataset must be one of .*, got 3"),
     ],
@@ -183,7 +183,7 @@ def test_settings_of_a_wrong_type(name: str, setting: str, value: Any, message: 
     """In a process of its own, where nothing but the task checks types."""
     program = f"from seprank import build_task\nbuild_task({name!r}, **{ {setting: value}!r})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert re.search(f"ValueError: {name}: {message}", done.stderr), done.stderr
+    assert re.search(f"Error: {name}: {message}", done.stderr), done.stderr
 
 
 @every_task
@@ -363,7 +363,7 @@ def test_the_module_counts_matches() -> None:
     assert torch.equal(output[:, :5], torch.zeros(30, 5, 1))
 
 
-@pytest.mark.parametrize(("n", "m"), [(2, 2), (2, 4), (3, 2), (3, 3), (4, 2), (5, 3), (32, 2)])
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (2, 4), (3, 2), (3, 3), (4, 2), (5, 3), (16, 2)])
 def test_rank_of_the_match_count(n: int, m: int) -> None:
     found = certify(MatchCount(n, 2 * m), length=2 * m, domain="tokens", templates="one-hot", progress=False)
     assert found.rank == m * (n - 1) + 1
@@ -407,6 +407,7 @@ SERIES = [(name, {}) for name in FINITE if name != "ucr"] + [("ucr", {"dataset":
 every_series = pytest.mark.parametrize(("name", "settings"), SERIES, ids=[s.get("dataset", n) for n, s in SERIES])
 
 
+@pytest.mark.slow
 @every_series
 def test_sets_are_as_large_as_is_known_without_reading_them(name: str, settings: dict[str, Any]) -> None:
     task = build_task(name, **settings)

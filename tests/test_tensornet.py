@@ -242,6 +242,7 @@ def test_minimal_cuts_are_minimal(domain: str) -> None:
             assert found.value == math.prod(bond.dimension for bond in found.bonds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("depth", "length"), [(1, 30), (2, 12), (3, 9)])
 def test_minimal_cuts_of_larger_networks(depth: int, length: int) -> None:
     for inputs, width, cut in itertools.product((2, 5), (3, 4, 130), (1, length // 2, length - 2)):
@@ -303,6 +304,7 @@ def test_there_are_fifty_cells() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", cells(), ids=lambda cell: "-".join(map(str, cell.values())))
 def test_certified_ranks_are_at_most_the_minimal_cut(cell: dict[str, Any]) -> None:
     inputs, width, depth, length, domain = cell.values()
@@ -345,14 +347,14 @@ def test_both_counts_are_shown_side_by_side() -> None:
     [
         (lambda: mps(RAC(2, 3, 2), 4), ValueError, "needs a RAC of one layer, got 2"),
         (lambda: network(RAC(2, 3, normalize=True), 4), ValueError, "normalize=True"),
-        (lambda: network(RAC(2, 3), 1), ValueError, "length must be at least 2, got 1"),
+        (lambda: network(RAC(2, 3), 1), ValueError, "length must be at least 2 to be cut, got 1"),
         (lambda: network(RAC(2, 3), 4, cut=4), ValueError, "cut must be between 1 and length - 1 = 3, got 4"),
         (lambda: network(RAC(2, 3), 4, readout=[1, 2]), ValueError, r"readout must have shape \(width,\) = \(3,\)"),
         (lambda: network(RAC(2, 3), 4, readout="random"), ValueError, "readout must be an array of numbers, got str"),
         (lambda: network(RAC(2, 3), 4, readout=[1, 0.5, 1], exact=True), ValueError, "readout must be whole numbers"),
         (lambda: network(rac(2, 3, 1, 0), 4, exact=True), ValueError, "weight_ih_l0 must be whole numbers"),
         (lambda: network(RAC(2, 3), 4).contract(np.eye(2)), ValueError, r"\(length, inputs\) = \(4, 2\), got \(2, 2\)"),
-        (lambda: minimal_cut(RAC(2, 3), 4, domain="words"), ValueError, "domain must be functional"),
+        (lambda: minimal_cut(RAC(2, 3), 4, domain="words"), ValueError, "domain must be one of functional, tokens"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(call: Any, error: type[Exception], text: str) -> None:
@@ -377,7 +379,7 @@ def test_wrong_types_are_refused_without_a_type_checker() -> None:
     done = subprocess.run([sys.executable, "-c", WRONG_TYPES], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.splitlines() == [
         "a tensor network is made of a seprank.RAC, got LSTM; build one of its sizes",
-        "length must be an integer, got 4.5; use --length 6",
+        "length must be a whole number, got 4.5; use 4 or 5",
     ]
 
 

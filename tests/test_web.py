@@ -14,6 +14,7 @@ import sys
 import time
 import timeit
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from seprank import Certificate, bounds, degree_bounds, verify
 from seprank.cli import app
 from seprank.memory import MemoryBudgetError
 from seprank.web import serve
-from seprank.web.budget import Budget, estimate
+from seprank.web.budget import PROCESS, Budget, estimate
 from seprank.web.chart import chart
 from seprank.web.jobs import Job, Paced
 from seprank.web.panel import Panel
@@ -79,8 +80,8 @@ def test_a_query_restores_settings(settings: Settings) -> None:
         ({"width": 2.5}, "width must be a whole number, got '2.5'"),
         ({"width": float("nan")}, "width must be a whole number"),
         ({"width": None}, "width must be a whole number, got nothing"),
-        ({"length": 1}, "length must be between 2 and 100,000, got 1"),
-        ({"length": 4, "cut": 4}, "cut must be at most length - 1 = 3, got 4"),
+        ({"length": 1}, "length must be at least 2 to be cut, got 1"),
+        ({"length": 4, "cut": 4}, "cut must be between 1 and length - 1 = 3, got 4"),
         ({"max_samples": ""}, "samples at most must be a whole number"),
         ({"seed": -1}, "seed must be between 0"),
         ({"inputs": "9" * 5000}, "inputs must be a whole number"),
@@ -159,7 +160,7 @@ def test_a_run_that_cannot_fit_is_refused_with_the_estimate() -> None:
 
 
 def test_runs_share_the_memory() -> None:
-    budget, large = Budget(2**28), Settings(model="mi_rnn", max_samples=3000)
+    budget, large = Budget(PROCESS + 2**28), Settings(model="mi_rnn", max_samples=3000)
     assert budget.take(1, large) <= 2**28
     with pytest.raises(MemoryBudgetError, match="other runs on this server leave"):
         budget.take(2, large)
@@ -167,7 +168,44 @@ def test_runs_share_the_memory() -> None:
     assert budget.take(2, large) <= 2**28
     budget.give_back(2)
     budget.give_back(2)
-    assert budget.left == 2**28
+    assert budget.left == PROCESS + 2**28
+
+
+def test_many_tabs_take_no_more_memory_than_one_may() -> None:
+    """Sixteen tabs of small settings, each of which alone would fit: their processes count as well."""
+    budget, taken = Budget(2**30), []
+    for tab in range(16):
+        for take in (lambda key: budget.take(key, SMALL) + PROCESS, lambda key: budget.take_process(key) or PROCESS):
+            with suppress(MemoryBudgetError):
+                taken.append(take((tab, len(taken))))
+    assert 2 <= len(taken) <= 2**30 // PROCESS
+    assert sum(taken) + budget.left == 2**30
+    for take in (lambda: budget.take("one", SMALL), lambda: budget.take_process("one")):
+        with pytest.raises(MemoryBudgetError, match=r"256 MiB.*wait for them, or cancel one"):
+            take()
+
+
+def test_bounds_and_pictures_wait_for_room_too() -> None:
+    budget = Budget(2 * PROCESS)
+    first = Panel("A", Settings(model="mi_rnn"), budget)
+    second = Panel("B", Settings(model="cp_rnn"), budget)
+    assert budget.left == 0
+    assert first.busy
+    assert second.busy
+    third = Panel("A", Settings(model="arithmetic_gru"), budget)
+    assert (third.busy, third.known) == (False, [])
+    third.choose(asdict(SMALL))
+    third.draw()
+    assert not third.drawing
+    assert "wait for them" in (third.picture_notice or "")
+    first.close()
+    second.close()
+    assert budget.left == 2 * PROCESS
+
+
+def test_too_little_memory_for_one_run_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"at least 512 MiB.*use more --memory"):
+        serve(port=8080, memory=2**20)
 
 
 # Processes
@@ -178,6 +216,7 @@ def ended(job: Job) -> bool:
     return job.state != "running"
 
 
+@pytest.mark.slow
 def test_a_job_reports_and_ends() -> None:
     job, reports = Job(operator.call, "word", {"number": 42}), []
     until(lambda: reports.extend(job.poll()) or job.state != "running")
@@ -186,6 +225,7 @@ def test_a_job_reports_and_ends() -> None:
     assert job.state == "done"
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_says_why() -> None:
     job = Job(certify_lengths, Settings(width=500), [4], 1000)
     until(lambda: ended(job))
@@ -193,6 +233,7 @@ def test_a_job_that_fails_says_why() -> None:
     assert "weights alone take about" in (job.failure or "")
 
 
+@pytest.mark.slow
 def test_a_job_that_is_killed_from_outside_has_failed() -> None:
     job = Job(certify_lengths, LONG, [12], PLENTY)
     assert job.process_id is not None
@@ -212,6 +253,7 @@ def test_a_cancelled_job_has_no_process() -> None:
     assert (job.state, job.poll()) == ("cancelled", [])
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_server_that_is_killed() -> None:
     program = (
         "import time, timeit; from seprank.web.jobs import Job\n"
@@ -292,14 +334,14 @@ def test_cancel_keeps_what_is_complete_and_frees_the_memory() -> None:
 
 
 def test_what_cannot_run_is_refused() -> None:
-    panel = Panel("A", SMALL, Budget(2**24))
+    panel = Panel("A", SMALL, Budget(PROCESS + 2**24))
     panel.choose(asdict(SMALL) | {"max_samples": ""})
     panel.certify()
     assert (panel.running, panel.notice) == (False, "samples at most must be a whole number, got nothing")
     panel.choose(asdict(SMALL) | {"width": 10**5})
     panel.certify()
     assert not panel.running
-    assert "more than the 16 MiB that runs may take" in (panel.notice or "")
+    assert "more than the 272 MiB that runs may take" in (panel.notice or "")
     panel.choose(asdict(SMALL))
     assert panel.problem is None
 
@@ -317,6 +359,7 @@ def test_two_panels_do_not_disturb_each_other() -> None:
     assert budget.left == PLENTY
 
 
+@pytest.mark.slow
 def test_the_picture_is_that_of_the_setting() -> None:
     pytest.importorskip("quimb", reason="needs the extra tn")
     panel = Panel("A", SMALL, Budget(PLENTY))
@@ -330,6 +373,7 @@ def test_the_picture_is_that_of_the_setting() -> None:
     assert panel.picture is None
 
 
+@pytest.mark.slow
 def test_the_command_line_makes_the_same_certificate(tmp_path: Path) -> None:
     settings = Settings(model="mi_rnn", inputs=2, width=2, depth=1, length=6, cut=2, domain="tokens", seed=5)
     panel = Panel("A", settings, Budget(PLENTY))

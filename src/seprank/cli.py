@@ -1,24 +1,25 @@
 """The command line: one command per job, no logic, nothing heavy imported before it is needed.
 
-Exit codes: 0 done, 1 the answer is no, 2 usage or input error, 130 interrupted.
+How commands speak and end, with the exit codes, is in `terminal`.
 """
 
 from __future__ import annotations
 
+import ast
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .terminal import UsageError, answers, say, say_json, stop
+from .terminal import run as end
+
 if TYPE_CHECKING:
     from torch import nn
 
-    from .certification import Certificate
     from .comparison import Comparison
     from .measurement import Measurement, Profile
     from .models import Factory
@@ -57,45 +58,7 @@ Settings = Annotated[
 
 def main() -> None:
     """Entry point of the `seprank` command."""
-    app()
-
-
-class UsageError(ValueError):
-    """The command line asks for something that cannot be."""
-
-
-def answers(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose failures end in one message and the right exit code instead of a traceback."""
-
-    @wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except KeyboardInterrupt:
-            _stop("interrupted; nothing was written that is not complete", 130)
-        except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
-            _stop(f"{error}" or type(error).__name__, getattr(error, "exit_code", 2))
-        except RuntimeError as error:
-            if "memory" not in str(error):
-                raise
-            _stop(f"not enough memory: {error}", 2)
-
-    return guarded
-
-
-def _stop(message: str, code: int) -> None:
-    print(f"seprank: {message}", file=sys.stderr)  # noqa: T201
-    raise typer.Exit(code)
-
-
-def _say(text: str) -> None:
-    print(text)  # noqa: T201
-
-
-def _say_json(content: dict[str, Any]) -> None:
-    # Bounds may have thousands of digits, which Python only writes out when told so.
-    sys.set_int_max_str_digits(0)
-    _say(json.dumps(content))
+    end(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -103,7 +66,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="Show the versi
     if show:
         from . import __version__
 
-        _say(f"seprank {__version__}")
+        say(f"seprank {__version__}")
         raise typer.Exit
 
 
@@ -134,8 +97,9 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     """Certify the Start-End separation rank of a polynomial model."""
     from .certification import certify as run
 
+    _check_files(out)
     budget = _budget(memory)
-    module, factory = _load_model(model, inputs, width, depth, settings, budget)
+    module, factory = _load_model(model, inputs, width, depth, settings, budget, seed)
     with _executor(workers, scheduler) as executor:
         certificate = run(
             module,
@@ -157,10 +121,10 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     if out is not None:
         certificate.save(out)
     if as_json:
-        _say_json(certificate.summary())
+        say_json(certificate.summary())
     else:
-        _say(str(certificate))
-        _say(f"  {certificate.seconds:.1f} s; " + _kept(out))
+        say(str(certificate))
+        say(f"  {certificate.seconds:.1f} s; " + _kept(out))
 
 
 def _kept(out: Path | None) -> str:
@@ -173,33 +137,34 @@ def verify(
     certificate: Annotated[Path, typer.Argument(help="File written by `seprank certify --out`.")],
     model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
     memory: Memory = None,
+    seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
     as_json: Json = False,
 ) -> None:
     """Recheck a certificate in other arithmetic and with another library."""
     from .certification import Certificate, CertificateError
-    from .certification import verify as run
+    from .certification.verify import recheck
     from .models import load_factory
+    from .names import quoted_name
 
-    step, reason, loaded = None, None, None
+    step, reason, loaded, found = None, None, None, None
     try:
         loaded = Certificate.load(certificate)
         if model is None and loaded.model.kind != "registry":
-            raise UsageError(f"{certificate} is about {loaded.model.name!r}; give it with --model file.py:factory")
-        run(loaded, factory=None if model is None else load_factory(model), memory=_budget(memory))
+            name = quoted_name(loaded.model.name)
+            raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
+        factory = None if model is None else load_factory(model)
+        found = recheck(loaded, factory=factory, memory=_budget(memory), seconds=seconds)
     except CertificateError as error:
         step, reason = error.step, str(error)
     if as_json:
-        _say_json({"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None})
-    elif step is None and loaded is not None:
-        _say(f"valid: {_claim(loaded)}")
+        answer = {"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None}
+        newer = [bound.to_dict() for bound in found.newer] if found else []
+        say_json(answer | {"newer_bounds": newer, "unchecked": found.unchecked if found else []})
+    elif found is not None:
+        say(str(found))
     if step is not None:
         # A file that is no intact certificate is bad input; one that is and does not hold is the answer no.
-        _stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
-
-
-def _claim(certificate: Certificate) -> str:
-    relation = "is exactly" if certificate.exact else "is at least"
-    return f"the generic rank of {certificate.model.name} {relation} {certificate.rank:,}"
+        stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
 
 
 @app.command()
@@ -221,7 +186,11 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     tolerance: Annotated[float | None, typer.Option(help="Smallest relative singular value that counts.")] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut, too.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of samples and read-out.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights, samples and read-out.")] = 0,
+    batch_first: Annotated[
+        bool | None,
+        typer.Option("--batch-first/--time-first", help="Order of the model's axes, if it does not say it itself."),
+    ] = None,
     memory: Memory = None,
     device: Device = "cpu",
     workers: Workers = 1,
@@ -233,9 +202,11 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from .measurement import Profile, read_sequences
     from .measurement import measure as run
     from .measurement import profile as run_profile
+    from .question import check_cut
 
+    _check_folder(out)
     budget = _budget(memory)
-    module, factory = _load_model(model, inputs, width, depth, settings, budget)
+    module, factory = _load_model(model, inputs, width, depth, settings, budget, seed)
     if weights is not None:
         from .models.weights import load_weights
 
@@ -253,23 +224,27 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         "seed": seed,
         "memory": budget,
         "device": _device(device),
+        "batch_first": batch_first,
     }
     with _executor(workers, scheduler) as executor:
-        found = run(module, cut=cut, executor=executor, **common)
-    points = run_profile(module, **common) if profile else Profile("cut", [])
+        if profile:
+            points = run_profile(module, executor=executor, **common)
+            found = points.at(check_cut(length, cut)[1])
+        else:
+            points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
     if out is not None:
         _keep_measurement(out, model, found, points)
     if as_json:
-        _say_json(found.to_dict() | ({"profile": points.to_dict()["points"]} if profile else {}))
+        say_json(found.to_dict() | ({"profile": points.to_dict()["points"]} if profile else {}))
         return
-    _say(f"{model}\n{found}")
+    say(f"{model}\n{found}")
     for point in points.points:
-        _say(
+        say(
             f"  cut {point.cut:>4}   entropy {point.entropy:.4f}   effective rank {point.effective_rank:.2f}   "
             f"interaction {point.shares.interaction:.3f}"
         )
     if out is not None:
-        _say(f"  picture: {out / 'memory.html'}")
+        say(f"  picture: {out / 'memory.html'}")
 
 
 def _keep_measurement(out: Path, name: str, found: Measurement, points: Profile) -> None:
@@ -301,10 +276,10 @@ def bounds(
 
     known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=model)
     if as_json:
-        _say_json({"bounds": [bound.to_dict() for bound in known]})
+        say_json({"bounds": [bound.to_dict() for bound in known]})
         return
     for bound in known:
-        _say(f"{bound.kind:<12} {bound.name:<14} {readable(bound.value):>24}   {bound.source}")
+        say(f"{bound.kind:<12} {bound.name:<14} {readable(bound.value):>24}   {bound.source}")
 
 
 @app.command()
@@ -322,6 +297,7 @@ def plan(
     """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
     from .planning import plan as find
 
+    _check_files(out)
     found = find(rank=_whole("--rank", rank), length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth)
     if out is not None:
         from .files import write_whole
@@ -329,9 +305,9 @@ def plan(
 
         write_whole(out, frontier_page(str(found), found.to_dict()))
     if as_json:
-        _say_json(found.to_dict())
+        say_json(found.to_dict())
     else:
-        _say(str(found))
+        say(str(found))
 
 
 @app.command()
@@ -362,6 +338,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     from .comparison import ComparisonInterrupted
     from .comparison import compare as run
 
+    _check_files(out, csv)
     try:
         found = run(
             None if models is None else _names(models),
@@ -378,7 +355,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     except ComparisonInterrupted as interruption:
         found = interruption.found
         _show_comparison(found, out, csv, as_json)
-        _stop(str(interruption), 130)
+        stop(str(interruption), 130)
     _show_comparison(found, out, csv, as_json)
     if found.failed:
         raise typer.Exit(1)
@@ -394,7 +371,7 @@ def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_j
         from .report.comparison import comparison_page
 
         write_whole(out, comparison_page(str(found), found.to_dict()))
-    _say_json(found.to_dict()) if as_json else _say(str(found))
+    say_json(found.to_dict()) if as_json else say(str(found))
 
 
 def _whole(option: str, text: str) -> int:
@@ -447,13 +424,14 @@ def draw(
     if what not in ("rac", "recurrence"):
         raise UsageError(f"what to draw must be rac or recurrence, got {what!r}")
     path = check_name(Path("runs") / f"{what}.svg" if out is None else out)
+    _check_files(path)
     kind = "network" if what == "rac" else what
     picture = run(inputs=inputs, width=width, depth=depth, length=length, cut=cut, kind=kind, style=style, line=line)
     picture.save(path)
     if as_json:
-        _say_json({"picture": str(path), **picture.to_dict()})
+        say_json({"picture": str(path), **picture.to_dict()})
     else:
-        _say(f"{picture}\npicture: {path}")
+        say(f"{picture}\npicture: {path}")
 
 
 @app.command()
@@ -514,9 +492,9 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
     )
     record = run(wanted, store=store, folder=out, device=_device(device), logger=logger)
     if as_json:
-        _say_json(record)
+        say_json(record)
     else:
-        _say(describe(wanted, record))
+        say(describe(wanted, record))
     if record["outcome"] == "diverged":
         raise typer.Exit(1)
 
@@ -548,7 +526,7 @@ def sweep(
         raise UsageError(f"{store} exists; leave out --fresh to go on with it, or give another --store")
     if dry_run:
         found = outlook(plan, store)
-        _say_json(found.to_dict()) if as_json else _say(str(found))
+        say_json(found.to_dict()) if as_json else say(str(found))
         return
     summary = run(
         plan,
@@ -559,9 +537,9 @@ def sweep(
         retry=retry,
     )
     if as_json:
-        _say_json(summary.to_dict())
+        say_json(summary.to_dict())
     else:
-        _say(f"{summary}\nrecords: {store}")
+        say(f"{summary}\nrecords: {store}")
     if summary.failed:
         raise typer.Exit(1)
 
@@ -581,6 +559,7 @@ def results(
     from .store import Store as Open
     from .store import export, table
 
+    _check_files(out)
     if status not in (None, "done", "failed"):
         raise UsageError(f"status must be done or failed, got {status!r}")
     with Open(store) as opened:
@@ -589,10 +568,10 @@ def results(
     if out is not None:
         export(found, out)
     if as_json:
-        _say_json({"records": [record.to_dict() for record in found], "open_jobs": waiting})
+        say_json({"records": [record.to_dict() for record in found], "open_jobs": waiting})
         return
-    _say(table(found))
-    _say(f"{len(found)} records, {waiting} jobs noted and not done" + (f"; exported to {out}" if out else ""))
+    say(table(found))
+    say(f"{len(found)} records, {waiting} jobs noted and not done" + (f"; exported to {out}" if out else ""))
 
 
 @app.command()
@@ -602,11 +581,11 @@ def models(as_json: Json = False) -> None:
     from .models import MODELS
 
     if as_json:
-        _say_json({"models": [{"name": m.name, "summary": m.summary, "source": m.source} for m in MODELS.values()]})
+        say_json({"models": [{"name": m.name, "summary": m.summary, "source": m.source} for m in MODELS.values()]})
         return
     for spec in MODELS.values():
-        _say(f"{spec.name:<17}{spec.year}  {spec.summary}\n{'':<23}{spec.source}")
-    _say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
+        say(f"{spec.name:<17}{spec.year}  {spec.summary}\n{'':<23}{spec.source}")
+    say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
 
 
 @app.command()
@@ -617,13 +596,13 @@ def tasks(as_json: Json = False) -> None:
 
     rows = [spec.describe() for spec in TASKS.values()]
     if as_json:
-        _say_json({"tasks": rows})
+        say_json({"tasks": rows})
         return
     for row in rows:
-        _say(f"{row['name']:<24}{row['summary']}\n{'':<24}{row['source']}")
+        say(f"{row['name']:<24}{row['summary']}\n{'':<24}{row['source']}")
         for key in ("parameters", "baselines"):
-            _say(f"{'':<24}{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items()))
-    _say("\nBaselines are those of the default parameters; each run prints its own.")
+            say(f"{'':<24}{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items()))
+    say("\nBaselines are those of the default parameters; each run prints its own.")
 
 
 def _short(value: Any) -> str:
@@ -642,7 +621,8 @@ def report(
     from .files import write_whole
     from .report.folder import folder_page
 
-    _say(f"report: {write_whole(out, folder_page(source))}")
+    _check_files(out)
+    say(f"report: {write_whole(out, folder_page(source))}")
 
 
 @app.command()
@@ -654,10 +634,11 @@ def demo(
     from . import demo as show
     from .report.answers import meaning
 
-    found = show.compute(out, show.Sizes(), _say)
+    _check_folder(out)
+    found = show.compute(out, show.Sizes(), say)
     page = show.save(found, out)
-    _say(f"\n{meaning(found['growth'])}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
-    _say(f"report: {page}")
+    say(f"\n{meaning(found['growth'])}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
+    say(f"report: {page}")
 
 
 @app.command()
@@ -680,15 +661,31 @@ def doctor(as_json: Json = False) -> None:
 
     report = examine()
     if as_json:
-        _say_json(report.to_dict())
+        say_json(report.to_dict())
     else:
-        _say(str(report))
+        say(str(report))
     if not report.healthy:
         raise typer.Exit(1)
 
 
+def _check_files(*paths: Path | None) -> None:
+    """Refuse what could not be written before the work, which may take hours."""
+    from .files import check_writable
+
+    for path in paths:
+        if path is not None:
+            check_writable(path)
+
+
+def _check_folder(path: Path | None) -> None:
+    from .files import check_folder
+
+    if path is not None:
+        check_folder(path)
+
+
 def _number_or_name(readout: str) -> int | str:
-    return int(readout) if readout.lstrip("-").isdigit() else readout
+    return int(readout) if readout.removeprefix("-").isdecimal() and len(readout) < 20 else readout
 
 
 @contextmanager
@@ -727,20 +724,31 @@ def _load_templates(text: str | None) -> Any:
         return text
     import numpy as np
 
-    return np.load(text, allow_pickle=False)
+    from .files import existing_file
+
+    try:
+        return np.load(existing_file(text), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise UsageError(f"{text} is not a .npy file of numbers: {error}") from None
 
 
 def _load_model(
-    name: str, inputs: int | None, width: int | None, depth: int | None, settings: list[str] | None, budget: int
+    name: str,
+    inputs: int | None,
+    width: int | None,
+    depth: int | None,
+    settings: list[str] | None,
+    budget: int,
+    seed: int,
 ) -> tuple[nn.Module, Factory | None]:
-    """The module, and the factory if it came from one."""
+    """The module, with weights from the seed, and the factory if it came from one."""
     from .memory import check_weights
     from .models import find_model, load_factory
 
     if ":" in name:
         given = {key: value for key, value in (("width", width), ("depth", depth)) if value is not None}
         factory = load_factory(name, **given, **_parse_settings(settings))
-        return factory.build(), factory
+        return factory.build(seed), factory
     spec = find_model(name)
     if settings:
         raise UsageError(f"--set is for modules of your own; {name} takes --inputs, --width and --depth")
@@ -751,21 +759,33 @@ def _load_model(
         if value < 1:
             raise UsageError(f"{key} must be at least 1, got {value}; use --{key} 1 or more")
     check_weights(spec.count_parameters(*sizes.values()), budget)
-    return spec.build(**sizes), None
+    return spec.draw(seed, **sizes), None
 
 
 def _parse_settings(settings: list[str] | None, option: str = "--set") -> dict[str, Any]:
-    """key=value pairs; values are read as JSON where they are JSON, else as text."""
+    """key=value pairs; values are read as JSON or as Python writes it where they are that, else as text."""
     parsed = {}
     for setting in settings or []:
         key, separator, value = setting.partition("=")
         if not separator or not key.isidentifier():
             raise UsageError(f"{option} must be key=value, got {setting!r}")
-        try:
-            parsed[key] = json.loads(value)
-        except json.JSONDecodeError:
-            parsed[key] = value
+        if key in parsed:
+            raise UsageError(f"{option} gives {key} twice; give it once")
+        parsed[key] = _value(value)
     return parsed
+
+
+def _value(text: str) -> Any:
+    """What a value on the command line stands for: False and false, None and null are the same."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+            # Of what only Python can write, such as sets and bytes, no certificate could speak.
+            if json.loads(json.dumps(value, allow_nan=False)) == value:
+                return value
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return text
 
 
 from .cli_remember import remember  # noqa: E402  (it uses what is above)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,27 +18,23 @@ from .cli import (
     Memory,
     Scheduler,
     Settings,
-    UsageError,
     Width,
     Workers,
     _budget,
+    _check_files,
     _device,
     _executor,
     _load_model,
     _number_or_name,
     _numbers,
-    _say,
-    _say_json,
-    _stop,
 )
+from .terminal import UsageError, say, say_json, stop, tell
 
 if TYPE_CHECKING:
     from torch import nn
 
     from .memory_curve import MemoryCurve
 
-Curves = dict[str, "MemoryCurve"]
-"""By model, as the user wrote it"""
 ENDINGS = (".json", ".csv", ".html", ".svg", ".pdf", ".png")
 
 
@@ -93,12 +88,12 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
 
     seprank remember model.py:build@before.safetensors model.py:build@after.safetensors --length 100 --out curves.svg
     """
+    _check_files(out)
     if out is not None and out.suffix not in ENDINGS:
         raise UsageError(f"--out must end in {', '.join(ENDINGS)}, got {out.name}")
     if len(set(models)) < len(models):
         raise UsageError("each model must be named once; to compare seeds, run it twice with another --seed")
     from .memory_curve import remember as run
-    from .models.seeds import seeded
 
     budget = _budget(memory)
     common: dict[str, Any] = {
@@ -117,11 +112,10 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         "device": _device(device),
     }
     _show_announcements()
-    curves: Curves = {}
+    curves: dict[str, MemoryCurve] = {}
     with _executor(workers, scheduler) as executor:
         for name in models:
-            with seeded(seed):
-                module, own = _module(name, inputs, width, depth, settings, budget)
+            module, own = _module(name, inputs, width, depth, settings, budget, seed)
             curves[name] = run(module, inputs=inputs if own else None, executor=executor, **common)
             if not curves[name].complete:
                 break
@@ -129,25 +123,36 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         _write(out, curves)
     _print(curves, out, as_json)
     if not all(curve.complete for curve in curves.values()):
-        _stop("interrupted; the curve has what was done", 130)
+        stop("interrupted; the curve has what was done", 130)
 
 
 def _show_announcements() -> None:
     """How long a run will take is logged, and shown on standard error."""
     log = logging.getLogger("seprank")
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("seprank: %(message)s"))
-        log.addHandler(handler)
+        log.addHandler(_Told())
         log.setLevel(logging.INFO)
 
 
+class _Told(logging.Handler):
+    """Log messages as lines of ours on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(record.getMessage())
+
+
 def _module(
-    name: str, inputs: int | None, width: int | None, depth: int | None, settings: list[str] | None, budget: int
+    name: str,
+    inputs: int | None,
+    width: int | None,
+    depth: int | None,
+    settings: list[str] | None,
+    budget: int,
+    seed: int,
 ) -> tuple[nn.Module, bool]:
     """A model with its weights, if there are any, and whether it is the user's own."""
     place, _, weights = name.partition("@")
-    module, factory = _load_model(place, inputs, width, depth, settings, budget)
+    module, factory = _load_model(place, inputs, width, depth, settings, budget, seed)
     if weights:
         from .models.weights import load_weights
 
@@ -183,27 +188,27 @@ def _tokenizer(name: str) -> Any:
     return Tokenizer.from_file(name)
 
 
-def _print(curves: Curves, out: Path | None, as_json: bool) -> None:
+def _print(curves: dict[str, MemoryCurve], out: Path | None, as_json: bool) -> None:
     if as_json:
         summaries = {name: curve.summary() for name, curve in curves.items()}
-        _say_json(next(iter(summaries.values())) if len(summaries) == 1 else {"models": summaries})
+        say_json(next(iter(summaries.values())) if len(summaries) == 1 else {"models": summaries})
         return
     from .memory_curve.wording import sparkline, table
 
     if len(curves) == 1:
         name, curve = next(iter(curves.items()))
-        _say(f"{name}\n{curve}")
+        say(f"{name}\n{curve}")
     else:
         for name, curve in curves.items():
-            _say(f"{name}: {curve.sentence()}\n  {sparkline(curve.lags, curve.memory)}")
+            say(f"{name}: {curve.sentence()}\n  {sparkline(curve.lags, curve.memory)}")
             for note in curve.notes:
-                _say(f"  Note: {note}.")
-        _say("\n" + table(curves))
+                say(f"  Note: {note}.")
+        say("\n" + table(curves))
     if out is not None:
-        _say(f"  written: {out}")
+        say(f"  written: {out}")
 
 
-def _write(out: Path, curves: Curves) -> None:
+def _write(out: Path, curves: dict[str, MemoryCurve]) -> None:
     from .files import csv_text, write_whole
 
     texts: dict[str, Callable[[], str]] = {
@@ -220,14 +225,14 @@ def _write(out: Path, curves: Curves) -> None:
     write_whole(out, lambda path: figure.savefig(path, format=out.suffix[1:], dpi=150))
 
 
-def _json_text(curves: Curves) -> str:
+def _json_text(curves: dict[str, MemoryCurve]) -> str:
     import json
 
     plain = {name: curve.to_dict() for name, curve in curves.items()}
     return json.dumps(next(iter(plain.values())) if len(plain) == 1 else plain, indent=1) + "\n"
 
 
-def _page(curves: Curves) -> str:
+def _page(curves: dict[str, MemoryCurve]) -> str:
     from .report.memory_curve import curve_page
 
     said = [f"{name}\n{curve}" for name, curve in curves.items()]

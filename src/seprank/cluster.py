@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .models.factory import USER_MODULE
+from .models.factory import user_modules
 
 # Dask would also set a threshold for giving memory back, which keeps the C library from learning ours: every larger
 # tensor would then be fresh memory, and half of the time go into page faults.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Of workers on this machine"""
+
+MOST_WORKERS = 256
+"""Processes on this machine: each takes about 200 MiB before it does anything"""
 
 TIMEOUT = "10s"
 """How long a scheduler may take to answer"""
@@ -30,7 +33,12 @@ def connect(*, workers: int | None = None, scheduler: str | None = None) -> Iter
     Raises:
         ImportError: Dask is not installed.
         OSError: the scheduler does not answer.
+        ValueError: there are more workers than one machine can have.
     """
+    if scheduler is None and workers is not None and workers > MOST_WORKERS:
+        raise ValueError(
+            f"workers must be at most {MOST_WORKERS} on one machine, got {workers:,}; for more give --scheduler"
+        )
     try:
         import dask
         from dask.distributed import Client, LocalCluster
@@ -62,8 +70,8 @@ def pack(content: Any) -> bytes:
         import cloudpickle
     except ImportError as error:
         raise ImportError("sending a model to workers needs cloudpickle: pip install 'seprank[dist]'") from error
-    # Modules from files that the user named have a name that no worker can import.
-    own = [module for name, module in sys.modules.items() if name.startswith(USER_MODULE)]
+    # No worker can import what is from files that the user named, or lies beside them.
+    own = [sys.modules[name] for name in user_modules()]
     for module in own:
         cloudpickle.register_pickle_by_value(module)
     try:

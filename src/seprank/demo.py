@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .certification import Certificate, certify
+from .certification.certificate import digest
 from .comparison import compare
 from .files import write_whole
 from .measurement import measure
@@ -97,7 +98,7 @@ def compute(folder: Path, sizes: Sizes, say: Say) -> dict[str, Any]:
 
 def save(found: dict[str, Any], folder: Path) -> Path:
     """Write what was found, and the report of it; returns the path of the report."""
-    write_whole(folder / FINDINGS, json.dumps(found, allow_nan=False))
+    write_whole(folder / FINDINGS, json.dumps(found | {"digest": digest(found)}, allow_nan=False))
     return write_whole(folder / REPORT, answers_page(found))
 
 
@@ -114,7 +115,7 @@ class Ranks:
 
     def _certify(self, depth: int, length: int, cut: int) -> dict[str, Any]:
         sizes = self._sizes
-        module = find_model("rac").build(inputs=sizes.inputs, width=sizes.width, depth=depth)
+        module = find_model("rac").draw(sizes.seed, inputs=sizes.inputs, width=sizes.width, depth=depth)
         limit = None if 2 * cut == length else sizes.most_samples
         certificate = certify(module, length=length, cut=cut, seed=sizes.seed, max_samples=limit)
         certificate.save(self._folder / f"rac-depth{depth}-length{length}-cut{cut}.json")
@@ -138,7 +139,8 @@ def start_end_matrix(sizes: Sizes) -> dict[str, Any]:
     """One Start-End matrix of a RAC with normal weights: its entries, its figures, and its certified rank."""
     import torch
 
-    module = find_model("rac").build(inputs=sizes.inputs, width=sizes.matrix_width, depth=sizes.matrix_depth).double()
+    circuit = find_model("rac")
+    module = circuit.draw(sizes.seed, inputs=sizes.inputs, width=sizes.matrix_width, depth=sizes.matrix_depth).double()
     length, count = sizes.matrix_length, sizes.matrix_samples
     generator = torch.Generator().manual_seed(sizes.seed)
     with torch.no_grad():
@@ -171,13 +173,9 @@ def _compared(models: list[str] | None, lengths: Iterable[int], depths: Iterable
 
 def measured(sizes: Sizes) -> Iterable[tuple[str, dict[str, Any]]]:
     """Every model of the registry, squashed where it has a squashed form, with weights as they are initialised."""
-    import torch
-
     for name, spec in MODELS.items():
         squashed = {key: value for key, value in spec.training.items() if key == "nonlinearity"}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(sizes.seed)
-            module = spec.build(inputs=sizes.inputs, width=sizes.width, depth=1, **squashed)
+        module = spec.draw(sizes.seed, inputs=sizes.inputs, width=sizes.width, depth=1, **squashed)
         count = sizes.measured_samples
         yield (
             name,

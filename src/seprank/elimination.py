@@ -18,15 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from math import isqrt
-from operator import index
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-DEFAULT_PRIME = 8388593
-PRIME_LIMIT = 1 << 27
+from .question import DEFAULT_PRIME, check_prime, check_whole
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.int64]
@@ -90,7 +87,8 @@ def rank_profile(
     """Rank modulo a prime, with the rows, columns and determinant of a non-singular minor of that size.
 
     Args:
-        matrix: integers, shape (m, n), of any integer dtype, or of float64 up to 2^53 in absolute value.
+        matrix: integers, shape (m, n), of any integer dtype, or of float64 up to 2^53 in absolute value; an array, a
+            tensor of torch in the processor's memory, or lists.
         prime: odd, below 2^27. Slabs have 2^53 / (prime / 2)^2 rows, at most 511: primes above the default, the
             largest below 2^23, are slower, two times at 2^25 and six times at 2^26.
         overwrite: allow a row-major float64 matrix to serve as workspace. Its numbers are lost, also on an error.
@@ -102,7 +100,7 @@ def rank_profile(
         the same profile for any number of threads.
 
     Raises:
-        TypeError: matrix of another dtype.
+        TypeError: matrix of another dtype, masked, or no array.
         ValueError: matrix not of two dimensions or not of integers, or prime or threads out of range.
         BlasError: a product failed its check. The first one is checked, then each first one of twice its length.
 
@@ -114,8 +112,9 @@ def rank_profile(
         >>> rank_profile(np.array([[1, 2], [2, 4]])).rank
         1
     """
-    field = _Field(_checked_prime(prime))
-    threads = _thread_count(threads, np.size(matrix))
+    field = _Field(check_prime(prime))
+    matrix = _as_array(matrix)
+    threads = _thread_count(threads, matrix.size)
     elimination = _Elimination(_workspace(matrix, field, overwrite), field, threads)
     elimination.run(progress or (lambda done, total: None))
     return elimination.profile()
@@ -143,25 +142,26 @@ def determinant(matrix: npt.NDArray[Any], prime: int = DEFAULT_PRIME, **options:
         >>> determinant(np.array([[1, 2], [3, 4]]), 97)
         95
     """
-    shape = np.shape(matrix)
+    matrix = _as_array(matrix)
+    shape = matrix.shape
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(f"a determinant needs a square matrix, got shape {shape}; use rank_profile for a minor")
     profile = rank_profile(matrix, prime, **options)
     return profile.determinant if profile.rank == shape[0] else 0
 
 
-@cache
-def _checked_prime(prime: int) -> int:
-    prime = index(prime)
-    odd = prime % 2 and 2 < prime < PRIME_LIMIT
-    if not odd or not all(prime % divisor for divisor in range(3, isqrt(prime) + 1, 2)):
-        raise ValueError(f"prime must be an odd prime below 2^27 = {PRIME_LIMIT}, got {prime}; use {DEFAULT_PRIME}")
-    return prime
+def _as_array(matrix: Any) -> npt.NDArray[Any]:
+    """What NumPy makes of a matrix: of its own kind, a tensor of torch, or lists."""
+    if np.ma.is_masked(matrix):
+        raise TypeError("matrix must have a number in every place, got a masked array; fill or drop what is masked")
+    try:
+        return np.asarray(matrix)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise TypeError(f"matrix must be an array of numbers, got {type(matrix).__name__}: {error}") from None
 
 
-def _workspace(matrix: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floats:
+def _workspace(source: npt.NDArray[Any], field: _Field, overwrite: bool) -> Floats:
     """The numbers modulo the prime, in the memory of the matrix if allowed, else in new memory."""
-    source = np.asarray(matrix)
     if source.ndim != 2:
         raise ValueError(f"matrix must have 2 dimensions, got shape {source.shape}; use matrix.reshape(rows, -1)")
     if source.dtype != np.float64 and source.dtype.kind not in "iu":
@@ -201,8 +201,8 @@ def _not_integers(rows: Floats, start: int) -> ValueError:
 
 
 def _thread_count(threads: int | None, size: int) -> int:
-    if threads is not None and index(threads) < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}; leave it out for one per core")
+    if threads is not None:
+        threads = check_whole("threads", threads, 1, remedy="leave it out for one per core")
     if _blas() is None or (threads is None and size < _SMALL_MATRIX):
         return 1
     # a container or a cluster's job may own fewer cores than the machine has

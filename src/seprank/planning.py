@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, SupportsIndex
+from typing import Any
 
 from .models import MODELS
-from .theory import Bound, bounds, readable
+from .question import check_cut, check_whole
+from .theory import Bound, bounds, least_ceiling, readable
 
 MOST_DIGITS = 1000
 """Of a target: few enough that no bound near it is left out by `theory`, and that Python writes them as text."""
+
+MOST_DEPTH = 200
+"""Depths that are compared: a row each, and more than anybody trains"""
 
 
 @dataclass(frozen=True)
@@ -104,14 +108,14 @@ def plan(
         inputs: M, numbers per input vector, or number of tokens.
         domain: "functional" (inputs range over all vectors) or "tokens" (over M linearly independent ones).
         cut: c, steps in the start half; by default T // 2.
-        max_depth: depths 1 to this are compared.
+        max_depth: depths 1 to this are compared; at most 200.
 
     Returns:
         For every depth: the least width that is proved to reach the target, the least by the conjecture where that is
         less, the greatest that provably cannot; and the cheapest network of all.
 
     Raises:
-        TypeError: an argument is not an integer.
+        NotWholeError: an argument is no whole number; it is a TypeError and a ValueError.
         ValueError: an argument is out of range.
 
     Source: the bounds of docs/theory.md. Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), Theorem 1 and
@@ -122,34 +126,37 @@ def plan(
         >>> found.best.depth, found.best.width, found.shallow.width
         (4, 3, 1000000)
     """
-    rank = _at_least("rank", rank, 1)
+    rank, inputs = check_whole("rank", rank, 1), check_whole("inputs", inputs, 1)
+    length, cut = check_cut(length, cut)
     if rank >= 10**MOST_DIGITS:
         raise ValueError(f"rank must have at most {MOST_DIGITS} digits, got {readable(rank)}; use a smaller rank")
-    depths = range(1, _at_least("max_depth", max_depth, 1) + 1)
+    depths = range(1, check_whole("max_depth", max_depth, 1) + 1)
+    if len(depths) > MOST_DEPTH:
+        raise ValueError(f"max_depth must be at most {MOST_DEPTH}, got {len(depths)}; use a smaller depth")
     sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
-    rows = [_row(rank, inputs, depth, _by_width(sizes | {"depth": depth}, rank)) for depth in depths]
+    rows = [_row(rank, inputs, depth, *_looked_up(sizes | {"depth": depth}, rank)) for depth in depths]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
     guesses = [r for r in rows if r.conjectured_parameters and (not best or r.conjectured_parameters < _cost(best))]
     guess = min(guesses, key=lambda r: r.conjectured_parameters or 0, default=None)
-    return Plan(rank, length, length // 2 if cut is None else cut, inputs, domain, best, guess, rows[0], rows)
+    return Plan(rank, length, cut, inputs, domain, best, guess, rows[0], rows)
 
-
-_WHATEVER_WIDTH = ("shallow", "start inputs", "end inputs")
-"""Upper bounds that do not grow any more once there are as many units as inputs; of one layer, as the rank."""
 
 Known = Callable[[int, str], list[Bound]]
 """The bounds of networks of one depth, from their width and the kind: exact ones are among the lower and the upper."""
 
 
-def _by_width(sizes: dict[str, Any], rank: int) -> Known:
-    return cache(lambda width, kind: bounds(width=width, kinds=_kinds(kind), below=rank, **sizes))
+def _looked_up(sizes: dict[str, Any], rank: int) -> tuple[Known, int | None]:
+    """The bounds by width, and the least that holds for every width, None if it is above the rank and left out."""
+    by_width = cache(lambda width, kind: bounds(width=width, kinds=_kinds(kind), below=rank, **sizes))
+    return by_width, least_ceiling(below=rank, **sizes)
 
 
-def _row(rank: int, inputs: int, depth: int, known: Known) -> Row:
+def _row(rank: int, inputs: int, depth: int, known: Known, ceiling: int | None) -> Row:
     # From this width on no lower bound, and no bound by the inputs, depends on the width any more.
     last = rank if depth == 1 else inputs
     # One layer of R units has rank R at most: its state has R coordinates.
-    narrow = _narrower(rank, rank if depth == 1 else 1, last, known)
+    is_reachable = ceiling is None or ceiling >= rank
+    narrow = _narrower(rank, rank if depth == 1 else 1, last, known) if is_reachable else None
     obstacle = _least(known(last if narrow is None else narrow, "upper")) if narrow != 0 else None
     width = guess = None
     if narrow is not None:
@@ -187,8 +194,8 @@ def _greatest(known: list[Bound]) -> Bound:
     return max(known, key=lambda bound: bound.value)
 
 
-def _narrower(rank: int, least: int, last: int, known: Known) -> int | None:
-    """The greatest width that provably cannot reach the rank, at least `least` - 1; None if no width can."""
+def _narrower(rank: int, least: int, last: int, known: Known) -> int:
+    """The greatest width that provably cannot reach the rank, at least `least` - 1, where some width may."""
 
     def can(width: int) -> bool:
         # Where a lower bound reaches it all upper ones do, and they take longer.
@@ -196,8 +203,6 @@ def _narrower(rank: int, least: int, last: int, known: Known) -> int | None:
 
     width = least
     while not can(width):
-        if width >= last and any(b.value < rank for b in known(width, "upper") if b.name in _WHATEVER_WIDTH):
-            return None
         width = 2 * width if width >= last else min(2 * width, last)
     return _halve(can, max(least - 1, width // 2), width) - 1
 
@@ -207,8 +212,6 @@ def _first_to_reach(rank: int, kind: str, least: int, last: int, known: Known) -
     listed = known(least, kind)
     if not listed:
         return None
-    if listed[0].name == "last input":  # it is min(R, M)
-        return rank if rank <= last else None
     below, width = least - 1, least
     while not _reaches(known, width, kind, rank):
         if width >= last:
@@ -249,11 +252,3 @@ def _cells(row: Row) -> list[str]:
     numbers = [row.depth, row.width, row.parameters, row.conjectured_width, row.conjectured_parameters]
     shown = ["-" if number is None else readable(number) for number in numbers]
     return [*shown, "any width" if row.too_narrow is None else readable(row.too_narrow), row.obstacle or ""]
-
-
-def _at_least(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{name} must be an integer, got {value!r}; use a whole number")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}; use {name}={least} or more")
-    return int(value)

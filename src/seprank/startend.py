@@ -33,21 +33,6 @@ Progress = Callable[[int, int], None]
 """Called with the pairs done so far and the pairs to do."""
 
 
-def check_cut(length: int, cut: int | None) -> int:
-    """The cut, by default the middle.
-
-    Raises:
-        ValueError: the length cannot be cut, or not there.
-    """
-    if length < 2:
-        raise ValueError(f"length must be at least 2 to be cut, got {length}; use --length 8 or more")
-    if cut is None:
-        return length // 2
-    if not 1 <= cut <= length - 1:
-        raise ValueError(f"cut must be between 1 and length - 1 = {length - 1}, got {cut}; the default is the middle")
-    return cut
-
-
 def pairs_per_block(width: int, bytes_per_pair: int, budget: int) -> int:
     """How many pairs to run at once.
 
@@ -110,7 +95,31 @@ class Halves:
         return Halves(vectors=self._vectors[first:])
 
 
-class StartEndMatrix:
+class _Growing:
+    """Entries that are kept to grow from, so that nobody may write into them, until they are taken away."""
+
+    def __init__(self, channels: int) -> None:
+        self._kept: Values | None = np.zeros((0, 0, channels))
+
+    def take(self) -> Matrix:
+        """The whole matrix, (starts, ends x channels), to be written into: nothing is kept, and it cannot grow."""
+        values, self._kept = self._values, None
+        return values.reshape(len(values), -1)
+
+    @property
+    def _values(self) -> Values:
+        if self._kept is None:
+            raise RuntimeError("a matrix that was taken away cannot grow; call grow before take")
+        return self._kept
+
+    def _keep(self, values: Values) -> Matrix:
+        self._kept = values
+        shown = values.reshape(len(values), -1)
+        shown.flags.writeable = False
+        return shown
+
+
+class StartEndMatrix(_Growing):
     """The Start-End matrix of a model, which grows with the samples.
 
     Args:
@@ -135,7 +144,7 @@ class StartEndMatrix:
         self._block = block
         self._progress = progress or (lambda done, total: None)
         self._states: State | None = None
-        self._values = np.zeros((0, 0, channels))
+        super().__init__(channels)
         self._done = self._total = 0
 
     def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
@@ -146,7 +155,11 @@ class StartEndMatrix:
             states: that the starts leave, where they have been run already.
 
         Returns:
-            The whole matrix, (starts, ends x channels). An interrupted call leaves the matrix as it was.
+            The whole matrix, (starts, ends x channels), not to be written into. An interrupted call leaves the matrix
+            as it was.
+
+        Raises:
+            RuntimeError: it was taken away.
         """
         rows, columns, channels = self._values.shape
         self._done, self._total = 0, len(starts) * len(ends) - rows * columns
@@ -156,8 +169,8 @@ class StartEndMatrix:
         self._fill(values[rows:], self._model.spread(states, rows, len(starts), 1), ends)
         if len(ends) > columns:
             self._fill(values[:rows, columns:], states, ends.after(columns))
-        self._states, self._values = states, values
-        return values.reshape(len(starts), len(ends) * channels)
+        self._states = states
+        return self._keep(values)
 
     def _run_starts(self, starts: Halves, known: int) -> State:
         batches = [] if self._states is None else [self._states]
@@ -212,7 +225,7 @@ class StartEndMatrix:
         self._progress(self._done, self._total)
 
 
-class RowBlocks:
+class RowBlocks(_Growing):
     """A Start-End matrix whose blocks of rows are evaluated by the workers of an executor, and which grows, too.
 
     Args:
@@ -234,7 +247,7 @@ class RowBlocks:
         self._executor = executor
         self._evaluate = evaluate
         self._progress = progress or (lambda done, total: None)
-        self._values = np.zeros((0, 0, channels))
+        super().__init__(channels)
 
     def grow(self, starts: Halves, ends: Halves) -> Matrix:
         """Extend to these samples, as `StartEndMatrix.grow` does."""
@@ -244,8 +257,7 @@ class RowBlocks:
         blocks = [*_row_blocks(range(rows, len(starts)), range(len(ends)))]
         blocks += _row_blocks(range(rows), range(columns, len(ends)))
         self._fill(values, blocks, (len(starts), len(ends)))
-        self._values = values
-        return values.reshape(len(starts), len(ends) * channels)
+        return self._keep(values)
 
     def _fill(self, values: Values, blocks: list[tuple[range, range]], samples: tuple[int, int]) -> None:
         futures = {self._executor.submit(self._evaluate, *block, samples): block for block in blocks}

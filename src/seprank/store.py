@@ -2,93 +2,48 @@
 
 A job is a command of this package with all its settings, and is known by the hash of both. Its record says how it
 ended. One process at a time may write; any number may read meanwhile. What `finish` or `fail` has returned from is on
-the disk: neither a killed process nor a full disk takes it away.
+the disk: neither a killed process nor a full disk takes it away. What is read is what was kept: every record has a
+digest, every job is known by its hash, and one that differs is refused. Stores of version 1 had no digests; they are
+read as they are, and what they hold gets digests when they are next written.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, cast
+from typing import Any
 
-from .files import csv_text, write_whole
+from .files import FileError, csv_text, existing_file, write_whole
+from .records import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
+
+__all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows", "table"]
 
 APPLICATION = 0x73657072
 """Marks a file as ours ("sepr"), in SQLite's application_id"""
-SCHEMA = 1
-"""Version of the tables, in SQLite's user_version"""
+SCHEMA = 2
+"""Version of the tables, in SQLite's user_version; 1 had no digests"""
 
 _TABLES = """
 CREATE TABLE jobs (key TEXT PRIMARY KEY, command TEXT NOT NULL, settings TEXT NOT NULL, added TEXT NOT NULL);
 CREATE TABLE records (
     key TEXT PRIMARY KEY REFERENCES jobs (key), status TEXT NOT NULL, result TEXT NOT NULL, error TEXT,
-    seconds REAL NOT NULL, finished TEXT NOT NULL
+    seconds REAL NOT NULL, finished TEXT NOT NULL, digest TEXT NOT NULL
 );
 """
-_SELECT = "SELECT command, settings, status, result, error, seconds, finished FROM jobs JOIN records USING (key)"
-
-Status = Literal["done", "failed"]
+_SAID = "key, status, result, error, seconds, finished"
+_NAMES = {"jobs", "records", "sqlite_autoindex_jobs_1", "sqlite_autoindex_records_1"}
+_SELECT = "SELECT key, command, settings, status, result, error, seconds, finished{digest} FROM records "
+_SELECT += "LEFT JOIN jobs USING (key)"
 
 
 class StoreError(ValueError):
     """A store cannot be opened, read or written; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A command with all its settings.
-
-    Example:
-        >>> Job("certify", {"width": 3, "depth": 2}).key == Job("certify", {"depth": 2, "width": 3}).key
-        True
-    """
-
-    command: str
-    """Which command of this package: certify, measure or train"""
-    settings: Mapping[str, Any]
-    """All settings, of JSON's types"""
-
-    @cached_property
-    def key(self) -> str:
-        """Hash of command and settings; the order of the settings does not matter."""
-        return hashlib.sha256(_json({"command": self.command, "settings": self.settings}).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Record:
-    """How a job ended."""
-
-    job: Job
-    status: Status
-    result: dict[str, Any]
-    """What the job found; of a failed job, what was known by then"""
-    error: str | None
-    """Traceback of a failed job"""
-    seconds: float
-    finished: str
-    """When, in UTC, as ISO 8601"""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The record as JSON's types."""
-        return {
-            "key": self.job.key,
-            "command": self.job.command,
-            "settings": dict(self.job.settings),
-            "status": self.status,
-            "result": self.result,
-            "error": self.error,
-            "seconds": self.seconds,
-            "finished": self.finished,
-        }
 
 
 class Store:
@@ -115,8 +70,8 @@ class Store:
 
     def __init__(self, path: str | Path, *, write: bool = False, wait: float = 0.0) -> None:
         self.path = Path(path)
-        if not write and not self.path.is_file():
-            raise StoreError(f"there is no store {self.path}; `seprank train` and `seprank sweep` make one")
+        self._version = SCHEMA
+        _check_kind(self.path, write)
         self._lock = _lock(self.path, wait) if write else None
         try:
             self._connection = self._connect(write)
@@ -128,6 +83,8 @@ class Store:
         with self._explained("opened"):
             # Only the process that holds the lock writes, from one thread at a time: sweeps report from callbacks.
             connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+            # What is no text is not in any digest either, and is refused by the name of its record.
+            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             try:
                 self._check(connection, write)
                 if write:
@@ -152,9 +109,30 @@ class Store:
                 f"{self.path} was written by a newer seprank (store version {version}, this one reads {SCHEMA}); "
                 "update seprank, or give another path"
             )
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        else:
+            self._version = version
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok":
             raise StoreError(f"{self.path} is damaged ({found}); {_RESCUE}")
+        strange = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")} - _NAMES
+        if strange:
+            raise StoreError(f"{self.path} holds more than jobs and records ({ascii(min(strange))[:60]}); {_RESCUE}")
+        if write and self._version < SCHEMA:
+            self._add_digests(connection)
+
+    def _add_digests(self, connection: sqlite3.Connection) -> None:
+        """Bring a store of version 1 to version 2, all of it or nothing."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute("ALTER TABLE records ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
+            for said in connection.execute(f"SELECT {_SAID} FROM records").fetchall():
+                connection.execute("UPDATE records SET digest = ? WHERE key = ?", (digest(said), said[0]))
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        self._version = SCHEMA
 
     @contextmanager
     def _explained(self, done: str) -> Iterator[None]:
@@ -170,6 +148,8 @@ class Store:
             raise StoreError(f"{self.path} cannot be {done}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path} is damaged or is not a store ({error}); {_RESCUE}") from error
+        except RecordError as error:
+            raise StoreError(f"{self.path} is damaged: {error}; {_RESCUE}") from error
 
     def close(self) -> None:
         """Give up the file; others may write it then."""
@@ -190,7 +170,7 @@ class Store:
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Note jobs that are to be done; those already known stay as they are."""
-        rows = [(job.key, job.command, _json(job.settings), _now()) for job in jobs]
+        rows = [(job.key, job.command, canonical(job.settings), _now()) for job in jobs]
         with self._transaction():
             self._connection.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", rows)
 
@@ -203,13 +183,13 @@ class Store:
         self._keep(job, "failed", result or {}, error, seconds)
 
     def _keep(self, job: Job, status: Status, result: Mapping[str, Any], error: str | None, seconds: float) -> None:
-        settings, now = _json(job.settings), _now()
-        row = (job.key, status, _json(result), error, seconds, now)
+        settings, now = canonical(job.settings), _now()
+        row = (job.key, status, canonical(result), error, float(seconds), now)
         with self._transaction():
             self._connection.execute(
                 "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", (job.key, job.command, settings, now)
             )
-            self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, digest(row)))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -227,35 +207,61 @@ class Store:
                 raise
 
     def record(self, job: Job) -> Record | None:
-        """How a job ended, None if it has not."""
-        with self._explained("read"):
-            row = self._connection.execute(f"{_SELECT} WHERE key = ?", (job.key,)).fetchone()
-        return None if row is None else _record(row)
+        """How a job ended, None if it has not.
+
+        Raises:
+            StoreError: the record is not what was kept; the text names it.
+        """
+        return next(iter(self._read("key = ?1", (job.key,))), None)
 
     def records(self, *, command: str | None = None, status: Status | None = None) -> list[Record]:
-        """All records, the oldest first, or those of one command or of one status."""
-        wanted = "(?1 IS NULL OR command = ?1) AND (?2 IS NULL OR status = ?2)"
-        with self._explained("read"):
-            rows = self._connection.execute(
-                f"{_SELECT} WHERE {wanted} ORDER BY finished, key", (command, status)
-            ).fetchall()
-        return [_record(row) for row in rows]
+        """All records, the oldest first, or those of one command or of one status.
+
+        Raises:
+            StoreError: one of them is not what was kept; the text names it.
+        """
+        # Chosen here and not by the file, in which a damaged record might hide from the question.
+        return [
+            record
+            for record in self._read("?1", (1,))
+            if command in (None, record.job.command) and status in (None, record.status)
+        ]
 
     def statuses(self) -> dict[str, Status]:
         """How each job ended that did, by its key."""
+        return {record.job.key: record.status for record in self._read("?1", (1,))}
+
+    def _read(self, condition: str, values: tuple[Any, ...]) -> list[Record]:
+        """The records for which a condition holds, each checked."""
+        query = _SELECT.format(digest=", digest" if self._version > 1 else "")
         with self._explained("read"):
-            return dict(self._connection.execute("SELECT key, status FROM records").fetchall())
+            rows = self._connection.execute(f"{query} WHERE {condition} ORDER BY finished, key", values).fetchall()
+            return [checked_record(row if self._version > 1 else (*row, None)) for row in rows]
 
     def open_jobs(self) -> list[Job]:
-        """Jobs that were noted and have no record yet."""
-        query = "SELECT command, settings FROM jobs WHERE key NOT IN (SELECT key FROM records) ORDER BY added, key"
+        """Jobs that were noted and have no record yet.
+
+        Raises:
+            StoreError: one of them is not what was noted.
+        """
+        query = "SELECT key, command, settings FROM jobs WHERE key NOT IN (SELECT key FROM records) ORDER BY added, key"
         with self._explained("read"):
-            rows = self._connection.execute(query).fetchall()
-        return [Job(command, json.loads(settings)) for command, settings in rows]
+            return [checked_job(*row) for row in self._connection.execute(query).fetchall()]
 
 
 _MARKS = {"application_id": APPLICATION, "user_version": SCHEMA}
 _RESCUE = "move it away to start anew, or put a copy of it back"
+
+
+def _check_kind(path: Path, write: bool) -> None:
+    """Refuse what is no file: a folder, a pipe or a device is not opened as a database."""
+    if not write and not path.exists():
+        raise StoreError(f"there is no store {path}; `seprank train` and `seprank sweep` make one")
+    if path.exists():
+        try:
+            existing_file(path)
+        except FileError as error:
+            raise StoreError(f"{error} of records, such as runs/seprank.db") from None
 
 
 def _lock(path: Path, wait: float) -> Any:
@@ -273,17 +279,6 @@ def _lock(path: Path, wait: float) -> Any:
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
     return lock
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    command, settings, status, result, error, seconds, finished = row
-    job = Job(command, json.loads(settings))
-    return Record(job, cast(Status, status), json.loads(result), error, seconds, finished)
-
-
-def _json(content: Mapping[str, Any]) -> str:
-    """One text for equal contents, whatever the order of the keys."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _now() -> str:

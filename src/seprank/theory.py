@@ -13,14 +13,15 @@ import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, Decimal, localcontext
-from difflib import get_close_matches
 from fractions import Fraction
-from typing import Any, Literal, SupportsIndex
+from typing import Any, Literal
+
+from .question import check_choice, check_cut, check_domain, check_network, check_whole
 
 Kind = Literal["exact", "lower", "conjectured", "upper"]
+Counts = Literal["rank", "state", "start", "end"]
 
 KINDS: tuple[Kind, ...] = ("exact", "lower", "conjectured", "upper")
-DOMAINS = ("functional", "tokens")
 MODELS = ("rac", "additive")
 
 # Longer values say nothing a shorter one does not, and products of them take seconds.
@@ -43,8 +44,8 @@ class Bound:
     """One statement about the generic separation rank of a network of given sizes.
 
     Example:
-        >>> Bound("state", "upper", 45, "proved in docs/theory.md: state bound")
-        Bound(name='state', kind='upper', value=45, source='proved in docs/theory.md: state bound')
+        >>> Bound("state", "upper", 45, "proved in docs/theory.md: state bound", "state")
+        Bound(name='state', kind='upper', value=45, source='proved in docs/theory.md: state bound', counts='state')
     """
 
     name: str
@@ -55,16 +56,20 @@ class Bound:
     """The number itself, exact however long."""
     source: str
     """Where the statement is proved or stated."""
+    counts: Counts
+    """What it is the dimension of: functions of the `state` at the cut, of the `start`, of the `end` (those of one
+    output channel), or only the `rank` of one read-out itself."""
 
     def __repr__(self) -> str:
         value = readable(self.value).replace(",", "")
-        return f"Bound(name={self.name!r}, kind={self.kind!r}, value={value}, source={self.source!r})"
+        stated = f"name={self.name!r}, kind={self.kind!r}, value={value}, source={self.source!r}"
+        return f"Bound({stated}, counts={self.counts!r})"
 
     def to_dict(self) -> dict[str, Any]:
         """The bound as plain values for JSON.
 
         Returns:
-            The four fields and `readable`, the value as text; `value` is None above about 4200 digits, where
+            The five fields and `readable`, the value as text; `value` is None above about 4200 digits, where
             Python refuses to write the integer out.
         """
         value = self.value if self.value.bit_length() <= MOST_JSON_BITS else None
@@ -74,6 +79,7 @@ class Bound:
             "value": value,
             "readable": readable(self.value),
             "source": self.source,
+            "counts": self.counts,
         }
 
 
@@ -146,6 +152,28 @@ def readable(value: int, digits: int = 12) -> str:
     return f"{shown}e{int(power)} ({int(exponent) + is_full:,} digits)"
 
 
+def shown_error(error: float) -> str:
+    """A bound on a probability as a person can take it in: a power of two, and two digits rounded up.
+
+    Args:
+        error: At least 0, below 1.
+
+    Returns:
+        The power, if it is at most 1/2, and the number.
+
+    Example:
+        >>> shown_error(0.0), shown_error(0.018), shown_error(0.7)
+        ('0', '2^-5 (0.018)', '0.7')
+    """
+    if error == 0:
+        return "0"
+    # Two digits, rounded up.
+    unit = 10.0 ** (math.floor(math.log10(error)) - 1)
+    number = f"{math.ceil(error / unit * (1 - 1e-12)) * unit:.2g}"
+    power = math.floor(-math.log2(error))
+    return f"2^-{power} ({number})" if power > 0 else number
+
+
 def max_distance_squared(rank: int) -> Fraction:
     """How far, at most, a function of this separation rank lies from the nearest separable one.
 
@@ -166,9 +194,7 @@ def max_distance_squared(rank: int) -> Fraction:
         >>> max_distance_squared(4)
         Fraction(3, 4)
     """
-    if rank < 1:
-        raise ValueError(f"rank must be at least 1, got {rank}; a separable function has rank 1")
-    return 1 - Fraction(1, rank)
+    return 1 - Fraction(1, check_whole("rank", rank, 1, remedy="a separable function has rank 1"))
 
 
 def bounds(
@@ -203,7 +229,7 @@ def bounds(
         Exact, lower and conjectured statements in this order, then the upper bounds, least first.
 
     Raises:
-        TypeError: If a size is not an integer.
+        NotWholeError: If a size is no whole number; it is a TypeError and a ValueError.
         ValueError: If a size is too small, the cut outside the sequence, or the domain, model or a kind unknown.
 
     Source:
@@ -221,8 +247,8 @@ def bounds(
         upper start inputs 3872
     """
     cell = _checked(inputs, width, depth, length, cut, domain, below)
-    wanted = {_choice("kinds", kind, KINDS) for kind in kinds}
-    if _choice("model", model, MODELS) == "additive":
+    wanted = {check_choice("kinds", kind, KINDS) for kind in kinds}
+    if check_choice("model", model, MODELS) == "additive":
         found = [_additive(cell)]
     else:
         found = [_shallow(cell)] if cell.depth == 1 else [*_lower(cell, wanted)]
@@ -279,10 +305,82 @@ def lower_bound(
     return max(bounds(**sizes, domain=domain, model=model, kinds=("exact", "lower")), key=lambda bound: bound.value)
 
 
+def least_ceiling(
+    *,
+    inputs: int,
+    depth: int,
+    length: int,
+    cut: int | None = None,
+    domain: str = "functional",
+    below: int | None = None,
+) -> int | None:
+    """The least upper bound on the rank of a RAC of any width, as wide as may be; arguments as in `bounds`.
+
+    It is that of the input bounds, in which m is M from width M on.
+
+    Returns:
+        The bound, None if it is too long a number, or above `below` and left out.
+
+    Example:
+        >>> least_ceiling(inputs=2, depth=3, length=6)
+        56
+    """
+    cell = _checked(inputs, inputs, depth, length, cut, domain, below)
+    return _least(*(value for _, _, value, _ in _by_inputs(cell)))
+
+
+def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, independent: bool = True) -> list[Bound]:
+    """What statements about one generic read-out say of another one, in the order of `known`.
+
+    Args:
+        known: as `bounds` gives them.
+        channels: C, outputs of the network in each step.
+        readout: "random" (a generic linear functional of the outputs), "all" (a column for each channel), or a number
+            (that channel).
+        independent: whether the templates of the tokens domain are linearly independent.
+
+    Returns:
+        The statements that hold. A value of `all` channels is C times that of one where what is counted is not a
+        function of the start.
+
+    Source: docs/theory.md, "Read-outs".
+
+    Example:
+        >>> for bound in for_readout(bounds(inputs=2, width=2, depth=1, length=6), channels=2, readout="all"):
+        ...     print(bound.kind, bound.name, bound.value)
+        lower shallow 2
+        upper state 2
+        upper copies 2
+        upper shallow 4
+        upper start inputs 8
+        upper end inputs 16
+    """
+    is_generic = channels == 1 or readout == "random"
+    found = [b for bound in known for b in _carried(bound, channels, readout if not is_generic else None, independent)]
+    return sorted(found, key=lambda bound: (KINDS.index(bound.kind), bound.value))
+
+
+def _carried(bound: Bound, channels: int, readout: str | int | None, independent: bool) -> Iterator[Bound]:
+    """What a statement says of a read-out that is not generic, None if it is."""
+    if readout is None and independent:
+        yield bound
+        return
+    # Of all channels every read-out is a linear combination; one channel may be worse than a generic read-out.
+    if bound.kind != "upper" and independent and readout == "all":
+        yield bound if bound.kind != "exact" else replace(bound, kind="lower")
+    if bound.kind not in ("upper", "exact"):
+        return
+    if readout == "all" and bound.counts not in ("state", "start"):
+        source = f"{bound.source}, for each of {channels} channels"
+        yield replace(bound, kind="upper", value=channels * bound.value, source=source)
+    else:
+        yield replace(bound, kind="upper")
+
+
 def _additive(cell: _Cell) -> Bound:
     # One token makes one start and one end: nothing is left to add up.
     value = 1 if cell.tokens and cell.inputs == 1 else 2
-    return Bound("additive", "exact", value, "proved in docs/theory.md: additive integration")
+    return Bound("additive", "exact", value, "proved in docs/theory.md: additive integration", "rank")
 
 
 def _shallow(cell: _Cell) -> Bound:
@@ -290,52 +388,64 @@ def _shallow(cell: _Cell) -> Bound:
     source = f"{PAPER}, Theorem 1"
     if cell.start != cell.end:
         source += ", carried to this cut in docs/theory.md: one layer"
-    return Bound("shallow", "exact", value, source)
+    return Bound("shallow", "exact", value, source, "rank")
 
 
 def _lower(cell: _Cell, wanted: Collection[str]) -> Iterator[Bound]:
     """The best proved lower bound, and for tokens the paper's conjecture."""
     if not {"lower", "conjectured"} & set(wanted):
         return
+    if cell.tokens and cell.depth > 2:
+        yield _last_input(cell)
+        if "conjectured" in wanted and cell.start >= cell.end:
+            yield from _conjecture(cell)
+        return
     power = _nested(cell.channels, cell.end, cell.depth - 1)
-    value = power
-    if cell.tokens:
-        value = _least(power, _nested(cell.inputs, cell.start, 1)) if cell.depth == 2 else None
+    value = _least(power, _nested(cell.inputs, cell.start, 1)) if cell.tokens else power
     if value is None:
-        yield Bound("last input", "lower", cell.channels, "proved in docs/theory.md: last input")
+        yield _last_input(cell)
     elif cell.depth == 2:
         at_middle, elsewhere = f"{PAPER}, Theorem 1", "proved in docs/theory.md: two layers"
-        yield Bound("two-layer", "lower", value, at_middle if cell.start == cell.end else elsewhere)
+        yield Bound("two-layer", "lower", value, at_middle if cell.start == cell.end else elsewhere, "rank")
     else:
         source = f"proved in docs/theory.md: power bound (for vectors it implies Conjecture 1 of {PAPER})"
-        yield Bound("power", "lower", value, source)
-    if cell.tokens and cell.depth > 2 and cell.start >= cell.end:
-        yield from _conjecture(cell, power)
+        yield Bound("power", "lower", value, source, "rank")
 
 
-def _conjecture(cell: _Cell, power: int | None) -> Iterator[Bound]:
+def _last_input(cell: _Cell) -> Bound:
+    return Bound("last input", "lower", cell.channels, "proved in docs/theory.md: last input", "rank")
+
+
+def _conjecture(cell: _Cell) -> Iterator[Bound]:
+    power = _nested(cell.channels, cell.end, cell.depth - 1)
     value = _power(cell.inputs, cell.end) if power is None else _least_power(power, cell.inputs, cell.end)
     if value is not None:
         source = f"{PAPER}, Conjecture 1, read for tokens; docs/theory.md shows sizes where it fails"
-        yield Bound("conjecture 1", "conjectured", value, source)
+        yield Bound("conjecture 1", "conjectured", value, source, "rank")
 
 
 def _upper(cell: _Cell) -> Iterator[Bound]:
-    steps = range(cell.start + cell.end)
-    found = [
-        ("state", _state(cell), "state bound"),
-        ("end inputs", _product(_input_dimensions(cell, steps[: cell.end]), cell.most_digits), "input bounds"),
-        ("start inputs", _product(_input_dimensions(cell, steps[cell.end :]), cell.most_digits), "input bounds"),
-        (_counted(cell.depth, "layer"), _layered(cell), "layered bound"),
-        (_counted(cell.end, "step"), _stepwise(cell), "stepwise bound"),
-        ("short start", _short_start(cell), "short start"),
-        ("copies", _copies(cell), "copies"),
+    found: list[tuple[str, Counts, int | None, str]] = [
+        ("state", "state", _state(cell), "state bound"),
+        *_by_inputs(cell),
+        (_counted(cell.depth, "layer"), "state", _layered(cell), "layered bound"),
+        (_counted(cell.end, "step"), "end", _stepwise(cell), "stepwise bound"),
+        ("short start", "state", _short_start(cell), "short start"),
+        ("copies", "state", _copies(cell), "copies"),
     ]
-    if cell.most_digits == MOST_DIGITS and all(value is None for _, value, _ in found):
-        found = [("state", _rounded_state(cell), "state bound, rounded up to a power of two")]
-    for name, value, statement in found:
+    if cell.most_digits == MOST_DIGITS and all(value is None for _, _, value, _ in found):
+        found = [("state", "state", _rounded_state(cell), "state bound, rounded up to a power of two")]
+    for name, counts, value, statement in found:
         if value is not None:
-            yield Bound(name, "upper", value, f"proved in docs/theory.md: {statement}")
+            yield Bound(name, "upper", value, f"proved in docs/theory.md: {statement}", counts)
+
+
+def _by_inputs(cell: _Cell) -> Iterator[tuple[str, Counts, int | None, str]]:
+    """The two bounds that see nothing of the network but m."""
+    steps = range(cell.start + cell.end)
+    sides: list[tuple[Counts, range]] = [("end", steps[: cell.end]), ("start", steps[cell.end :])]
+    for side, of in sides:
+        yield f"{side} inputs", side, _product(_input_dimensions(cell, of), cell.most_digits), "input bounds"
 
 
 def _counted(number: int, noun: str) -> str:
@@ -494,30 +604,10 @@ def _product(factors: Iterable[int | None], most_digits: int) -> int | None:
 def _checked(
     inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str, below: int | None
 ) -> _Cell:
-    inputs = _size("inputs", inputs, 1, "at least 1", "--inputs 4")
-    width = _size("width", width, 1, "at least 1", "--width 4")
-    depth = _size("depth", depth, 1, "at least 1", "--depth 2")
-    length = _size("length", length, 2, "at least 2 to be cut", "--length 8 or more")
-    middle = length // 2
-    cut = middle if cut is None else _size("cut", cut, 1, "at least 1", f"--cut {middle}")
-    if cut >= length:
-        raise ValueError(f"cut must be at most length - 1 = {length - 1}, got {cut}; use --cut {middle}")
-    tokens = _choice("domain", domain, DOMAINS) == "tokens"
+    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
+    length, cut = check_cut(length, cut)
+    tokens = check_domain(domain) == "tokens"
     # Digits are computed to a small part of one, hence the spare.
-    most_digits = MOST_DIGITS if below is None else min(MOST_DIGITS, int(below.bit_length() * math.log10(2)) + 2)
+    bits = None if below is None else check_whole("below", below).bit_length()
+    most_digits = MOST_DIGITS if bits is None else min(MOST_DIGITS, int(bits * math.log10(2)) + 2)
     return _Cell(inputs, width, depth, cut, length - cut, tokens, most_digits)
-
-
-def _size(name: str, value: int, least: int, needed: str, remedy: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{name} must be an integer, got {value!r}; use {remedy}")
-    if value < least:
-        raise ValueError(f"{name} must be {needed}, got {value}; use {remedy}")
-    return int(value)
-
-
-def _choice(name: str, value: str, valid: tuple[str, ...]) -> str:
-    if value not in valid:
-        nearest = get_close_matches(str(value), valid, n=1, cutoff=0.0)[0]
-        raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}; did you mean {nearest!r}?")
-    return value

@@ -64,7 +64,7 @@ def compare_halves(model: SequenceModel, trial: Trial) -> Agreement:
     """Run sequences at once and in halves, with states joined and spread on the way; twice, and in other batches.
 
     States are compared as well as outputs: an untrained model may have so little memory that the loss of its state
-    shows in no digit of a float32 output. What is slower by definition, `model.plain`, is the measure.
+    shows in no digit of a float32 output. What is slower by definition, `model.plain()`, is the measure.
     """
     sequences, _ = trial.pairs()
     pieces = model.pieces(sequences)
@@ -72,8 +72,8 @@ def compare_halves(model: SequenceModel, trial: Trial) -> Agreement:
         whole = model(pieces, None)
     between = _generators(sequences)
     again = model(model.pieces(sequences), None)
-    plain = model.plain(model.plain.pieces(sequences), None)
-    expected = model.plain.values(*plain)
+    slow = model.plain()
+    expected = slow.values(*slow(slow.pieces(sequences), None))
     if not expected[0].isfinite().all():
         expected = model.values(*whole)
     together, stepwise = _in_halves(model, trial, expected)
@@ -174,10 +174,9 @@ class Checked(SequenceModel):
         """Relative size of the rounding in outputs, as the checks found it."""
         return self.agreement.floor
 
-    @property
     def plain(self) -> SequenceModel:
         """The same function the slow way."""
-        return self.model.plain
+        return self.model.plain()
 
     def state_numbers(self, steps: int) -> int:
         """Numbers in the state of one sequence after so many steps."""
@@ -228,8 +227,8 @@ def check(model: SequenceModel, trial: Trial) -> Checked:
 _REMEDIES: dict[Check, tuple[str, str]] = {
     "repeat": (
         "the same call made twice must give the same outputs",
-        "call .eval() if it has dropout, let dropout follow self.training, F.dropout(x, p, self.training), and leave out "
-        "whatever else is random or counts its calls",
+        "call .eval() if it has dropout, let dropout follow self.training, F.dropout(x, p, self.training), and leave "
+        "out whatever else is random or counts its calls",
     ),
     "batch": (
         "outputs must not depend on the other sequences of a batch",

@@ -52,6 +52,7 @@ class SequenceModel(Protocol):
     """Numbers per sequence in the widest tensor of one step, an estimate by which blocks are sized"""
     splits: bool
     """False where nothing is kept but the start itself, so that every pair costs a whole sequence"""
+
     def state_numbers(self, steps: int) -> int:
         """Numbers in the state of one sequence after so many steps; constant unless the model keeps a cache."""
         ...
@@ -76,7 +77,6 @@ class SequenceModel(Protocol):
         """The states of several batches, one after the other."""
         ...
 
-    @property
     def plain(self) -> SequenceModel:
         """The same function the slow way, by which a faster one is checked."""
         return self

@@ -40,5 +40,5 @@ def copy_module(module: M) -> M:
     except Exception as error:
         raise ConventionError(
             f"{type(module).__name__} cannot be copied, so that it would be changed by being run: "
-            f"{type(error).__name__}: {error}; give the module a __deepcopy__, or leave out the part that cannot be copied"
+            f"{type(error).__name__}: {error}; give it a __deepcopy__, or leave out the part that cannot be copied"
         ) from error

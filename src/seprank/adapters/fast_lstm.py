@@ -32,7 +32,6 @@ class FastLSTM(Recurrent):
         first = self._cell.batch_first
         super().__init__(self._cell.run, example, batch_first=first, layout="columns", width=width)
 
-    @property
     def plain(self) -> Recurrent:
         """The module itself."""
         return self._plain

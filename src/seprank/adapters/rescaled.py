@@ -118,7 +118,6 @@ class Rescaled(SequenceModel):
             mantissas, exponents = [mantissa], self.degrees @ exponents + shift
         return torch.cat([output, output_exponent.unsqueeze(0)]), [mantissa, exponents]
 
-    @property
     def plain(self) -> Recurrent:
         """The model without scaling."""
         return self._model

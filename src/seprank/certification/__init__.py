@@ -1,6 +1,7 @@
 """Certified ranks: certify(), its certificate, and the recheck."""
 
-from .certificate import Certificate, CertificateError
+from .certificate import Certificate
+from .form import CertificateError
 from .search import certify
 from .verify import verify
 

@@ -5,34 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from ..files import write_whole
-from ..theory import Bound, readable
+from ..names import quoted_name, shown
+from ..theory import Bound, readable, shown_error
+from .form import CertificateError, check_form, check_values, parse, read
 from .setup import Question
 
-SCHEMA = 1
+SCHEMA: Final = 2
 """Version of the format described in docs/certificate.md"""
 
-MOST_DIGITS = 1000
-"""Bounds with more digits are left out of the file"""
-
 _STRICT = {"extra": "forbid", "strict": True}
-
-
-class CertificateError(ValueError):
-    """A certificate is invalid.
-
-    Attributes:
-        step: which check failed: "read", "digest", "fields", "model", "bounds", "flags" or "minor".
-    """
-
-    def __init__(self, step: str, reason: str) -> None:
-        self.step = step
-        super().__init__(f"certificate invalid at step {step!r}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -43,14 +30,16 @@ class ModelRecord:
 
     name: str
     """Name in the registry, or file.py:factory, or module.Class"""
-    kind: str
-    """"registry", "factory" or "class": which of these the name is"""
+    kind: Literal["registry", "factory", "class"]
+    """Which of these the name is"""
     settings: dict[str, int | float | bool | str]
     """inputs, width and depth of a registered model; the keyword arguments of a factory"""
     sha256: str | None
     """Hash of the source file, None for a registered model"""
     parameters: dict[str, list[int]]
     """Name and shape of every parameter"""
+    fixed: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the values of every buffer, and of every parameter that kept its value; not in schema 1"""
 
 
 @dataclass(frozen=True)
@@ -88,11 +77,15 @@ class Certificate:
     exact: bool
     """rank = upper_bound"""
     saturated: bool
-    """More samples would not raise the rank (with high probability)"""
+    """Whether there is a bound on the probability that the rank is not the generic one: `error`"""
     bounds: list[Bound]
     minor: Minor
     seconds: float
     versions: dict[str, str]
+    error: float | None = None
+    """Bound on the probability that `saturated` is wrong, None where there is none; not in schema 1"""
+    schema: Literal[1, 2] = SCHEMA
+    """Version of the format of the file it is from"""
 
     @property
     def samples(self) -> int:
@@ -101,7 +94,11 @@ class Certificate:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the file, digest included."""
-        body = {"schema": SCHEMA, **asdict(self)}
+        body = asdict(self)
+        if self.schema == 1:
+            del body["error"], body["model"]["fixed"]
+            for bound in body["bounds"]:
+                del bound["counts"]
         return body | {"digest": digest(body)}
 
     def summary(self) -> dict[str, Any]:
@@ -110,6 +107,7 @@ class Certificate:
         return {
             "rank": self.rank,
             "saturated": self.saturated,
+            "error": self.error,
             "exact": self.exact,
             "upper_bound": self.upper_bound,
             "bounds": [bound.to_dict() for bound in self.bounds],
@@ -128,40 +126,49 @@ class Certificate:
         }
 
     def save(self, path: str | Path) -> Path:
-        """Write the file, at once or not at all."""
-        return write_whole(path, json.dumps(self.to_dict(), separators=(",", ":")) + "\n")
+        """Write the file, at once or not at all.
+
+        Raises:
+            CertificateError: it holds what no reader would accept, such as a name with a line break.
+        """
+        text = json.dumps(self.to_dict(), separators=(",", ":"))
+        from_dict(parse(text))
+        return write_whole(path, text + "\n")
 
     @staticmethod
     def load(path: str | Path) -> Certificate:
-        """Read a file and check that it is whole: form, schema, digest, types.
+        """Read a file and check that it is whole: size, form, schema, digest, types, ranges.
 
         Raises:
             CertificateError: it is not.
             OSError: the file cannot be read.
         """
-        text = Path(path).read_bytes()
-        try:
-            body = json.loads(text)
-        except ValueError as error:
-            raise CertificateError("read", f"{path} is not JSON ({error}); is the file complete?") from None
-        return from_dict(body)
+        return from_dict(read(path))
 
     def __str__(self) -> str:
         relation = "=" if self.exact else ">="
+        settings = f" {shown(self.model.settings)}" if self.model.settings else ""
         lines = [
-            f"Start-End separation rank of {self.model.name} {self.model.settings or ''}".rstrip(),
+            f"Start-End separation rank of {quoted_name(self.model.name)}{settings}",
             f"  length {self.question.length}, cut {self.question.cut}, domain {self.question.domain}",
-            f"  rank {relation} {readable(self.rank)}   ({self._verdict()})",
+            f"  rank {relation} {readable(self.rank)}   ({self.verdict})",
         ]
-        width = max([14, *(len(bound.name) for bound in self.bounds)])
-        lines += [f"  {b.kind:<11} {b.name:<{width}} {readable(b.value)}" for b in self.bounds]
+        named = [(bound, shown(bound.name)[1:-1]) for bound in self.bounds]
+        width = max([14, *(len(name) for _, name in named)])
+        lines += [f"  {bound.kind:<11} {name:<{width}} {readable(bound.value)}" for bound, name in named]
         return "\n".join(lines)
 
-    def _verdict(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """How sure the rank is, in a sentence."""
         if self.exact:
             return "exact: the certified lower bound meets a proved upper bound"
-        if self.saturated:
-            return "certified lower bound; more samples do not raise it, so it is the rank with high probability"
+        if self.saturated and self.schema == 1:
+            return "certified lower bound; its run called it saturated, and stated no error"
+        if self.error is not None:
+            return f"certified lower bound; saturated, error at most {shown_error(self.error)}"
+        if self.rank < min(self.starts, self.ends):
+            return "certified lower bound; how likely it is to be the rank is not known"
         return f"certified lower bound, limited by {self.samples} samples; more may raise it"
 
 
@@ -181,21 +188,42 @@ def from_dict(body: Any) -> Certificate:
     """The certificate in a file's content.
 
     Raises:
-        CertificateError: a field is missing, unknown, or of the wrong type, or the digest differs.
+        CertificateError: a field is missing, unknown, of the wrong type or out of range, or the digest differs.
     """
     from pydantic import TypeAdapter, ValidationError
 
-    if not isinstance(body, dict) or not isinstance(body.get("schema"), int):
-        raise CertificateError("read", "it has no integer field 'schema'; is this a seprank certificate?")
-    if body["schema"] != SCHEMA:
-        raise CertificateError("read", f"it has schema {body['schema']}, this version reads {SCHEMA}; update seprank")
+    check_values(body)
+    _check_schema(body)
     if body.get("digest") != digest(body):
         raise CertificateError("digest", "the content does not have the digest it states; the file was edited")
-    content = {key: value for key, value in body.items() if key not in ("schema", "digest")}
+    content = {key: value for key, value in body.items() if key != "digest"}
+    if body["schema"] == 1:
+        content["bounds"] = _with_counts(body.get("bounds"))
     try:
         # by way of JSON, in which a list may stand for a tuple even where types are strict
-        return TypeAdapter(Certificate).validate_json(json.dumps(content))
+        certificate = TypeAdapter(Certificate).validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise CertificateError("fields", f"{where}: {first['msg']}, got {first['input']!r}") from None
+        raise CertificateError("fields", f"{where}: {first['msg']}, got {shown(first['input'])}") from None
+    check_form(certificate)
+    return certificate
+
+
+def _with_counts(bounds: Any) -> Any:
+    """Bounds of schema 1, which are about the rank and do not say what they count; what are none stay as they are."""
+    if not isinstance(bounds, list):
+        return bounds
+    return [{**b, "counts": "rank"} if isinstance(b, dict) and "counts" not in b else [] for b in bounds]
+
+
+def _check_schema(body: Any) -> None:
+    schema = body.get("schema") if isinstance(body, dict) else None
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise CertificateError("read", "it has no integer field 'schema'; is this a seprank certificate?")
+    if not 1 <= schema <= SCHEMA:
+        raise CertificateError("read", f"it has schema {schema}, this version reads 1 to {SCHEMA}; update seprank")
+    model = body.get("model")
+    for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
+        if (name in group) != (schema > 1):
+            raise CertificateError("fields", f"{name} belongs to schema 2 and not to schema 1; the file has {schema}")

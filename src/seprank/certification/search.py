@@ -7,28 +7,35 @@ import sys
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from torch import nn
 
 from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
-from ..field import DEFAULT_PRIME, NotPolynomial
+from ..field import NotPolynomial
 from ..memory import MemoryBudgetError, default_budget, show_size
 from ..models import Factory, spec_of
 from ..models.factory import source_hash
 from ..progress import Report, bars, silent
+from ..question import DEFAULT_PRIME, check_whole
 from ..startend import RowBlocks, StartEndMatrix
-from ..theory import Bound, bounds
-from .certificate import MOST_DIGITS, Certificate, Minor, ModelRecord, package_versions
+from ..theory import Bound, bounds, for_readout
+from .certificate import Certificate, Minor, ModelRecord, package_versions
+from .form import MOST_DIGITS
 from .rows import on_workers
+from .saturation import stated_error
 from .setup import Question, Run, ask, enter
 
 _SPARE = 8
-"""Samples beyond the upper bound: if the rank stays below their number, it is saturated."""
+"""Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree."""
 
 _FIRST = 64
 """Samples to begin with where the rank is not known to be bounded."""
+
+_RECHECKED = 64
+"""Sequences on which a module is checked again that contradicts a bound"""
 
 
 class BoundContradicted(ArithmeticError):
@@ -94,7 +101,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         NotPolynomial: the module does something that has no meaning modulo a prime.
         ConventionError: the module does not follow the calling convention.
         MemoryBudgetError: the work asked for does not fit the memory.
-        BoundContradicted: the rank exceeds a proved bound, which is a fault of the installation or of this package.
+        BoundContradicted: the rank exceeds a proved bound, and the module passes its checks on more sequences, too:
+            a fault of the installation or of this package.
         ValueError, TypeError: an argument is out of range or of the wrong type.
 
     Source: docs/certainty.md, "How a rank is certified".
@@ -116,31 +124,33 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         prime=prime,
         seed=seed,
     )
-    _check_samples(samples, max_samples)
+    samples, max_samples = _check_samples(samples, max_samples)
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
-    if not _has_family(module):
+    if not has_family(module):
         with enter(module, question, arithmetic="float64", device=device):
             pass  # what is wrong with a module of one's own is said before it is run over degrees
     known = known_bounds(module, question)
     make = Run.matrix if executor is None else on_workers(module, executor, device=device)
     with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
         # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
-        near = any(not b.name.startswith("degrees") for b in known)
+        near = has_family(module)
         matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
         search = _Search(run, matrix, least_upper(known), budget, most=max_samples, near=near, report=report)
         found = search.run(samples)
-    return _certificate(module, question, found, known, factory=factory, seconds=time.perf_counter() - began)
+        _require_no_contradiction(run, found.profile.rank, least_upper(known))
+        channels = run.channels
+    return _certificate(module, question, found, known, channels, factory=factory, began=began)
 
 
-def _check_samples(samples: int | None, max_samples: int | None) -> None:
-    for name, value in (("samples", samples), ("max_samples", max_samples)):
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+def _check_samples(samples: int | None, max_samples: int | None) -> tuple[int | None, int | None]:
+    samples = None if samples is None else check_whole("samples", samples, 1)
+    max_samples = None if max_samples is None else check_whole("max_samples", max_samples, 1)
     if samples is not None and max_samples is not None:
         raise ValueError(
             f"samples fixes their number and max_samples limits it, got {samples} and {max_samples}; give one of them"
         )
+    return samples, max_samples
 
 
 def _require_halves(question: Question, budget: int) -> None:
@@ -154,12 +164,12 @@ def _require_halves(question: Question, budget: int) -> None:
 
 
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
-    """What theory says about this module's rank, with the read-out taken into account."""
+    """What theory says about this module's rank, with the read-out and the templates taken into account."""
     spec = spec_of(module)
     if spec is None or spec.family is None:
         return _bounds_by_degree(module, question)
     sizes: dict[str, Any] = spec.settings(module)
-    if question.domain == "functional" and question.inputs != sizes["inputs"]:
+    if question.templates == "ids" or (question.domain == "functional" and question.inputs != sizes["inputs"]):
         return []
     statements = bounds(
         **{**sizes, "inputs": question.inputs},
@@ -168,11 +178,27 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
         domain=question.domain,
         model=spec.family,
     )
-    independent = question.inputs <= sizes["inputs"]
-    return [b for b in statements if _holds(b, question, independent) and b.value < 10**MOST_DIGITS]
+    found = for_readout(
+        statements,
+        channels=sizes["width"],
+        readout=question.readout,
+        independent=_are_independent(question, sizes["inputs"]),
+    )
+    return [bound for bound in found if bound.value < 10**MOST_DIGITS]
 
 
-def _has_family(module: nn.Module) -> bool:
+def _are_independent(question: Question, features: int) -> bool:
+    """Whether the letters are vectors known to be linearly independent; there are none where inputs are vectors."""
+    letters = question.templates
+    if question.domain == "functional" or not isinstance(letters, tuple):
+        return question.inputs <= features
+    # What is independent modulo a prime is so over the rationals.
+    residues = np.array([[entry % question.prime for entry in letter] for letter in letters], dtype=np.int64)
+    return rank_profile(residues, question.prime).rank == len(letters)
+
+
+def has_family(module: nn.Module) -> bool:
+    """Whether theory has bounds for modules of its kind, so that it need not be run over degrees for them."""
     spec = spec_of(module)
     return spec is not None and spec.family is not None
 
@@ -199,29 +225,15 @@ def least_upper(known: list[Bound]) -> int | None:
     return min((b.value for b in known if b.kind in ("upper", "exact")), default=None)
 
 
-def _holds(bound: Bound, question: Question, independent: bool) -> bool:
-    """Whether a statement about one generic read-out and generic templates holds for this question.
-
-    Upper bounds by the state or the start half hold for any read-out; those by the end half count functions of
-    the end, of which several channels have several. Statements from below need a generic read-out, and templates
-    that are linearly independent.
-    """
-    independent = independent and question.templates in (None, "generic", "one-hot", "ids")
-    generic = question.readout == "random" and independent
-    counts_ends = bound.name == "end inputs" and question.readout == "all"
-    return generic or (bound.kind == "upper" and not counts_ends)
-
-
 @dataclass
 class _Found:
     profile: RankProfile
     starts: int
     ends: int
-    saturated: bool
 
 
 class _Search:
-    """Grow the Start-End matrix until its rank is saturated."""
+    """Grow the Start-End matrix until more samples are unlikely to raise its rank."""
 
     def __init__(
         self,
@@ -254,54 +266,52 @@ class _Search:
 
     def _double(self, count: int) -> _Found:
         self._require(count)
-        found = self._at(count, last=self._is_enough(count))
-        while not found.saturated and count < self._most:
-            if self._bytes(self._next(count), last=False) > self._budget:
-                break
+        before = None
+        while True:
+            last = self._is_last(count)
+            found = self._at(count, last=last)
+            if last or self._is_enough(found, before):
+                return found
             before, count = found.profile.rank, self._next(count)
-            found = self._at(count, last=self._is_enough(count))
-            if before == found.profile.rank < count:
-                found.saturated = True
-        return found
 
     def _next(self, count: int) -> int:
         """Twice as many, or as many as the upper bound or the limit calls for if that comes before."""
         return min(self._most, self._enough if count < self._enough < 2 * count else 2 * count)
 
-    def _is_enough(self, count: int) -> bool:
+    def _is_last(self, count: int) -> bool:
         """Whether no more than so many will be drawn, whatever the rank turns out to be."""
         complete = all(self._size(side, count) < count for side in ("starts", "ends"))
         vectors = self._run.question.domain == "functional"
         bounded = vectors and self._upper is not None and count > self._upper
-        return complete or bounded or count >= self._most
+        if complete or bounded or count >= self._most:
+            return True
+        return self._bytes(self._next(count), last=False) > self._budget
+
+    def _is_enough(self, found: _Found, before: int | None) -> bool:
+        """Whether more samples are unlikely to raise the rank; how unlikely, `stated_error` says.
+
+        Random vectors are generic points, and some to spare are enough. Random words are not (each letter must come
+        often enough): they are drawn until a bound is met or twice as many show the same rank, which proves
+        nothing.
+        """
+        rank, fewest = found.profile.rank, min(found.starts, found.ends)
+        if self._run.question.domain == "functional":
+            return rank <= fewest - _SPARE
+        return rank == self._upper or before == rank
 
     def _at(self, count: int, *, last: bool) -> _Found:
-        """The rank with `count` samples a side; `last` allows the matrix to be used up."""
+        """The rank with `count` samples a side; after the last one the matrix is used up."""
         sizes = {side: self._size(side, count) for side in ("starts", "ends")}
         values = self._matrix.grow(*(self._run.samples(side, size) for side, size in sizes.items()))
+        if last:
+            values = self._matrix.take()
         profile = rank_profile(
             values,
             self._run.question.prime,
             overwrite=last,
             progress=lambda done, total: self._report("rank", done, total),
         )
-        return _Found(profile, sizes["starts"], sizes["ends"], self._is_saturated(profile.rank, values.shape))
-
-    def _is_saturated(self, rank: int, shape: tuple[int, ...]) -> bool:
-        """Whether more samples would not raise the rank.
-
-        Random vectors are generic points: a rank below both sizes is the rank of the infinite matrix, up to the
-        luck of Schwartz and Zippel. Random words are not (each letter must come often enough), so over tokens it
-        takes all words of a side, or an upper bound that is met.
-        """
-        rows, columns = shape
-        question, channels = self._run.question, self._run.channels
-        starts, ends = question.words_in_all("starts"), question.words_in_all("ends")
-        if starts is None or ends is None:
-            return rank < min(rows, columns)
-        all_starts, all_ends = rows == starts, columns == ends * channels
-        full = (all_starts and rank == rows) or (all_ends and rank == columns)
-        return rank == self._upper or (all_starts and all_ends) or full
+        return _Found(profile, sizes["starts"], sizes["ends"])
 
     def _size(self, side: str, count: int) -> int:
         most = self._run.question.words_in_all(side)
@@ -323,21 +333,30 @@ class _Search:
             )
 
 
+def _require_no_contradiction(run: Run, rank: int, upper: int | None) -> None:
+    """Refuse a rank above a proved bound. The module is the first suspect: it may break what was checked on a few."""
+    if upper is None or rank <= upper:
+        return
+    run.check_halves(_RECHECKED)
+    raise BoundContradicted(
+        f"rank {rank} was found where {upper} is a proved upper bound, and {_RECHECKED} sequences show no fault of "
+        "the module; run `seprank doctor`, and if that finds nothing please report it with model, seed and prime"
+    )
+
+
 def _certificate(
     module: nn.Module,
     question: Question,
     found: _Found,
     known: list[Bound],
+    channels: int,
     *,
     factory: Factory | None,
-    seconds: float,
+    began: float,
 ) -> Certificate:
     profile, upper = found.profile, least_upper(known)
-    if upper is not None and profile.rank > upper:
-        raise BoundContradicted(
-            f"rank {profile.rank} was found where {upper} is a proved upper bound; run `seprank doctor`, and if that "
-            "finds nothing please report it with the model, the seed and the prime"
-        )
+    sizes = {"starts": found.starts, "ends": found.ends, "channels": channels}
+    error = stated_error(module, question, rank=profile.rank, upper=upper, **sizes)
     return Certificate(
         model=describe(module, factory),
         question=question,
@@ -346,11 +365,12 @@ def _certificate(
         rank=profile.rank,
         upper_bound=upper,
         exact=profile.rank == upper,
-        saturated=found.saturated,
+        saturated=error is not None,
         bounds=known,
         minor=Minor([int(i) for i in profile.rows], [int(j) for j in profile.columns], profile.determinant),
-        seconds=round(seconds, 3),
+        seconds=round(time.perf_counter() - began, 3),
         versions=package_versions(),
+        error=error,
     )
 
 
@@ -365,7 +385,7 @@ def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     return ModelRecord(*_class_record(module), parameters)
 
 
-def _class_record(module: nn.Module) -> tuple[str, str, dict[str, Any], str | None]:
+def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:
     cls = type(module)
     try:
         source = source_hash(inspect.getfile(cls))

@@ -16,11 +16,22 @@ from torch.utils._pytree import tree_map
 
 from ..adapters import ConventionError, Recurrent
 from ..field import PrimeField, draw_elements, raw_stream
-from ..startend import Halves, Progress, StartEndMatrix, check_cut, pairs_per_block
+from ..question import (
+    Domain,
+    Readout,
+    check_choice,
+    check_cut,
+    check_domain,
+    check_prime,
+    check_readout,
+    check_seed,
+    check_whole,
+    is_whole,
+)
+from ..startend import Halves, Progress, StartEndMatrix, pairs_per_block
 
-Domain = Literal["functional", "tokens"]
-Templates = Literal["generic", "one-hot", "ids"] | tuple[tuple[int, ...], ...]
-Readout = Literal["random", "all"] | int
+Letters = Literal["generic", "one-hot", "ids"]
+Templates = Letters | tuple[tuple[int, ...], ...]
 Words = npt.NDArray[np.int64]
 
 _PERMUTED = 2**22
@@ -70,48 +81,31 @@ def ask(
 
     Raises:
         ValueError: one of them is out of range; the text says which and what to do.
-        TypeError: `length`, `cut` or `seed` is not an integer.
+        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
     """
-    for name, value in [("length", length), ("seed", seed), *([] if cut is None else [("cut", cut)])]:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an integer, got {value!r}")
-    checked_templates = _check_templates(templates, domain)
+    length, cut = check_cut(length, cut)
+    checked_domain = check_domain(domain)
+    checked_templates = _check_templates(templates, checked_domain)
     return Question(
         inputs=_count_inputs(module, inputs, checked_templates),
         length=length,
-        cut=check_cut(length, cut),
-        domain=_check_domain(domain),
+        cut=cut,
+        domain=checked_domain,
         templates=checked_templates,
-        readout=_check_readout(readout),
-        prime=prime,
-        seed=seed,
+        readout=check_readout(readout),
+        prime=check_prime(prime),
+        seed=check_seed(seed),
     )
 
 
-def _check_domain(domain: str) -> Domain:
-    for known in get_args(Domain):
-        if domain == known:
-            checked: Domain = known
-            return checked
-    raise ValueError(f"domain must be 'functional' or 'tokens', got {domain!r}")
-
-
-def _check_readout(readout: Any) -> Readout:
-    if readout in ("random", "all") or (isinstance(readout, int) and not isinstance(readout, bool) and readout >= 0):
-        checked: Readout = readout
-        return checked
-    raise ValueError(f"readout must be 'random', 'all' or the number of an output channel, got {readout!r}")
-
-
-def _check_templates(templates: Any, domain: str) -> Templates | None:
+def _check_templates(templates: Any, domain: Domain) -> Templates | None:
     if domain == "functional":
         if templates is not None:
             raise ValueError("templates are the alphabet of the tokens domain; use domain='tokens' or leave them out")
         return None
     if templates is None or isinstance(templates, str):
-        if templates not in (None, "generic", "one-hot", "ids"):
-            raise ValueError(f"templates must be 'generic', 'one-hot', 'ids' or vectors, got {templates!r}")
-        return templates or "generic"  # type: ignore[return-value]
+        named: Letters = check_choice("templates", templates or "generic", get_args(Letters))  # type: ignore[assignment]
+        return named
     rows = np.asarray(templates)
     if rows.ndim != 2 or rows.size == 0:
         raise ValueError(f"templates must be vectors (inputs, features), got an array of shape {rows.shape}")
@@ -125,18 +119,16 @@ def _count_inputs(module: nn.Module, inputs: int | None, templates: Templates | 
     features = getattr(module, "input_size", None)
     if isinstance(templates, tuple):
         width = len(templates[0])
-        if isinstance(features, int) and width != features:
+        if is_whole(features) and width != features:
             raise ValueError(f"templates must have {features} features for this module, got {width}")
-        if inputs not in (None, len(templates)):
+        if inputs is not None and check_whole("inputs", inputs, 1) != len(templates):
             raise ValueError(f"inputs is {inputs}, but there are {len(templates)} templates; leave inputs out")
         return len(templates)
     if inputs is None:
-        if not isinstance(features, int):
+        if not is_whole(features):
             raise ValueError("inputs (features per step) must be given for a module without an attribute input_size")
-        return features
-    if not isinstance(inputs, int) or isinstance(inputs, bool) or inputs < 1:
-        raise ValueError(f"inputs must be an integer of at least 1, got {inputs!r}")
-    return inputs
+        return check_whole("input_size", features, 1)
+    return check_whole("inputs", inputs, 1)
 
 
 class Run:
@@ -182,13 +174,13 @@ class Run:
         words = draw_words(question.seed, side, count, steps=steps, letters=question.inputs)
         return Halves(words=words, alphabet=self._alphabet)
 
-    def check_halves(self) -> None:
-        """Compare three whole sequences with their halves run one after the other.
+    def check_halves(self, count: int = 3) -> None:
+        """Compare some whole sequences with their halves run one after the other.
 
         Raises:
             ConventionError: they differ, so that the module has no state that can be cut at.
         """
-        starts, ends = self.samples("starts", 3), self.samples("ends", 3)
+        starts, ends = self.samples("starts", count), self.samples("ends", count)
         count = min(len(starts), len(ends))
         first, second = starts.sequences(0, count), ends.sequences(0, count)
         whole, _ = self.model(self.model.pieces(torch.cat([first, second], 1)), None)
@@ -254,10 +246,8 @@ class Run:
         return self._alphabet[letters]
 
     def _columns_per_end(self) -> int:
-        readout, channels = self.question.readout, self.model.channels
-        if isinstance(readout, int) and readout >= channels:
-            raise ValueError(f"readout must be below the {channels} output channels of the module, got {readout}")
-        return channels if readout == "all" else 1
+        channels = self.model.channels
+        return channels if check_readout(self.question.readout, channels) == "all" else 1
 
     def _read(self, output: Tensor) -> Tensor:
         """From the last output (channels, pairs) to the columns of an end."""

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import nn
 
-from ..field import require_prime
-from ..memory import default_budget
-from ..models import Factory, find_model
+from ..adapters import ConventionError
+from ..field import NotPolynomial
+from ..memory import MemoryBudgetError, default_budget, show_size
+from ..models import Factory
+from ..names import quoted_name, shown
 from ..progress import bars
-from .certificate import Certificate, CertificateError
-from .search import describe, known_bounds, least_upper
-from .setup import Question, ask, enter
+from ..question import check_prime
+from ..theory import Bound, readable
+from . import cost
+from .certificate import Certificate, from_dict
+from .claims import check_columns, check_numbers, check_saturated
+from .form import CertificateError
+from .search import known_bounds, least_upper
+from .setup import Question, Run, ask, enter
+from .subject import build_subject
+
+if TYPE_CHECKING:
+    from ..progress import Report
+
+_LONG = 20.0
+"""Seconds that are announced"""
 
 
 def verify(
@@ -23,80 +43,103 @@ def verify(
     *,
     factory: Factory | None = None,
     memory: int | None = None,
+    seconds: float = cost.MOST_SECONDS,
     progress: bool = True,
 ) -> bool:
-    """Recheck a certificate.
+    """Recheck a certificate, which may be from anybody.
 
     The minor is evaluated again, rows and columns of the certificate only, in 64-bit integer arithmetic, and its
-    determinant is computed by FLINT; bounds and flags are recomputed from theory.
+    determinant is computed by FLINT; bounds and flags are recomputed from theory. What this takes is estimated from
+    the certificate before anything of its sizes is made. Not checked are `seconds` and `versions`, which tell about the
+    run; `starts` and `ends`, but that there can be so many and the minor is within them; and that the run found no
+    greater minor among them, on which `saturated` rests where the rank is not exact. The rank needs none of these.
 
     Args:
         certificate: the certificate, or its file.
         module: the module, where the certificate is not about a registered model and `factory` is not given.
-        factory: where to build the module from, for a certificate that names a factory.
+        factory: where to build the module from, for a certificate that names a factory; it is called with the settings
+            of the certificate.
         memory: bytes this may take; by default half of what is free.
-        progress: show progress bars on standard error if it is a terminal.
+        seconds: that this may be estimated to take.
+        progress: show progress bars on standard error if it is a terminal, and say there what takes long.
 
     Returns:
         True.
 
     Raises:
         CertificateError: a check failed; `step` says which.
+        MemoryBudgetError: it would take more memory than it may; the text says the estimate.
+        LongerThanAllowed: it would take longer than it may.
         OSError: the file cannot be read.
+
+    Source: docs/certificate.md, "What verify checks".
 
     Example:
         >>> from seprank import RAC, certify, verify
         >>> verify(certify(RAC(2, 3), length=6))
         True
     """
-    if not isinstance(certificate, Certificate):
-        certificate = Certificate.load(certificate)
-    budget = default_budget() if memory is None else memory
-    if factory is not None:
-        factory = replace(factory, settings=dict(certificate.model.settings))
-    subject = _rebuild(certificate, module, factory)
-    _check_question(certificate.question, subject)
-    _check_bounds(certificate, subject)
-    _check_flags(certificate)
-    _check_minor(certificate, subject, budget, progress)
+    recheck(certificate, module, factory=factory, memory=memory, seconds=seconds, progress=progress)
     return True
 
 
-def _rebuild(certificate: Certificate, module: nn.Module | None, factory: Factory | None) -> nn.Module:
-    """The module the certificate is about."""
-    record = certificate.model
+@dataclass(frozen=True)
+class Recheck:
+    """What a recheck that found nothing wrong has to say beside that."""
+
+    certificate: Certificate
+    name: str
+    """Of the module that was checked, as it may be printed"""
+    newer: list[Bound]
+    """Bounds that theory gives today and an older certificate does not state"""
+    unchecked: list[str]
+    """Claims that could not be recomputed"""
+
+    def __str__(self) -> str:
+        relation = "is exactly" if self.certificate.exact else "is at least"
+        lines = [f"valid: the generic rank of {self.name} {relation} {self.certificate.rank:,}"]
+        if self.newer:
+            newer = ", ".join(f"{bound.kind} {bound.name} {readable(bound.value)}" for bound in self.newer)
+            lines.append(f"  theory has found since: {newer}")
+        return "\n".join([*lines, *(f"  not checked, and not needed for this: {claim}" for claim in self.unchecked)])
+
+
+def recheck(
+    certificate: Certificate | str | Path,
+    module: nn.Module | None = None,
+    *,
+    factory: Factory | None = None,
+    memory: int | None = None,
+    seconds: float = cost.MOST_SECONDS,
+    progress: bool = True,
+) -> Recheck:
+    """As `verify`, which see, and say what was found."""
+    # An object goes through the same gate as a file.
+    found = from_dict(certificate.to_dict()) if isinstance(certificate, Certificate) else Certificate.load(certificate)
+    budget = default_budget() if memory is None else memory
+    check_numbers(found)
     if module is None:
-        module = _from_registry(certificate) if record.kind == "registry" else _from_factory(certificate, factory)
-    found = describe(module, factory)
-    for name in ("kind", "name", "settings", "sha256", "parameters"):
-        stated, got = getattr(record, name), getattr(found, name)
-        # The same factory may be reached by another path; its text decides.
-        if stated != got and not (name == "name" and record.kind == "factory"):
-            raise CertificateError("model", f"{name} is {stated!r} in the certificate, but {got!r} in this module")
-    return module
-
-
-def _from_registry(certificate: Certificate) -> nn.Module:
-    record = certificate.model
-    try:
-        return find_model(record.name).build(**record.settings)  # type: ignore[arg-type]  # a wrong type is found out
-    except (ValueError, TypeError) as error:
-        raise CertificateError("model", str(error)) from None
-
-
-def _from_factory(certificate: Certificate, factory: Factory | None) -> nn.Module:
-    record = certificate.model
-    if factory is None:
-        remedy = "--model file.py:factory" if record.kind == "factory" else "verify(certificate, module)"
-        raise CertificateError(
-            "model", f"it is about {record.name!r}, which is not in the registry; give it by {remedy}"
-        )
-    return factory.build()
+        cost.building(found.model).check(budget, seconds)
+    subject = build_subject(found, module, factory, budget)
+    _check_question(found.question, subject)
+    estimate = cost.checking(found, subject)
+    estimate.check(budget, seconds)
+    if progress and estimate.seconds > _LONG:
+        sys.stderr.write(f"to recheck this certificate takes about {cost.duration(estimate.seconds)}\n")
+    newer = _check_bounds(found, subject)
+    with bars(progress) as report, _in_field(subject, found.question) as run:
+        channels = run.channels
+        check_columns(found, channels)
+        entries = _minor(found, run, budget, report)
+    is_proved = check_saturated(found, subject, channels)
+    _check_determinant(found, entries, _unrecorded(found, subject))
+    name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
+    return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"])
 
 
 def _check_question(question: Question, module: nn.Module) -> None:
     try:
-        require_prime(question.prime)
+        check_prime(question.prime)
         asked = ask(
             module,
             length=question.length,
@@ -111,56 +154,90 @@ def _check_question(question: Question, module: nn.Module) -> None:
     except (ValueError, TypeError) as error:
         raise CertificateError("fields", str(error)) from None
     if asked != question:
-        raise CertificateError("fields", f"the question should read {asked}")
+        raise CertificateError("fields", f"the question should read {shown(asked)}")
 
 
-def _check_bounds(certificate: Certificate, module: nn.Module) -> None:
-    """Every bound stated is one that theory gives; theory may have found more since."""
-    known = known_bounds(module, certificate.question)
-    for bound in certificate.bounds:
+def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
+    """The bounds stated are those that theory gives; returns those that an older version did not know yet."""
+    known, stated = known_bounds(module, certificate.question), certificate.bounds
+    if certificate.schema == 1:
+        known = [replace(bound, counts="rank") for bound in known]  # as it is read: what they count was not stated
+    for bound in stated:
         if bound not in known:
-            raise CertificateError("bounds", f"theory gives {known}, the certificate states {bound}")
-    least = least_upper(certificate.bounds)
+            raise CertificateError(
+                "bounds",
+                f"theory does not give {bound.kind} {shown(bound.name)} {readable(bound.value)} ({bound.source}) for "
+                "this question; if the certificate was made by an older version, that bound has been withdrawn or "
+                "renamed, and `seprank certify` makes it anew",
+            )
+    newer = [bound for bound in known if bound not in stated]
+    is_older = certificate.schema == 1 or certificate.versions["seprank"] != version("seprank")
+    if [bound for bound in known if bound in stated] != stated or (newer and not is_older):
+        missing = ", ".join(f"{bound.kind} {bound.name}" for bound in newer) or "none"
+        raise CertificateError("bounds", f"they must be all that theory gives, each once, in order; missing: {missing}")
+    least = least_upper(stated)
     if certificate.upper_bound != least:
         raise CertificateError(
             "bounds", f"its least upper bound is {least}, the certificate states {certificate.upper_bound}"
         )
+    least = least_upper(known)
+    if least is not None and certificate.rank > least:
+        raise CertificateError("bounds", f"the rank is at most {least}, the certificate states {certificate.rank}")
+    return newer
 
 
-def _check_flags(certificate: Certificate) -> None:
-    minor, rank = certificate.minor, certificate.rank
-    limits = {"rows": certificate.starts, "columns": None}
-    for name, limit in limits.items():
-        numbers = getattr(minor, name)
-        if len(numbers) != rank or numbers != sorted(set(numbers)) or any(n < 0 for n in numbers):
-            raise CertificateError("flags", f"minor.{name} must be {rank} different ascending numbers")
-        if limit is not None and numbers and numbers[-1] >= limit:
-            raise CertificateError("flags", f"minor.{name} has {numbers[-1]}, but there were {limit} samples")
-    if certificate.exact != (rank == certificate.upper_bound):
-        raise CertificateError(
-            "flags", f"exact is {certificate.exact} with rank {rank} and upper bound {certificate.upper_bound}"
+@contextmanager
+def _in_field(module: nn.Module, question: Question) -> Iterator[Run]:
+    """The module in the field; that it cannot be there is said of the certificate."""
+    try:
+        with enter(module, question, arithmetic="int64", device="cpu") as run:
+            yield run
+    except (CertificateError, MemoryBudgetError):
+        raise
+    except (NotPolynomial, ConventionError, ValueError) as error:
+        raise CertificateError("model", f"this module cannot be certified: {error}") from error
+
+
+def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> npt.NDArray[np.int64]:
+    """The entries of the minor, evaluated anew, modulo the prime."""
+    question, minor, channels = certificate.question, certificate.minor, run.channels
+    if not minor.rows:
+        return np.zeros((0, 0), dtype=np.int64)  # rank 0: nothing is claimed that an entry could show
+    rows, columns = np.array(minor.rows, dtype=np.int64), np.array(minor.columns, dtype=np.int64)
+    ends, place = np.unique(columns // channels, return_inverse=True)
+    need = 8 * len(rows) * (len(ends) * channels + 4 * len(columns))
+    if need > budget:
+        raise MemoryBudgetError(
+            f"the minor takes about {show_size(need)}, more than the {show_size(budget)} it may take; "
+            "allow more memory (--memory SIZE) if you trust where the certificate is from"
         )
+    starts = run.samples("starts", certificate.starts).only(rows)
+    matrix = run.matrix(budget, lambda done, total: report("minor", done, total))
+    values = matrix.grow(starts, run.samples("ends", certificate.ends).only(ends))
+    return values[:, place * channels + columns % channels].astype(np.int64) % question.prime
 
 
-def _check_minor(certificate: Certificate, module: nn.Module, budget: int, progress: bool) -> None:
-    """The determinant of the minor, evaluated anew, is the one stated and not zero."""
+def _check_determinant(certificate: Certificate, entries: npt.NDArray[np.int64], hint: str) -> None:
+    """The determinant of the minor is the one stated and not zero."""
     import flint
 
-    question, minor = certificate.question, certificate.minor
-    with bars(progress) as report, enter(module, question, arithmetic="int64", device="cpu") as run:
-        channels = run.channels
-        if minor.columns and minor.columns[-1] >= certificate.ends * channels:
-            raise CertificateError("flags", f"minor.columns has {minor.columns[-1]} beyond the samples")
-        rows, columns = np.array(minor.rows, dtype=np.int64), np.array(minor.columns, dtype=np.int64)
-        ends, place = np.unique(columns // channels, return_inverse=True)
-        starts = run.samples("starts", certificate.starts).only(rows)
-        matrix = run.matrix(budget, lambda done, total: report("minor", done, total))
-        values = matrix.grow(starts, run.samples("ends", certificate.ends).only(ends))
-        values = values[:, place * channels + columns % channels]
-    entries = values.astype(np.int64) % question.prime
-    determinant = int(flint.nmod_mat(len(entries), len(entries), entries.ravel().tolist(), question.prime).det())
-    if determinant != minor.determinant or determinant == 0:
+    prime, stated = certificate.question.prime, certificate.minor.determinant
+    matrix: Any = flint.nmod_mat(len(entries), len(entries), prime)
+    for i, row in enumerate(entries):
+        for j, entry in enumerate(row.tolist()):
+            matrix[i, j] = entry
+    determinant = int(matrix.det())
+    if determinant == 0:
+        raise CertificateError("minor", f"its determinant modulo {prime} is 0, which proves no rank{hint}")
+    if determinant != stated:
         raise CertificateError(
-            "minor",
-            f"its determinant modulo {question.prime} is {determinant}, the certificate states {minor.determinant}",
+            "minor", f"its determinant modulo {prime} is {determinant}, the certificate states {stated}{hint}"
         )
+
+
+def _unrecorded(certificate: Certificate, module: nn.Module) -> str:
+    """What else may be the cause where a minor differs."""
+    names = [name for name, _ in module.named_buffers()]
+    if certificate.schema > 1 or not names:
+        return ""
+    return f"; schema 1 does not record the values of buffers ({shown(', '.join(names))}): are they the same?"

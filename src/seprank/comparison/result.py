@@ -31,7 +31,7 @@ class Cell:
     exact: bool
     """rank = upper_bound"""
     saturated: bool
-    """More samples would not raise the rank (with high probability)"""
+    """Whether `certify` stated a bound on the probability that the rank is not the generic one"""
     samples: int | None
     """The larger of the two sample sizes"""
     seconds: float
@@ -42,8 +42,8 @@ class Cell:
     def verdict(self) -> Verdict:
         """How near the certified rank is to the truth.
 
-        "exact": it meets an upper bound. "gap": it does not, and more samples do not raise it. "at least": more
-        samples than were allowed may raise it. "failed": there is none.
+        "exact": it meets an upper bound. "gap": it does not, and is saturated. "at least": it may be larger.
+        "failed": there is none.
         """
         if self.failure is not None:
             return "failed"

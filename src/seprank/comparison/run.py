@@ -13,6 +13,7 @@ from ..memory import check_weights, default_budget
 from ..models import MODELS, ModelSpec, find_model
 from ..models.sizes import nearest_width
 from ..progress import bars
+from ..question import check_domain, check_seed, check_several, check_whole
 from .result import Cell, Comparison
 
 MAX_SAMPLES = 1024
@@ -86,16 +87,13 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         [('elman', 2, 'exact'), ('elman', 2, 'exact'), ('rac', 18, 'exact'), ('rac', 45, 'exact')]
     """
     specs = _polynomial(models)
-    lengths, depths = _several("length", length, 2), _several("depth", depth, 1)
-    for name, value in (("inputs", inputs), ("max_samples", max_samples), ("width", width), ("parameters", parameters)):
-        if value is not None:
-            _several(name, value, 1)
+    lengths, depths = check_several("length", length, 2), check_several("depth", depth, 1)
+    inputs, max_samples = check_whole("inputs", inputs, 1), check_whole("max_samples", max_samples, 1)
+    width = None if width is None else check_whole("width", width, 1)
+    parameters = None if parameters is None else check_whole("parameters", parameters, 1)
     if (width is None) == (parameters is None):
         raise ValueError(f"give either width or parameters, got width={width} and parameters={parameters}")
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise TypeError(f"seed must be an integer, got {seed!r}; use a whole number")
-    if domain not in ("functional", "tokens"):
-        raise ValueError(f"domain must be 'functional' or 'tokens', got {domain!r}")
+    domain, seed = check_domain(domain), check_seed(seed)
     networks = [_network(spec, inputs, layers, width, parameters) for spec in specs for layers in depths]
     wanted = [(network, steps) for network in networks for steps in lengths]
     settings: dict[str, Any] = {"domain": domain, "max_samples": max_samples, "seed": seed}
@@ -123,19 +121,6 @@ def _polynomial(models: str | Sequence[str] | None) -> list[ModelSpec]:
                 f"be compared: {known}"
             )
     return specs
-
-
-def _several(name: str, values: int | Sequence[int], least: int) -> list[int]:
-    """One or several integers as a list, each once."""
-    several = [values] if isinstance(values, int) else list(dict.fromkeys(values))
-    if not several:
-        raise ValueError(f"{name} must be at least one number, got none; use {name}={least} or more")
-    for value in several:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an integer, got {value!r}; use a whole number")
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}; use {name}={least} or more")
-    return several
 
 
 def _network(spec: ModelSpec, inputs: int, depth: int, width: int | None, parameters: int | None) -> _Network:

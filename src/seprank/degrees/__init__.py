@@ -3,5 +3,6 @@
 from .bounds import degree_bounds
 from .counting import Grading, count_monomials
 from .mode import DegreeField
+from .totals import Totals, total_degrees
 
-__all__ = ["DegreeField", "Grading", "count_monomials", "degree_bounds"]
+__all__ = ["DegreeField", "Grading", "Totals", "count_monomials", "degree_bounds", "total_degrees"]

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..theory import Bound
+from ..question import check_choice, check_cut, check_domain, check_readout, check_whole, is_whole
+from ..theory import Bound, Counts
 from .counting import Grading, count_monomials
 from .runs import Degree, Variables, run_over_degrees
 
@@ -91,15 +92,16 @@ def degree_bounds(
         degrees: end inputs 2700
         degrees: start inputs 952560
     """
-    cut = _check_cut(length, cut)
-    points, features = _check_inputs(module, inputs, domain, templates)
+    length, cut = check_cut(length, cut)
+    points, features = check_inputs(module, inputs, domain, templates)
+    readout = check_readout(readout)
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
     variables = Variables(length, cut, features)
-    with _evaluation(module):
+    with evaluation(module):
         highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
         lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
-    channels, copies = _check_readout(readout, len(highest.output))
+    channels, copies = _read(readout, len(highest.output))
     start, end = points**cut if points else None, points ** (length - cut) if points else None
     if features is not None:
         halves = [np.r_[0:cut, length], np.r_[cut:length, length + 1]]
@@ -108,17 +110,21 @@ def degree_bounds(
     state = None
     if highest.state is not None and lowest.state is not None:
         state = _Side(highest.variables, lowest.state, highest.state).count(channels)
-    found = {"state": state, "start inputs": start, "end inputs": end if end is None else end * copies}
-    known = [Bound(f"degrees: {name}", "upper", n, _source(name)) for name, n in found.items() if n is not None]
+    found: list[tuple[str, str, Counts, int | None]] = [
+        ("state", "state bound", "state", state),
+        ("start inputs", "input bounds", "start", start),
+        ("end inputs", "input bounds", "end", end if end is None else end * copies),
+    ]
+    known = [
+        Bound(f"degrees: {name}", "upper", value, _SOURCE + statement, counts)
+        for name, statement, counts, value in found
+        if value is not None
+    ]
     return sorted(known, key=lambda bound: bound.value)
 
 
-def _source(name: str) -> str:
-    return _SOURCE + ("state bound" if name == "state" else "input bounds")
-
-
 @contextmanager
-def _evaluation(module: nn.Module) -> Iterator[None]:
+def evaluation(module: nn.Module) -> Iterator[None]:
     """The module in evaluation mode, on one thread: tensors are small."""
     training = {m: m.training for m in module.modules()}
     threads = torch.get_num_threads()
@@ -132,24 +138,12 @@ def _evaluation(module: nn.Module) -> Iterator[None]:
             m.training = flag
 
 
-def _check_cut(length: int, cut: int | None) -> int:
-    for name, value in [("length", length), *([] if cut is None else [("cut", cut)])]:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an integer, got {value!r}; use a whole number of steps")
-    if length < 2:
-        raise ValueError(f"length must be at least 2 to be cut, got {length}; use length=8 or more")
-    cut = length // 2 if cut is None else cut
-    if not 1 <= cut < length:
-        raise ValueError(f"cut must be between 1 and length - 1 = {length - 1}, got {cut}; use cut={length // 2}")
-    return cut
-
-
-def _check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:
+def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:
     """How many values an input takes (None: all vectors), and how many features it has (None: it is a number)."""
-    if domain not in ("functional", "tokens"):
-        raise ValueError(f"domain must be 'functional' or 'tokens', got {domain!r}; use one of them")
+    domain = check_domain(domain)
     size = getattr(module, "input_size", None)
-    own = size if isinstance(size, int) else None
+    own = check_whole("input_size", size, 1) if is_whole(size) else None
+    inputs = None if inputs is None else check_whole("inputs", inputs, 1)
     if templates is not None and not isinstance(templates, str):
         rows = np.asarray(templates)
         if domain == "tokens" and rows.ndim == 2 and rows.size and inputs in (None, len(rows)):
@@ -159,23 +153,20 @@ def _check_inputs(module: nn.Module, inputs: int | None, domain: str, templates:
             f"for inputs={inputs} and domain {domain!r}; leave inputs out and use domain='tokens'"
         )
     count = own if inputs is None else inputs
-    if count is None or not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ValueError(f"inputs must be an integer of at least 1, got {count!r}; use inputs=M, features per step")
+    if count is None:
+        raise ValueError("inputs (features per step) must be given for a module without an attribute input_size")
     if domain == "functional":
         if templates is not None:
             raise ValueError(f"templates are the alphabet of the tokens domain, got {templates!r}; leave them out")
         return None, count
-    if templates not in (None, "generic", "one-hot", "ids"):
-        raise ValueError(f"templates must be 'generic', 'one-hot', 'ids' or vectors, got {templates!r}; use one")
+    if templates is not None:
+        check_choice("templates", templates, ("generic", "one-hot", "ids"))
     return count, None if templates == "ids" else own or count
 
 
-def _check_readout(readout: str | int, channels: int) -> tuple[slice, int]:
+def _read(readout: str | int, channels: int) -> tuple[slice, int]:
     """The channels that are read, and how many columns an end has."""
-    if readout in ("random", "all"):
-        return slice(None), channels if readout == "all" else 1
-    if not isinstance(readout, int) or isinstance(readout, bool) or not 0 <= readout < channels:
-        raise ValueError(
-            f"readout must be 'random', 'all' or a channel below {channels}, got {readout!r}; use 'random'"
-        )
-    return slice(readout, readout + 1), 1
+    number = check_readout(readout, channels)
+    if isinstance(number, str):
+        return slice(None), channels if number == "all" else 1
+    return slice(number, number + 1), 1

@@ -95,6 +95,31 @@ def run_over_degrees(
         return run
 
 
+def highest_output(
+    module: nn.Module, variables: Variables, *, batch_first: bool, inputs: int | None, weights: int
+) -> Degree:
+    """Highest degrees of the last output, (channels, rows).
+
+    Args:
+        module: in evaluation mode.
+        variables: the sequence.
+        batch_first: the module's order of axes.
+        inputs: degree of every input; None for two rows, of which one has the start for variables, one the end.
+        weights: degree of every parameter.
+    """
+    with DegreeField() as mode:
+        call = _with_generic_parameters(module, mode, degree=weights)
+        model = Recurrent(call, _sequences(mode, variables, rows=3)[:, :2], batch_first=batch_first)
+        if variables.features is None:
+            sequences = _sequences(mode, variables, rows=2)
+        else:
+            both = variables.sequences()[-2:]
+            sequences = mode.degrees(both if inputs is None else np.full_like(both, inputs))
+        _, state = model(model.pieces(sequences[:, : variables.cut]), None)
+        output, _ = model(model.pieces(sequences[:, variables.cut :]), state)
+        return mode.read(output)
+
+
 def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None) -> Tensor:
     """Inputs as variables, or `rows` times as constants; as token numbers if that is what they are."""
     degrees = variables.sequences()
@@ -103,9 +128,9 @@ def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None)
     return mode.ids(degrees.shape[:2]) if variables.features is None else mode.degrees(degrees)
 
 
-def _with_generic_parameters(module: nn.Module, mode: DegreeField) -> Callable[..., Any]:
-    """The module with parameters of which nothing is known, and buffers as they are."""
-    values = {name: mode.degrees(np.zeros(tuple(p.shape))) for name, p in module.named_parameters()}
+def _with_generic_parameters(module: nn.Module, mode: DegreeField, degree: int = 0) -> Callable[..., Any]:
+    """The module with parameters of that degree of which nothing is known, and buffers as they are."""
+    values = {name: mode.degrees(np.full(tuple(p.shape), degree)) for name, p in module.named_parameters()}
     values |= {name: mode.admit(b.detach()) for name, b in module.named_buffers()}
 
     def call(inputs: Tensor, state: Any) -> Any:

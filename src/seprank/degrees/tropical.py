@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..field.arithmetic import DEFAULT_PRIME, Arithmetic, Scalar
+from ..field.arithmetic import Arithmetic, Scalar
 from ..field.operations import OPERATIONS, Refusal
+from ..question import DEFAULT_PRIME
 
 LARGEST = 2.0**53
 """Beyond, float64 skips integers: a highest degree becomes infinite, a lowest one stays here."""
@@ -73,12 +74,12 @@ class Degrees(Arithmetic):
         return a if number(factor) else torch.zeros_like(a)
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
-        """Matrix product of `a` (..., n, k) and `b` (..., k, m); fast where b holds nothing but parameters."""
-        if a.shape[-1] and bool((b == 1).all()):
-            sums = self.sum(a, [-1], keepdim=True)
+        """Matrix product of `a` (..., n, k) and `b` (..., k, m); fast where b holds one degree, as parameters do."""
+        if a.shape[-1] and _is_uniform(b):
+            sums = self.mul(self.sum(a, [-1], keepdim=True), b.flatten()[0])
             batch = a.shape[:-2] if b.ndim == 2 else torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
             return sums.expand(*batch, a.shape[-2], b.shape[-1]).clone()
-        if a.ndim == 2 and a.shape[-1] and bool((a == 1).all()):
+        if a.ndim == 2 and a.shape[-1] and _is_uniform(a):
             return self.matmul(b.mT, a.mT).mT
         step = max(1, _ENTRIES // max(1, a[..., 0:1].numel() * b.shape[-1]))
         pieces = zip(a.split(step, dim=-1), b.split(step, dim=-2), strict=True)
@@ -89,6 +90,10 @@ class Degrees(Arithmetic):
         if a.numel() == 0:
             return a.sum(list(dims), keepdim=keepdim)
         return self.combine(lambda t: t.amax(list(dims), keepdim=keepdim), a)
+
+
+def _is_uniform(a: Tensor) -> bool:
+    return a.numel() > 0 and bool((a == a.flatten()[0]).all())
 
 
 def number(value: Scalar) -> float:

@@ -1,6 +1,7 @@
 """The prime field: running polynomial modules exactly modulo p."""
 
-from .arithmetic import DEFAULT_PRIME, PRIME_LIMIT, constant, require_prime
+from ..question import DEFAULT_PRIME, PRIME_LIMIT
+from .arithmetic import constant
 from .mode import NotPolynomial, PrimeField
 from .random import draw_elements, raw_stream
 
@@ -12,5 +13,4 @@ __all__ = [
     "constant",
     "draw_elements",
     "raw_stream",
-    "require_prime",
 ]

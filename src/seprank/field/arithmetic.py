@@ -17,31 +17,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-DEFAULT_PRIME = 8388593
-"""2^23 - 15: sums of 512 products are exact in float64, and a random minor vanishes once in 8 million."""
-
-PRIME_LIMIT = 2**27
-"""Primes must lie below: then a product of two balanced elements stays below 2^52."""
-
 Scalar = int | float | Fraction
-
-
-def require_prime(p: int) -> int:
-    """Return p if it is an odd prime below `PRIME_LIMIT`.
-
-    Raises:
-        TypeError: p is not an integer.
-        ValueError: p is out of range or composite.
-    """
-    remedy = f"the default is {DEFAULT_PRIME}"
-    if not isinstance(p, int) or isinstance(p, bool):
-        raise TypeError(f"prime must be an integer, got {p!r}; {remedy}")
-    if not 3 <= p < PRIME_LIMIT:
-        raise ValueError(f"prime must be odd and below 2^27 = {PRIME_LIMIT}, got {p}; {remedy}")
-    divisor = next((d for d in range(2, math.isqrt(p) + 1) if p % d == 0), None)
-    if divisor is not None:
-        raise ValueError(f"prime must be a prime number, got {p} = {divisor} * {p // divisor}; {remedy}")
-    return p
 
 
 def constant(value: Scalar, p: int) -> int:

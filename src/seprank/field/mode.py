@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-from .arithmetic import ARITHMETICS, DEFAULT_PRIME, require_prime
+from ..question import DEFAULT_PRIME, check_choice, check_prime
+from .arithmetic import ARITHMETICS
 from .decimals import read_decimals
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice
 
@@ -117,10 +118,8 @@ class PrimeField(TorchDispatchMode):
 
     def __init__(self, prime: int = DEFAULT_PRIME, *, arithmetic: str = "float64") -> None:
         super().__init__()
-        self.prime = require_prime(prime)
-        if arithmetic not in ARITHMETICS:
-            raise ValueError(f"arithmetic must be one of {', '.join(ARITHMETICS)}, got {arithmetic!r}")
-        self.arithmetic = ARITHMETICS[arithmetic](prime)
+        self.prime = check_prime(prime)
+        self.arithmetic = ARITHMETICS[check_choice("arithmetic", arithmetic, [*ARITHMETICS])](self.prime)
         self._renew_marks()
         self._path: list[nn.Module] = []
         self._hooks: list[Any] = []

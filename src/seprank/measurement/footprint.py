@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, UntypedStorage
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -26,34 +27,34 @@ class AllocationWatch(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.most = 0
+        self.most: int = 0
         """The largest number of bytes at any time"""
-        self._alive: dict[int, int] = {}
+        self._alive: dict[int, weakref.ref[Any]] = {}
         self._now = 0
 
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        given = {_key(x) for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor) and _key(leaf) not in given and _key(leaf) not in self._alive:
-                self._born(leaf)
+        if isinstance(func, OpOverload) and (func.is_view or func._schema.is_mutable):
+            return result  # no new memory
+        for leaf in [result] if isinstance(result, Tensor) else tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._count(leaf.untyped_storage())
         return result
 
-    def _born(self, tensor: Tensor) -> None:
-        storage, key = tensor.untyped_storage(), _key(tensor)
-        self._alive[key] = storage.nbytes()
-        self._now += storage.nbytes()
+    def _count(self, storage: UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._alive:
+            return
+
+        def end(_: object) -> None:
+            self._now -= size
+            del self._alive[key]
+
+        self._alive[key] = weakref.ref(storage, end)
+        self._now += size
         self.most = max(self.most, self._now)
-        weakref.finalize(storage, self._died, key)
-
-    def _died(self, key: int) -> None:
-        self._now -= self._alive.pop(key, 0)
-
-
-def _key(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
 
 
 @dataclass(frozen=True)
@@ -79,4 +80,5 @@ def _peak(model: SequenceModel, starts: Halves, ends: Halves, count: int) -> int
     with AllocationWatch() as watch:
         state = model(model.pieces(starts.sequences(0, 1).repeat_interleave(count, 0)), None)[1]
         model(model.pieces(ends.sequences(0, 1).repeat_interleave(count, 0)), model.spread(state, 0, count, 1))
-    return watch.most
+    most: int = watch.most
+    return most

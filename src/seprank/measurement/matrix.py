@@ -15,6 +15,7 @@ from torch import Tensor
 from ..adapters import Checked, Rescaled
 from ..cluster import pack
 from ..memory import MemoryBudgetError, show_size
+from ..question import check_readout
 from ..startend import Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
 from .footprint import footprint
 from .inputs import Samples
@@ -77,9 +78,7 @@ def read_out(model: Checked, settings: Settings) -> tuple[Callable[[Tensor], Ten
         raise TypeError(f"only a model that has passed the checks is measured, got {type(model).__name__}")
     rescaled = isinstance(model.model, Rescaled)
     channels = model.channels - rescaled
-    readout = settings.readout
-    if isinstance(readout, int) and readout >= channels:
-        raise ValueError(f"readout must be below the {channels} output channels of the model, got {readout}")
+    readout = check_readout(settings.readout, channels)
     if rescaled or readout == "all":
         return _widened, model.channels
     weights = _readout_weights(channels, settings)
@@ -87,8 +86,7 @@ def read_out(model: Checked, settings: Settings) -> tuple[Callable[[Tensor], Ten
 
 
 def _widened(output: Tensor) -> Tensor:
-    """Outputs in a type that NumPy has and that holds them exactly: whole numbers as float64, short floats as float32.
-    """
+    """Outputs in a type that NumPy has and that holds them: whole numbers as float64, short floats as float32."""
     if not output.is_floating_point():
         return output.to(torch.float64)
     return output.float() if output.dtype.itemsize < 4 else output

@@ -1,8 +1,8 @@
 """A matrix that is done, tried once more: a few of its rows in other batches, and a few pairs at once and alone.
 
 The checks of `adapters` see a few short sequences. What comes only now and then, in large batches, or after many steps,
-is seen here, in the matrix that figures are made of. If the model takes random numbers, the whole matrix is evaluated again:
-what changes no entry then is not in the figures either.
+is seen here, in the matrix that figures are made of. If the model takes random numbers, the whole matrix is evaluated
+again: what changes no entry then is not in the figures either.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ class _Again:
         return found[::-1, ::-1]
 
     def at_once(self, starts: Numbers, ends: Numbers, *, nudged: bool = False, together: bool = False) -> Values:
-        """Pairs as whole sequences, (pairs, 1, channels), each alone or all in one batch, perhaps moved by rounding."""
+        """Pairs as whole sequences, (pairs, 1, channels), the first alone or with the others; perhaps nudged."""
         halves = self._starts.only(starts).sequences(), self._ends.only(ends).sequences()
         sequences = torch.cat(halves, 1)
         if nudged and sequences.is_floating_point():
             sequences = sequences * (1 + 2 * self._rounding)
         model = self._subject.model
-        batches = [sequences] if together else sequences.split(1)
+        batches = [sequences] if together else [sequences[:1], sequences[1:]]
         outputs = [self._read(model(model.pieces(batch), None)[0]) for batch in batches]
         found: Values = torch.cat(outputs, 1).T[:, None].double().cpu().numpy()
         return found
@@ -105,4 +105,3 @@ class _Again:
     def failure(self, check: Check, apart: float) -> Exception:
         """The refusal."""
         return failure(check, apart, self.limit, where="in the finished matrix")
-

@@ -25,6 +25,9 @@ _FEW_SAMPLES = 32
 _CLOSE = 3.0
 _UNRESOLVED = 1 / 4
 
+_HALF = 0.5
+"""The largest tolerance: the largest singular value counts in whatever arithmetic"""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -178,8 +181,8 @@ def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into 
         cut: c, steps in the start half.
         dtype: arithmetic that the model used, a key of `PRECISIONS`.
         seed: of the groups of the jackknife.
-        tolerance: of the numerical rank, relative to the largest singular value. By default the larger side of the
-            matrix times the precision, which is that of `dtype`, or `floor` if that is larger.
+        tolerance: of the numerical rank, relative to the largest singular value; by default `default_tolerance`, with
+            the precision of `dtype`, or `floor` if that is larger.
         origins: numbers of the sequences that starts and ends were cut from, (starts,) and (ends,), if some sequences
             gave both or gave several: such halves are not independent, and without this the errors would be wrong.
         source: where the halves are from, in words.
@@ -210,7 +213,7 @@ def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into 
     spectrum = singular_values(scaled)
     errors = estimates(scaled, spectrum, groups, precision=precision)
     if tolerance is None:
-        tolerance = max(starts, ends * channels) * precision
+        tolerance = default_tolerance(scaled, spectrum, precision)
     rank = numerical_rank(spectrum, tolerance)
     return Measurement(
         singular_values=tuple((spectrum * unit).tolist()),
@@ -237,6 +240,34 @@ def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into 
         notes=(*notes, *_doubts(scaled, spectrum, errors["effective_rank"].plug_in)),
         seconds=seconds + time.perf_counter() - began,
     )
+
+
+def default_tolerance(values: Values, spectrum: Vector, precision: float) -> float:
+    """Singular values above this, relative to the largest, are not made by rounding.
+
+    LAPACK's custom is the larger side of the matrix times the precision. Where arithmetic is coarse that may be more
+    than 1, and then a sharper bound is used: errors of at most `precision` times the largest entry move no singular
+    value of Y / sqrt(starts x ends) by more than `precision` times the largest entry and sqrt(channels), and the
+    decomposition itself adds the rounding of float64.
+
+    Args:
+        values: outputs, (starts, ends, channels).
+        spectrum: their singular values, see `figures.singular_values`.
+        precision: relative error of the entries.
+
+    Source: Weyl's inequality, with the Frobenius norm of the errors.
+
+    Example:
+        >>> values = np.multiply.outer(np.ones(300), np.ones(300))[:, :, None]
+        >>> default_tolerance(values, np.array([1.0, 0.0]), 2.0**-7) < 0.01
+        True
+    """
+    starts, ends, channels = values.shape
+    side = int(max(starts, ends * channels))
+    if not spectrum[0] > 0:
+        return min(side * precision, _HALF)
+    by_entries: float = precision * math.sqrt(channels) * float(np.abs(values).max()) / float(spectrum[0])
+    return min(side * precision, by_entries + side * EPSILON, _HALF)
 
 
 def _precision(dtype: str, floor: float | None) -> float:

@@ -6,14 +6,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
 from ..adapters import State
 from ..memory import default_budget
 from ..progress import Report, bars
-from ..startend import StartEndMatrix, check_cut
+from ..question import check_choice, check_cut, check_readout, check_seed, check_whole, is_whole
+from ..startend import StartEndMatrix
 from .figures import check_finite
 from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
@@ -64,9 +65,9 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
             random combination, or the number of a channel.
         dtype: "float64", or "float32" to measure the model as it runs. A model that does not run in it is measured in
             its own arithmetic, and the result says so.
-        tolerance: relative size below which singular values do not count; by default max(K) times the spacing of
-            floating-point numbers.
-        seed: of samples and read-out.
+        tolerance: relative size below which singular values do not count; by default what rounding
+            can make, see `measurement.result.default_tolerance`.
+        seed: of samples and read-out; the weights are those of the model given.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
         batch_first: whether the model takes (batch, time, ...) or (time, batch, ...), where it does not say it itself.
@@ -93,10 +94,11 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         >>> m.numerical_rank, round(m.shares.interaction, 6)
         (2, 0.0)
     """
+    length, cut = check_cut(length, cut)
+    starts, ends = _numbers_or_halves("starts", starts), _numbers_or_halves("ends", ends)
     alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
     settings = _settings(alphabet, readout, dtype, tolerance, seed, memory, device, batch_first)
-    cut = check_cut(length, cut)
-    samples = _samples(settings.alphabet, length, cut, starts, ends, data, seed)
+    samples = _samples(settings.alphabet, length, cut, starts, ends, data, settings.seed)
     with bars(progress) as report, prepared(model, settings) as versions:
         subject = adapt_to(versions, samples, settings, length)
         make = make_matrix if executor is None else on_workers(model, executor)
@@ -114,6 +116,14 @@ class Profile:
     """What is varied"""
     points: list[Measurement]
     """In ascending order of it"""
+
+    def at(self, cut: int) -> Measurement:
+        """The measurement at a cut.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {point.cut: point for point in self.points}[cut]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -156,12 +166,12 @@ def profile(
         >>> [point.cut for point in points]
         [1, 2, 3]
     """
-    if over == "length":
-        lengths = sorted(set(at or [2**k for k in range(1, length.bit_length()) if 2**k <= length] + [length]))
+    length, _ = check_cut(length)
+    if check_choice("over", over, get_args(Axis)) == "length":
+        powers = [2**k for k in range(1, length.bit_length()) if 2**k <= length]
+        lengths = sorted({check_cut(t)[0] for t in ([*powers, length] if at is None else at)})
         return Profile(over, [measure(model, length=t, progress=progress, **settings) for t in lengths])
-    if over != "cut":
-        raise ValueError(f"over must be 'cut' or 'length', got {over!r}")
-    cuts = sorted({check_cut(length, cut) for cut in at or range(1, length)})
+    cuts = sorted({check_cut(length, cut)[1] for cut in (range(1, length) if at is None else at)})
     return Profile("cut", list(_over_cuts(model, length, cuts, progress, **settings)))
 
 
@@ -178,6 +188,7 @@ def _over_cuts(
     **given: Any,
 ) -> Iterator[Measurement]:
     given = _DEFAULTS | given
+    starts, ends = check_whole("starts", starts, 1), check_whole("ends", ends, 1)
     alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
     settings = _settings(alphabet, **given)
     whole = whole_sequences(settings.alphabet, length=length, starts=starts, ends=ends, data=data, seed=settings.seed)
@@ -215,10 +226,7 @@ def _settings(
     device: str,
     batch_first: bool | None,
 ) -> Settings:
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
-    if readout not in ("all", "random") and not (isinstance(readout, int) and readout >= 0):
-        raise ValueError(f"readout must be 'all', 'random' or the number of an output channel, got {readout!r}")
+    dtype, readout, seed = check_choice("dtype", dtype, [*DTYPES]), check_readout(readout), check_seed(seed)
     if tolerance is not None and not 0 <= tolerance < 1:
         raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance}")
     budget = default_budget() if memory is None else memory
@@ -238,9 +246,8 @@ def find_alphabet(
     Raises:
         ValueError: it does not say, and nothing was given.
     """
-    for name, value in (("inputs", inputs), ("tokens", tokens)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    inputs = None if inputs is None else check_whole("inputs", inputs, 1)
+    tokens = None if tokens is None else check_whole("tokens", tokens, 1)
     if tokens is not None:
         return Alphabet(tokens=tokens)
     if inputs is not None:
@@ -252,13 +259,18 @@ def find_alphabet(
         if isinstance(member, nn.Embedding):
             return Alphabet(tokens=member.num_embeddings)
         size = getattr(member, "input_size", getattr(member, "in_features", None))
-        if isinstance(size, int):
-            return Alphabet(features=size)
+        if is_whole(size):
+            return Alphabet(features=check_whole("input_size", size, 1))
     if shown is not None and shown.ndim == 3:
         return Alphabet(features=shown.shape[2])
     raise ValueError(
         "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
     )
+
+
+def _numbers_or_halves(name: str, given: Any) -> Any:
+    """How many halves there are to be, as an integer, or the halves themselves."""
+    return given if getattr(given, "ndim", 0) else check_whole(name, given, 1)
 
 
 def _samples(

@@ -11,6 +11,7 @@ from typing import Any
 from ..files import csv_text, write_whole
 from . import wording
 from .estimator import Interval
+from .settings import check_share
 
 STRICT = {"extra": "forbid", "strict": True}
 """How records are read back from files: no unknown fields, no conversions"""
@@ -137,10 +138,7 @@ class MemoryCurve:
         return self.memory[-1] > self._threshold(threshold)
 
     def _threshold(self, threshold: float | None) -> float:
-        threshold = self.threshold if threshold is None else threshold
-        if not 0 < threshold < 1:
-            raise ValueError(f"threshold must be a share of the variance between 0 and 1, got {threshold}")
-        return threshold
+        return check_share("threshold", self.threshold if threshold is None else threshold)
 
     @property
     def half(self) -> int:

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..question import check_between, check_several
+
 DENSE = 8
 """Lags from 1 that are all looked at"""
 TOTAL = 24
 """Lags in all, by default"""
-
-
-def check_length(length: int) -> int:
-    """The length of sequences that have a past and a present.
-
-    Raises:
-        ValueError: it is no whole number from 2 on.
-    """
-    if isinstance(length, bool) or not hasattr(length, "__index__"):
-        raise ValueError(f"length must be a whole number of steps, got {length!r}")
-    if length.__index__() < 2:
-        raise ValueError(f"length must be at least 2 to have a step to remember, got {length}; use --length 64 or more")
-    return length.__index__()
 
 
 def check_lags(lags: Iterable[int], length: int) -> tuple[int, ...]:
@@ -33,16 +22,9 @@ def check_lags(lags: Iterable[int], length: int) -> tuple[int, ...]:
         >>> check_lags([4, 1, 4], 8)
         (1, 4)
     """
-    given = list(lags)
-    if not given:
-        raise ValueError("lags must be at least one number of steps, got none; leave them out for a choice of lags")
-    for lag in given:
-        if isinstance(lag, bool) or not hasattr(lag, "__index__") or not 1 <= lag.__index__() < length:
-            raise ValueError(
-                f"lags must be whole numbers from 1 to length - 1 = {length - 1}, got {lag!r}; the last 0 steps leave "
-                "everything to the past, the last T nothing"
-            )
-    return tuple(sorted({lag.__index__() for lag in given}))
+    remedy = f"with length {length} a lag leaves 1 to {length - 1} steps to the end, and the others to the past"
+    several = [check_between("lags", lag, 1, length - 1, remedy=remedy) for lag in lags]
+    return tuple(sorted(check_several("lags", several, 1)))
 
 
 def default_lags(length: int) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from torch import Tensor
 
 from ..measurement.subject import Subject
+from ..question import check_readout
+from .settings import PROBABILITIES
 
 Columns = npt.NDArray[np.float64]
 """(channels, sequences)"""
@@ -31,7 +33,7 @@ class Readout:
 
     @property
     def probabilities(self) -> bool:
-        return self.kind == "probabilities"
+        return self.kind == PROBABILITIES
 
     def raw(self, output: Tensor) -> tuple[Columns, Columns | None]:
         """Mantissas (channels, sequences) and exponents (sequences,), if there are any."""
@@ -95,12 +97,10 @@ def choose_readout(asked: str | int | None, subject: Subject, tokens: int | None
     """
     rescaled = subject.rescaled
     channels = subject.model.channels - rescaled
-    kind = (
-        asked if asked is not None else "probabilities" if tokens is not None and channels >= max(tokens, 2) else "all"
-    )
-    if isinstance(kind, int) and kind >= channels:
-        raise ValueError(f"readout must be below the {channels} output channels of the model, got {kind}")
-    if kind == "probabilities" and (channels < 2 or rescaled):
+    kind = asked if asked is not None else PROBABILITIES if tokens is not None and channels >= max(tokens, 2) else "all"
+    if kind != PROBABILITIES:
+        kind = check_readout(kind, channels)
+    if kind == PROBABILITIES and (channels < 2 or rescaled):
         raise ValueError(
             f"probabilities need a model with a logit for each of several choices, got {channels} output channels"
             + (" that are products of all steps" if rescaled else "")

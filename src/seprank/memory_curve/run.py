@@ -19,7 +19,7 @@ from .curve import MemoryCurve, Series
 from .figures import Column, Figures, figures, floors, variance_of
 from .lags import bracket, default_lags
 from .readout import Readout, choose_readout
-from .settings import CurveSettings, Past
+from .settings import CurveSettings
 from .subject import checked
 from .terms import Terms, join_lags
 from .windows import Data, Pairs, make_pairs
@@ -39,7 +39,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     readout: str | int | None = None,
     data: Data | None = None,
     threshold: float = 0.01,
-    past: Past = "resampled",
+    past: str = "resampled",
     influence: bool = False,
     inputs: int | None = None,
     tokens: int | None = None,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .lags import check_lags, check_length
+from ..question import check_choice, check_readout, check_seed, check_whole
+from .lags import check_lags
 
 Lags = Literal["all"] | tuple[int, ...] | None
-Past = Literal["resampled", "dropped"]
 
 FEWEST = 32
 """Pairs below which the intervals, from eight groups of pairs, are not to be trusted"""
-CHOICES = {"dtype": ("float64", "float32"), "past": ("resampled", "dropped")}
-READOUTS = ("all", "random", "probabilities")
+PROBABILITIES = "probabilities"
+"""The read-out that only a model with a logit for each of several choices has"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class CurveSettings:
     of them, else all"""
     threshold: float = 0.01
     """Share of the variance that counts as remembered, between 0 and 1"""
-    past: Past = "resampled"
+    past: str = "resampled"
     """"dropped" runs the model on the last k inputs alone as well, for `MemoryCurve.truncation`"""
     influence: bool = False
     """Resample single steps as well, for `MemoryCurve.influence`; about doubles the work"""
@@ -49,40 +49,26 @@ class CurveSettings:
     """Order of the model's axes, where it does not say it itself"""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "length", check_length(self.length))
+        length = check_whole("length", self.length, 2, purpose="to have a step to remember", remedy="use 64 or more")
+        object.__setattr__(self, "length", length)
         if self.lags is not None and self.lags != "all":
-            object.__setattr__(self, "lags", check_lags(self.lags, self.length))
-        samples = _whole("samples", self.samples)
-        if samples < FEWEST:
-            raise ValueError(
-                f"samples must be at least {FEWEST} pairs of sequences, got {samples}; with fewer the errors would "
-                "not be known"
-            )
-        object.__setattr__(self, "samples", samples)
-        object.__setattr__(self, "seed", _whole("seed", self.seed))
-        if not 0 < self.threshold < 1:
-            raise ValueError(
-                f"threshold must be a share of the variance between 0 and 1, got {self.threshold}; the default is 0.01"
-            )
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        self._check_readout()
-
-    def _check_readout(self) -> None:
-        if self.readout is None or self.readout in READOUTS:
-            return
-        if isinstance(self.readout, bool) or not isinstance(self.readout, int) or self.readout < 0:
-            raise ValueError(
-                f"readout must be {', '.join(READOUTS)} or the number of an output channel, got {self.readout!r}"
-            )
+            object.__setattr__(self, "lags", check_lags(self.lags, length))
+        wanted = "use 32 or more pairs of sequences, or the errors would not be known"
+        object.__setattr__(self, "samples", check_whole("samples", self.samples, FEWEST, remedy=wanted))
+        object.__setattr__(self, "seed", check_seed(self.seed))
+        check_share("threshold", self.threshold)
+        check_choice("dtype", self.dtype, ("float64", "float32"))
+        check_choice("past", self.past, ("resampled", "dropped"))
+        if self.readout is not None and self.readout != PROBABILITIES:
+            object.__setattr__(self, "readout", check_readout(self.readout))
 
 
-def _whole(name: str, value: object) -> int:
-    """A whole number, NumPy's too."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    number: int = value.__index__()
-    if number < 0:
-        raise ValueError(f"{name} must not be negative, got {number}")
-    return number
+def check_share(name: str, value: float) -> float:
+    """A share of the variance.
+
+    Raises:
+        ValueError: it is not between 0 and 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ValueError(f"{name} must be a share of the variance between 0 and 1, got {value}; 0.01 is usual")
+    return value

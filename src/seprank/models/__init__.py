@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..question import check_network, nearest
 from .factory import Factory, load_factory
 
 if TYPE_CHECKING:
@@ -48,8 +48,16 @@ class ModelSpec:
         cls: type[nn.Module] = getattr(import_module(module, __package__), name)
         return cls
 
+    def draw(self, seed: int, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
+        """A new module whose weights follow from the seed alone: in every command the same ones."""
+        from .seeds import seeded
+
+        with seeded(seed):
+            return self.build(inputs=inputs, width=width, depth=depth, **extra)
+
     def build(self, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
         """A new module; further settings are passed to the constructor."""
+        inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
         sizes = {self.inputs: inputs, self.width: width, self.depth: depth}
         return self.load()(**sizes, **{**self.defaults, **extra})
 
@@ -221,8 +229,8 @@ def find_model(name: str) -> ModelSpec:
     """
     if name in MODELS:
         return MODELS[name]
-    near = difflib.get_close_matches(name.lower(), MODELS, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"the models are: {', '.join(MODELS)};"
+    near = nearest(name, MODELS)
+    hint = f"did you mean {near!r}?" if near else f"the models are: {', '.join(MODELS)};"
     raise ValueError(f"unknown model {name!r}; {hint} A module of your own is given as file.py:factory")
 
 

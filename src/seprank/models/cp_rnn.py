@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .stacked import Shapes, StackedCell, States, Weights, require_size
+from ..question import check_whole
+from .stacked import Shapes, StackedCell, States, Weights
 
 
 class CPRNN(StackedCell):
@@ -53,7 +54,8 @@ class CPRNN(StackedCell):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        self.rank = require_size("rank", hidden_size if rank is None else rank)  # before the shapes are asked for
+        # before the shapes are asked for
+        self.rank = check_whole("hidden_size", hidden_size, 1) if rank is None else check_whole("rank", rank, 1)
         super().__init__(input_size, hidden_size, num_layers, batch_first, device=device, dtype=dtype)
 
     def parameter_shapes(self, below: int) -> Shapes:

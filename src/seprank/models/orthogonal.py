@@ -62,9 +62,10 @@ class OrthogonalRNN(StackedCell):
         # In modules of their own: torch gives a parametrised module another class, and this one is to keep its own.
         self.recurrent = nn.ModuleList(
             orthogonal(
-                nn.Linear(hidden_size, hidden_size, bias=False, device=device, dtype=dtype), orthogonal_map="cayley"
+                nn.Linear(self.hidden_size, self.hidden_size, bias=False, device=device, dtype=dtype),
+                orthogonal_map="cayley",
             )
-            for _ in range(num_layers)
+            for _ in range(self.num_layers)
         )
         self.reset_parameters()
 

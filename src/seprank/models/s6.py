@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..question import check_whole
+
 
 class S6(nn.Module):
     r"""Selective state-space layers (S6), written step by step: a reference in double precision.
@@ -60,13 +62,13 @@ class S6(nn.Module):
         dtype: torch.dtype = torch.float64,
     ) -> None:
         super().__init__()
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.state_size, self.batch_first = state_size, batch_first
-        for name in ("input_size", "hidden_size", "num_layers", "state_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {getattr(self, name)!r}")
-        for layer in range(num_layers):
-            for name, shape in self._shapes(hidden_size if layer else input_size).items():
+        self.input_size = check_whole("input_size", input_size, 1)
+        self.hidden_size = check_whole("hidden_size", hidden_size, 1)
+        self.num_layers = check_whole("num_layers", num_layers, 1)
+        self.state_size = check_whole("state_size", state_size, 1)
+        self.batch_first = batch_first
+        for layer in range(self.num_layers):
+            for name, shape in self._shapes(self.hidden_size if layer else self.input_size).items():
                 parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
                 self.register_parameter(f"{name}_l{layer}", parameter)
         self.reset_parameters()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..question import check_whole
+
 
 def nearest_width(count: Callable[[int], int], parameters: int) -> int:
     """The width of at least 1 whose number of parameters is nearest to the wanted one; of two, the smaller.
@@ -19,8 +21,7 @@ def nearest_width(count: Callable[[int], int], parameters: int) -> int:
         >>> nearest_width(lambda width: width * width, 60)
         8
     """
-    if parameters < 1:
-        raise ValueError(f"parameters must be at least 1, got {parameters}")
+    parameters = check_whole("parameters", parameters, 1)
     high = 1
     while count(high) < parameters:
         high *= 2

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..question import check_choice
 from .stacked import Shapes, StackedCell
 
 NONLINEARITIES = ("identity", "tanh")
@@ -35,8 +36,7 @@ class SquashedCell(StackedCell):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if nonlinearity not in NONLINEARITIES:
-            raise ValueError(f"nonlinearity must be 'identity' or 'tanh', got {nonlinearity!r}")
+        nonlinearity = check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
         super().__init__(input_size, hidden_size, num_layers, batch_first, device=device, dtype=dtype)
         self.nonlinearity = nonlinearity
 

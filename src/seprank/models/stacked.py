@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from ..question import check_whole
+
 Shapes = dict[str, tuple[int, ...]]
 Weights = dict[str, Tensor]
 States = tuple[Tensor, ...]
@@ -59,16 +61,16 @@ class StackedCell(nn.Module, ABC):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.input_size = require_size("input_size", input_size)
-        self.hidden_size = require_size("hidden_size", hidden_size)
-        self.num_layers = require_size("num_layers", num_layers)
+        self.input_size = check_whole("input_size", input_size, 1)
+        self.hidden_size = check_whole("hidden_size", hidden_size, 1)
+        self.num_layers = check_whole("num_layers", num_layers, 1)
         self.batch_first = batch_first
         shapes = {
             f"{name}_l{layer}": shape
-            for layer in range(num_layers)
-            for name, shape in self.parameter_shapes(hidden_size if layer else input_size).items()
+            for layer in range(self.num_layers)
+            for name, shape in self.parameter_shapes(self.hidden_size if layer else self.input_size).items()
         }
-        shapes |= {f"initial_{name}": (num_layers, *shape) for name, shape in self.state_shapes().items()}
+        shapes |= {f"initial_{name}": (self.num_layers, *shape) for name, shape in self.state_shapes().items()}
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
@@ -171,14 +173,3 @@ class StackedCell(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, batch_first={self.batch_first}"
-
-
-def require_size(name: str, value: int) -> int:
-    """Return a size if it is an integer of at least 1.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-    return value

@@ -6,6 +6,8 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..files import FileError, existing_file
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -27,10 +29,10 @@ def load_weights(module: nn.Module, path: str | Path) -> nn.Module:
     Raises:
         WeightsError: the file is of another kind, holds code, or does not fit the module.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"no file {path}")
-    state = _read(path)
+    try:
+        state = _read(existing_file(path))
+    except FileError as error:
+        raise WeightsError(str(error)) from None
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
@@ -46,7 +48,7 @@ def _read(path: Path) -> dict[str, Any]:
 
         try:
             return load_file(path)
-        except SafetensorError as error:
+        except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
             raise WeightsError(f"{path} is not a safetensors file: {error}") from None
     if path.suffix in (".pt", ".pth"):
         return _read_torch(path)
@@ -62,11 +64,17 @@ def _read_torch(path: Path) -> dict[str, Any]:
         raise WeightsError(
             f"{path} holds more than tensors, which would be code to run; save module.state_dict() only"
         ) from None
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise WeightsError(f"{path} is not a file of torch.save: {error}") from None
+    except Exception as error:  # whatever torch's reader meets in a file that is none, or is damaged
+        raise WeightsError(f"{path} is not a file of torch.save: {type(error).__name__}: {error}") from None
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+    if not isinstance(content, dict):
         raise WeightsError(f"{path} must hold a dictionary of tensors, got {type(content).__name__}")
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise WeightsError(
+                f"{path} must hold tensors by the names of parameters, got {name!r}: {type(value).__name__}; "
+                "save module.state_dict()"
+            )
     return content

@@ -17,6 +17,8 @@ from .side_by_side import architectures_section, integration_section
 Findings = Mapping[str, Any]
 """What the demonstration found, as JSON's values: see `seprank.demo.compute`"""
 KIND = "seprank demo 1"
+_GREATEST = 1000
+"""Of a size that the demonstration may have had: pictures and bounds of it are made anew"""
 TITLE = "The long-term memory of recurrent networks, measured"
 
 
@@ -29,6 +31,36 @@ def answers_page(findings: Findings) -> str:
         "in floating point with an interval."
     )
     return report_page(TITLE, lead, answers(findings))
+
+
+def check_findings(content: Findings) -> dict[str, Any]:
+    """What the file of a demonstration holds, if it is whole and of sizes that can be shown.
+
+    Raises:
+        ValueError: it is not.
+    """
+    from ..certification.certificate import digest
+
+    found = dict(content)
+    if found.pop("digest", None) != digest(found):
+        raise ValueError("the findings do not have the digest they state; run `seprank demo` anew")
+    numbers = [*_numbers(found.get("sizes"))]
+    for name in ("growth", "lengths", "cuts"):
+        records = found.get(name)
+        for record in records if isinstance(records, list) else []:
+            numbers += _numbers(record) if isinstance(record, dict) else []
+    if not all(0 <= number <= _GREATEST for number in numbers):
+        raise ValueError(f"the findings have sizes above {_GREATEST:,}; run `seprank demo` anew")
+    return found
+
+
+def _numbers(record: Any) -> list[int]:
+    """Sizes in a record, or in the sizes of the demonstration, which are numbers, lists and texts."""
+    if not isinstance(record, dict):
+        return []
+    sizes = record | (record["settings"] if isinstance(record.get("settings"), dict) else {})
+    names = ("inputs", "width", "depth", "length", "cut", "picture_length")
+    return [value for name in names if isinstance(value := sizes.get(name), int)]
 
 
 def answers(findings: Findings) -> list[Section]:

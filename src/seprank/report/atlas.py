@@ -215,7 +215,7 @@ def summary_markdown(known: Sequence[Known]) -> str:
         chosen = [item for item in known if (item.cell.domain, item.cell.depth) == (domain, depth)]
         rows.append([domain, depth, *_counts(chosen)])
     rows.append(["all", "", *_counts(known)])
-    return _table(["domain", "depth", "cells", "exact", "share", "gaps", "limited by samples"], rows)
+    return _table(["domain", "depth", "cells", "exact", "share", "gaps", "not saturated"], rows)
 
 
 def _counts(known: Sequence[Known]) -> list[str]:

@@ -11,9 +11,12 @@ from urllib.parse import quote
 from jinja2 import Template
 
 from ..files import csv_text
+from ..theory import readable
 
 SURE = "how sure"
 """Name of the column that every table of numbers has"""
+_LONGEST = 300
+"""Characters of a text in a table; some are from strangers' files"""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,18 @@ def _cell(value: Any) -> tuple[str, bool]:
     if isinstance(value, bool):
         return ("yes" if value else "no"), False
     if isinstance(value, int):
-        return f"{value:,}", True
-    return (f"{value:.4g}", True) if isinstance(value, float) else (str(value), False)
+        return (f"{value:,}" if abs(value) < 10**15 else readable(value)), True
+    return (f"{value:.4g}", True) if isinstance(value, float) else (shortened(str(value)), False)
+
+
+def shortened(text: str) -> str:
+    """A text that a cell or a legend has room for; the CSV file has all of it.
+
+    Example:
+        >>> shortened("x" * 1000)[-20:]
+        'xxxxxxxxxxxxxxxx ...'
+    """
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 @dataclass(frozen=True)

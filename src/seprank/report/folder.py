@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..files import read_json
 from ..store import Store
-from .answers import KIND, answers, answers_page
+from .answers import KIND, answers, answers_page, check_findings
 from .document import SURE, Figure, Section, Table, report_page
-from .image import interval
+from .image import interval, numerical_rank
 from .learning import Run, learning_section
 from .ranks import Record, add_ranks, laid_out, rank_table
 
-_CERTIFICATE = {"question", "rank", "minor", "model"}
-_MEASUREMENT = {"singular_values", "shares", "errors", "entropy"}
+_CERTIFICATE = {"question", "minor"}
+_MEASUREMENT = {"singular_values", "shares"}
+_STRANGE = (LookupError, TypeError, AttributeError, ArithmeticError, ValueError, AssertionError)
+"""What comes of records that have not the form of ours"""
 
 
 @dataclass
@@ -28,15 +31,28 @@ class Found:
     """Name and measurement"""
     trained: list[Run] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+    """Files that claim to be of ours and are not whole"""
     answers: dict[str, Any] | None = None
     """What `seprank demo` left"""
 
     def __bool__(self) -> bool:
-        return bool(self.certified or self.measured or self.trained or self.failed or self.answers)
+        return bool(self.certified or self.measured or self.trained or self.failed or self.answers or self.left_out)
+
+    def add(self, other: Found) -> None:
+        """Take in what was read of another file."""
+        self.certified += other.certified
+        self.measured += other.measured
+        self.trained += other.trained
+        self.failed += other.failed
+        self.answers = other.answers or self.answers
 
 
 def folder_page(path: str | Path) -> str:
     """A report of all certificates, measurements and stores in a folder (and the folders in it), or of one store.
+
+    Every file is read with its types checked, and its digest where it has one. In a folder, one that is not whole is
+    listed with the reason; given by itself it is refused.
 
     Args:
         path: a folder, or a file: a store, a certificate or a measurement.
@@ -45,79 +61,122 @@ def folder_page(path: str | Path) -> str:
         HTML that needs no other file and no network.
 
     Raises:
-        ValueError: there is nothing of the kind in it, or it does not exist; StoreError: a store cannot be read.
+        ValueError: there is nothing of the kind in it, or it does not exist, or the file is not whole; StoreError: a
+            store cannot be read.
+        FileError: the file cannot be read.
     """
     path = Path(path)
     if not path.exists():
         raise ValueError(f"{path} does not exist; give a folder with certificates, measurements or a store (*.db)")
     found = Found()
-    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in (".json", ".db")):
-        read_file(file, found, path)
+    if not path.is_dir():
+        _read_file(path, found, path.stem)
+    else:
+        for file in sorted(p for p in path.rglob("*") if p.suffix in (".json", ".db") and p.is_file()):
+            read = Found()
+            try:
+                _read_file(file, read, file.stem)
+            except (ValueError, OSError) as error:
+                found.left_out.append({"file": str(file.relative_to(path)), "why": str(error), SURE: "not read"})
+            else:
+                found.add(read)
     if not found:
         raise ValueError(
             f"{path} holds no certificate, measurement or store; "
             f"make one with `seprank certify ... --out {path}/a.json`"
         )
-    parts = []
-    if found.answers is not None:
-        shown = [_identity(r) for name in ("growth", "lengths", "cuts") for r in found.answers[name]]
-        found.certified = [record for record in found.certified if _identity(record) not in shown]
-        if not (found.certified or found.measured or found.trained or found.failed):
-            return answers_page(found.answers)
-        parts = answers(found.answers)
+    return _page(path, found)
+
+
+def _page(path: Path, found: Found) -> str:
+    try:
+        parts = []
+        if found.answers is not None:
+            shown = [_identity(r) for name in ("growth", "lengths", "cuts") for r in found.answers[name]]
+            found.certified = [record for record in found.certified if _identity(record) not in shown]
+            if not (found.certified or found.measured or found.trained or found.failed or found.left_out):
+                return answers_page(found.answers)
+            parts = answers(found.answers)
+        parts += sections(found)
+    except _STRANGE as error:
+        # Digests hold, so that somebody meant it: a page of half of it would say what nobody found.
+        raise ValueError(
+            f"{path} holds records that this version cannot show ({type(error).__name__}: {error}); they were written "
+            "by another version or another program"
+        ) from error
     lead = "Results as they were stored. Certificates are read here, not rechecked: seprank verify FILE does that."
-    return report_page(f"Report of {path.resolve().name}", lead, [*parts, *sections(found)])
+    return report_page(f"Report of {path.resolve().name}", lead, parts)
 
 
-def _identity(record: Record) -> list[Any]:
-    return [record[name] for name in ("model", "settings", "length", "cut", "domain", "prime", "seed", "rank")]
+def _identity(record: Record) -> Record:
+    """All that a certificate says, but for the time that it took."""
+    return {name: value for name, value in record.items() if name != "seconds"}
 
 
-def read_file(file: Path, found: Found, root: Path) -> None:
+def _read_file(file: Path, found: Found, name: str) -> None:
     """Add what a file holds; a JSON file of another kind is passed over."""
     if file.suffix == ".db":
         with Store(file) as store:
             read_store(store, found)
         return
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        if file == root:
-            raise ValueError(f"{file} is not JSON ({error}); is the file complete?") from None
-        return
+    content = read_json(file)
     if not isinstance(content, dict):
         return
     if content.get("kind") == KIND:
-        found.answers = content
+        try:
+            found.answers = check_findings(content)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
     elif content.keys() >= _CERTIFICATE:
-        found.certified.append(summary(content))
+        found.certified.append(_certificate(content, f"{file}"))
     elif content.keys() >= _MEASUREMENT:
-        found.measured.append((file.stem, content))
+        found.measured.append((name, _measurement(content, f"{file}")))
 
 
-def summary(certificate: dict[str, Any]) -> Record:
-    """The answer of a certificate's file, without the proof: as `Certificate.summary`."""
-    asked, model = certificate["question"], certificate["model"]
-    names = ("rank", "saturated", "exact", "upper_bound", "bounds", "starts", "ends", "seconds")
-    answer = {name: certificate[name] for name in names}
-    answer |= {"samples": max(certificate["starts"], certificate["ends"])}
-    asked = {name: asked[name] for name in ("length", "cut", "domain", "prime", "seed")}
-    return {"model": model["name"], "settings": model["settings"] or {}, **asked, **answer}
+def _certificate(content: Any, place: str) -> Record:
+    """The answer of a certificate, whose form and digest are checked."""
+    from ..certification.certificate import from_dict
+    from ..certification.form import CertificateError
+
+    try:
+        return from_dict(content).summary()
+    except (CertificateError, RecursionError) as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _measurement(content: Any, place: str) -> dict[str, Any]:
+    """A measurement, whose form is checked."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..measurement import Measurement
+
+    try:
+        return TypeAdapter(Measurement).validate_json(json.dumps(content, allow_nan=False)).to_dict()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise ValueError(f"{place} is not a measurement: {where}: {first['msg']}; measure again") from None
+    except ValueError as error:
+        raise ValueError(f"{place} is not a measurement: {error}; measure again") from None
 
 
 def read_store(store: Store, found: Found) -> None:
-    """Add the records of a store."""
+    """Add the records of a store.
+
+    Raises:
+        ValueError: one of them has not the form of its command's results; the text names it.
+    """
     for record in store.records():
         settings, result = dict(record.job.settings), record.result
+        place = f"record {record.job.key[:12]} of {store.path}"
         if record.status == "failed":
             reason = (record.error or "").strip().splitlines()[-1:] or [""]
             found.failed.append({"command": record.job.command, "settings": json.dumps(settings), "why": reason[0]})
         elif record.job.command == "certify":
-            found.certified.append({name: value for name, value in result.items() if name != "certificate"})
+            found.certified.append(_certificate(result.get("certificate"), place))
         elif record.job.command == "measure":
-            found.measured.append(
-                (f"{settings['model']}, depth {settings['depth']}, width {settings['width']}", result)
-            )
+            name = ", ".join([f"{settings.get('model')}", *(f"{n} {settings.get(n)}" for n in ("depth", "width"))])
+            found.measured.append((name, _measurement(result, place)))
         elif record.job.command == "train":
             found.trained.append((settings, result))
 
@@ -134,6 +193,9 @@ def sections(found: Found) -> Iterator[Section]:
         yield Section(
             f"Training: {task}", f"{len(runs):,} runs.", section.parts if len(runs) <= 6 else section.parts[1:]
         )
+    if found.left_out:
+        text = "These files claim to be of ours and are not whole. Nothing of them is in this report."
+        yield Section("Files left out", text, [Table("left-out", found.left_out, "What was left out, and why")])
     if found.failed:
         rows = [{**row, SURE: "no number: the job failed"} for row in found.failed]
         yield Section("Failed jobs", "", [Table("failed", rows, "What failed, and why")])
@@ -151,7 +213,8 @@ def _growth(records: Sequence[Record]) -> list[Figure]:
     for record in records:
         if 2 * record["cut"] == record["length"] and record["domain"] == "functional":
             sizes = ", ".join(f"{name} {value}" for name, value in sorted(record["settings"].items()))
-            lines.setdefault(f"{record['model']} {sizes}".strip(), []).append(record)
+            read = "" if record["readout"] == "random" else f", read-out {record['readout']}"
+            lines.setdefault(f"{record['model']} {sizes}".strip() + read, []).append(record)
     chosen = [item for item in lines.items() if len({r["length"] for r in item[1]}) > 1][:6]
     if not chosen:
         return []
@@ -179,7 +242,7 @@ def _measured(found: Sequence[tuple[str, dict[str, Any]]]) -> Table:
             "interaction share": record["shares"]["interaction"],
             SURE: interval(record, "effective_rank") + f", {record['starts']} starts x {record['ends']} ends",
             "tolerance": record["tolerance"],
-            "numerical rank": record["numerical_rank"],
+            "numerical rank": numerical_rank(record),
             "seed": record["seed"],
         }
         for name, record in found

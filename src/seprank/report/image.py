@@ -44,7 +44,6 @@ def matrix_section(values: Sequence[Sequence[float]], certificate: Record, measu
 
 def _table(certificate: Record, measurement: dict[str, Any]) -> Table:
     samples = f"{measurement['starts']} starts, {measurement['ends']} ends"
-    least = "at least " if measurement["numerical_rank_is_bound"] else ""
     rows: list[dict[str, Any]] = [
         {"quantity": "rank", "value": certificate["rank"], SURE: sureness(certificate)},
         {
@@ -54,7 +53,7 @@ def _table(certificate: Record, measurement: dict[str, Any]) -> Table:
         },
         {
             "quantity": "numerical rank",
-            "value": f"{least}{measurement['numerical_rank']}",
+            "value": numerical_rank(measurement),
             SURE: f"measured, tolerance {measurement['tolerance']:.1e}, {samples}",
         },
     ]
@@ -63,6 +62,11 @@ def _table(certificate: Record, measurement: dict[str, Any]) -> Table:
         for name, label in (("effective_rank", "effective rank"), ("interaction", "share of interaction"))
     ]
     return Table("one-matrix", rows, "The same matrix in numbers")
+
+
+def numerical_rank(measurement: dict[str, Any]) -> str:
+    """The numerical rank, which is only a bound where all singular values count."""
+    return f"{'≥ ' if measurement['numerical_rank_is_bound'] else ''}{measurement['numerical_rank']:,}"
 
 
 def interval(measurement: dict[str, Any], name: str) -> str:

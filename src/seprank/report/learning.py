@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from .document import SURE, Figure, Section, Table
@@ -47,7 +48,7 @@ def _figure(runs: Sequence[Run]) -> Any:
         figure.add_scatter(
             x=[row["step"] for row in result["curve"]],
             y=[row["loss"] for row in result["curve"]],
-            name=_name(settings),
+            name=escape(_name(settings)),
             mode="lines+markers",
             line={"color": COLOURS[number % len(COLOURS)], "width": 2},
             marker={"symbol": MARKERS[number % len(MARKERS)], "size": 9},

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from html import escape
 from typing import Any
 
+from ..theory import shown_error
 from .document import SURE, Table
 from .growth import COLOURS, MARKERS
 
 Record = dict[str, Any]
 """A certified rank as plain values, what `Certificate.summary` or `Cell.to_dict` gives"""
+
+
+_ASKED = {"domain": "domain", "readout": "read-out"}
+"""What else a certificate answers, where the record says it: ranks that differ in it are of different matrices"""
 
 
 def sureness(record: Record) -> str:
@@ -19,7 +25,10 @@ def sureness(record: Record) -> str:
     if record["exact"]:
         return "exact: certified, and a proved upper bound"
     if record["saturated"]:
-        return "certified lower bound; more samples do not raise it"
+        error = record.get("error")
+        return "certified lower bound; saturated" + ("" if error is None else f", error at most {shown_error(error)}")
+    if record["rank"] < record["samples"]:
+        return "certified lower bound; how likely it is to be the rank is not known"
     return f"certified lower bound, limited by {record['samples']:,} samples"
 
 
@@ -37,6 +46,7 @@ def rank_table(name: str, records: Sequence[Record], caption: str) -> Table:
             "width": size(record, "width"),
             "length": record["length"],
             "cut": record["cut"],
+            **{shown: record[name] for name, shown in _ASKED.items() if name in record},
             "rank": record["rank"],
             "proved: at most": record["upper_bound"],
             SURE: sureness(record),
@@ -47,7 +57,7 @@ def rank_table(name: str, records: Sequence[Record], caption: str) -> Table:
         }
         for record in records
     ]
-    return Table(name, rows, caption, shown=tuple(rows[0])[:8] if rows else None)
+    return Table(name, rows, caption, shown=tuple(rows[0])[: list(rows[0]).index(SURE) + 1] if rows else None)
 
 
 def symbol(record: Record, marker: str) -> str:
@@ -62,13 +72,13 @@ def add_ranks(figure: Any, records: Iterable[Record], name: str, number: int, ov
     figure.add_scatter(
         x=[record[over] for record in found],
         y=[record["rank"] for record in found],
-        name=name,
+        name=escape(name),
         mode="lines+markers",
         line={"color": COLOURS[number % len(COLOURS)], "width": 2},
         cliponaxis=False,
         marker={"symbol": [symbol(record, marker) for record in found], "size": 9, "line": {"width": 2}},
-        customdata=[sureness(record) for record in found],
-        hovertemplate=over + " %{x}<br>rank %{y:,}<br>%{customdata}<extra>" + name + "</extra>",
+        customdata=[escape(sureness(record)) for record in found],
+        hovertemplate=over + " %{x}<br>rank %{y:,}<br>%{customdata}<extra>" + escape(name) + "</extra>",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from .document import SURE, Figure, Section, Table
@@ -56,7 +57,7 @@ def _certified(cells: Sequence[Record]) -> Any:
     for number, depth in enumerate(sorted({cell["depth"] for cell in cells})):
         line = [cell for cell in cells if cell["depth"] == depth and cell["rank"] is not None]
         figure.add_scatter(
-            y=[cell["model"] for cell in line],
+            y=[escape(cell["model"]) for cell in line],
             x=[cell["rank"] for cell in line],
             name=f"depth {depth}",
             mode="markers",
@@ -66,7 +67,7 @@ def _certified(cells: Sequence[Record]) -> Any:
                 "size": 11,
                 "line": {"width": 2},
             },
-            customdata=[sureness(cell) for cell in line],
+            customdata=[escape(sureness(cell)) for cell in line],
             hovertemplate="%{y}<br>rank %{x:,}<br>%{customdata}<extra></extra>",
         )
     laid_out(figure, 460)
@@ -81,7 +82,7 @@ def _measured(measured: dict[str, dict[str, Any]]) -> Any:
     ranks = {name: found["errors"]["effective_rank"] for name, found in measured.items()}
     figure = go.Figure()
     figure.add_scatter(
-        y=list(ranks),
+        y=[escape(name) for name in ranks],
         x=[found["estimate"] for found in ranks.values()],
         mode="markers",
         marker={"symbol": "diamond", "color": COLOURS[2], "size": 10},

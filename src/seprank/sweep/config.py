@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -10,7 +10,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..files import read_whole
+from ..question import nearest
 from .work import COMMANDS, Work
+
+MOST_BYTES = 2**20
+"""Of a file of jobs"""
+MOST_JOBS = 10**5
+"""Of a block"""
+_MOST_VALUES = 10**6
+"""Of a file of jobs, values that occur several times by way of a YAML alias counted as often"""
 
 
 class ConfigError(ValueError):
@@ -30,12 +39,21 @@ class Block(BaseModel):
     max_upper_bound: int | None = Field(default=None, ge=1)
     """For certify: leave out the cells whose least proved upper bound is above this, or unknown"""
 
+    @property
+    def size(self) -> int:
+        """Combinations in the grid."""
+        return math.prod(len(values) for values in self.grid.values())
+
     def works(self) -> Iterator[Work]:
         """The jobs of this block, in the order of the grid, its last name going fastest.
 
         Raises:
             ConfigError: a combination is not possible; the text says which.
         """
+        if self.size > MOST_JOBS:
+            raise ConfigError(
+                f"the grid has {self.size:,} cells, more than {MOST_JOBS:,}; divide it into several files"
+            )
         for values in product(*self.grid.values()):
             settings = dict(self.settings)
             for name, value in zip(self.grid, values, strict=True):
@@ -71,20 +89,35 @@ def read_sweep(path: str | Path) -> Sweep:
 
     Raises:
         ConfigError: it is not YAML, or a key or value does not fit.
-        OSError: it cannot be read.
+        FileError: it cannot be read.
     """
     import yaml
 
+    text = read_whole(path, most=MOST_BYTES)
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.safe_load(text.decode("utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path} is not YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply to be a file of jobs; is it the file you mean?") from None
+    if not _is_small(content):
+        raise ConfigError(f"{path} stands for more than {_MOST_VALUES:,} values by its aliases; write fewer jobs")
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must have the keys {', '.join(Sweep.model_fields)}, got {type(content).__name__}")
     try:
         return Sweep.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_reason(error)}") from None
+
+
+def _is_small(content: Any) -> bool:
+    """Whether a file, aliases written out, is of a size to work with; one that contains itself is not."""
+    waiting, seen = [content], 0
+    while waiting and seen <= _MOST_VALUES:
+        value = waiting.pop()
+        seen += 1
+        waiting += [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return not waiting
 
 
 def _reason(error: Exception) -> str:
@@ -94,13 +127,15 @@ def _reason(error: Exception) -> str:
     first = error.errors()[0]
     *folder, name = first["loc"] or ("settings",)
     where = ".".join(str(part) for part in (*folder, name))
+    if first["type"] == "value_error":
+        return f"{'.'.join(map(str, folder))}: {first['ctx']['error']}".removeprefix(": ")
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg'].lower()}, got {first['input']!r}"
     known = Sweep.model_fields if not folder else Block.model_fields
     if error.title in {kind.__name__ for kind in COMMANDS.values()}:
         known = next(kind for kind in COMMANDS.values() if kind.__name__ == error.title).model_fields
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
     return f"unknown key {where!r}{hint}"
 
 

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..memory import default_budget
 from ..progress import bars
+from ..question import check_whole
 from ..store import Store
 from .config import Sweep
 from .execution import Outcome, Place, on_dask, serially
@@ -105,8 +107,7 @@ def sweep(
         ValueError: fewer than one worker.
         ImportError: workers are asked for and Dask is not installed.
     """
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+    workers = check_whole("workers", workers, 1)
     begin = time.perf_counter()
     works = plan.works()
     with Store(store, write=True) as opened, bars(progress) as report:
@@ -118,7 +119,7 @@ def sweep(
         costs = {work.job.key: work.cost() for work in open_works}
         open_works.sort(key=lambda work: -costs[work.job.key])
         total, spent, failed = sum(costs.values()), 0.0, 0
-        place = Place(str(Path(store).resolve().parent), None if memory is None else memory // workers)
+        place = Place(str(Path(store).resolve().parent), _share(memory, workers, scheduler))
         for number, outcome in enumerate(_outcomes(open_works, place, workers, scheduler), 1):
             _keep(opened, outcome)
             spent += costs[outcome.work.job.key]
@@ -132,6 +133,15 @@ def sweep(
     failures = sum(statuses.get(key) == "failed" for key in keys)
     stored = sum(known.get(key) == "done" for key in keys)
     return Summary(len(works), stored, len(open_works) - failed, failures, time.perf_counter() - begin)
+
+
+def _share(memory: int | None, workers: int, scheduler: str | None) -> int | None:
+    """Bytes for one job: of those at work on this machine together. None: what is free where and when it starts."""
+    if memory is None:
+        if workers == 1 or scheduler is not None:
+            return None
+        memory = default_budget()
+    return memory // workers
 
 
 def _outcomes(works: list[Work], place: Place, workers: int, scheduler: str | None) -> Iterator[Outcome]:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from ..models import find_model
+from ..question import DEFAULT_PRIME, check_cut, check_domain, check_prime, check_readout, check_seed, check_whole
 from ..store import Job
 
 if TYPE_CHECKING:
     from ..train import TrainSettings
+
+
+def _at_least(least: int) -> BeforeValidator:
+    return BeforeValidator(lambda value, info: check_whole(info.field_name, value, least))
+
+
+Positive = Annotated[int, _at_least(1)]
 
 
 class Work(BaseModel):
@@ -56,35 +65,27 @@ class _OfModel(Work):
     """A job about a model of the registry and a cut."""
 
     model: str = "rac"
-    inputs: int = Field(ge=1)
-    width: int = Field(ge=1)
-    depth: int = Field(default=1, ge=1)
+    inputs: Positive
+    width: Positive
+    depth: Positive = 1
     model_settings: dict[str, Any] = Field(default_factory=dict)
-    length: int = Field(ge=2)
+    length: int
     cut: int = Field(default=0)
     """c, or a fraction of the length such as "1/4"; the middle by default"""
-    seed: int = Field(default=0, ge=0)
+    seed: Annotated[int, BeforeValidator(check_seed)] = 0
 
     @model_validator(mode="before")
     @classmethod
     def _find_cut(cls, content: Any) -> Any:
         """A cut given as a fraction as the number of steps it stands for."""
-        if not isinstance(content, dict) or not isinstance(length := content.get("length"), int):
+        if not isinstance(content, dict) or "length" not in content:
             return content
+        length, _ = check_cut(content["length"])
         cut = content.get("cut")
-        if cut is None:
-            cut = Fraction(1, 2)
-        elif isinstance(cut, str):
-            cut = Fraction(cut)
-        if isinstance(cut, Fraction):
-            if not 0 < cut < 1:
-                raise ValueError(
-                    f"cut must be a fraction between 0 and 1, or a number of steps, got {content['cut']!r}"
-                )
-            cut = min(max(int(cut * length), 1), length - 1)
-        elif isinstance(cut, int) and not 1 <= cut < length:
-            raise ValueError(f"cut must be between 1 and {length - 1} for length {length}, got {cut}")
-        return {**content, "cut": cut}
+        if isinstance(cut, str | Fraction):
+            cut = min(max(int(_share(cut) * length), 1), length - 1)
+        length, cut = check_cut(length, cut)
+        return {**content, "length": length, "cut": cut}
 
     @field_validator("model")
     @classmethod
@@ -92,9 +93,9 @@ class _OfModel(Work):
         return find_model(name).name
 
     def build(self) -> Any:
-        """A new module."""
-        return find_model(self.model).build(
-            inputs=self.inputs, width=self.width, depth=self.depth, **self.model_settings
+        """A new module, with weights from the seed."""
+        return find_model(self.model).draw(
+            self.seed, inputs=self.inputs, width=self.width, depth=self.depth, **self.model_settings
         )
 
     def _steps(self, starts: int, ends: int) -> float:
@@ -103,15 +104,29 @@ class _OfModel(Work):
         return per_step * (starts * self.cut + starts * ends * (self.length - self.cut))
 
 
+def _share(cut: str | Fraction) -> Fraction:
+    """The part of a sequence that is its start, such as "1/4".
+
+    No other form of a number is read: 1e99999999 would first be written out.
+    """
+    plain = re.fullmatch(r"\s*[0-9]{1,9}\s*/\s*0*[1-9][0-9]{0,8}\s*", str(cut))
+    share = Fraction(str(cut).replace(" ", "")) if plain else Fraction(0)
+    if not 0 < share < 1:
+        raise ValueError(
+            f"cut must be a fraction between 0 and 1 or a number of steps, got {str(cut)[:40]!r}; use '1/4'"
+        )
+    return share
+
+
 class CertifyWork(_OfModel):
     """Certify a rank; the settings are those of `seprank.certify`."""
 
     command = "certify"
 
-    domain: str = Field(default="functional", pattern="^(functional|tokens)$")
-    samples: int | None = Field(default=None, ge=1)
-    prime: int = 8388593
-    readout: str | int = "random"
+    domain: Annotated[str, BeforeValidator(check_domain)] = "functional"
+    samples: Positive | None = None
+    prime: Annotated[int, BeforeValidator(check_prime)] = DEFAULT_PRIME
+    readout: Annotated[str | int, BeforeValidator(check_readout)] = "random"
 
     def upper_bound(self) -> int | None:
         from ..theory import upper_bound
@@ -158,9 +173,9 @@ class MeasureWork(_OfModel):
 
     command = "measure"
 
-    starts: int = Field(default=256, ge=16)
-    ends: int = Field(default=256, ge=16)
-    readout: str | int = "all"
+    starts: Annotated[int, _at_least(16)] = 256
+    ends: Annotated[int, _at_least(16)] = 256
+    readout: Annotated[str | int, BeforeValidator(check_readout)] = "all"
     dtype: str = Field(default="float64", pattern="^float(64|32)$")
     tolerance: float | None = None
 
@@ -168,15 +183,10 @@ class MeasureWork(_OfModel):
         return self._steps(self.starts, self.ends) + float(self.starts) * self.ends * min(self.starts, self.ends)
 
     def run(self, folder: Path, memory: int) -> dict[str, Any]:
-        import torch
-
         from ..measurement import measure
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            module = self.build()
         return measure(
-            module,
+            self.build(),
             length=self.length,
             cut=self.cut,
             starts=self.starts,

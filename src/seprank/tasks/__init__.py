@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from ..question import nearest
 
 if TYPE_CHECKING:
     from .contract import Batch, Task
@@ -60,13 +61,13 @@ class TaskSpec:
         known = self.parameters()
         for setting in settings:
             if setting not in known:
-                near = difflib.get_close_matches(setting, known, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+                near = nearest(setting, known)
+                hint = f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}"
                 raise ValueError(f"{self.name} has no setting {setting!r}; {hint}")
         try:
             return self.load()(**settings)
         except ValueError as error:
-            raise ValueError(f"{self.name}: {error}") from None
+            raise type(error)(f"{self.name}: {error}") from None
 
 
 TASKS = {
@@ -127,8 +128,8 @@ def find_task(name: str) -> TaskSpec:
     """
     if name in TASKS:
         return TASKS[name]
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), TASKS, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"the tasks are: {', '.join(TASKS)}"
+    near = nearest(name, TASKS)
+    hint = f"did you mean {near!r}?" if near else f"the tasks are: {', '.join(TASKS)}"
     raise ValueError(f"unknown task {name!r}; {hint}")
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .contract import Batch, Task, require_integer
+from ..question import keep_whole
+from .contract import Batch, Task
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class AddingProblem(Task):
     """T: steps"""
 
     def __post_init__(self) -> None:
-        require_integer("length", self.length, 2)
+        keep_whole(self, "length", 2)
 
     @property
     def inputs(self) -> int:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..question import check_choice, check_cut, check_seed, check_whole
+
 STREAMS = ("train", "validation", "test")
 """Where batches come from; sequences of one stream are independent of those of another"""
 _HALVES = "halves"
@@ -99,9 +101,8 @@ class Task(ABC):
             ValueError: an argument is out of range.
         """
         check_stream(stream)
-        require_integer("size", size, 1)
-        require_integer("index", index, 0)
-        found = self._find(size, seed=seed, stream=stream, index=index)
+        size, index = check_whole("size", size, 1), check_whole("index", index, 0)
+        found = self._find(size, seed=check_seed(seed), stream=stream, index=index)
         return Batch(*(tensor.to(device) for tensor in found))
 
     def batches(self, stream: str, *, seed: int, count: int, size: int) -> Iterator[Batch]:
@@ -114,8 +115,9 @@ class Task(ABC):
             [10, 10, 5]
         """
         available = self.available(stream)
-        left = require_integer("count", count, 1) if available is None else available
-        for index in range(math.ceil(left / require_integer("size", size, 1))):
+        left = check_whole("count", count, 1) if available is None else available
+        size = check_whole("size", size, 1)
+        for index in range(math.ceil(left / size)):
             inputs, targets = self.batch(size, seed=seed, stream=stream, index=index)
             yield Batch(inputs[:left], targets[:left])
             left -= size
@@ -134,10 +136,9 @@ class Task(ABC):
         Returns:
             Starts (count, cut, features) and ends (count, T - cut, features).
         """
-        cut = self.cut if cut is None else cut
-        if not 1 <= require_integer("cut", cut, 1) < self.length:
-            raise ValueError(f"cut must be between 1 and {self.length - 1} for length {self.length}, got {cut}")
-        sequences = self._two_sets(require_integer("count", count, 1), seed)
+        _, cut = check_cut(self.length, self.cut if cut is None else cut)
+        count = check_whole("count", count, 1)
+        sequences = self._two_sets(count, check_seed(seed))
         return sequences[:count, :cut], sequences[count:, cut:]
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -197,16 +198,4 @@ def one_hot(tokens: Tensor, letters: int) -> Tensor:
 
 def check_stream(stream: str) -> None:
     """Refuse a stream that does not exist."""
-    if stream not in STREAMS:
-        raise ValueError(f"stream must be one of {', '.join(STREAMS)}, got {stream!r}")
-
-
-def require_integer(name: str, value: Any, least: int) -> int:
-    """Return an integer of at least `least`.
-
-    Raises:
-        ValueError: it is not one.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
+    check_choice("stream", stream, STREAMS)

@@ -9,7 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .contract import Batch, Task, one_hot, require_integer
+from ..question import keep_whole
+from .contract import Batch, Task, one_hot
 
 
 class Copying(Task):
@@ -21,9 +22,9 @@ class Copying(Task):
     goal: ClassVar = ("data_accuracy", 0.99)
 
     def __post_init__(self) -> None:
-        require_integer("symbols", self.symbols, 2)
-        require_integer("memory", self.memory, 1)
-        require_integer("delay", self.delay, self._least_delay)
+        keep_whole(self, "symbols", 2)
+        keep_whole(self, "memory", 1)
+        keep_whole(self, "delay", self._least_delay)
 
     _least_delay: ClassVar[int]
 

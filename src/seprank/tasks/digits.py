@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .contract import require_integer
+from ..question import keep_whole
 from .labelled_series import Counts, LabelledSeries, share_counts, shares
 
 
@@ -27,7 +27,7 @@ class Digits(LabelledSeries):
     def __post_init__(self) -> None:
         if not isinstance(self.permute, bool):
             raise ValueError(f"permute must be true or false, got {self.permute!r}")
-        require_integer("permutation_seed", self.permutation_seed, 0)
+        keep_whole(self, "permutation_seed", 0)
 
     @property
     def inputs(self) -> int:

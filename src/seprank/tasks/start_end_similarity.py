@@ -9,7 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from .contract import Batch, Task, one_hot, require_integer
+from ..question import keep_whole
+from .contract import Batch, Task, one_hot
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,12 @@ class StartEndSimilarity(Task):
     """C: one less than the number of classes"""
 
     def __post_init__(self) -> None:
-        if require_integer("length", self.length, 4) % 2:
+        if keep_whole(self, "length", 4) % 2:
             raise ValueError(f"length must be even, got {self.length}; use {self.length + 1}")
-        require_integer("symbols", self.symbols, 2)
-        if require_integer("compared", self.compared, 2) > self.length // 2:
+        keep_whole(self, "symbols", 2)
+        if keep_whole(self, "compared", 2) > self.length // 2:
             raise ValueError(f"compared must be at most half of the length, {self.length // 2}, got {self.compared}")
-        if require_integer("levels", self.levels, 1) > self.compared:
+        if keep_whole(self, "levels", 1) > self.compared:
             raise ValueError(
                 f"levels must be at most compared, {self.compared}, or two classes would be the same, got {self.levels}"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, NamedTuple
@@ -10,6 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from ..question import check_choice
 from .labelled_series import Counts, LabelledSeries, share_counts, shares
 
 _VALIDATION = 5
@@ -52,10 +52,7 @@ class UCR(LabelledSeries):
     """Name of the set: ACSF1, ArrowHead, GunPoint, ItalyPowerDemand or OSULeaf"""
 
     def __post_init__(self) -> None:
-        if self.dataset not in SETS:
-            near = difflib.get_close_matches(str(self.dataset), SETS, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"dataset must be one of {', '.join(SETS)}, got {self.dataset!r}{hint}")
+        check_choice("dataset", self.dataset, [*SETS])
 
     @property
     def inputs(self) -> int:

@@ -10,9 +10,10 @@ from decimal import Decimal, localcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..question import check_domain
 from ..theory import multichoose, readable
 from .network import check_number
-from .sizes import Sizes, check_domain, sizes_of
+from .sizes import Sizes, sizes_of
 from .unrolling import Bond, Node, Unrolling, unroll
 
 if TYPE_CHECKING:

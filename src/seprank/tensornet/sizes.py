@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any
 
+from ..question import check_cut, check_network
 from ..theory import multichoose
 
 if TYPE_CHECKING:
     from ..models.rac import RAC
-
-DOMAINS = ("functional", "tokens")
-_REMEDIES = {"inputs": "--inputs 4", "width": "--width 3", "depth": "--depth 2", "length": "--length 6"}
 
 
 @dataclass(frozen=True)
@@ -74,33 +72,12 @@ def check_sizes(*, inputs: int, width: int, depth: int, length: int, cut: int | 
     """The sizes, if they can be, with the cut in the middle by default.
 
     Raises:
-        TypeError: one is not an integer.
+        NotWholeError: one is no whole number.
         ValueError: one is too small, or the cut is not inside the sequence.
     """
-    given = {"inputs": inputs, "width": width, "depth": depth, "length": length}
-    for name, value in given.items():
-        _check_whole(name, value, _REMEDIES[name])
-        least = 2 if name == "length" else 1
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}; use {_REMEDIES[name]} or more")
-    cut = length // 2 if cut is None else cut
-    _check_whole("cut", cut, "--cut 3")
-    if not 1 <= cut < length:
-        raise ValueError(
-            f"cut must be between 1 and length - 1 = {length - 1}, got {cut}; leave it out for {length // 2}"
-        )
-    return Sizes(**given, cut=cut)
-
-
-def check_domain(domain: str) -> str:
-    """The domain, if there is one of that name.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if domain not in DOMAINS:
-        raise ValueError(f"domain must be functional (any vectors) or tokens (M templates), got {domain!r}")
-    return domain
+    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
+    length, cut = check_cut(length, cut)
+    return Sizes(inputs, width, depth, length, cut)
 
 
 def sizes_of(rac: RAC, length: int, cut: int | None) -> Sizes:
@@ -127,8 +104,3 @@ def check_rac(rac: Any) -> None:
         raise TypeError(f"a tensor network is made of a seprank.RAC, got {type(rac).__name__}; build one of its sizes")
     if rac.normalize:
         raise ValueError("a RAC with normalize=True divides, and is no tensor network; build it without normalize")
-
-
-def _check_whole(name: str, value: Any, remedy: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{name} must be an integer, got {value!r}; use {remedy}")

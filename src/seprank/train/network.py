@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from ..models.seeds import seeded
 from .settings import TrainSettings
 
 
@@ -55,7 +55,6 @@ def build_network(settings: TrainSettings) -> Network:
     sizes = [(task.inputs, settings.depth)]
     if settings.residual:
         sizes = [(task.inputs, 1)] + [(width, 1)] * (settings.depth - 1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+    with seeded(settings.seed):
         layers = [spec.build(inputs=inputs, width=width, depth=depth, **extra) for inputs, depth in sizes]
         return Network(layers, width=width, outputs=task.outputs, residual=settings.residual)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..files import write_whole
+from ..files import check_folder, write_whole
+from ..memory import check_weights, default_budget
 from ..progress import bars
 from .curve import Curve
 from .evaluation import Evaluation
@@ -61,7 +62,8 @@ def fit(
 
     Raises:
         ImportError: lightning, or what the task's data need, is not installed.
-        ValueError: the folder holds a run with other settings, or another process is training in it.
+        ValueError: the folder holds a run with other settings, or another process is training in it, or the network
+            does not fit in memory.
 
     Example:
         >>> import tempfile
@@ -74,7 +76,9 @@ def fit(
         >>> record["steps"], [row["step"] for row in record["curve"]]
         (4, [0, 2, 4])
     """
+    check_weights(settings.count_parameters(settings.network_width), default_budget())
     folder = Path(folder)
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         _claim(folder, settings)

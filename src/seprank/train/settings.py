@@ -9,6 +9,7 @@ from typing import Any
 
 from ..models import ModelSpec, find_model
 from ..models.sizes import nearest_width
+from ..question import keep_whole
 from ..tasks import Task, build_task
 
 
@@ -70,13 +71,13 @@ class TrainSettings:
         if (self.width is None) == (self.parameters is None):
             raise ValueError("either width or parameters must be given, and not both; use --width 64")
         for name in ("depth", "steps", "batch", "evaluate_every", "validation", "test"):
-            _at_least(name, getattr(self, name), 1)
-        _at_least("seed", self.seed, 0)
-        _at_least("memory_every", self.memory_every, 0)
-        _at_least("memory_samples", self.memory_samples, 16)
+            keep_whole(self, name, 1)
+        keep_whole(self, "seed", 0)
+        keep_whole(self, "memory_every", 0)
+        keep_whole(self, "memory_samples", 16)
         for name in ("width", "parameters", "memory_cut"):
             if getattr(self, name) is not None:
-                _at_least(name, getattr(self, name), 1)
+                keep_whole(self, name, 1)
         for name, low, high in (("rate", 0.0, float("inf")), ("decay", 0.0, 1.0), ("clip", 0.0, float("inf"))):
             if not low < getattr(self, name) < high:
                 raise ValueError(f"{name} must be between {low:g} and {high:g}, got {getattr(self, name)}")
@@ -118,8 +119,3 @@ class TrainSettings:
             "task_version": task.version,
             "model_settings": {**self.spec.training, **self.model_settings},
         }
-
-
-def _at_least(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")

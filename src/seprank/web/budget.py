@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from ..memory import MemoryBudgetError, show_size
@@ -10,6 +11,8 @@ from .settings import Settings
 
 _LEAST = 2**26
 """A run is given no less than this, for the blocks that it works in"""
+PROCESS = 2**28
+"""What a process takes for itself: torch, threads and BLAS; measured 130 MiB to certify, 205 MiB to draw"""
 _SPARE = 8
 """Samples beyond an upper bound, as `certify` draws them"""
 
@@ -86,14 +89,17 @@ def _halves(settings: Settings, steps: int, most: int) -> int:
 
 @dataclass
 class Budget:
-    """Memory that runs may take together, and what is taken."""
+    """Memory that all processes of the page may take together, and what is taken.
+
+    Whoever has taken a part is known by a key of its own.
+    """
 
     total: int
-    taken: dict[int, int] = field(default_factory=dict)
+    taken: dict[Hashable, int] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
-        return self.total - sum(self.taken.values())
+        return max(0, self.total - sum(self.taken.values()))
 
     def check(self, settings: Settings) -> Estimate:
         """The estimate, if such a run could ever be allowed.
@@ -102,28 +108,41 @@ class Budget:
             MemoryBudgetError: it could not.
         """
         need = estimate(settings)
-        if need.total > self.total:
+        if PROCESS + need.total > self.total:
             raise MemoryBudgetError(
-                f"this takes {need}, more than the {show_size(self.total)} that runs may take; {need.remedy()}, or "
-                "start the server with more --memory"
+                f"this takes {need} and {show_size(PROCESS)} for a process, more than the {show_size(self.total)} that "
+                f"runs may take; {need.remedy()}, or start the server with more --memory"
             )
         return need
 
-    def take(self, run: int, settings: Settings) -> int:
-        """Bytes set apart for the run of that number: twice the estimate where there is room.
+    def take(self, key: Hashable, settings: Settings) -> int:
+        """Set memory apart for a run; returns the bytes it may work with: twice the estimate where there is room.
 
         Raises:
             MemoryBudgetError: there is not even room for the estimate.
         """
         need = self.check(settings)
-        if need.total > self.left:
+        if PROCESS + need.total > self.left:
             raise MemoryBudgetError(
-                f"this takes {need}, and other runs on this server leave {show_size(max(0, self.left))}; wait for "
-                "them, or cancel one"
+                f"this takes {need} and {show_size(PROCESS)} for a process, and other runs on this server leave "
+                f"{show_size(self.left)}; wait for them, or cancel one"
             )
-        self.taken[run] = min(self.left, max(2 * need.total, _LEAST))
-        return self.taken[run]
+        self.taken[key] = min(self.left, PROCESS + max(2 * need.total, _LEAST))
+        return self.taken[key] - PROCESS
 
-    def give_back(self, run: int) -> None:
-        """The run has ended."""
-        self.taken.pop(run, None)
+    def take_process(self, key: Hashable) -> None:
+        """Set memory apart for a process of small work: bounds or a picture.
+
+        Raises:
+            MemoryBudgetError: there is no room for it.
+        """
+        if self.left < PROCESS:
+            raise MemoryBudgetError(
+                f"a process takes {show_size(PROCESS)}, and other runs on this server leave {show_size(self.left)}; "
+                "wait for them, or cancel one"
+            )
+        self.taken[key] = PROCESS
+
+    def give_back(self, key: Hashable) -> None:
+        """What was taken under that key has ended."""
+        self.taken.pop(key, None)

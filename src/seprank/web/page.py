@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from ..models import MODELS
-from ..theory import DOMAINS
+from ..question import DOMAINS
 from .chart import chart
 from .panel import Panel
 from .session import Session

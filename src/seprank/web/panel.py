@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..certification import Certificate
-from ..memory import show_size
+from ..memory import MemoryBudgetError, show_size
 from ..theory import Bound, bounds, readable
-from .budget import Budget
+from .budget import PROCESS, Budget
 from .jobs import Job
 from .settings import Settings, parse
 from .work import certify_lengths, draw_network, find_degree_bounds
@@ -106,12 +106,12 @@ class Panel:
             self.problem = str(error)
         else:
             parameters = f"{self.settings.parameters:,} parameters"
-            self.need = f"{parameters}; memory about {show_size(need.total)} of {show_size(self._budget.total)}"
+            self.need = (
+                f"{parameters}; memory about {show_size(PROCESS + need.total)} of {show_size(self._budget.total)}"
+            )
 
     def _look_for_bounds(self) -> None:
-        if self._bounding is not None:
-            self._bounding.cancel()
-            self._bounding = None
+        self._stop_bounding()
         settings = self.settings
         if settings.spec.family is not None:
             sizes = settings.network()
@@ -125,9 +125,25 @@ class Panel:
         elif self.problem is not None or settings.parameters > _LARGEST_FOR_DEGREES:
             self.known = []
         else:
-            self.known = None
-            self._bounding_began = time.monotonic()
-            self._bounding = Job(find_degree_bounds, settings)
+            self._begin_bounding()
+
+    def _begin_bounding(self) -> None:
+        """Look for bounds by degree; where there is no room for a process none are known, which is what is shown."""
+        try:
+            self._budget.take_process((id(self), "bounds"))
+            self._bounding = Job(find_degree_bounds, self.settings)
+        except (MemoryBudgetError, OSError):
+            self._stop_bounding()
+            self.known = []
+            return
+        self.known = None
+        self._bounding_began = time.monotonic()
+
+    def _stop_bounding(self) -> None:
+        if self._bounding is not None:
+            self._bounding.cancel()
+            self._bounding = None
+        self._budget.give_back((id(self), "bounds"))
 
     def certify(self, *, all_lengths: bool = True) -> None:
         """Begin to certify; a refusal is said in `notice`."""
@@ -158,17 +174,21 @@ class Panel:
     def draw(self) -> None:
         """Begin to draw the tensor network."""
         self.version += 1
-        if self.problem is None and not self.drawing:
-            self.picture_notice = None
+        if self.problem is not None or self.drawing:
+            return
+        self.picture_notice = None
+        try:
+            self._budget.take_process((id(self), "picture"))
             self._drawing = Job(draw_network, self.settings)
+        except (MemoryBudgetError, OSError) as error:
+            self._stop_drawing()
+            self.picture_notice = f"{error}"
 
     def close(self) -> None:
         """End all processes: the tab was closed."""
         self.cancel()
         self._stop_drawing()
-        if self._bounding is not None:
-            self._bounding.cancel()
-            self._bounding = None
+        self._stop_bounding()
 
     def poll(self) -> None:
         """Take in what the processes reported."""
@@ -212,7 +232,7 @@ class Panel:
             self._bounding.cancel()
         if self._bounding.state != "running":
             self.known = self.known or []
-            self._bounding = None
+            self._stop_bounding()
             self.version += 1
 
     def _poll_drawing(self) -> None:
@@ -222,13 +242,14 @@ class Panel:
             self.picture = content
         if self._drawing.state != "running":
             self.picture_notice = self._drawing.failure
-            self._drawing = None
+            self._stop_drawing()
             self.version += 1
 
     def _stop_drawing(self) -> None:
         if self._drawing is not None:
             self._drawing.cancel()
             self._drawing = None
+        self._budget.give_back((id(self), "picture"))
 
     def verdict(self) -> str:
         """The rank at the chosen length and how sure it is, in a sentence."""
@@ -236,11 +257,7 @@ class Panel:
         if found is None:
             return "not certified yet"
         rank = readable(found.rank)
-        if found.exact:
-            return f"rank = {rank}: exact, the certified rank meets a proved upper bound"
-        if found.saturated:
-            return f"rank ≥ {rank}: certified; more samples do not raise it, so it is the rank with high probability"
-        return f"rank ≥ {rank}: certified, limited by {found.samples:,} samples; more may raise it"
+        return f"rank {'=' if found.exact else '≥'} {rank}: {found.verdict}"
 
     def file(self) -> tuple[str, str] | None:
         """Name and content of the certificate's file, byte by byte what `seprank certify --out` writes."""

@@ -7,8 +7,8 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from ..memory import default_budget
-from .budget import Budget
+from ..memory import default_budget, show_size
+from .budget import PROCESS, Budget
 
 _RECONNECT = 10.0
 """Seconds for which a tab that is not heard of keeps what it has; on a busy machine answers can be late"""
@@ -27,10 +27,16 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
     Raises:
         ImportError: NiceGUI is not installed; the text says how to install it.
         OSError: the port is taken.
-        ValueError: the port is no port.
+        ValueError: the port is no port, or the memory is too little for one run.
     """
     if not 1 <= port <= 65535:
         raise ValueError(f"port must be between 1 and 65535, got {port}; use --port 8080")
+    budget = Budget(default_budget() if memory is None else memory)
+    if budget.total < 2 * PROCESS:
+        raise ValueError(
+            f"the page needs at least {show_size(2 * PROCESS)}, a process and its work, got {show_size(budget.total)}; "
+            "use more --memory"
+        )
     try:
         import nicegui  # noqa: F401
     except ModuleNotFoundError as error:
@@ -38,7 +44,7 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
             raise
         raise ImportError("the explorer page needs nicegui: pip install 'seprank[ui]'", name="nicegui") from None
     _check_free(port)
-    _run(port, Budget(default_budget() if memory is None else memory))
+    _run(port, budget)
 
 
 def _check_free(port: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..models import MODELS, ModelSpec
-from ..theory import DOMAINS
+from ..question import check_between, check_choice, check_cut, check_domain
 
 CHART_LENGTHS = 8
 """At most so many lengths are certified for the chart"""
@@ -18,7 +18,6 @@ LIMITS: dict[str, tuple[int, int]] = {
     "width": (1, 10**6),
     "depth": (1, 1000),
     "length": (2, 10**5),
-    "cut": (1, 10**5),
     "max_samples": (1, 10**6),
     "seed": (0, 2**53 - 1),
 }
@@ -53,18 +52,12 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.model not in polynomial():
-            raise ValueError(f"model must be one of {', '.join(polynomial())}, got {self.model!r}")
-        if self.domain not in DOMAINS:
-            raise ValueError(f"domain must be one of {', '.join(DOMAINS)}, got {self.domain!r}")
+        check_choice("model", self.model, polynomial())
+        check_domain(self.domain)
+        cut = check_cut(self.length, self.cut)[1]
+        object.__setattr__(self, "cut", None if self.cut is None else cut)
         for name, (least, most) in LIMITS.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise ValueError(f"{_word(name)} must be between {least:,} and {most:,}, got {value:,}")
-        if self.cut is not None and self.cut >= self.length:
-            raise ValueError(
-                f"cut must be at most length - 1 = {self.length - 1}, got {self.cut}; leave it empty for the middle"
-            )
+            object.__setattr__(self, name, check_between(_word(name), getattr(self, name), least, most))
 
     @property
     def spec(self) -> ModelSpec:

@@ -13,7 +13,7 @@ def certify_lengths(send: Send, settings: Settings, lengths: list[int], memory: 
 
     pace = Paced(send)
     check_weights(settings.parameters, memory)
-    module = settings.spec.build(**settings.network())
+    module = settings.spec.draw(settings.seed, **settings.network())
     for number, length in enumerate(lengths):
         send("length", (number, length))
         certificate = certify(

@@ -1,0 +1,127 @@
+"""What the numbers of a certificate say of each other: nothing has to be built to check it."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from torch import nn
+
+from .certificate import Certificate
+from .cost import words
+from .form import CertificateError
+from .saturation import stated_error
+
+
+def check_numbers(certificate: Certificate) -> None:
+    """Rank, minor, samples and the flag `exact` agree.
+
+    Raises:
+        CertificateError: they do not; the text says which.
+    """
+    minor, rank = certificate.minor, certificate.rank
+    for name, numbers in {"rows": minor.rows, "columns": minor.columns}.items():
+        if len(numbers) != rank or any(n >= after for n, after in pairwise(numbers)):
+            raise CertificateError("flags", f"minor.{name} must be {rank} different ascending numbers")
+    if minor.rows and minor.rows[-1] >= certificate.starts:
+        raise CertificateError(
+            "flags", f"minor.rows has {minor.rows[-1]}, but there were {certificate.starts} samples, numbered from 0"
+        )
+    if minor.determinant >= certificate.question.prime:
+        raise CertificateError("flags", f"the minor's determinant must be below the prime, got {minor.determinant}")
+    _check_samples(certificate)
+    if certificate.exact != (rank == certificate.upper_bound):
+        raise CertificateError(
+            "flags", f"exact is {certificate.exact} with rank {rank} and upper bound {certificate.upper_bound}"
+        )
+
+
+def _check_samples(certificate: Certificate) -> None:
+    """Both sides tried the same number of halves, or all there are."""
+    question = certificate.question
+    if not 1 <= question.cut < question.length:
+        raise CertificateError("fields", f"cut must be 1 to length - 1, got {question.cut} of {question.length}")
+    for side, count in {"starts": certificate.starts, "ends": certificate.ends}.items():
+        every = words(question, side)
+        if count > every:
+            raise CertificateError("flags", f"{side} is {count}, but there are only {every:.0f} words on that side")
+        if count < min(certificate.samples, every):
+            raise CertificateError(
+                "flags", f"{side} is {count}, but both sides try {certificate.samples} halves, or all there are"
+            )
+
+
+def check_columns(certificate: Certificate, channels: int) -> None:
+    """The columns of the minor are within the samples.
+
+    Args:
+        certificate: whose numbers agree.
+        channels: columns for each end half.
+
+    Raises:
+        CertificateError: one is not.
+    """
+    columns, most = certificate.minor.columns, certificate.ends * channels
+    if columns and columns[-1] >= most:
+        raise CertificateError("flags", f"minor.columns has {columns[-1]}, but there were {most}, numbered from 0")
+
+
+def check_saturated(certificate: Certificate, module: nn.Module, channels: int) -> bool:
+    """Compare `saturated` and `error` with what follows from the numbers they rest on.
+
+    Args:
+        certificate: whose numbers agree.
+        module: it is about.
+        channels: columns for each end half.
+
+    Returns:
+        Whether the flag is proved, too: it makes no claim, or nothing can raise the rank. Otherwise it rests on the
+        run, which looked for a greater minor among its samples and found none.
+
+    Raises:
+        CertificateError: they are others.
+    """
+    certain = certificate.rank == certificate.upper_bound or _is_full(certificate, channels)
+    if certificate.schema == 1:
+        # It had no error: an honest run said so of any rank below the samples.
+        _require("saturated", certificate.saturated, certain or _was_possible(certificate, channels))
+    else:
+        error = stated_error(
+            module,
+            certificate.question,
+            rank=certificate.rank,
+            starts=certificate.starts,
+            ends=certificate.ends,
+            channels=channels,
+            upper=certificate.upper_bound,
+        )
+        _require("saturated", certificate.saturated, error is not None)
+        if error is None or certificate.error is None or not math.isclose(error, certificate.error, rel_tol=1e-9):
+            _require("error", certificate.error, error)
+    return certain or not certificate.saturated
+
+
+def _require(name: str, stated: object, follows: object) -> None:
+    if stated != follows:
+        raise CertificateError("flags", f"{name} is {stated} in the certificate; from its numbers follows {follows}")
+
+
+def _is_full(certificate: Certificate, channels: int) -> bool:
+    """Whether the rank is as high as there are starts in all, or columns."""
+    starts, columns = certificate.starts, certificate.ends * channels
+    return (_are_all(certificate, "starts") and certificate.rank == starts) or (
+        _are_all(certificate, "ends") and certificate.rank == columns
+    )
+
+
+def _was_possible(certificate: Certificate, channels: int) -> bool:
+    """Whether a run of schema 1 called the rank saturated, or over tokens, may have."""
+    if certificate.question.domain == "functional":
+        return certificate.rank < min(certificate.starts, certificate.ends * channels)
+    complete = _are_all(certificate, "starts") and _are_all(certificate, "ends")
+    # It may have seen the same rank with half as many words, of which the certificate keeps no trace.
+    return complete or (certificate.saturated and certificate.rank < certificate.samples)
+
+
+def _are_all(certificate: Certificate, side: str) -> bool:
+    return {"starts": certificate.starts, "ends": certificate.ends}[side] == words(certificate.question, side)

@@ -1,0 +1,205 @@
+"""What the file of a certificate may hold: limits, checked before anything is made of its numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..names import quoted_name, shown
+
+if TYPE_CHECKING:
+    from .certificate import Certificate
+
+# The limits are listed in docs/certificate.md; a test compares.
+
+MOST_BYTES = 2**24
+"""Of a file: a rank of a hundred thousand takes two million"""
+
+MOST_VALUES = 2_000_000
+"""Numbers, texts, lists and groups in a file"""
+
+MOST_NESTING = 8
+"""Lists and groups inside each other; a certificate has four"""
+
+MOST_DIGITS = 1000
+"""Of any number; bounds with more digits are left out of the file"""
+
+MOST_SIZE = 2**63 - 1
+"""Of everything that counts: sizes, samples, numbers of rows and columns"""
+
+MOST_TEXT = 1000
+"""Characters of a name or another text, which are printable and on one line"""
+
+MOST_DIMENSIONS = 64
+"""Of a parameter; PyTorch has no more"""
+
+MOST_RUN_SECONDS = 1e9
+"""That a run may state: thirty years"""
+
+VERSIONS = ("python", "seprank", "torch", "numpy")
+"""What a certificate names the versions of"""
+
+_VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class CertificateError(ValueError):
+    """A certificate is invalid.
+
+    Attributes:
+        step: which check failed: "read", "digest", "fields", "flags", "model", "bounds" or "minor".
+    """
+
+    def __init__(self, step: str, reason: str) -> None:
+        self.step = step
+        super().__init__(f"certificate invalid at step {step!r}: {reason}")
+
+
+def read(path: str | Path) -> Any:
+    """What a file of JSON holds, read with all limits that concern its size.
+
+    Raises:
+        CertificateError: it is too large, not UTF-8, not strict JSON, or names a field twice.
+        OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise CertificateError("read", f"{path} is larger than {MOST_BYTES:,} bytes; is it a certificate?")
+    try:
+        return parse(content.decode())
+    except UnicodeDecodeError as error:
+        raise CertificateError("read", f"{path} is not JSON in UTF-8 ({error.reason}); is it a certificate?") from None
+
+
+def parse(text: str) -> Any:
+    """The values in a text of strict JSON: no NaN, no number beyond a float, no field twice.
+
+    Raises:
+        CertificateError: it is none, or larger than a certificate can be.
+    """
+    if sum(map(text.count, ",[{")) > MOST_VALUES:
+        raise CertificateError("read", f"it holds more than {MOST_VALUES:,} values; is it a certificate?")
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_without_repeats,
+            parse_int=_whole,
+            parse_float=_decimal,
+            parse_constant=_no_number,
+        )
+    except CertificateError:
+        raise
+    except RecursionError:
+        raise CertificateError("read", f"it nests more than {MOST_NESTING} deep; is it a certificate?") from None
+    except ValueError as error:
+        raise CertificateError("read", f"it is not JSON ({error}); is the file complete?") from None
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise CertificateError("read", f"it has {quoted_name(name)} twice, of which only one can be meant")
+        found[name] = value
+    return found
+
+
+def _whole(literal: str) -> int:
+    if len(literal.lstrip("-")) > MOST_DIGITS:
+        raise CertificateError("read", f"it has a number of more than {MOST_DIGITS:,} digits")
+    return int(literal)
+
+
+def _decimal(literal: str) -> float:
+    value = float(literal) if len(literal) <= MOST_DIGITS else math.inf
+    if not math.isfinite(value):
+        raise CertificateError("read", f"it has a number that is too large or too long, {shown(literal)}")
+    return value
+
+
+def _no_number(literal: str) -> float:
+    raise CertificateError("read", f"it has {literal}, which is no number")
+
+
+def check_values(content: Any, where: str = "it", nesting: int = 0) -> None:
+    """Refuse values that no certificate has, whatever their place.
+
+    Raises:
+        CertificateError: a text is long or not printable, a number not finite or long, or lists are nested too deep.
+    """
+    if nesting > MOST_NESTING:
+        raise CertificateError("read", f"it nests more than {MOST_NESTING} deep; is it a certificate?")
+    if isinstance(content, str):
+        _check_text(content, where)
+    elif isinstance(content, float) and not math.isfinite(content):
+        raise CertificateError("fields", f"{where} must be a finite number, got {content}")
+    elif isinstance(content, int) and abs(content) >= 10**MOST_DIGITS:
+        raise CertificateError("fields", f"{where} must have at most {MOST_DIGITS:,} digits")
+    for name, value in _inside(content):
+        _check_text(name, f"a name in {where}")
+        check_values(value, name if where == "it" else f"{where}.{name}", nesting + 1)
+
+
+def _inside(content: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(content, dict):
+        yield from content.items()
+    elif isinstance(content, list | tuple):
+        yield from ((str(number), value) for number, value in enumerate(content))
+
+
+def _check_text(text: str, where: str) -> None:
+    if len(text) > MOST_TEXT or not text.isprintable():
+        raise CertificateError(
+            "fields", f"{where} must be one line of at most {MOST_TEXT:,} printable characters, got {shown(text)}"
+        )
+
+
+def check_form(certificate: Certificate) -> None:
+    """Refuse numbers that are out of range, each by itself.
+
+    Raises:
+        CertificateError: one is; the text says which.
+    """
+    question, model, minor = certificate.question, certificate.model, certificate.minor
+    for where, least, numbers in [
+        ("inputs, length, cut", 1, [question.inputs, question.length, question.cut]),
+        ("prime", 3, [question.prime]),
+        ("starts and ends", 1, [certificate.starts, certificate.ends]),
+        ("rank", 0, [certificate.rank]),
+        ("minor.rows and minor.columns", 0, [*minor.rows, *minor.columns]),
+        ("the minor's determinant", 0, [minor.determinant]),
+        ("a shape in model.parameters", 0, [n for shape in model.parameters.values() for n in shape]),
+    ]:
+        wrong = next((n for n in numbers if not least <= n <= MOST_SIZE), None)
+        if wrong is not None:
+            raise CertificateError("fields", f"{where} must be {least} to 2^63 - 1, got {shown(wrong)}")
+    if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
+        raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
+    _check_run(certificate)
+    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed})
+
+
+def _check_run(certificate: Certificate) -> None:
+    """What is said about the run."""
+    if not 0 <= certificate.seconds <= MOST_RUN_SECONDS:
+        raise CertificateError(
+            "fields", f"seconds must be 0 to {MOST_RUN_SECONDS:.0e}, got {shown(certificate.seconds)}"
+        )
+    if certificate.error is not None and not 0 <= certificate.error <= 1:
+        raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
+    if sorted(certificate.versions) != sorted(VERSIONS):
+        raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
+    for name, version in certificate.versions.items():
+        if not _VERSION.fullmatch(version):
+            raise CertificateError("fields", f"versions.{name} must be a version, got {shown(version)}")
+
+
+def _check_hashes(hashes: dict[str, str]) -> None:
+    for name, text in hashes.items():
+        if not _HASH.fullmatch(text):
+            raise CertificateError("fields", f"{quoted_name(name)} must have a SHA-256 of 64 digits, got {shown(text)}")

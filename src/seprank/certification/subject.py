@@ -1,0 +1,122 @@
+"""The module that a certificate is about, built only after its stated size has been checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from ..memory import MemoryBudgetError
+from ..models import Factory, find_model
+from ..models.factory import FactoryError
+from ..names import quoted_name, shown
+from .certificate import Certificate, ModelRecord
+from .cost import Meter, count_numbers
+from .form import CertificateError
+from .search import describe
+
+_SIZES = ("inputs", "width", "depth")
+
+
+def build_subject(
+    certificate: Certificate, module: nn.Module | None, factory: Factory | None, budget: int
+) -> nn.Module:
+    """The module the certificate is about.
+
+    Args:
+        certificate: whose cost of building has been checked.
+        module: the module, where the caller has it.
+        factory: where to build it from.
+        budget: bytes that building it may take.
+
+    Raises:
+        CertificateError: it is another, or none was given.
+        MemoryBudgetError: a factory asks for more with the certificate's settings.
+    """
+    record = certificate.model
+    if module is None:
+        module = _from_registry(record) if record.kind == "registry" else _from_factory(certificate, factory, budget)
+    if factory is not None:
+        factory = replace(factory, settings=dict(record.settings))
+    found = describe(module, factory)
+    for name in ("kind", "name", "settings", "sha256", "parameters"):
+        _require_same(name, record, found)
+    if certificate.schema > 1:
+        _require_same_values(record.fixed, found.fixed)
+    return module
+
+
+def _require_same(name: str, record: ModelRecord, found: ModelRecord) -> None:
+    stated, got = getattr(record, name), getattr(found, name)
+    if name == "name" and record.kind == "factory":
+        # The same file may be reached by another path; its text decides, and which of its functions.
+        same = stated.rpartition(":")[2] == got.rpartition(":")[2]
+    else:
+        # As JSON, in which True is not 1, and sorted, because the order of fields says nothing.
+        same = json.dumps(stated, sort_keys=True) == json.dumps(got, sort_keys=True)
+    if not same:
+        raise CertificateError(
+            "model", f"{name} is {shown(stated)} in the certificate, but {shown(got)} in this module"
+        )
+
+
+def _require_same_values(stated: dict[str, str], got: dict[str, str]) -> None:
+    """Values that are not drawn are part of the question: the proof holds for these and no others."""
+    for name in sorted({*stated, *got}):
+        if stated.get(name) != got.get(name):
+            raise CertificateError(
+                "model",
+                f"{quoted_name(name)}, a buffer or a parameter that keeps its value, has other values in this module "
+                "than in the certified one; build it with the same (from a seed, or from a file)",
+            )
+
+
+def _from_registry(record: ModelRecord) -> nn.Module:
+    sizes = dict(record.settings)
+    if tuple(sorted(sizes)) != tuple(sorted(_SIZES)) or not all(_is_size(n) for n in sizes.values()):
+        raise CertificateError("model", f"settings must be {', '.join(_SIZES)}, whole numbers, got {shown(sizes)}")
+    try:
+        spec = find_model(record.name)
+    except ValueError as error:
+        raise CertificateError("model", str(error)) from None
+    whole: dict[str, Any] = {name: sizes[name] for name in _SIZES}
+    # Each layer has a tensor of its own, so a depth beyond them is false; and so is another count of numbers.
+    if whole["depth"] > len(record.parameters) or spec.count_parameters(*whole.values()) != count_numbers(record):
+        raise CertificateError(
+            "model", f"{record.name} of settings {shown(sizes)} does not have the parameters that are stated"
+        )
+    try:
+        return spec.build(**whole)
+    except (ValueError, TypeError) as error:
+        raise CertificateError("model", str(error)) from None
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _from_factory(certificate: Certificate, factory: Factory | None, budget: int) -> nn.Module:
+    record = certificate.model
+    if factory is None:
+        remedy = "--model file.py:factory" if record.kind == "factory" else "verify(certificate, module)"
+        raise CertificateError(
+            "model", f"it is about {quoted_name(record.name)}, which is not in the registry; give it by {remedy}"
+        )
+    if record.kind != "factory":
+        raise CertificateError("model", f"it is about a {record.kind}, {quoted_name(record.name)}, not about a factory")
+    # Before the function is called: another text may do anything with the certificate's settings.
+    _require_same("sha256", record, replace(record, sha256=factory.sha256))
+    _require_same("name", record, replace(record, name=factory.name))
+    try:
+        with Meter(budget):
+            return replace(factory, settings=dict(record.settings)).build(certificate.question.seed)
+    except FactoryError as error:
+        raise _cause(error) from None
+
+
+def _cause(error: FactoryError) -> Exception:
+    """The refusal of the meter, which the factory was ended by, or that the factory failed."""
+    inside = error.__cause__
+    return inside if isinstance(inside, MemoryBudgetError) else CertificateError("model", str(error))

@@ -1,0 +1,55 @@
+"""Total degrees of a module's output: in the inputs of either side, and in the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from .bounds import check_inputs, evaluation
+from .runs import Variables, highest_output
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Highest total degrees over all output channels; infinite beyond 2^53."""
+
+    starts: float
+    """In all inputs of the start"""
+    ends: float
+    weights: float
+    """In all that is drawn once: parameters, and templates that are generic"""
+
+
+def total_degrees(
+    module: nn.Module, *, length: int, cut: int, inputs: int, domain: str = "functional", templates: Any = None
+) -> Totals:
+    """Run a module over highest degrees, once with its inputs for variables, once with its weights.
+
+    Args:
+        module: a polynomial module in the calling convention of `torch.nn.RNN`.
+        length: T, time steps in a sequence.
+        cut: c, steps in the start half.
+        inputs: M, features per step, or templates in the tokens domain.
+        domain, templates: as in `certify`.
+
+    Raises:
+        NotPolynomial: the module does something that degrees have no rule for.
+        ConventionError: it does not follow the calling convention.
+
+    Source: docs/certainty.md, "What saturated means".
+
+    Example:
+        >>> from seprank import RAC
+        >>> total_degrees(RAC(2, 2, 1), length=4, cut=2, inputs=2)
+        Totals(starts=2.0, ends=2.0, weights=9.0)
+    """
+    _, features = check_inputs(module, inputs, domain, templates)
+    drawn = domain == "tokens" and templates in (None, "generic")
+    variables = Variables(length, cut, features)
+    batch_first = getattr(module, "batch_first", True)
+    with evaluation(module):
+        sides = highest_output(module, variables, batch_first=batch_first, inputs=None, weights=0)
+        weights = highest_output(module, variables, batch_first=batch_first, inputs=int(drawn), weights=1)
+    return Totals(*(max(0.0, float(degree)) for degree in (*sides.max(0), weights.max())))

@@ -1,0 +1,274 @@
+"""What is asked of a model, checked once and in one wording: whole numbers, cut, domain, read-out, prime, choices.
+
+A whole number is anything that Python takes as an index, except truth values: Python's integers, NumPy's, and torch's
+integer tensors without dimensions. It is handed on as Python's `int`, so that what is computed, stored and printed does
+not depend on where it came from. Every public function and every verb goes through here. Neither torch nor NumPy is
+imported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from functools import cache
+from operator import index
+from typing import Any, Literal, get_args
+
+Domain = Literal["functional", "tokens"]
+"""Inputs range over all vectors, or over M fixed templates"""
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
+
+Readout = Literal["random", "all"] | int
+"""One linear functional of the last output, all channels of it, or the channel of that number"""
+READOUTS = ("random", "all")
+
+DEFAULT_PRIME = 8388593
+"""2^23 - 15: sums of 512 products are exact in float64, and a random minor vanishes once in 8 million."""
+PRIME_LIMIT = 2**27
+"""Primes must lie below: then a product of two balanced elements stays below 2^52."""
+
+
+class NotWholeError(TypeError, ValueError):
+    """Something else stands where a whole number must; of a wrong type, and a value that cannot be."""
+
+
+def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str = "", remedy: str = "") -> int:
+    """A whole number as Python's `int`.
+
+    Args:
+        name: what the user calls it.
+        value: what came.
+        least: the smallest that can be.
+        purpose: what the smallest is needed for, such as "to be cut".
+        remedy: what to do about one that is too small; by default to use `least` or more.
+
+    Raises:
+        NotWholeError: it is none; a float with a whole value is refused as well.
+        ValueError: it is below `least`.
+
+    Example:
+        >>> check_whole("width", 6.0)
+        Traceback (most recent call last):
+        seprank.question.NotWholeError: width must be a whole number, got 6.0; use 6
+    """
+    number = _as_index(value)
+    if number is None:
+        raise NotWholeError(f"{name} must be a whole number, got {_shown(value)}; use {_nearest_whole(value, least)}")
+    if least is not None and number < least:
+        wanted = f"at least {least} {purpose}".rstrip()
+        raise ValueError(f"{name} must be {wanted}, got {number}; {remedy or f'use {least} or more'}")
+    return number
+
+
+def check_between(name: str, value: Any, least: int, most: int, *, remedy: str = "") -> int:
+    """A whole number with two limits, as Python's `int`.
+
+    Raises:
+        NotWholeError: it is none.
+        ValueError: it is outside.
+    """
+    number = check_whole(name, value)
+    if not least <= number <= most:
+        hint = remedy or f"use {least if number < least else most:,}"
+        raise ValueError(f"{name} must be between {least:,} and {most:,}, got {number:,}; {hint}")
+    return number
+
+
+def check_several(name: str, values: Any, least: int) -> list[int]:
+    """One whole number or several, each once, as a list.
+
+    Raises:
+        NotWholeError: one is none, or there are neither numbers nor a number.
+        ValueError: one is below `least`, or there is none.
+    """
+    number = _as_index(values)
+    if number is None and (isinstance(values, str) or not isinstance(values, Iterable)):
+        check_whole(name, values, least)
+    several = [number] if number is not None else list(values)
+    if not several:
+        raise ValueError(f"{name} must be at least one number, got none; use {least} or more")
+    return list(dict.fromkeys(check_whole(name, value, least) for value in several))
+
+
+def check_network(*, inputs: Any, width: Any, depth: Any) -> tuple[int, int, int]:
+    """M, R and L of a network.
+
+    Raises:
+        NotWholeError: one is no whole number.
+        ValueError: one is below 1.
+    """
+    return check_whole("inputs", inputs, 1), check_whole("width", width, 1), check_whole("depth", depth, 1)
+
+
+def check_cut(length: Any, cut: Any = None) -> tuple[int, int]:
+    """T and c: the steps of a sequence, and those of its start half, by default T // 2.
+
+    Raises:
+        NotWholeError: one is no whole number.
+        ValueError: the length cannot be cut, or not there.
+
+    Example:
+        >>> check_cut(9)
+        (9, 4)
+    """
+    length = check_whole("length", length, 2, purpose="to be cut", remedy="use 8 or more")
+    middle = length // 2
+    if cut is None:
+        return length, middle
+    cut = check_whole("cut", cut)
+    if not 1 <= cut < length:
+        raise ValueError(
+            f"cut must be between 1 and length - 1 = {length - 1}, got {cut}; leave it out for the middle, {middle}"
+        )
+    return length, cut
+
+
+def check_seed(seed: Any) -> int:
+    """The seed of all that is drawn.
+
+    Raises:
+        NotWholeError: it is no whole number.
+        ValueError: it is negative, which no generator of NumPy takes.
+    """
+    return check_whole("seed", seed, 0)
+
+
+def check_choice(name: str, value: Any, known: Sequence[str]) -> str:
+    """One of a few words.
+
+    Raises:
+        ValueError: it is another; the text names the nearest.
+
+    Example:
+        >>> check_choice("domain", "token", DOMAINS)
+        Traceback (most recent call last):
+        ValueError: domain must be one of functional, tokens, got 'token'; did you mean 'tokens'?
+    """
+    for word in known:
+        if isinstance(value, str) and value == word:
+            return word
+    near = nearest(value, known)
+    hint = f"use {known[0]!r}" if near is None else f"did you mean {near!r}?"
+    raise ValueError(f"{name} must be one of {', '.join(known)}, got {_shown(value)}; {hint}")
+
+
+def check_domain(domain: Any) -> Domain:
+    """The domain.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    known: Domain = check_choice("domain", domain, DOMAINS)  # type: ignore[assignment]
+    return known
+
+
+def check_readout(readout: Any, channels: int | None = None) -> Readout:
+    """What is read of the last output.
+
+    Args:
+        readout: "random", "all", or the number of a channel from 0.
+        channels: how many there are, where that is known.
+
+    Raises:
+        ValueError: it is something else, or there is no channel of that number.
+    """
+    if isinstance(readout, str) and readout in READOUTS:
+        word: Readout = readout  # type: ignore[assignment]
+        return word
+    number = _as_index(readout)
+    if number is None or number < 0:
+        near = nearest(readout, READOUTS) if isinstance(readout, str) else None
+        other = "use 'random'" if isinstance(readout, str) else f"use {_nearest_whole(readout, 0)}"
+        hint = other if near is None else f"did you mean {near!r}?"
+        raise ValueError(
+            f"readout must be 'random', 'all' or the number of an output channel, got {_shown(readout)}; {hint}"
+        )
+    if channels is not None and number >= channels:
+        raise ValueError(
+            f"readout must be below the {channels} output channels of the model, got {number}; use {channels - 1}"
+        )
+    return number
+
+
+def check_prime(prime: Any) -> int:
+    """An odd prime below `PRIME_LIMIT`.
+
+    Raises:
+        NotWholeError: it is no whole number.
+        ValueError: it is out of range or composite.
+    """
+    remedy = f"the default is {DEFAULT_PRIME}"
+    p = check_whole("prime", prime)
+    if not 3 <= p < PRIME_LIMIT:
+        raise ValueError(f"prime must be odd and below 2^27 = {PRIME_LIMIT}, got {p}; {remedy}")
+    divisor = _least_divisor(p)
+    if divisor < p:
+        raise ValueError(f"prime must be a prime number, got {p} = {divisor} * {p // divisor}; {remedy}")
+    return p
+
+
+@cache
+def _least_divisor(number: int) -> int:
+    return next((d for d in range(2, math.isqrt(number) + 1) if number % d == 0), number)
+
+
+def keep_whole(settings: object, name: str, least: int) -> int:
+    """Check a field of a frozen dataclass as it is made, and keep it as Python's `int`.
+
+    Raises:
+        NotWholeError: it is no whole number.
+        ValueError: it is below `least`.
+    """
+    number = check_whole(name, getattr(settings, name), least)
+    object.__setattr__(settings, name, number)
+    return number
+
+
+def nearest(value: Any, known: Iterable[str]) -> str | None:
+    """The known word that is most like another, None if none is like it; case and underscores do not count."""
+    words = {_folded(word): word for word in known}
+    near = get_close_matches(_folded(str(value)), words, n=1, cutoff=0.4)
+    return words[near[0]] if near else None
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("_", "-")
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number: where an argument may be something else instead."""
+    return _as_index(value) is not None
+
+
+def _as_index(value: Any) -> int | None:
+    """Python's integer, None for what is no whole number: truth values and what has dimensions, too."""
+    dimensions: int = getattr(value, "ndim", 0)
+    if _is_truth_value(value) or dimensions:
+        return None
+    try:
+        return int(index(value))
+    except TypeError:
+        return None
+
+
+def _is_truth_value(value: Any) -> bool:
+    return isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
+
+
+def _nearest_whole(value: Any, least: int | None) -> str:
+    """What to use in place of what was given."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    low = -math.inf if least is None else least
+    if _is_truth_value(value) or number < low or not abs(number) < 1e15:
+        return f"{1 if least is None else least} or more"
+    return f"{number:.0f}" if number.is_integer() else f"{math.floor(number)} or {math.ceil(number)}"
+
+
+def _shown(value: Any) -> str:
+    """Short enough for one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,123 @@
+"""What a store keeps: jobs, known by the hash of what they are, and records, each with a digest of what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+Status = Literal["done", "failed"]
+STATUSES: tuple[Status, ...] = ("done", "failed")
+
+
+class RecordError(ValueError):
+    """A record or a job is not what was kept; the text says which, and how that is known."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command with all its settings.
+
+    Example:
+        >>> Job("certify", {"width": 3, "depth": 2}).key == Job("certify", {"depth": 2, "width": 3}).key
+        True
+    """
+
+    command: str
+    """Which command of this package: certify, measure or train"""
+    settings: Mapping[str, Any]
+    """All settings, of JSON's types"""
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of command and settings; the order of the settings does not matter."""
+        return _hash({"command": self.command, "settings": self.settings})
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a job ended."""
+
+    job: Job
+    status: Status
+    result: dict[str, Any]
+    """What the job found; of a failed job, what was known by then"""
+    error: str | None
+    """Traceback of a failed job"""
+    seconds: float
+    finished: str
+    """When, in UTC, as ISO 8601"""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON's types."""
+        return {
+            "key": self.job.key,
+            "command": self.job.command,
+            "settings": dict(self.job.settings),
+            "status": self.status,
+            "result": self.result,
+            "error": self.error,
+            "seconds": self.seconds,
+            "finished": self.finished,
+        }
+
+
+def digest(said: Sequence[Any]) -> str:
+    """Hash of a record as it is kept: key, status, result as JSON, error, seconds, finished."""
+    return _hash(list(said))
+
+
+def checked_job(key: str, command: str | None, settings: str | None) -> Job:
+    """The job of a row.
+
+    Raises:
+        RecordError: it is not the job that has this key.
+    """
+    if command is None or settings is None:
+        raise RecordError(f"record {_short(key)} belongs to no job")
+    job = Job(command, _object(key, "settings", settings))
+    if job.key != key:
+        raise RecordError(f"the settings of job {_short(key)} do not have the hash they are known by")
+    return job
+
+
+def checked_record(row: Sequence[Any]) -> Record:
+    """The record of a row: key, command, settings, then what `digest` takes, then the digest, None if it had none.
+
+    Raises:
+        RecordError: something in it is not what was kept.
+    """
+    key, command, settings, *said, kept = row
+    if kept is not None and digest([key, *said]) != kept:
+        raise RecordError(f"record {_short(key)} ({command}) does not have the digest it states: it has changed")
+    status, result, error, seconds, finished = said
+    if status not in STATUSES:
+        raise RecordError(f"record {_short(key)} has the status {str(status)[:40]!r}, which is none")
+    job = checked_job(key, command, settings)
+    return Record(job, status, _object(key, "result", result), error, seconds, finished)
+
+
+def _object(key: str, name: str, text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise RecordError(f"the {name} of {_short(key)} cannot be read")
+    return content
+
+
+def _short(key: object) -> str:
+    return ascii(str(key)[:12])
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def canonical(content: Any) -> str:
+    """One text for equal contents, whatever the order of the keys."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)

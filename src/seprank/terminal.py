@@ -1,0 +1,172 @@
+"""What the commands say and how they end: one message on standard error, a right exit code, never a traceback.
+
+Exit codes: 0 done, 1 the answer is no, 2 usage or input error, 130 interrupted, 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any, NoReturn
+
+import typer
+
+TRACEBACK = "SEPRANK_TRACEBACK"
+"""Environment variable that lets tracebacks through"""
+UNHEARD = 141
+"""As the shell counts a program that was ended because nobody reads its output (128 + SIGPIPE)"""
+_LONGEST = 1500
+"""Characters of a message; what is quoted in one may come from a stranger's file"""
+
+
+class UsageError(ValueError):
+    """The command line asks for something that cannot be."""
+
+
+class OutputError(OSError):
+    """Standard output cannot be written."""
+
+
+class Unheard(Exception):
+    """Nobody reads the output any more, as after `| head`."""
+
+
+def run(app: Callable[[], None]) -> NoReturn:
+    """Call a command line and end the process, whatever becomes of its output."""
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the process ends)
+    if sys.stdout is not None:
+        # What a terminal cannot show, or no text at all, as in names of files, is no reason to lose a result.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        try:
+            app()
+            code: Any = 0
+        except SystemExit as end:
+            code = end.code
+        _flush()
+    except Unheard:
+        code = UNHEARD
+        _silence()
+    except OSError as error:
+        # Help and usage are written by others, so that their errors come as the system's.
+        broken = isinstance(error, BrokenPipeError)
+        code = UNHEARD if broken else 2
+        if not broken:
+            tell(f"{error}" if isinstance(error, OutputError) else f"the output cannot be written: {error.strerror}")
+        _silence()
+    sys.exit(code)
+
+
+def _silence() -> None:
+    """Give up standard output, which would otherwise be tried again, and complained of, when Python ends."""
+    number = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(number, 1)
+    os.close(number)
+
+
+def answers(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose failures end in one message and the right exit code instead of a traceback."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (typer.Exit, Unheard, OutputError):
+            raise
+        except KeyboardInterrupt:
+            stop("interrupted; nothing was written that is not complete", 130)
+        except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
+            stop(_worded(error), getattr(error, "exit_code", 2))
+        except SystemExit as end:
+            stop(f"the module's own code ended the program (exit code {end.code}); take that call out of it", 2)
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            stop(_unforeseen(error), 2)
+
+    return guarded
+
+
+def _worded(error: Exception) -> str:
+    """What an error says, in our words where it is the system's about a file."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename is not None:
+        return f"there is no file {error.filename}; check the path"
+    if isinstance(error, IsADirectoryError) and error.filename is not None:
+        return f"{error.filename} is a folder; give a file in it"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return f"{error}" or type(error).__name__
+
+
+def _unforeseen(error: Exception) -> str:
+    """What to say of an error that nobody thought of: never a number, and where it came from."""
+    if isinstance(error, RuntimeError) and "memory" in str(error):
+        return f"not enough memory: {error}"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno})"
+    return f"unforeseen {type(error).__name__}{place}: {error}; with {TRACEBACK}=1 the traceback is shown"
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Say why, and end the command."""
+    tell(message)
+    raise typer.Exit(code)
+
+
+def tell(message: str) -> None:
+    """One line on standard error, if that can be written: the exit code says the rest."""
+    with suppress(OSError):
+        print(f"seprank: {one_line(message)}", file=sys.stderr)  # noqa: T201
+
+
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    r"""A text as one line of limited length, in which nothing moves the cursor or changes colours.
+
+    Example:
+        >>> one_line("two\n  lines \x1b[31m")
+        'two lines \\x1b[31m'
+    """
+    if len(text) > longest:
+        text = f"{text[: longest * 2 // 3]} ... {text[-longest // 3 :]}"
+    lines = (line.strip() for line in text.splitlines())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(line for line in lines if line))
+
+
+def say(text: str) -> None:
+    """A line of the answer on standard output.
+
+    Raises:
+        Unheard: nobody reads it.
+        OutputError: it cannot be written.
+    """
+    try:
+        print(text)  # noqa: T201
+    except OSError as error:
+        raise _lost(error) from None
+
+
+def _flush() -> None:
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        raise _lost(error) from None
+
+
+def _lost(error: OSError) -> Exception:
+    if isinstance(error, BrokenPipeError):
+        return Unheard()
+    return OutputError(f"the output cannot be written: {error.strerror or error}")
+
+
+def say_json(content: dict[str, Any]) -> None:
+    """The answer as one JSON object."""
+    # Bounds may have thousands of digits, which Python only writes out when told so.
+    sys.set_int_max_str_digits(0)
+    say(json.dumps(content))

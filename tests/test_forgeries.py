@@ -1,0 +1,218 @@
+"""verify against whoever edits a certificate and gives it a fresh digest, and against files that are none."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seprank import Certificate, CertificateError, verify
+from seprank.certification.certificate import digest, from_dict
+from seprank.memory import MemoryBudgetError
+from seprank.models import Factory, load_factory
+
+FOLDER = Path(__file__).parent / "data" / "certificates"
+Path_ = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A certificate of a run, and where its module is from."""
+
+    file: str
+    source: str | None = None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((FOLDER / self.file).read_text())
+        return content
+
+    @property
+    def factory(self) -> Factory | None:
+        return None if self.source is None else load_factory(f"{FOLDER / self.source}:build")
+
+    def verify(self, body: dict[str, Any], **limits: Any) -> bool:
+        return verify(from_dict(signed(body)), factory=self.factory, progress=False, **limits)
+
+    def refusal(self, body: dict[str, Any]) -> str:
+        """The step at which it is refused."""
+        with pytest.raises(CertificateError) as caught:
+            self.verify(body)
+        return caught.value.step
+
+
+REGISTRY = Honest("registry.json")
+FACTORY = Honest("factory.json", "product_model.py")
+WORDS = Honest("few-words.json")
+HONEST = [
+    REGISTRY,
+    FACTORY,
+    WORDS,
+    Honest("tokens.json"),
+    Honest("channels.json"),
+    Honest("one-channel.json"),
+    Honest("zero.json", "zero_model.py"),
+]
+IDS = [honest.file for honest in HONEST]
+
+
+def signed(body: dict[str, Any]) -> dict[str, Any]:
+    """With a fresh digest."""
+    return body | {"digest": digest(body)}
+
+
+def places(content: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """Paths of all values in nested dictionaries and lists, whole ones included; of a list, the first and the last."""
+    yield path
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from places(value, (*path, key))
+    elif isinstance(content, list) and content:
+        for index in sorted({0, len(content) - 1}):
+            yield from places(content[index], (*path, index))
+
+
+def at(content: Any, path: Path_) -> Any:
+    for key in path:
+        content = content[key]
+    return content
+
+
+def put(content: Any, path: Path_, value: Any) -> Any:
+    content = copy.deepcopy(content)
+    at(content, path[:-1])[path[-1]] = value
+    return content
+
+
+def other_values(old: Any) -> Iterator[Any]:
+    """What may stand in the place of a value: of its type and of every other."""
+    yield from (None, True, False, 0, -1, 1, 2, 1.5, 10**12, 2**63, 10**999, 1e300, math.nan, math.inf, -math.inf)
+    yield from ("", "x", "rac", "a\nb", "\u202e", "x" * 2000, [], [0], [[0]], {}, {"x": 1}, str(old))
+    if isinstance(old, bool):
+        yield not old
+    elif isinstance(old, int | float):
+        yield from (old + 1, old - 1, -old, float(old))
+    elif isinstance(old, str):
+        yield from (old + "x", "x" + old, old[:-1], old.upper(), old + "\n", old + " ")
+    elif isinstance(old, list):
+        yield from (old[:-1], old[1:], old + old[-1:], old[::-1], [*old, 0], [*old, 10**6], old[:1] + old)
+    elif isinstance(old, dict):
+        yield from ({key: value for key, value in old.items() if key != gone} for gone in old)
+        yield {**old, "extra": 1}
+
+
+def same(a: Any, b: Any) -> bool:
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+def edits(body: dict[str, Any]) -> Iterator[tuple[Path_, dict[str, Any]]]:
+    """Every field of a certificate set to every other value; a field or an entry gone, or one more."""
+    for path in places(body):
+        if path in ((), ("digest",)):
+            continue
+        for value in other_values(at(body, path)):
+            if not same(value, at(body, path)):
+                yield path, put(body, path, value)
+    for name in body.keys() - {"digest"}:
+        yield (name,), {key: value for key, value in body.items() if key != name}
+    yield ("extra",), {**body, "extra": 1}
+
+
+def is_about_the_run(honest: Honest, path: Path_) -> bool:
+    """Whether docs/certificate.md lists it as not checked: any value of the right form may stand there."""
+    folder_of_factory = path == ("model", "name") and honest.source is not None
+    return path == ("seconds",) or path[0] == "versions" or folder_of_factory
+
+
+@pytest.mark.parametrize("honest", HONEST, ids=IDS)
+def test_certificates_of_schema_1_still_verify(honest: Honest) -> None:
+    assert verify(FOLDER / honest.file, factory=honest.factory, progress=False)
+    assert same(Certificate.load(FOLDER / honest.file).to_dict(), honest.body)
+
+
+def test_an_old_certificate_that_rests_on_a_withdrawn_bound_says_how_to_make_it_anew() -> None:
+    body = REGISTRY.body
+    body["bounds"][-1]["name"] = "no longer known"
+    with pytest.raises(CertificateError, match="withdrawn or renamed, and `seprank certify` makes it anew"):
+        REGISTRY.verify(body)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("honest", HONEST, ids=IDS)
+def test_every_edit_of_every_field_is_refused_or_about_the_run(honest: Honest) -> None:
+    count = 0
+    for path, body in edits(honest.body):
+        count += 1
+        try:
+            honest.verify(body)
+        except (CertificateError, MemoryBudgetError):
+            continue
+        assert is_about_the_run(honest, path), (path, at(body, path))
+    assert count > 1000
+
+
+AGREEING = ("rank", "starts", "ends", "exact", "upper_bound", "saturated", "seconds")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("honest", [REGISTRY, FACTORY, WORDS], ids=str)
+def test_every_two_edits_of_what_is_claimed_together_are_refused_or_true(honest: Honest) -> None:
+    body = honest.body
+    rank, upper = body["rank"], body["upper_bound"]
+    for first, second in itertools.combinations(AGREEING, 2):
+        for a, b in itertools.product(other_values(body[first]), other_values(body[second])):
+            forged = {**body, first: a, second: b}
+            try:
+                honest.verify(forged)
+            except (CertificateError, MemoryBudgetError):
+                continue
+            assert (forged["rank"], forged["upper_bound"], forged["exact"]) == (rank, upper, body["exact"])
+            assert forged["saturated"] == body["saturated"]
+            # More samples are what is not checked, as long as there are so many.
+            assert forged["starts"] == body["starts"] or forged["starts"] == forged["ends"]
+
+
+def larger_minor(body: dict[str, Any], determinant: int) -> dict[str, Any]:
+    """A rank one higher, and a minor of as many rows and columns; all that is said agrees."""
+    rank = body["rank"] + 1
+    minor = {"rows": list(range(rank)), "columns": list(range(rank)), "determinant": determinant}
+    return {**body, "rank": rank, "minor": minor, "exact": rank == body["upper_bound"]}
+
+
+def test_a_rank_that_is_too_high_by_one_is_refused_by_its_determinant_alone() -> None:
+    body = FACTORY.body
+    assert body["rank"] + 1 < min(body["upper_bound"], body["starts"])
+    assert FACTORY.refusal(larger_minor(body, determinant=0)) == "minor"
+    assert FACTORY.refusal(larger_minor(body, determinant=1)) == "minor"
+    assert FACTORY.refusal(larger_minor(body, determinant=body["question"]["prime"])) == "flags"
+
+
+def test_a_rank_above_a_bound_is_refused_whatever_bounds_are_left_out() -> None:
+    body = larger_minor(REGISTRY.body, determinant=1)
+    assert REGISTRY.refusal(body) == "bounds"
+    assert REGISTRY.refusal({**body, "bounds": [], "upper_bound": None, "exact": False}) == "bounds"
+
+
+@pytest.mark.parametrize(("name", "past"), [("rows", "starts"), ("columns", "ends")])
+def test_a_row_and_a_column_one_past_the_samples_are_refused_before_they_are_looked_for(name: str, past: str) -> None:
+    for honest in (REGISTRY, FACTORY, WORDS):
+        body = honest.body
+        body["minor"][name][-1] = body[past]
+        assert honest.refusal(body) == "flags"
+
+
+def test_a_smaller_minor_proves_a_smaller_rank_and_no_more() -> None:
+    body = FACTORY.body
+    forged = {**body, "rank": 0, "minor": {"rows": [], "columns": [], "determinant": 1}}
+    assert FACTORY.verify(forged)
+    assert FACTORY.refusal({**forged, "saturated": False}) == "flags"
+    assert FACTORY.refusal({**forged, "exact": True, "upper_bound": 0}) == "bounds"
+    forged["minor"]["determinant"] = 2
+    assert FACTORY.refusal(forged) == "minor"

@@ -1,0 +1,166 @@
+"""When a rank is called saturated, with which error; against exact probabilities and against true ranks."""
+
+import math
+from fractions import Fraction
+from typing import Any, NoReturn
+
+import pytest
+import torch
+from torch import nn
+
+from seprank import RAC, Certificate, certify
+from seprank.certification import search
+from seprank.certification.luck import sampling_error, weights_error
+from seprank.degrees import total_degrees
+from seprank.field import NotPolynomial, PrimeField
+from seprank.models import MODELS
+from seprank.theory import shown_error
+
+
+def sure(module: nn.Module, **settings: Any) -> Certificate:
+    return certify(module, progress=False, **settings)
+
+
+@pytest.mark.parametrize("prime", [3, 5, 7, 11, 101, 251])
+@pytest.mark.parametrize(("name", "sizes", "length"), [("rac", (3, 3, 2), 6), ("mi_rnn", (2, 2, 2), 6)])
+def test_small_primes_claim_nothing(prime: int, name: str, sizes: tuple[int, int, int], length: int) -> None:
+    inputs, width, depth = sizes
+    module = MODELS[name].build(inputs=inputs, width=width, depth=depth)
+    found = sure(module, length=length, prime=prime)
+    assert found.exact or not found.saturated
+    assert found.saturated == (found.error is not None)
+    if not found.exact:
+        assert "saturated" not in str(found)
+        assert "probability" not in str(found)
+
+
+def test_a_prime_of_four_digits_does_not_vouch_for_a_false_rank() -> None:
+    """287 was called saturated; it is 331."""
+    found = sure(RAC(2, 3, 5), length=8, cut=1, prime=1009)
+    assert found.rank < 331
+    assert (found.saturated, found.error) == (False, None)
+
+
+def test_the_error_is_that_of_weights_and_samples() -> None:
+    found = sure(RAC(3, 3, 3), length=5)
+    assert (found.rank, found.saturated) == (678, True)
+    degrees = total_degrees(RAC(3, 3, 3), length=5, cut=2, inputs=3)
+    weights = 679 * (degrees.weights + 1) / 8388593
+    assert weights <= found.error <= weights * 1.0001
+    assert "saturated, error at most 2^-" in str(found)
+    one = sure(RAC(3, 3, 3), length=5, readout=0)
+    assert one.error is not None
+    assert one.error < found.error
+
+
+def test_without_degrees_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = MODELS["mi_rnn"].build(inputs=2, width=2, depth=2)
+    known = sure(module, length=6)
+    assert known.error is not None
+    assert not known.exact
+    monkeypatch.setattr("seprank.certification.saturation.total_degrees", refuse)
+    found = sure(module, length=6)
+    assert (found.rank, found.saturated, found.error) == (known.rank, False, None)
+    assert "is not known" in str(found)
+
+
+def refuse(*_: Any, **__: Any) -> NoReturn:
+    raise NotPolynomial("aten.any", "module", "degrees have no rule for it")
+
+
+def test_over_tokens_a_sample_of_words_claims_nothing() -> None:
+    """The cell has rank 80; 60 words a side show less, as do all that are too few."""
+    few = sure(RAC(8, 2, 4), length=6, domain="tokens", samples=82, seed=1)
+    assert few.exact or not few.saturated
+    whole = sure(RAC(2, 3, 3), length=8, domain="tokens", samples=16)
+    assert (whole.starts, whole.ends, whole.saturated) == (16, 16, True)
+
+
+def test_the_same_rank_with_twice_as_many_words_ends_the_search_and_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a bound, a rank that is far below the number of words is doubled once, and no error is stated."""
+    monkeypatch.setattr(search, "known_bounds", lambda module, question: [])
+    found = sure(RAC(3, 2, 2), length=12, domain="tokens")
+    assert (found.starts, found.rank) == (128, 14)
+    assert (found.saturated, found.error) == (False, None)
+    assert "how likely it is to be the rank is not known" in str(found)
+
+
+@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.polynomial])
+def test_weights_degrees_are_those_of_a_line_through_the_weights(name: str) -> None:
+    """Along a random line the output is a polynomial of that degree: its differences of higher order vanish."""
+    module = MODELS[name].build(inputs=2, width=2, depth=1).double()
+    found = int(total_degrees(module, length=3, cut=1, inputs=2).weights)
+    values = along_a_line(module, found + 2)
+    assert difference(values, found + 1) == 0
+    assert difference(values[:-1], found) != 0
+
+
+def along_a_line(module: nn.Module, count: int) -> list[int]:
+    """Output modulo the prime at so many points of a line through the weights."""
+    draw = torch.Generator().manual_seed(0)
+    base, step = (
+        {n: torch.randint(1, 1000, p.shape, generator=draw).double() for n, p in module.named_parameters()}
+        for _ in range(2)
+    )
+    inputs = torch.randint(1, 1000, (1, 3, 2), generator=draw).double()
+    values = []
+    for point in range(count):
+        with PrimeField(8388593) as field:
+            weights = {name: field.admit(base[name] + point * step[name]) for name in base}
+            output = torch.func.functional_call(module, weights, (field.admit(inputs),))[0]
+        values.append(int(output[0, -1, 0]))
+    return values
+
+
+def difference(values: list[int], order: int) -> int:
+    total = sum((-1) ** k * math.comb(order, k) * values[k] for k in range(order + 1))
+    return total % 8388593
+
+
+@pytest.mark.parametrize(("samples", "rank", "degree", "prime"), [(12, 9, 1, 101), (20, 12, 2, 1009), (9, 8, 3, 97)])
+def test_the_error_of_samples_is_above_the_binomial_law(samples: int, rank: int, degree: int, prime: int) -> None:
+    """Draws that fall into the span at least so often, each with probability at most q."""
+    q, spare = Fraction(degree, prime), samples - rank
+    tail = sum(math.comb(samples, n) * q**n * (1 - q) ** (samples - n) for n in range(spare, samples + 1))
+    stated = sampling_error(rank, samples, degree, prime)
+    assert min(1, tail * samples) <= stated <= min(1.0, float(samples * math.comb(samples, spare) * q**spare) * 1.001)
+
+
+@pytest.mark.parametrize(
+    ("rank", "samples", "degree", "prime"),
+    [(5, 5, 1, 101), (5, 4, 1, 101), (5, 13, 4, 101), (5, 13, math.inf, 8388593)],
+)
+def test_nothing_is_said_of_samples_that_are_too_few_or_degrees_too_high(
+    rank: int, samples: int, degree: float, prime: int
+) -> None:
+    assert sampling_error(rank, samples, degree, prime) == 1
+
+
+def test_the_error_of_weights() -> None:
+    assert weights_error(759, 195, 8388593) == pytest.approx(0.0177, rel=0.01)
+    assert weights_error(10**7, 195, 8388593) == 1
+    assert weights_error(5, math.inf, 101) == 1
+
+
+@pytest.mark.parametrize("error", [1e-300, 3e-9, 0.018, 0.123456, 0.25, 0.5, 0.54, 0.999])
+def test_an_error_is_shown_rounded_up(error: float) -> None:
+    shown = shown_error(error)
+    number = float(shown.split("(")[-1].rstrip(")"))
+    assert error <= number <= 1.1 * error
+    if "2^-" in shown:
+        assert error <= 2.0 ** -int(shown.split()[0].removeprefix("2^-")) < 2.0001 * error
+
+
+@pytest.mark.slow
+def test_wrong_ranks_are_no_more_frequent_than_the_error_says() -> None:
+    """At small primes, over many draws: false ranks that are called saturated, against the sum of stated errors."""
+    truth = sure(RAC(2, 2, 2), length=4).rank
+    wrong, stated = 0, 0.0
+    for seed in range(300):
+        found = sure(RAC(2, 2, 2), length=4, prime=1009, seed=seed, readout=0)
+        if found.saturated and not found.exact:
+            wrong += found.rank < truth
+            stated += found.error or 0.0
+    assert wrong <= stated + 3 * math.sqrt(stated + 1)
