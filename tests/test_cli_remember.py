@@ -189,3 +189,28 @@ def test_an_interrupted_run_prints_what_was_done(monkeypatch: pytest.MonkeyPatch
     assert result.exit_code == 130
     assert json.loads(result.stdout)["lags"] == [1, 2, 3]
     assert "interrupted" in result.stderr
+
+
+def test_measure_says_the_sentence_of_the_curve_and_memory_at_every_cut(own: str, tmp_path: Path) -> None:
+    arguments = ("measure", f"{own}:Last", "--length", "6", "--starts", "32", "--ends", "32", "--profile")
+    result = run(*arguments, "--out", str(tmp_path / "kept"))
+    assert result.exit_code == 0, result.stderr
+    said = result.stdout.splitlines()[1]
+    assert said.endswith("on inputs before the last 4: it reaches 3 steps back.")
+    assert MemoryCurve.load(tmp_path / "kept" / "memory-curve.json").sentence() == said
+    rows = (tmp_path / "kept" / "profile.csv").read_text("utf-8").splitlines()
+    assert rows[0].startswith("cut,lag,memory,joint")
+    memory = {int(row.split(",")[1]): float(row.split(",")[2]) for row in rows[1:]}
+    assert memory == pytest.approx({1: 1, 2: 1, 3: 1, 4: 0, 5: 0}, abs=1e-9)
+    assert len(json.loads((tmp_path / "kept" / "profile.json").read_text("utf-8"))["points"]) == 5
+    content = answer(*arguments)
+    assert content["remember"]["reach"] == 3
+
+
+def test_measure_does_without_a_curve_where_data_are_few(own: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "few.npy", np.random.default_rng(0).standard_normal((40, 6)))
+    arguments = ("measure", f"{own}:Last", "--length", "6", "--data", str(tmp_path / "few.npy"))
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[1].startswith("no memory curve: the data has 40 windows")
+    assert answer(*arguments)["remember"] is None

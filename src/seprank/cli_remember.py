@@ -33,6 +33,7 @@ from .terminal import UsageError, say, say_json, stop, tell
 if TYPE_CHECKING:
     from torch import nn
 
+    from .measurement import Profile
     from .memory_curve import MemoryCurve
 
 ENDINGS = (".json", ".csv", ".html", ".svg", ".pdf", ".png")
@@ -124,6 +125,50 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     _print(curves, out, as_json)
     if not all(curve.complete for curve in curves.values()):
         stop("interrupted; the curve has what was done", 130)
+
+
+def curve_beside(module: Any, measured: dict[str, Any], executor: Any) -> tuple[MemoryCurve | None, str]:
+    """The memory curve of a model that is measured, with its sentence; None and the reason where data are too few.
+
+    Args:
+        module: the model.
+        measured: settings of `measure`.
+        executor: where blocks are run.
+    """
+    from .measurement import DataError
+    from .memory_curve import remember as run
+
+    kept = ("length", "data", "inputs", "tokens", "dtype", "seed", "memory", "device", "batch_first", "readout")
+    try:
+        curve = run(module, **{name: measured[name] for name in kept}, executor=executor)
+    except DataError as error:
+        return None, f"no memory curve: {error}"
+    return curve, curve.sentence()
+
+
+def keep_curve(folder: Path, curve: MemoryCurve | None, profile: Profile) -> None:
+    """The curve and the profile of a measurement, with memory and joint share at every cut."""
+    import json
+
+    from .files import csv_text, write_whole
+
+    if curve is not None:
+        curve.save(folder / "memory-curve.json")
+    if not profile.points:
+        return
+    write_whole(folder / "profile.json", json.dumps(profile.to_dict(), indent=1) + "\n")
+    rows = [
+        {
+            "cut": point.cut,
+            "lag": point.length - point.cut,
+            "memory": point.memory,
+            "joint": point.shares.interaction,
+            "entropy": point.entropy,
+            "effective_rank": point.effective_rank,
+        }
+        for point in profile.points
+    ]
+    write_whole(folder / "profile.csv", csv_text(rows))
 
 
 def _show_announcements() -> None:

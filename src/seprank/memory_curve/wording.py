@@ -27,12 +27,12 @@ def sentence(curve: MemoryCurve) -> str:
     little = _below(curve, after)
     if reach == 0:
         return f"{little} of the output's variance depends on inputs before the last {steps(after)}: " + (
-            "nothing before the newest input counts." if after == 1 else f"it reaches {_range(curve)} back."
+            "nothing before the newest input counts." if after == 1 else f"it reaches {_range(curve)}."
         )
     much = percent(curve.memory[curve.lags.index(reach)])
     return (
         f"{much} of the output's variance depends on inputs before the last {steps(reach)}, {little} on inputs before "
-        f"the last {after}: it reaches {_range(curve)} back."
+        f"the last {after}: it reaches {_range(curve)}."
     )
 
 
@@ -44,7 +44,7 @@ def _below(curve: MemoryCurve, lag: int) -> str:
 
 def _range(curve: MemoryCurve) -> str:
     reach, (low, high) = curve.reach(), curve.reach_interval()
-    return steps(reach) if low == high == reach else f"{steps(reach)} (90 % interval {low} to {high})"
+    return f"{steps(reach)} back" + ("" if low == high == reach else f" (90 % interval {low} to {high})")
 
 
 def steps(number: int) -> str:
