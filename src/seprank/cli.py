@@ -792,6 +792,4 @@ def _value(text: str) -> Any:
     return text
 
 
-from .cli_remember import remember  # noqa: E402  (it uses what is above)
-
-app.command()(answers(remember))
+from . import cli_remember  # noqa: E402, F401  (it uses what is above, and adds its command)

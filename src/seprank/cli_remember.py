@@ -27,8 +27,9 @@ from .cli import (
     _load_model,
     _number_or_name,
     _numbers,
+    app,
 )
-from .terminal import UsageError, say, say_json, stop, tell
+from .terminal import UsageError, answers, say, say_json, stop, tell
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 ENDINGS = (".json", ".csv", ".html", ".svg", ".pdf", ".png")
 
 
+@app.command()
+@answers
 def remember(  # noqa: PLR0913  (each is a setting a user has)
     models: Annotated[
         list[str],

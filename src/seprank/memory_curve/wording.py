@@ -72,7 +72,7 @@ def sparkline(lags: Sequence[int], memory: Sequence[float], width: int = 48) -> 
 
     Example:
         >>> sparkline([1, 2, 4, 8], [1.0, 1.0, 0.5, 0.0], width=4)
-        '██▄▁'
+        '██▅▁'
     """
     last = lags[-1]
     places = sorted({round(last ** (i / max(width - 1, 1))) for i in range(width)})
