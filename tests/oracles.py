@@ -448,3 +448,49 @@ def start_end(
         read_out = vector(len(outputs[0])) if read_out is None else read_out
         matrix.append([int(read_out @ y) % p for y in outputs])
     return matrix
+
+
+# Memory curves (test_memory_curve.py): every sequence by itself, no states, no blocks.
+
+
+def memory_by_definition(
+    function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    first: npt.NDArray[np.float64],
+    second: npt.NDArray[np.float64],
+    lag: int,
+) -> tuple[float, float]:
+    """Memory and joint share at a lag.
+
+    Args:
+        function: from one sequence (steps, features) to its output (channels,).
+        first, second: pairs of sequences, (pairs, steps, features).
+        lag: steps in the end.
+    """
+    near = far = jointly = 0.0
+    for x, other in zip(first, second, strict=True):
+        a, d = function(x), function(other)
+        b = function(np.concatenate([other[:-lag], x[-lag:]]))
+        c = function(np.concatenate([x[:-lag], other[-lag:]]))
+        for i in range(len(a)):
+            near += (a[i] - b[i]) ** 2 + (c[i] - d[i]) ** 2
+            far += (a[i] - d[i]) ** 2 + (b[i] - c[i]) ** 2
+            jointly += (a[i] - b[i] - c[i] + d[i]) ** 2
+    return near / far, jointly / far
+
+
+def influence_by_definition(
+    function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    first: npt.NDArray[np.float64],
+    second: npt.NDArray[np.float64],
+    step: int,
+) -> float:
+    """Share of the variance that depends on the input so many steps back, 0 being the last."""
+    changed = variance = 0.0
+    for x, other in zip(first, second, strict=True):
+        a, d = function(x), function(other)
+        for y, own, foreign in ((a, x, other), (d, other, x)):
+            mixed = own.copy()
+            mixed[len(own) - 1 - step] = foreign[len(own) - 1 - step]
+            changed += float(((y - function(mixed)) ** 2).sum())
+        variance += 2 * float(((a - d) ** 2).sum())
+    return changed / variance

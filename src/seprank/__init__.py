@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .degrees import degree_bounds
     from .field import NotPolynomial, PrimeField
     from .measurement import Measurement, Profile, measure, profile
+    from .memory_curve import MemoryCurve, remember
     from .models import MODELS
     from .models.rac import RAC
     from .planning import plan
@@ -40,6 +41,8 @@ _HOMES = {
     "profile": ".measurement",
     "Measurement": ".measurement",
     "Profile": ".measurement",
+    "remember": ".memory_curve",
+    "MemoryCurve": ".memory_curve",
     "Bound": ".theory",
     "bounds": ".theory",
     "upper_bound": ".theory",
@@ -57,6 +60,7 @@ __all__ = [
     "CertificateError",
     "Comparison",
     "Measurement",
+    "MemoryCurve",
     "NotPolynomial",
     "PrimeField",
     "Profile",
@@ -70,6 +74,7 @@ __all__ = [
     "measure",
     "plan",
     "profile",
+    "remember",
     "tensornet",
     "theory",
     "upper_bound",

@@ -199,6 +199,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     as_json: Json = False,
 ) -> None:
     """Measure the long-term memory of any sequence model, with error bars."""
+    from .cli_remember import curve_beside, keep_curve
     from .measurement import Profile, read_sequences
     from .measurement import measure as run
     from .measurement import profile as run_profile
@@ -232,16 +233,19 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
             found = points.at(check_cut(length, cut)[1])
         else:
             points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
+        curve, sentence = curve_beside(module, common, executor)
     if out is not None:
         _keep_measurement(out, model, found, points)
+        keep_curve(out, curve, points)
     if as_json:
-        say_json(found.to_dict() | ({"profile": points.to_dict()["points"]} if profile else {}))
+        more = {"profile": points.to_dict()["points"]} if profile else {}
+        say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
         return
-    say(f"{model}\n{found}")
+    say(f"{model}\n{sentence}\n\n{found}")
     for point in points.points:
         say(
-            f"  cut {point.cut:>4}   entropy {point.entropy:.4f}   effective rank {point.effective_rank:.2f}   "
-            f"interaction {point.shares.interaction:.3f}"
+            f"  cut {point.cut:>4}   memory {point.memory:.4g}   joint {point.shares.interaction:.4g}   "
+            f"entropy {point.entropy:.4f}   effective rank {point.effective_rank:.2f}"
         )
     if out is not None:
         say(f"  picture: {out / 'memory.html'}")
@@ -785,3 +789,6 @@ def _value(text: str) -> Any:
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             continue
     return text
+
+
+from . import cli_remember  # noqa: E402, F401  (it uses what is above, and adds its command)

@@ -81,6 +81,11 @@ class Measurement:
     notes: tuple[str, ...]
     """What else should be known, in sentences"""
 
+    @property
+    def memory(self) -> float:
+        """Share of the variance that depends on the start, alone or jointly with the end: what a memory curve shows."""
+        return self.shares.start + self.shares.interaction
+
     def to_dict(self) -> dict[str, Any]:
         """The measurement as plain values for JSON: all fields by name."""
         plain = json.loads(json.dumps(asdict(self), allow_nan=False))

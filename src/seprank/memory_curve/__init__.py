@@ -1,0 +1,11 @@
+"""How many steps back does a model remember? remember(), and the curve that it returns.
+
+memory(k) is the share of the output's variance that depends on inputs before the last k steps. docs/remember.md has the
+definitions, the estimator, and what the numbers mean.
+"""
+
+from .curve import MemoryCurve
+from .run import remember
+from .windows import read_text
+
+__all__ = ["MemoryCurve", "read_text", "remember"]

@@ -1,0 +1,191 @@
+"""Running all pairs at the lags asked for: here or on workers, and what is there when it is interrupted."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from typing import Any
+
+import torch
+
+from ..cluster import pack
+from ..measurement.inputs import Alphabet
+from ..measurement.subject import Subject
+from ..progress import Report
+from .crossing import Crossing, Work
+from .readout import Readout, choose_readout
+from .settings import FEWEST, CurveSettings
+from .subject import block_of_pairs, checked, converted, relative_floor, state_bytes
+from .terms import Terms, join_lags, join_pairs
+from .windows import Pairs
+
+STAGE = "memory curve"
+SENT_PAIRS = 32
+"""Pairs in a block that is sent to a worker"""
+
+Enough = Callable[[Terms], bool]
+"""Whether lags beyond one with these terms need not be run"""
+
+
+class Collection:
+    """Terms of all pairs, lag by lag where the states of all pasts fit the memory, else block by block.
+
+    Args:
+        subject: a model that has passed the checks.
+        readout: of its outputs.
+        pairs: the sequences.
+        settings: of the curve.
+        work: what is run at every lag.
+        budget: bytes.
+        report: told of the progress.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        readout: Readout,
+        pairs: Pairs,
+        settings: CurveSettings,
+        work: Work,
+        budget: int,
+        report: Report,
+    ) -> None:
+        self._subject, self._model, self._readout, self._pairs = subject, subject.model, readout, pairs
+        self._settings, self._work, self._budget, self._report = settings, work, budget, report
+        size = block_of_pairs(subject, pairs, settings, budget)
+        self._rows = [range(first, min(first + size, len(pairs))) for first in range(0, len(pairs), size)]
+        self._kept: list[Crossing] = []
+        self._done = self._total = 0
+        self.interrupted = False
+
+    def steps(self, lags: Sequence[int]) -> int:
+        """Steps of the model, over all sequences."""
+        starts = 0 if self._kept else self._settings.length
+        each = self._work.steps(lags, self._settings.length, self._model.splits)
+        return 2 * len(self._pairs) * (starts + each)
+
+    def seconds(self, lags: Sequence[int]) -> float:
+        """About how long the lags will take, from a try of a few steps."""
+        rows = self._rows[0]
+        rows = rows if self._model.splits else rows[:2]
+        steps = min(self._settings.length, 16) if self._model.splits else self._settings.length
+        pieces = self._model.pieces(self._sequences(rows)[:, :steps])
+        began = time.perf_counter()
+        self._model(pieces, None)
+        return (time.perf_counter() - began) / (2 * len(rows) * steps) * self.steps(lags)
+
+    def terms(self, lags: Sequence[int], enough: Enough = lambda terms: False) -> Terms:
+        """Terms at these lags, ascending; fewer lags or pairs if interrupted.
+
+        Raises:
+            KeyboardInterrupt: before there was anything to show.
+        """
+        self._total += self.steps(lags)
+        if self._kept or state_bytes(self._subject, tuple(lags), self._settings) <= self._budget // 4:
+            return join_lags(self._gathered(self._lag_by_lag(lags, enough), lambda found: len(found) > 0))
+        blocks = self._block_by_block(lags)
+        return join_pairs(self._gathered(blocks, lambda found: sum(map(len, found)) >= FEWEST))
+
+    def _gathered(self, parts: Iterator[Terms], enough: Callable[[list[Terms]], bool]) -> list[Terms]:
+        found: list[Terms] = []
+        try:
+            for part in parts:
+                found.append(part)
+        except KeyboardInterrupt:
+            if not enough(found):
+                raise
+            self.interrupted = True
+        return found
+
+    def _lag_by_lag(self, lags: Sequence[int], enough: Enough) -> Iterator[Terms]:
+        if not self._kept:
+            self._kept = [self._crossing(rows, lags) for rows in self._rows]
+        for lag in lags:
+            parts = []
+            for crossing, rows in zip(self._kept, self._rows, strict=True):
+                parts.append(crossing.terms([lag]))
+                self._tell(rows, [lag])
+            found = join_pairs(parts)
+            yield found
+            if enough(found):
+                return
+
+    def _block_by_block(self, lags: Sequence[int]) -> Iterator[Terms]:
+        for rows in self._rows:
+            crossing = self._crossing(rows, lags)
+            parts = []
+            for lag in lags:
+                parts.append(crossing.terms([lag]))
+                self._tell(rows, [lag])
+            yield join_lags(parts)
+
+    def _crossing(self, rows: range, lags: Sequence[int]) -> Crossing:
+        floor = relative_floor(self._subject)
+        crossing = Crossing(self._subject, self._readout, self._sequences(rows), lags, self._work, floor)
+        self._done += 2 * len(rows) * self._settings.length
+        self._report(STAGE, self._done, self._total)
+        return crossing
+
+    def _tell(self, rows: range, lags: Sequence[int]) -> None:
+        self._done += 2 * len(rows) * self._work.steps(lags, self._settings.length, self._model.splits)
+        self._report(STAGE, self._done, self._total)
+
+    def _sequences(self, rows: range) -> torch.Tensor:
+        halves = [half[rows.start : rows.stop] for half in (self._pairs.first, self._pairs.second)]
+        return converted(torch.cat(halves), self._subject)
+
+
+class SentCollection:
+    """The same on the workers of an executor, each of which adapts and checks the model itself.
+
+    Args:
+        executor: of `concurrent.futures`' kind, on this machine or a cluster.
+        model: the model as the user has it.
+        pairs, alphabet, settings, work, budget: as the curve has them.
+        report: told of the progress.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        model: Any,
+        pairs: Pairs,
+        alphabet: Alphabet,
+        settings: CurveSettings,
+        work: Work,
+        budget: int,
+        report: Report,
+    ) -> None:
+        self._executor, self._report, self._count = executor, report, len(pairs)
+        self._packed = pack((model, pairs, alphabet, settings, work, budget))
+        self.interrupted = False
+
+    def terms(self, lags: Sequence[int], enough: Enough = lambda terms: False) -> Terms:
+        """Terms at these lags; of fewer pairs if interrupted."""
+        rows = [range(i, min(i + SENT_PAIRS, self._count)) for i in range(0, self._count, SENT_PAIRS)]
+        futures = {self._executor.submit(terms_on_worker, self._packed, block, tuple(lags)): block for block in rows}
+        found: dict[int, Terms] = {}
+        try:
+            for future in as_completed(futures):
+                found[futures[future].start] = future.result()
+                self._report(STAGE, len(found), len(rows))
+        except KeyboardInterrupt:
+            if sum(map(len, found.values())) < FEWEST:
+                raise
+            self.interrupted = True
+        finally:
+            for future in futures:
+                future.cancel()
+        return join_pairs([found[first] for first in sorted(found)])
+
+
+def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...]) -> Terms:
+    """Terms of these pairs; on a worker, this is all that is called."""
+    model, pairs, alphabet, settings, work, budget = pickle.loads(packed)
+    own = Pairs(pairs.first[rows.start : rows.stop], pairs.second[rows.start : rows.stop], pairs.source, False)
+    with checked(model, own, alphabet, settings, budget) as subject:
+        readout = choose_readout(settings.readout, subject, alphabet.tokens, settings.seed)
+        collection = Collection(subject, readout, own, settings, work, budget, lambda *_: None)
+        return collection.terms(lags)

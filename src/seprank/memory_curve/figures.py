@@ -1,0 +1,180 @@
+"""From the terms of all pairs to the columns of a memory curve, with errors and rounding floors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..measurement.figures import ConstantOutput
+from .estimator import (
+    GROUPS,
+    Interval,
+    Ratio,
+    Vector,
+    combination,
+    effective_count,
+    interpolation_weights,
+    interval,
+    ratio,
+    staircases,
+)
+from .terms import Terms
+
+FEW = 10
+"""Pairs of equal weight below which intervals are known to be too narrow"""
+MARGIN = 16.0
+"""Of the floor over the rounding that was seen, in units of variance: a factor of four in the outputs"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure at every lag."""
+
+    values: tuple[float, ...]
+    intervals: tuple[Interval, ...]
+    """90 % intervals"""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The columns of a curve."""
+
+    lags: tuple[int, ...]
+    memory: Column
+    joint: Column
+    carried: Column
+    floor: tuple[float, ...]
+    """What rounding alone may give at each lag"""
+    mean: float
+    mean_interval: Interval
+    variance: float
+    notes: tuple[str, ...]
+    single: Column | None = None
+    short: Column | None = None
+    divergence: Column | None = None
+
+
+def variance_of(terms: Terms) -> float:
+    """Variance of the output, in units of 4^exponent, summed over channels.
+
+    Raises:
+        ConstantOutput: there is none beyond rounding.
+    """
+    variance = float(terms.apart.mean()) / 2
+    if not variance > float(terms.rounding.mean()):
+        raise ConstantOutput(
+            "the output is the same for all sequences, so there is no variance to remember; check that weights and "
+            "readout are not zero and units not saturated"
+        )
+    return variance
+
+
+def floors(terms: Terms, variance: float) -> Vector:
+    """What rounding alone may give, as a share of the variance, at each lag."""
+    shaken = terms.squares["shaken"].mean(1)
+    return np.asarray(np.maximum(terms.rounding.mean(), MARGIN * shaken) / variance)
+
+
+def figures(terms: Terms, *, threshold: float) -> Figures:
+    """All figures.
+
+    Args:
+        terms: of all pairs, at the lags that were run.
+        threshold: floors above it make a lag useless, and it is left out.
+
+    Raises:
+        ConstantOutput: the output does not vary.
+        ValueError: rounding hides everything at every lag.
+    """
+    variance = variance_of(terms)
+    floor = floors(terms, variance)
+    useful = [lag for lag, size in zip(terms.lags, floor, strict=True) if size <= threshold]
+    notes = [*_doubts(terms), *_hidden(terms.lags, useful, threshold)]
+    if not useful:
+        raise ValueError(
+            f"rounding errors alone change the output by {floor[0]:.1e} of its variance within {terms.lags[0]} steps, "
+            f"more than the threshold {threshold}: the model amplifies them, or its state is not its whole memory; use "
+            "float64 or smaller weights"
+        )
+    shown = terms.only(useful)
+    floor = floor[[terms.lags.index(lag) for lag in useful]]
+    near = [_share(shown, "near", row) for row in range(len(useful))]
+    memory = _column(near, floor, logarithmic=True)
+    resolved = np.array([value > 0 for value in memory.values])
+    nothing = Ratio(0.0, np.zeros(GROUPS))
+    parts = [part if good else nothing for part, good in zip(near, resolved, strict=True)]
+    mean, mean_interval = _mean(tuple(useful), parts, memory)
+    carried = _column([_share(shown, "alike", row) for row in range(len(useful))], floor, logarithmic=False)
+    return Figures(
+        lags=tuple(useful),
+        memory=memory,
+        joint=_column([_share(shown, "jointly", row) for row in range(len(useful))], floor, logarithmic=True),
+        carried=carried,
+        floor=tuple(floor.tolist()),
+        mean=mean,
+        mean_interval=mean_interval,
+        variance=variance,
+        notes=tuple(notes),
+        **_others(shown, floor),
+    )
+
+
+def _share(terms: Terms, name: str, row: int) -> Ratio:
+    return ratio(terms.squares[name][row], terms.squares["far"][row])
+
+
+def _column(parts: list[Ratio], floor: Vector, *, logarithmic: bool) -> Column:
+    """Values and intervals; what is not above its floor becomes 0, with the floor as upper end."""
+    values, intervals = [], []
+    for part, size in zip(parts, floor.tolist(), strict=True):
+        low, high = interval(part, logarithmic=logarithmic)
+        hidden = part.value <= size
+        values.append(0.0 if hidden else min(part.value, 1.0))
+        intervals.append((0.0, max(high, size)) if hidden else (low, high))
+    return Column(tuple(values), tuple(intervals))
+
+
+def _mean(lags: tuple[int, ...], parts: list[Ratio], memory: Column) -> tuple[float, Interval]:
+    """Sum of the curve with its error: that of sampling, widened by what the curve may do between two lags."""
+    weights, constant = interpolation_weights(lags)
+    found = combination(parts, weights, constant)
+    low, high = interval(found, logarithmic=False, highest=float(lags[-1]))
+    least, most = staircases(lags, np.array(memory.values))
+    below, above = max(found.value - least, 0.0), max(most - found.value, 0.0)
+    return min(found.value, float(lags[-1])), (max(low - below, 0.0), min(high + above, float(lags[-1])))
+
+
+def _others(terms: Terms, floor: Vector) -> dict[str, Column | None]:
+    """Influence and truncation, where they were run: shares of the variance of the sequences themselves."""
+    found: dict[str, Column | None] = {}
+    below = 2 * terms.apart
+    for name in ("single", "short"):
+        if name in terms.squares:
+            parts = [ratio(row, below) for row in terms.squares[name]]
+            found[name] = _column(parts, floor, logarithmic=True)
+    if "divergence" in terms.squares:
+        parts = [ratio(row, np.ones(len(row))) for row in terms.squares["divergence"]]
+        intervals = tuple(interval(part, logarithmic=False, highest=np.inf) for part in parts)
+        found["divergence"] = Column(tuple(max(part.value, 0.0) for part in parts), intervals)
+    return found
+
+
+def _doubts(terms: Terms) -> list[str]:
+    count = effective_count(terms.apart)
+    if count >= FEW:
+        return []
+    return [
+        f"the figures rest on few pairs, as if {count:.0f} of {len(terms)} counted; intervals may be too narrow, use "
+        "more samples"
+    ]
+
+
+def _hidden(lags: tuple[int, ...], useful: list[int], threshold: float) -> list[str]:
+    hidden = sorted(set(lags) - set(useful))
+    if not hidden or not useful:
+        return []
+    return [
+        f"from lag {hidden[0]} on rounding errors change the output by more than the threshold {threshold} of its "
+        f"variance; these {len(hidden)} lags are left out"
+    ]

@@ -1,0 +1,257 @@
+"""remember(): from a model to its memory curve."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from contextlib import suppress
+from typing import Any
+
+from ..measurement.run import find_alphabet
+from ..measurement.subject import Subject
+from ..memory import default_budget
+from ..progress import Report, bars
+from .collection import STAGE, Collection, SentCollection
+from .crossing import Work
+from .curve import MemoryCurve, Series
+from .figures import Column, Figures, figures, floors, variance_of
+from .lags import bracket, default_lags
+from .readout import Readout, choose_readout
+from .settings import CurveSettings
+from .subject import checked
+from .terms import Terms, join_lags
+from .windows import Data, Pairs, make_pairs
+
+LONG = 10.0
+"""Seconds from which on a run is announced"""
+
+log = logging.getLogger("seprank")
+
+
+def remember(  # noqa: PLR0913  (each is a setting a user has)
+    model: Any,
+    *,
+    length: int,
+    samples: int = 256,
+    lags: Iterable[int] | str | None = None,
+    readout: str | int | None = None,
+    data: Data | None = None,
+    threshold: float = 0.01,
+    past: str = "resampled",
+    influence: bool = False,
+    inputs: int | None = None,
+    tokens: int | None = None,
+    dtype: str = "float64",
+    seed: int = 0,
+    memory: int | None = None,
+    device: str = "cpu",
+    batch_first: bool | None = None,
+    executor: Executor | None = None,
+    progress: bool | Report = True,
+) -> MemoryCurve:
+    """How many steps back a model remembers: how much of its output depends on inputs before the last k steps.
+
+    memory(k) is the share of the output's variance that is left when the last k inputs are known. It is estimated from
+    pairs of independent sequences whose pasts are exchanged, with a relative error of about sqrt(2 / samples) however
+    small it is. The pasts are run once for all k. The model is copied, put into evaluation mode and converted, and
+    itself not touched.
+
+    Args:
+        model: a module or function, see `adapters.adapt` for what is understood.
+        length: T, time steps in a sequence.
+        samples: N, pairs of sequences, at least 32.
+        lags: numbers of last steps k, from 1 to T - 1, or "all". By default 1 to 8, then ever wider apart, and finer
+            where memory falls through the threshold and through a half.
+        readout: "all" output channels (variances summed), "random" for one random combination, the number of a
+            channel, or "probabilities" (square roots of the softmax), which is the default for a model of token ids
+            that has an output for each of them.
+        data: sequences (count, steps, features) or (count, steps), or one of token ids (steps,): windows of them are
+            used in place of random sequences.
+        threshold: share of the variance that counts as remembered, for `reach` and `sentence`.
+        past: "dropped" also runs the last k inputs alone, for `MemoryCurve.truncation`.
+        influence: also resample single steps, for `MemoryCurve.influence`; about doubles the work.
+        inputs: features per step, where the model does not say it itself.
+        tokens: number of token ids, for a model that reads them and does not say it itself.
+        dtype: "float64", or "float32" to run the model as it is trained; that raises the rounding floor.
+        seed: of samples and read-out.
+        memory: bytes this may take; by default half of what is free.
+        device: where the model is run. Only "cpu" has been tested.
+        batch_first: whether the model takes (batch, time, ...), where it does not say it itself.
+        executor: runs blocks of pairs on its workers, such as `dask.distributed.Client.get_executor()`.
+        progress: show progress bars on standard error if it is a terminal.
+
+    Returns:
+        The curve. Interrupted by Ctrl-C it has the lags (or the pairs) that were done, and a note that says so.
+
+    Raises:
+        ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
+        DataError: the data do not fit the model, or give fewer than 32 pairs of windows.
+        MemoryBudgetError: the work does not fit the memory.
+        ConstantOutput: the output does not vary.
+        ValueError: an argument is out of range, or an output is not finite.
+
+    Source: docs/remember.md; Homma & Saltelli 1996 (total effect), Jansen 1999 (estimator).
+
+    Example:
+        >>> from seprank import remember
+        >>> curve = remember(lambda x: x[:, -4, 0], length=10, inputs=1)
+        >>> curve.reach(), curve.half, curve.mean
+        (3, 3, 3.0)
+    """
+    chosen = lags if lags is None or isinstance(lags, str) else tuple(lags)
+    settings = CurveSettings(
+        length, samples, _named(chosen), readout, threshold, past, influence, dtype, seed, memory, device, batch_first
+    )
+    budget = default_budget() if memory is None else memory
+    alphabet = find_alphabet(model, inputs, tokens, shown=data)
+    pairs = make_pairs(data, alphabet, settings, budget)
+    work = Work(single=influence, short=past == "dropped")
+    began = time.perf_counter()
+    with bars(progress) as report, checked(model, pairs, alphabet, settings, budget) as subject:
+        read = choose_readout(readout, subject, alphabet.tokens, seed)
+        run: Collection | SentCollection
+        if executor is None:
+            run = Collection(subject, read, pairs, settings, work, budget, report)
+        else:
+            run = SentCollection(executor, model, pairs, alphabet, settings, work, budget, report)
+        terms, ended = _collected(run, settings, pairs, report)
+    found = figures(terms, threshold=threshold)
+    return _curve(found, terms, ended, run.interrupted, settings, pairs, subject, read, time.perf_counter() - began)
+
+
+def _named(lags: str | tuple[int, ...] | None) -> Any:
+    if isinstance(lags, str) and lags != "all":
+        raise ValueError(f"lags must be numbers of steps or 'all', got {lags!r}")
+    return lags
+
+
+def _wanted(settings: CurveSettings) -> tuple[int, ...]:
+    if settings.lags is None:
+        return default_lags(settings.length)
+    return tuple(range(1, settings.length)) if settings.lags == "all" else settings.lags
+
+
+def _collected(
+    run: Collection | SentCollection, settings: CurveSettings, pairs: Pairs, report: Report
+) -> tuple[Terms, bool]:
+    """Terms at the lags wanted and at those between that place the reach; and whether memory ended on the way."""
+    wanted = _wanted(settings)
+    if isinstance(run, Collection):
+        _announce(run.seconds(wanted), settings, report)
+    ends = pairs.independent and settings.past != "dropped"
+    terms = run.terms(wanted, (lambda part: _nothing_left(part, settings)) if ends else (lambda part: False))
+    ended = terms.lags[-1] < wanted[-1] and not run.interrupted
+    if settings.lags is None:
+        with suppress(KeyboardInterrupt):
+            for threshold in (settings.threshold, 0.5):
+                terms = _refined(run, terms, settings.threshold, threshold)
+    return terms, ended
+
+
+def _announce(seconds: float, settings: CurveSettings, report: Report) -> None:
+    if seconds > LONG:
+        text = f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
+        log.info("memory curve of %d pairs, length %d: %s", settings.samples, settings.length, text)
+        report(STAGE, 0, 1, text)
+
+
+def _nothing_left(terms: Terms, settings: CurveSettings) -> bool:
+    """Whether memory has fallen to what rounding leaves. It cannot rise again where steps are independent."""
+    floor = float(floors(terms, variance_of(terms))[0])
+    left = float(terms.squares["near"].sum() / terms.squares["far"].sum())
+    return left <= floor <= settings.threshold
+
+
+def _refined(run: Collection | SentCollection, terms: Terms, useful: float, threshold: float) -> Terms:
+    """Terms with further lags, halving the gap in which memory falls through a threshold, to within its error."""
+    while not run.interrupted:
+        found = figures(terms, threshold=useful)
+        place = bracket(found.lags, found.memory.values, threshold)
+        if place is None:
+            return terms
+        above = found.lags[place[0]] if place[0] >= 0 else 0
+        below = found.lags[place[1]]
+        if below - above < 2 or _indistinct(found, place, threshold):
+            return terms
+        part = run.terms([(above + below) // 2])
+        if len(part) < len(terms):  # interrupted: this lag is not complete
+            return terms
+        terms = join_lags([terms, part])
+    return terms
+
+
+def _indistinct(found: Figures, place: tuple[int, int], threshold: float) -> bool:
+    """Whether the errors at both sides of the gap reach the threshold."""
+    intervals = found.memory.intervals
+    return place[0] >= 0 and intervals[place[0]][0] <= threshold <= intervals[place[1]][1]
+
+
+def _curve(
+    found: Figures,
+    terms: Terms,
+    ended: bool,
+    interrupted: bool,
+    settings: CurveSettings,
+    pairs: Pairs,
+    subject: Subject,
+    readout: Readout,
+    seconds: float,
+) -> MemoryCurve:
+    notes = [*pairs.notes, *subject.notes, *found.notes]
+    further = tuple(lag for lag in _wanted(settings) if ended and lag > found.lags[-1])
+    if further:
+        notes.append(
+            f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back where it "
+            "has fallen to the rounding floor"
+        )
+    if interrupted:
+        last = terms.lags[-1]
+        notes.append(f"interrupted: {len(terms)} of {len(pairs)} pairs, lags up to {last} of {settings.length - 1}")
+    count = len(further)
+    nothing = Column((0.0,) * count, ((0.0, found.floor[-1]),) * count)
+    columns = {name: _longer(getattr(found, name), nothing) for name in ("memory", "joint", "carried")}
+    every = (*found.lags, *further)
+    return MemoryCurve(
+        lags=every,
+        **{name: column.values for name, column in columns.items()},
+        intervals={name: column.intervals for name, column in columns.items()},
+        floor=found.floor + (found.floor[-1],) * count,
+        mean=found.mean,
+        mean_interval=found.mean_interval,
+        threshold=settings.threshold,
+        length=settings.length,
+        samples=len(terms),
+        channels=1
+        if readout.direction is not None or isinstance(readout.kind, int)
+        else subject.model.channels - readout.rescaled,
+        readout=readout.kind,
+        dtype=subject.version.name,
+        seed=settings.seed,
+        seconds=seconds,
+        source=pairs.source,
+        complete=not interrupted,
+        notes=tuple(notes),
+        influences=_influences(found, columns["memory"], nothing, every, settings.length),
+        truncations=None if found.short is None else Series(found.lags, found.short.values, found.short.intervals),
+        divergences=None
+        if found.divergence is None
+        else Series(found.lags, found.divergence.values, found.divergence.intervals),
+    )
+
+
+def _longer(column: Column, more: Column) -> Column:
+    return Column(column.values + more.values, column.intervals + more.intervals)
+
+
+def _influences(found: Figures, memory: Column, nothing: Column, lags: tuple[int, ...], length: int) -> Series | None:
+    """Of the oldest of the last k steps; of the first step of all, which is the whole past at the last lag, memory."""
+    if found.single is None:
+        return None
+    column = _longer(found.single, nothing)
+    steps = tuple(lag - 1 for lag in lags)
+    if lags[-1] == length - 1:
+        column = _longer(column, Column(memory.values[-1:], memory.intervals[-1:]))
+        steps = (*steps, length - 1)
+    return Series(steps, column.values, column.intervals)

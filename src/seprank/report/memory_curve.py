@@ -1,0 +1,144 @@
+"""Figures of memory curves for pages: logarithmic, linear with its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .growth import COLOURS
+from .page import Section, summary_page
+
+Record = Mapping[str, Any]
+"""A curve as plain values, what `MemoryCurve.to_dict` gives"""
+
+
+def curve_page(title: str, summary: str, curves: Mapping[str, Record]) -> str:
+    """A page about memory curves.
+
+    Args:
+        title: heading.
+        summary: the curves in words.
+        curves: by the name to show.
+
+    Returns:
+        HTML that needs no other file and no network.
+    """
+    return summary_page(title, summary, curve_sections(curves))
+
+
+def curve_sections(curves: Mapping[str, Record]) -> list[Section]:
+    """Heading, text and figure of each scale; the parts of a single curve, too."""
+    return [
+        (
+            "Memory, on a logarithmic scale",
+            "Bands are 90 % intervals. The dotted line is the floor that rounding leaves; open triangles stand where "
+            "nothing rises above it.",
+            _logarithmic(curves),
+        ),
+        (
+            "Memory, on a linear scale",
+            "The share of the output's variance that depends on older inputs.",
+            _linear(curves),
+        ),
+    ]
+
+
+def _logarithmic(curves: Mapping[str, Record]) -> Any:
+    figure = _figure()
+    for (name, curve), colour in zip(curves.items(), _colours(curves), strict=True):
+        shown = [i for i, value in enumerate(curve["memory"]) if value > 0]
+        _band(figure, curve, shown, colour)
+        _line(figure, name, [curve["lags"][i] for i in shown], [curve["memory"][i] for i in shown], colour)
+        figure.add_scatter(
+            x=curve["lags"],
+            y=curve["floor"],
+            mode="lines",
+            name=f"rounding floor, {name}",
+            line={"dash": "dot", "color": colour, "width": 1},
+        )
+        hidden = [i for i, value in enumerate(curve["memory"]) if value == 0]
+        figure.add_scatter(
+            x=[curve["lags"][i] for i in hidden],
+            y=[curve["intervals"]["memory"][i][1] for i in hidden],
+            mode="markers",
+            marker={"symbol": "triangle-down-open", "color": colour},
+            showlegend=False,
+            hovertemplate="lag %{x}: below %{y:.1e}<extra></extra>",
+        )
+    figure.update_yaxes(title="memory", type="log", exponentformat="power", nticks=8)
+    return figure
+
+
+def _linear(curves: Mapping[str, Record]) -> Any:
+    figure = _figure()
+    if len(curves) == 1:
+        _parts(figure, next(iter(curves.values())))
+    for (name, curve), colour in zip(curves.items(), _colours(curves), strict=True):
+        _band(figure, curve, range(len(curve["lags"])), colour)
+        _line(figure, name, curve["lags"], curve["memory"], colour)
+    figure.update_yaxes(title="memory", range=[0, 1.02], tickformat=".0%")
+    return figure
+
+
+def _figure() -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.update_layout(
+        template="plotly_white",
+        height=400,
+        margin={"t": 20},
+        font={"size": 14},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+    figure.update_xaxes(title="steps back", type="log", dtick=1)
+    return figure
+
+
+def _line(figure: Any, name: str, lags: list[int], values: list[float], colour: str) -> None:
+    figure.add_scatter(
+        x=lags,
+        y=values,
+        mode="lines+markers",
+        name=name,
+        line={"color": colour},
+        marker={"size": 5},
+        hovertemplate="lag %{x}: %{y:.3g}<extra></extra>",
+    )
+
+
+def _band(figure: Any, curve: Record, places: Any, colour: str) -> None:
+    lags = [curve["lags"][i] for i in places]
+    low = [max(curve["intervals"]["memory"][i][0], curve["floor"][i]) for i in places]
+    high = [curve["intervals"]["memory"][i][1] for i in places]
+    figure.add_scatter(
+        x=[*lags, *reversed(lags)],
+        y=[*high, *reversed(low)],
+        fill="toself",
+        fillcolor=colour,
+        opacity=0.25,
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _parts(figure: Any, curve: Record) -> None:
+    """What the past explains alone, and what it does jointly with later inputs, stacked."""
+    alone = [min(max(value, 0.0), most) for value, most in zip(curve["carried"], curve["memory"], strict=True)]
+    rest = [most - value for value, most in zip(alone, curve["memory"], strict=True)]
+    for label, values, colour in (("carried alone", alone, "#9ecae1"), ("jointly with later inputs", rest, "#fdbe85")):
+        figure.add_scatter(
+            x=curve["lags"],
+            y=values,
+            stackgroup="parts",
+            mode="none",
+            name=label,
+            fillcolor=colour,
+            hovertemplate="%{y:.3g}<extra></extra>",
+        )
+
+
+def _colours(curves: Mapping[str, Record]) -> list[str]:
+    return [COLOURS[number % len(COLOURS)] for number in range(len(curves))]
