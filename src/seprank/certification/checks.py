@@ -21,7 +21,7 @@ _WHY = {
     "residues": "outputs must be computed from residues, whatever numbers stand for these",
 }
 _REMEDY = {
-    "batch": "see that no sum, mean or reshape goes over the batch axis, and say batch_first=False where the module "
+    "batch": "see that no sum, mean or reshape goes over the batch axis, and set module.batch_first = False if it "
     "takes (time, batch, ...)",
     "repeat": "keep nothing of a sequence on the module between calls, and draw nothing at random",
     "halves": "does it return its whole state, start from the state it is given, and look only backward in time?",
@@ -60,6 +60,11 @@ def answer(model: Recurrent, sequences: Tensor) -> Answer:
 
 def _read_leaf(model: Recurrent, leaf: Any, axis: int | None) -> tuple[Any, bool]:
     if not isinstance(leaf, Tensor):
+        if not isinstance(leaf, int | float | str | None):
+            raise ConventionError(
+                f"the state must be tensors and numbers in tuples, lists and dictionaries, got {type(leaf).__name__}; "
+                "wrap the module in one that takes it apart and puts it together"
+            )
         return leaf, False
     return read(leaf if axis is None else model.batch_last(leaf, axis)), axis is not None
 

@@ -257,7 +257,9 @@ class Run:
                 raise  # the adapter tries another order in memory
             raise ConventionError(
                 f"{type(self._module).__name__} failed on sequences with {self.question.inputs} inputs per step, of "
-                f"shape {tuple(inputs.shape)}, with {type(error).__name__}: {error}"
+                f"shape {tuple(inputs.shape)}, with {type(error).__name__}: {error}; it is called as "
+                "module(x) and module(x, state), and must return (output, state): wrap it in a module whose "
+                "forward(self, x, state=None) does, and say how many inputs there are"
             ) from error
 
     def _read_only(self, leaf: Any) -> Any:

@@ -55,7 +55,7 @@ class DegreeField(PrimeField):
     def degrees(self, degrees: npt.ArrayLike) -> Tensor:
         """Polynomials of these degrees, `ZERO` for zero."""
         with _disable_current_modes():
-            tensor: Tensor = self._mark(torch.from_numpy(np.array(degrees, dtype=np.float64) + 1), self._from_outside)
+            tensor: Tensor = self._mark(torch.from_numpy(np.asarray(np.asarray(degrees) + 1.0)), self._from_outside)
         return tensor
 
     def ids(self, shape: tuple[int, ...]) -> Tensor:

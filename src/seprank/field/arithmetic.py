@@ -158,14 +158,15 @@ class Int64(Arithmetic):
 
 
 class Far(Int64):
-    """`Int64` on carriers that are nowhere the balanced ones, but for zero: a - p for a > 0, a + p for a < 0.
+    """`Int64` on other carriers than the balanced ones: a - p for a, but zero for zero.
 
-    What computes with residues gives the same residues; what computes with carriers, such as a tanh, does not.
+    What computes with residues gives the same residues; what computes with carriers, such as a tanh, does not. All have
+    one sign, so that odd functions show, too.
     """
 
     @staticmethod
     def _largest(p: int) -> int:
-        return p - 1
+        return p + p // 2
 
     def residues(self, values: Tensor) -> Tensor:
         return self._far(super().residues(values))
@@ -174,7 +175,7 @@ class Far(Int64):
         return self._far(super().apply(function, *tensors, bound=bound))
 
     def _far(self, carriers: Tensor) -> Tensor:
-        return carriers - self.p * carriers.sign()
+        return carriers - self.p * (carriers != 0)
 
 
 ARITHMETICS: dict[str, type[Arithmetic]] = {"float64": Float64, "int64": Int64}

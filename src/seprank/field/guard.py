@@ -39,7 +39,7 @@ _QUOTIENTS = frozenset({Tensor.div, torch.div, Tensor.true_divide, torch.true_di
 
 LEAVES = (
     "the values would leave the field, and what is computed from them outside is no residue; compute with torch's own "
-    "operations, and put a tensor before a NumPy number (x * a, not a * x)"
+    "operations"
 )
 
 

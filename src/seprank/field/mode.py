@@ -114,6 +114,9 @@ class PrimeField(TorchDispatchMode):
         3.0
     """
 
+    _made_inside: str
+    _from_outside: str
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         # torch would wrap `__torch_dispatch__` in a guard that imports its compiler: a second for the first call,
@@ -303,8 +306,8 @@ class PrimeField(TorchDispatchMode):
             return value
         if self.parameters_are_drawn and value.requires_grad:
             raise Refusal(
-                "it uses a parameter that is not one of module.named_parameters(): it is in a plain list, or a "
-                "function outside of the module reaches it; register it, as nn.ModuleList does, and use methods"
+                "it uses a parameter that module.named_parameters() does not have: one in a plain list, or one that a "
+                "function outside of the module reaches; register it, as nn.ModuleList does, and use methods"
             )
         if not bool(value.isfinite().all()):
             raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
