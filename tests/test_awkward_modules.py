@@ -420,7 +420,11 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], type[Exception], str]] = {
         NotPolynomial,
         r"named_parameters\(\) does not have: one in a plain list",
     ),
-    "a function that reaches the module": (by_closure, NotPolynomial, "one that a function outside of the module reaches"),
+    "a function that reaches the module": (
+        by_closure,
+        NotPolynomial,
+        "one that a function outside of the module reaches",
+    ),
     "no size yet": (with_(lazy), ConventionError, r"^k \(LazyLinear\) has no size yet; run the module once"),
     "cannot be copied": (with_(open_file), ConventionError, "cannot be copied"),
     "frozen script": (

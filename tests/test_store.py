@@ -197,3 +197,106 @@ def test_marks_are_those_of_the_documentation(path: Path) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
     assert APPLICATION.to_bytes(4, "big") == b"sepr"
+
+
+FLIPPED = {"rank": 1234, "list": [17, 18], "text": "none"}
+
+
+def test_every_bit_that_flips_in_a_record_is_noticed(path: Path) -> None:
+    """Each byte of what a job found, how it ended, and what was asked, with one bit turned over."""
+    with Store(path, write=True) as store:
+        store.finish(JOB, FLIPPED, seconds=1.5)
+        good = store.records()
+    whole = path.read_bytes()
+    text = b'{"list":[17,18],"rank":1234,"text":"none"}'
+    for part in (text, b'{"depth":2,"width":3}', b"done", b"certify", JOB.key.encode(), good[0].finished.encode()):
+        assert part in whole
+        for number in range(len(part)):
+            damaged = bytearray(whole)
+            # every copy of it, as the file holds a key in a table and in its index
+            for place in places(whole, part):
+                damaged[place + number] ^= 1 << number % 7
+            path.write_bytes(damaged)
+            for read in (Store.records, Store.statuses):
+                try:
+                    with Store(path) as store:
+                        found = read(store)
+                except StoreError as error:
+                    assert "damaged" in str(error)
+                else:
+                    assert found in (good, {JOB.key: "done"}), (part, number)
+                    pytest.fail(f"bit of {part!r} at {number} was not noticed")
+
+
+def places(text: bytes, part: bytes) -> list[int]:
+    return [place for place in range(len(text)) if text.startswith(part, place)]
+
+
+def test_a_damaged_record_is_named(path: Path) -> None:
+    with Store(path, write=True) as store:
+        store.finish(JOB, FLIPPED, seconds=1.0)
+        store.finish(Job("train", {}), {}, seconds=1.0)
+    path.write_bytes(path.read_bytes().replace(b"1234", b"1235"))
+    with Store(path) as store:
+        assert store.record(Job("train", {})) is not None
+        for read in (store.records, store.statuses, lambda: store.record(JOB), lambda: store.records(command="train")):
+            with pytest.raises(StoreError, match=f"record '{JOB.key[:12]}' .certify. does not have the digest"):
+                read()
+
+
+def test_settings_that_are_not_those_of_the_key_are_refused(path: Path) -> None:
+    with Store(path, write=True) as store:
+        store.add([JOB])
+    path.write_bytes(path.read_bytes().replace(b'"width":3', b'"width":4'))
+    with Store(path) as store, pytest.raises(StoreError, match=f"job '{JOB.key[:12]}' do not have the hash"):
+        store.open_jobs()
+
+
+OLD = """
+CREATE TABLE jobs (key TEXT PRIMARY KEY, command TEXT NOT NULL, settings TEXT NOT NULL, added TEXT NOT NULL);
+CREATE TABLE records (
+    key TEXT PRIMARY KEY REFERENCES jobs (key), status TEXT NOT NULL, result TEXT NOT NULL, error TEXT,
+    seconds REAL NOT NULL, finished TEXT NOT NULL
+);
+"""
+
+
+def test_a_store_of_version_1_is_read_and_gets_digests_when_it_is_written(path: Path) -> None:
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.executescript(OLD + f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 1;")
+    with connection:
+        connection.execute("INSERT INTO jobs VALUES (?, ?, ?, '')", (JOB.key, "certify", '{"depth":2,"width":3}'))
+        connection.execute("INSERT INTO records VALUES (?, 'done', ?, NULL, 1.5, '')", (JOB.key, '{"rank":1234}'))
+    connection.close()
+    before = path.read_bytes()
+    with Store(path) as store:
+        assert [record.result for record in store.records()] == [{"rank": 1234}]
+    assert path.read_bytes() == before
+    with Store(path, write=True) as store:
+        store.finish(Job("train", {}), {}, seconds=1.0)
+    with Store(path) as store:
+        assert store.record(JOB) is not None
+    path.write_bytes(path.read_bytes().replace(b"1234", b"1235"))
+    with Store(path) as store, pytest.raises(StoreError, match="does not have the digest"):
+        store.records()
+
+
+def test_a_store_with_more_in_it_than_ours_is_not_asked(path: Path) -> None:
+    Store(path, write=True).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE VIEW endless AS WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT 1 FROM n) "
+                           "SELECT x FROM n")  # fmt: skip
+    connection.close()
+    with pytest.raises(StoreError, match="holds more than jobs and records .'endless'"):
+        Store(path)
+
+
+def test_folders_and_pipes_are_no_stores(path: Path) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path)
+    for place in (path, path.parent):
+        for write in (False, True):
+            with pytest.raises(StoreError, match=r"is a folder|is no regular file"):
+                Store(place, write=write)
+    assert [file.name for file in path.parent.iterdir()] == ["runs.db"]
