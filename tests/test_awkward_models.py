@@ -408,3 +408,22 @@ def chaotic() -> nn.Module:
         module.bias_ih_l0.zero_()
         module.bias_hh_l0.zero_()
     return module
+
+
+def third_place(x: Tensor) -> Tensor:
+    return last_two(x) + 1e-6 * (torch.arange(len(x)) == 3)[:, None]
+
+
+def alone_only(x: Tensor) -> Tensor:
+    return last_two(x) * (1 + (len(x) == 1))
+
+
+def fifteen_only(x: Tensor) -> Tensor:
+    return last_two(x) * (1 + (len(x) > 10))
+
+
+@pytest.mark.parametrize("function", [third_place, alone_only, fifteen_only])
+def test_a_trial_sees_places_and_sizes(function: Callable[[Tensor], Tensor]) -> None:
+    """Without the finished matrix."""
+    with pytest.raises(CheckFailed, match="check 'batch' failed"):
+        adapt(function, drawn(8, 6, FEATURES))
