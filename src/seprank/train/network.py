@@ -24,6 +24,8 @@ class Network(nn.Module):
         of all modules.
 
     Example:
+        >>> import torch
+        >>> from torch import nn
         >>> network = Network([nn.GRU(3, 5, batch_first=True)], width=5, outputs=2)
         >>> network(torch.zeros(4, 7, 3))[0].shape
         torch.Size([4, 7, 2])
