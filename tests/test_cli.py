@@ -65,7 +65,14 @@ def test_certify_says_what_it_found_and_keeps_it(tmp_path: Path) -> None:
     checked = run("verify", str(file))
     assert checked.exit_code == 0
     assert "exactly 10" in checked.stdout
-    assert answer("verify", str(file)) == {"valid": True, "step": None, "reason": None, "rank": 10}
+    assert answer("verify", str(file)) == {
+        "valid": True,
+        "step": None,
+        "reason": None,
+        "rank": 10,
+        "newer_bounds": [],
+        "unchecked": [],
+    }
 
 
 def test_tokens_domain_with_templates_of_ones_own(tmp_path: Path) -> None:

@@ -190,12 +190,12 @@ def test_a_contradiction_is_blamed_on_a_module_that_fails_its_checks(monkeypatch
     contradicted(monkeypatch)
     counts = []
 
-    def check_halves(run: Run, count: int = 3) -> None:
+    def check(run: Run, count: int = 3) -> None:
         counts.append(count)
         if count > 3:
             raise ConventionError("halves differ")
 
-    monkeypatch.setattr(Run, "check_halves", check_halves)
+    monkeypatch.setattr(Run, "check", check)
     with pytest.raises(ConventionError, match="halves differ"):
         certify(RAC(2, 2, 2), length=6, progress=False)
     assert max(counts) == 64

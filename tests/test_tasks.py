@@ -368,7 +368,6 @@ def test_the_module_counts_matches() -> None:
 def test_rank_of_the_match_count(n: int, m: int) -> None:
     found = certify(MatchCount(n, 2 * m), length=2 * m, domain="tokens", templates="one-hot", progress=False)
     assert found.rank == m * (n - 1) + 1
-    assert found.saturated or found.exact
 
 
 # Adding problem

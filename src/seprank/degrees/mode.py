@@ -72,7 +72,7 @@ class DegreeField(PrimeField):
         return self.arithmetic.residues(value)
 
     def _number(self, value: int, inverse: bool) -> Tensor:
-        return self.degrees(0.0)
+        return self.degrees(np.zeros(()))
 
     def _run(self, operation: Any, args: Any, kwargs: Any) -> Any:
         if not (self._has_ids and any(map(is_unknown, _leaves([args, *kwargs.values()])))):
