@@ -17,7 +17,7 @@ import torch
 import seprank as sr
 from seprank import tensornet
 from seprank.elimination import rank_profile
-from seprank.field import PrimeField
+from seprank.field import PrimeField, read
 from seprank.models import MODELS
 from seprank.models.cp_rnn import CPRNN
 from seprank.models.s6 import S6
@@ -88,7 +88,7 @@ def halves(**settings: Any) -> Any:
 
 def in_field(**settings: Any) -> Any:
     with PrimeField(**settings) as field:
-        return field.prime, (torch.tensor([50.0]) * 2).tolist()
+        return field.prime, read(torch.tensor([50.0]) * 2).tolist()
 
 
 def profile_of_matrix(**settings: Any) -> Any:

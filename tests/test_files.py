@@ -114,7 +114,7 @@ def test_a_pipe_gets_all_of_it(tmp_path: Path) -> None:
 def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(FileError, match="nobody reads the pipe .* start its reader first, or give a file"):
+    with pytest.raises(FileError, match=r"nobody reads the pipe .* start its reader first, or give a file"):
         write_whole(pipe, "text")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
@@ -154,7 +154,7 @@ def test_folders_loops_and_files_as_folders_are_refused(tmp_path: Path, write: o
         for refuse in (lambda path: write_whole(path, write), check_writable):
             with pytest.raises(FileError, match=message):
                 refuse(path)
-    with pytest.raises(FileError, match="cannot be a folder: .*file is a file"):
+    with pytest.raises(FileError, match=r"cannot be a folder: .*file is a file"):
         check_folder(tmp_path / "file" / "new")
     check_folder(tmp_path / "new" / "folder")
     assert names(tmp_path) == before
@@ -193,5 +193,5 @@ def test_what_is_read_is_said_in_one_wording(tmp_path: Path, monkeypatch: pytest
     assert len(read_whole(tmp_path / "large", most=100)) == 100
     with pytest.raises(ValueError, match="nested too deeply"):
         read_json(tmp_path / "deep")
-    with pytest.raises(ValueError, match="is not JSON .* is the file complete"):
+    with pytest.raises(ValueError, match=r"is not JSON .* is the file complete"):
         read_json(tmp_path / "half")
