@@ -100,13 +100,13 @@ def test_a_full_device_is_said(tmp_path: Path) -> None:
 def test_a_pipe_gets_all_of_it(tmp_path: Path) -> None:
     pipe, read = tmp_path / "pipe", []
     os.mkfifo(pipe)
-    number = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(number, True)
-    with os.fdopen(number) as file:
-        reader = threading.Thread(target=lambda: read.append(file.read()))
-        reader.start()
-        write_whole(pipe, "x" * 200_000)
-        reader.join(30)
+    # Somebody has the pipe open whenever the writer looks; the thread's own opening waits for the writer.
+    held = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    write_whole(pipe, "x" * 200_000)
+    reader.join(30)
+    os.close(held)
     assert read == ["x" * 200_000]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
