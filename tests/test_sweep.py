@@ -205,6 +205,9 @@ def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["sweep", str(config), "--store", str(tmp_path / "a.db"), "--dry-run"])
     assert done.stdout == "24 jobs (24 certify), 0 of them in the store\n"
     assert not (tmp_path / "a.db").exists()
+    done = CliRunner().invoke(app, ["sweep", str(config), "--store", str(tmp_path / "a.db"), "--dry-run", "--json"])
+    assert done.exit_code == 0
+    assert set(json.loads(done.stdout)) == {"commands", "stored"}
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def outlook(plan: Sweep, store: str | Path) -> Outlook:
     if Path(store).is_file():
         with Store(store) as opened:
             known = opened.statuses()
-    return Outlook(Counter(work.command for work in works), sum(work.job.key in known for work in works))
+    return Outlook(dict(Counter(work.command for work in works)), sum(work.job.key in known for work in works))
 
 
 def sweep(
