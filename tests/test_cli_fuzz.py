@@ -323,11 +323,16 @@ def full(files: Path) -> Path:
     return files
 
 
+@pytest.mark.parametrize("buffered", [True, False], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("line", SHELL)
-def test_output_that_nobody_takes(line: str, full: Path) -> None:
+def test_output_that_nobody_takes(line: str, buffered: bool, full: Path) -> None:
     expected, said = SHELL[line]
     script = f'seprank() {{ "{sys.executable}" -m seprank "$@"; }}; {line}'
-    done = subprocess.run(["bash", "-c", script], cwd=full, capture_output=True, text=True, timeout=60, check=False)
+    # An empty value is as good as none: Python writes at once only where the variable says something.
+    environment = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=full, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stdout.strip() == expected, done.stderr
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == bool(said)

@@ -50,21 +50,25 @@ def run(app: Callable[[], None]) -> NoReturn:
         _flush()
     except Unheard:
         code = UNHEARD
-        _silence()
+        _silence(1)
     except OSError as error:
         # Help and usage are written by others, so that their errors come as the system's.
         broken = isinstance(error, BrokenPipeError)
         code = UNHEARD if broken else 2
         if not broken:
             tell(f"{error}" if isinstance(error, OutputError) else f"the output cannot be written: {error.strerror}")
-        _silence()
+        _silence(1)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _silence(2)
     sys.exit(code)
 
 
-def _silence() -> None:
-    """Give up standard output, which would otherwise be tried again, and complained of, when Python ends."""
+def _silence(stream: int) -> None:
+    """Give up a standard stream, which would otherwise be tried again when Python ends, and change the exit code."""
     number = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(number, 1)
+    os.dup2(number, stream)
     os.close(number)
 
 
