@@ -4,8 +4,8 @@ import gzip
 import json
 from pathlib import Path
 
-from seprank.report import atlas, study, study_figures
 from seprank.store import Record, record_from_dict
+from studies import atlas, depth, depth_figures
 
 HERE = Path(__file__).parent
 OUT = HERE / "_parts"
@@ -25,25 +25,25 @@ def read_runs(path: Path) -> list[Record]:
 
 
 def write_depth(runs: list[Record]) -> None:
-    """Tables, pictures and correlations of the depth study."""
+    """Tables, pictures and correlations of the depth depth."""
     from matplotlib import pyplot
 
     pyplot.switch_backend("agg")
-    table = study.lines(runs)
+    table = depth.lines(runs)
     for task, model in sorted({(line.task, line.model) for line in table}):
         chosen = [line for line in table if (line.task, line.model) == (task, model)]
-        write(f"depth-{task}-{model}.md", study.markdown(chosen))
-        figure = study_figures.steps_figure(runs, task, model)
+        write(f"depth-{task}-{model}.md", depth.markdown(chosen))
+        figure = depth_figures.steps_figure(runs, task, model)
         figure.savefig(OUT / f"depth-{task}-{model}.svg")
     for model, size in (("orthogonal", 12), ("gru", 12)):
-        for measure in study.MEASURES:
-            figure = study_figures.memory_figure(runs, "start-end-similarity", model, size, measure)
+        for measure in depth.MEASURES:
+            figure = depth_figures.memory_figure(runs, "start-end-similarity", model, size, measure)
             figure.savefig(OUT / f"memory-{model}-{measure}.svg")
-    study_figures.success_figure(runs, "start-end-similarity").savefig(OUT / "memory-success.svg")
-    found = [item for item in study.correlations(runs) if item.figure.endswith("after")]
-    each = [item for item in study.correlations(runs, each_size=True) if item.figure.endswith("after")]
-    write("depth-correlations.md", study.correlation_markdown(found))
-    write("depth-correlations-each.md", study.correlation_markdown(each))
+    depth_figures.success_figure(runs, "start-end-similarity").savefig(OUT / "memory-success.svg")
+    found = [item for item in depth.correlations(runs) if item.figure.endswith("after")]
+    each = [item for item in depth.correlations(runs, each_size=True) if item.figure.endswith("after")]
+    write("depth-correlations.md", depth.correlation_markdown(found))
+    write("depth-correlations-each.md", depth.correlation_markdown(each))
     pyplot.close("all")
 
 

@@ -18,11 +18,11 @@ import seprank as sr
 from seprank import tensornet
 from seprank.elimination import rank_profile
 from seprank.field import PrimeField, read
+from seprank.jobs.commands import CertifyWork, MeasureWork
 from seprank.models import MODELS
+from seprank.models.base.width import nearest_width
 from seprank.models.cp_rnn import CPRNN
 from seprank.models.s6 import S6
-from seprank.models.sizes import nearest_width
-from seprank.sweep.work import CertifyWork, MeasureWork
 from seprank.tasks import TASKS
 from seprank.theory import max_distance_squared
 from seprank.train import TrainSettings

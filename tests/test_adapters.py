@@ -14,23 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from seprank import RAC
-from seprank.adapters import (
-    Causal,
-    Checked,
-    CheckFailed,
-    ConventionError,
-    Recurrent,
-    Rescaled,
-    Whole,
-    adapt,
-)
+from seprank.adapters import Causal, Checked, CheckFailed, ConventionError, Recurrent, Rescaled, Whole, adapt
 from seprank.adapters.agreement import compare_halves
 from seprank.adapters.batches import Trial
 from seprank.adapters.fast_lstm import FastLSTM
+from seprank.adapters.lstm_cell import SigmoidLSTM
 from seprank.adapters.rescaled import NotHomogeneous
 from seprank.adapters.rounding import RoundingWatch
 from seprank.adapters.skeleton import put_together, take_apart
-from seprank.models.lstm_cell import SigmoidLSTM
 from seprank.models.s6 import S6
 from seprank.startend import Halves, StartEndMatrix
 

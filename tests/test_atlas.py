@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from seprank import RAC, certify, verify
-from seprank.report import atlas
-from seprank.report.atlas import Cell, know
+from seprank.jobs import Sweep, read_sweep, sweep
 from seprank.store import Store
-from seprank.sweep import Sweep, read_sweep, sweep
+from studies import atlas
+from studies.atlas import Cell, know
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "docs" / "atlas" / "atlas.csv"

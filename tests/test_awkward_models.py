@@ -20,8 +20,8 @@ from torch.nn.utils import prune
 
 from seprank import measure, profile
 from seprank.adapters import CheckFailed, adapt
-from seprank.callbacks import Probe
 from seprank.measurement import Measurement
+from seprank.measurement.callbacks import Probe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seprank import callbacks, measure
+from seprank import measure
+from seprank.measurement import callbacks
 
 FIGURES = {"memory/entropy", "memory/effective_rank", "memory/interaction"}
 

@@ -19,10 +19,10 @@ import oracles
 from seprank import RAC, Certificate, CertificateError, NotPolynomial, bounds, certify, verify
 from seprank.adapters import ConventionError
 from seprank.certification.certificate import digest, from_dict
-from seprank.certification.setup import draw_words
+from seprank.certification.run import draw_words
 from seprank.field import draw_elements
-from seprank.memory import MemoryBudgetError
-from seprank.models import load_factory
+from seprank.sources import load_factory
+from seprank.system.memory import MemoryBudgetError
 
 PRIME = 8388593
 

@@ -254,7 +254,7 @@ def test_doctor_reports_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> str:
         raise ArithmeticError("1 + 1 = 3")
 
-    monkeypatch.setattr("seprank.doctor._elimination", broken)
+    monkeypatch.setattr("seprank.cli.doctor._elimination", broken)
     result = run("doctor")
     assert result.exit_code == 1
     assert "FAILED  elimination agrees with FLINT: ArithmeticError: 1 + 1 = 3" in result.stdout

@@ -272,7 +272,7 @@ def test_whatever_is_typed_ends_in_one_line(
     arguments: list[str], files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(files)
-    monkeypatch.setattr("seprank.files._PATIENCE", 0.5)
+    monkeypatch.setattr("seprank.system.files._PATIENCE", 0.5)
     monkeypatch.setattr(sys, "argv", ["seprank", *arguments])
     with limited(), pytest.raises(SystemExit) as end:
         cli.main()

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from seprank import Certificate, certify, measure, startend
 from seprank.cli import app
-from seprank.cluster import connect, pack
-from seprank.models import load_factory
 from seprank.models.linear_attention import LinearAttention
 from seprank.models.rac import RAC
+from seprank.sources import load_factory
 from seprank.startend import RowBlocks
+from seprank.startend.workers import connect, pack
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def executor() -> Iterator[Executor]:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several blocks in a small matrix."""
-    monkeypatch.setattr(startend, "_SENT_PAIRS", 200)
+    monkeypatch.setattr(startend.matrix, "_SENT_PAIRS", 200)
 
 
 def claim(certificate: Certificate) -> Certificate:
@@ -145,7 +145,7 @@ def halves(count: int) -> startend.Halves:
 
 
 def test_a_matrix_grows_by_its_new_entries_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startend, "_SENT_PAIRS", 12)
+    monkeypatch.setattr(startend.matrix, "_SENT_PAIRS", 12)
     executor, seen = AtOnce(), []
     matrix = RowBlocks(executor, table, channels=1, progress=lambda done, total: seen.append((done, total)))
     for starts, ends in ((3, 4), (3, 4), (5, 7)):

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import runpy
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,11 @@ from typer.testing import CliRunner
 from seprank import RAC, bounds, certify, compare, degree_bounds
 from seprank.certification import search
 from seprank.cli import app
-from seprank.comparison import Cell, Comparison, ComparisonInterrupted, run
+from seprank.comparison import Cell, Comparison, ComparisonInterrupted
 from seprank.comparison.table import at_most, entry, table
-from seprank.memory import check_weights
 from seprank.models import MODELS
-from seprank.report.comparison import comparison_page
+from seprank.report.compared import comparison_page
+from seprank.system.memory import check_weights
 
 DOCS = Path(__file__).parents[1] / "docs"
 POLYNOMIAL = [name for name, spec in MODELS.items() if spec.polynomial]
@@ -200,27 +201,27 @@ def test_wrong_arguments_are_named(settings: dict[str, Any], error: type[Excepti
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second-order network fails, whatever is asked."""
-    certify = run.certify
+    certify = sys.modules["seprank.comparison.compare"].certify
 
     def some(module: Any, **settings: Any) -> Any:
         if type(module).__name__ == "SecondOrder":
             raise ArithmeticError("1 + 1 = 3")
         return certify(module, **settings)
 
-    monkeypatch.setattr(run, "certify", some)
+    monkeypatch.setattr(sys.modules["seprank.comparison.compare"], "certify", some)
 
 
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the third cell."""
-    certify, calls = run.certify, iter(range(100))
+    certify, calls = sys.modules["seprank.comparison.compare"].certify, iter(range(100))
 
     def some(module: Any, **settings: Any) -> Any:
         if next(calls) == 2:
             raise KeyboardInterrupt
         return certify(module, **settings)
 
-    monkeypatch.setattr(run, "certify", some)
+    monkeypatch.setattr(sys.modules["seprank.comparison.compare"], "certify", some)
 
 
 @pytest.mark.usefixtures("failing")

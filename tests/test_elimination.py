@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from unittest import mock
 
@@ -17,8 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracles import det_mod, rank_mod
-from seprank import elimination
-from seprank.elimination import BlasError, RankProfile, determinant, rank, rank_profile
+from seprank.elimination import (
+    BlasError,
+    RankProfile,
+    arithmetic,
+    block,
+    blocked,
+    determinant,
+    profile,
+    rank,
+    rank_profile,
+)
+from seprank.question import DEFAULT_PRIME
 
 Matrix = np.ndarray[Any, Any]
 
@@ -26,11 +36,16 @@ LARGEST = 2**27 - 39
 PRIMES = (3, 5, 97, 65537, 8388593, LARGEST)
 
 
-def tiny_blocks() -> AbstractContextManager[Any]:
+@contextmanager
+def tiny_blocks() -> Iterator[None]:
     """Slabs, strips and tiles so small that few rows and columns reach every branch."""
-    return mock.patch.multiple(
-        elimination, _SLAB=7, _STRIP=3, _GROUP=2, _TILE=(4, 8), _CACHED=16, _SMALL_MATRIX=0, _SMALL_PRODUCT=0
-    )
+    with (
+        mock.patch.multiple(arithmetic, _SLAB=7, CACHED=16),
+        mock.patch.multiple(block, _GROUP=2),
+        mock.patch.multiple(blocked, _STRIP=3, _TILE=(4, 8), CACHED=16, _SMALL_PRODUCT=0),
+        mock.patch.multiple(profile, CACHED=16, _SMALL_MATRIX=0),
+    ):
+        yield
 
 
 BLOCKS = {"blocks": nullcontext, "tiny blocks": tiny_blocks}
@@ -51,7 +66,7 @@ def assert_agrees(profile: RankProfile, matrix: Matrix, prime: int) -> None:
     assert 0 < profile.determinant < prime
 
 
-def check(matrix: Matrix, prime: int = elimination.DEFAULT_PRIME, **options: Any) -> RankProfile:
+def check(matrix: Matrix, prime: int = DEFAULT_PRIME, **options: Any) -> RankProfile:
     profile = rank_profile(matrix, prime, **options)
     assert_agrees(profile, matrix, prime)
     return profile
@@ -238,8 +253,8 @@ def test_empty(shape: tuple[int, int]) -> None:
 )
 def test_few_rounds_find_the_pivots(matrix: Matrix, rounds: int) -> None:
     """Speed: columns that are repeated or sparse must not be tried one by one."""
-    invert = elimination._Elimination.invert
-    with mock.patch.object(elimination._Elimination, "invert", autospec=True, side_effect=invert) as counted:
+    invert = blocked.Elimination.invert
+    with mock.patch.object(blocked.Elimination, "invert", autospec=True, side_effect=invert) as counted:
         rank(matrix.astype(np.int64), 97)
     assert counted.call_count <= rounds
 
@@ -335,7 +350,7 @@ def test_the_comparison_fails_on_a_wrong_value(change: Callable[[RankProfile], d
 
 @pytest.mark.parametrize("prime", [*PRIMES, 2**22 - 3, 2**22 + 15, 2**24 - 3, 2**25 - 39, 2**26 - 5])
 def test_longest_sums_are_reduced_exactly(prime: int) -> None:
-    field = elimination._Field(prime)
+    field = arithmetic.Field(prime)
     # what `reduce` may leave; the left factor 1 - T may have 1 more
     largest = prime // 2 + 2
     bound = field.terms * largest * (largest + 1) + largest
@@ -424,17 +439,18 @@ def test_work_is_done_in_threads(threads: int) -> None:
         used.add(threading.get_ident())
         subtract_tile(*arguments)
 
-    subtract_tile = elimination._Elimination.subtract_tile
-    with mock.patch.object(elimination._Elimination, "subtract_tile", note):
+    subtract_tile = blocked.Elimination.subtract_tile
+    with mock.patch.object(blocked.Elimination, "subtract_tile", note):
         rank(uniform(np.random.default_rng(12), 97, 900, 900), 97, threads=threads)
     assert (used - {threading.get_ident()} == set()) == (threads == 1)
 
 
 def test_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    assert elimination._blas.__wrapped__() is None
-    monkeypatch.setattr(elimination, "_blas", lambda: None)
-    assert elimination._thread_count(2, 10**6) == 1
+    assert arithmetic.blas.__wrapped__() is None
+    for module in (arithmetic, profile):
+        monkeypatch.setattr(module, "blas", lambda: None)
+    assert profile._thread_count(2, 10**6) == 1
     check(uniform(np.random.default_rng(8), 97, 140, 150), 97, threads=2)
 
 

@@ -25,15 +25,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 import oracles
 from oracles import Integers, balanced, whole_numbers
 from seprank import field
-from seprank.field import (
-    DEFAULT_PRIME,
-    PRIME_LIMIT,
-    NotPolynomial,
-    PrimeField,
-    constant,
-    draw_elements,
-    raw_stream,
-)
+from seprank.field import DEFAULT_PRIME, PRIME_LIMIT, NotPolynomial, PrimeField, constant, draw_elements, raw_stream
 from seprank.field.arithmetic import ARITHMETICS, Float64, Int64
 from seprank.question import check_prime
 

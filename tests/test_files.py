@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from seprank.files import FileError, check_folder, check_writable, existing_file, read_json, read_whole, write_whole
+from seprank.system.files import (
+    FileError,
+    check_folder,
+    check_writable,
+    existing_file,
+    read_json,
+    read_whole,
+    write_whole,
+)
 
 
 def device(path: Path, number: tuple[int, int]) -> Path:
@@ -120,7 +128,7 @@ def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
 
 
 PRINTS = """
-from seprank.files import write_whole
+from seprank.system.files import write_whole
 print("before")
 write_whole("{path}", "middle\\n")
 print("after")
@@ -178,7 +186,7 @@ def test_a_long_name_can_be_written(tmp_path: Path) -> None:
 
 
 def test_what_is_read_is_said_in_one_wording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seprank.files._PATIENCE", 0.2)
+    monkeypatch.setattr("seprank.system.files._PATIENCE", 0.2)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "deep").write_text("[" * 100_000)
     (tmp_path / "half").write_text('{"a": ')

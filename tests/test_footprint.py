@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from seprank import measure
 from seprank.adapters import adapt
 from seprank.measurement.footprint import AllocationWatch, footprint
-from seprank.memory import MemoryBudgetError
 from seprank.startend import Halves
+from seprank.system.memory import MemoryBudgetError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -16,8 +16,8 @@ import pytest
 from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification.certificate import digest, from_dict
 from seprank.certification.verify import recheck
-from seprank.memory import MemoryBudgetError
-from seprank.models import Factory, load_factory
+from seprank.sources import Factory, load_factory
+from seprank.system.memory import MemoryBudgetError
 
 FOLDER = Path(__file__).parent / "data" / "certificates"
 Path_ = tuple[Any, ...]

@@ -18,9 +18,9 @@ from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification import cost, form
 from seprank.certification.certificate import digest, from_dict
 from seprank.certification.verify import recheck
-from seprank.memory import MemoryBudgetError
-from seprank.models import Factory, load_factory
-from seprank.names import MOST_SHOWN, quoted_name, shown
+from seprank.sources import Factory, load_factory
+from seprank.system.memory import MemoryBudgetError
+from seprank.system.names import MOST_SHOWN, quoted_name, shown
 
 FOLDER = Path(__file__).parent / "data" / "certificates"
 DOCS = Path(__file__).parents[1] / "docs" / "certificate.md"

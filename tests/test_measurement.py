@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from seprank import RAC, certify, measure, profile
 from seprank.cli import app
 from seprank.measurement import DataError, Measurement, read_sequences
-from seprank.memory import MemoryBudgetError
-from seprank.models.weights import WeightsError, load_weights
+from seprank.sources.weights import WeightsError, load_weights
+from seprank.system.memory import MemoryBudgetError
 
 SMALL: dict[str, Any] = {"starts": 32, "ends": 40, "progress": False}
 

@@ -21,7 +21,7 @@ from numpy.polynomial.legendre import legvander
 from seprank.measurement import figures
 from seprank.measurement.figures import ConstantOutput, anova, singular_values
 from seprank.measurement.jackknife import GROUPS, T_QUANTILE, deal, estimate, replicates, shortened
-from seprank.measurement.result import Measurement, measure_matrix
+from seprank.measurement.measurement import Measurement, measure_matrix
 
 Array = npt.NDArray[Any]
 

@@ -19,10 +19,10 @@ from seprank import RAC, MemoryCurve, measure, remember
 from seprank.adapters import CheckFailed, ConventionError
 from seprank.measurement import DataError
 from seprank.measurement.figures import ConstantOutput
-from seprank.memory import MemoryBudgetError
 from seprank.memory_curve import read_text
 from seprank.memory_curve.lags import default_lags
 from seprank.memory_curve.terms import Terms
+from seprank.system.memory import MemoryBudgetError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -21,11 +21,11 @@ from seprank.field import DEFAULT_PRIME, PrimeField
 from seprank.models import spec_of
 from seprank.models.arithmetic_gru import ArithmeticGRU
 from seprank.models.arithmetic_lstm import ArithmeticLSTM
+from seprank.models.base.stacked import StackedCell
 from seprank.models.cp_rnn import CPRNN
 from seprank.models.elman import Elman
 from seprank.models.mi_rnn import MIRNN
 from seprank.models.second_order import SecondOrder
-from seprank.models.stacked import StackedCell
 
 P = DEFAULT_PRIME
 M, R, BATCH, STEPS = 4, 3, 5, 6

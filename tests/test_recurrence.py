@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from seprank.field import PrimeField
-from seprank.models import orthogonal, rac, recurrence
+from seprank.models import orthogonal, rac
+from seprank.models.base import recurrence
+from seprank.models.base.recurrence import ModReluLayer, ProductLayer, modrelu_step, ordinary, product_step
 from seprank.models.orthogonal import OrthogonalRNN
 from seprank.models.rac import RAC
-from seprank.models.recurrence import ModReluLayer, ProductLayer, modrelu_step, ordinary, product_step
 
 KINDS: dict[str, Callable[..., Any]] = {
     "rac": RAC,

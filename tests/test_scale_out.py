@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seprank.sweep import Sweep, sweep
+from seprank.jobs import Sweep, sweep
 
 PAGE = (Path(__file__).parents[1] / "docs" / "scale-out.md").read_text("utf-8")
 

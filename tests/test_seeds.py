@@ -17,9 +17,10 @@ from typer.testing import CliRunner
 from seprank import compare, measure, profile
 from seprank.cli import app
 from seprank.demo import Sizes, measured
-from seprank.models import MODELS, find_model, load_factory
-from seprank.models.seeds import seeded
-from seprank.sweep.work import CertifyWork, MeasureWork
+from seprank.jobs.commands import CertifyWork, MeasureWork
+from seprank.models import MODELS, find_model
+from seprank.sources import load_factory
+from seprank.system.seeds import seeded
 from seprank.train import TrainSettings, build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")

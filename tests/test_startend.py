@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from seprank import RAC
 from seprank.adapters import Recurrent
 from seprank.elimination import rank_profile
-from seprank.memory import MemoryBudgetError, parse_size, show_size
 from seprank.startend import Halves, RowBlocks, StartEndMatrix, pairs_per_block
+from seprank.system.memory import MemoryBudgetError, parse_size, show_size
 
 Array = npt.NDArray[np.float64]
 

@@ -8,9 +8,10 @@ from statistics import median
 
 import pytest
 
-from seprank.report import study, study_figures
+from seprank.jobs import read_sweep
 from seprank.store import Job, Record, export, record_from_dict
-from seprank.sweep import read_sweep
+from studies import depth as study
+from studies import depth_figures as study_figures
 
 STEPS = 4000
 ROOT = Path(__file__).parents[1]

@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from seprank import Certificate, certify, verify
 from seprank.certification.certificate import from_dict
 from seprank.cli import app
+from seprank.jobs import Sweep, outlook, read_sweep, sweep
+from seprank.jobs.config import ConfigError
 from seprank.models.rac import RAC
 from seprank.store import Store
-from seprank.sweep import Sweep, outlook, read_sweep, sweep
-from seprank.sweep.config import ConfigError
 from seprank.theory import upper_bound
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -224,7 +224,7 @@ import os, random, signal, sys, time
 from pathlib import Path
 import seprank.certification.search, seprank.models.rac
 from seprank.store import Store
-from seprank.sweep import read_sweep, sweep
+from seprank.jobs import read_sweep, sweep
 
 plan, store, chance = read_sweep(sys.argv[1]), Path(sys.argv[2]), random.Random(3)
 kills, before = 0, {}

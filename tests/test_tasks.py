@@ -16,10 +16,10 @@ from torch import Tensor
 
 from seprank import TASKS, build_task, certify
 from seprank.tasks import Task
-from seprank.tasks.contract import STREAMS, generator
 from seprank.tasks.digits import Digits
 from seprank.tasks.labelled_series import LabelledSeries, share_counts, shares
 from seprank.tasks.start_end_similarity import MatchCount
+from seprank.tasks.task import STREAMS, generator
 from seprank.tasks.ucr import SETS, UCR
 
 DRAWN = ["copying-memory", "copying-memory-arjovsky", "start-end-similarity", "adding-problem"]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import oracles
 from seprank import theory
 from seprank.question import DOMAINS
-from seprank.theory import Bound, bounds, lower_bound, multichoose, readable, upper_bound
+from seprank.theory import Bound, bounds, counting, lower_bound, multichoose, rac, readable, upper_bound
 
 # Other work on the machine must not fail a test of numbers.
 unhurried = settings(deadline=None)
@@ -307,8 +307,8 @@ def test_an_upper_bound_is_kept_rounded_up() -> None:
 @unhurried
 @given(st.integers(1, 40), st.integers(1, 15), st.integers(1, 30))
 def test_rounded_state_bound_is_above_the_state_bound(width: int, depth: int, end: int) -> None:
-    cell = theory._Cell(inputs=1, width=width, depth=depth, start=1, end=end, tokens=False)
-    rounded, exact = theory._rounded_state(cell), theory._state(cell)
+    cell = rac._Cell(inputs=1, width=width, depth=depth, start=1, end=end, tokens=False)
+    rounded, exact = rac._rounded_state(cell), rac._state(cell)
     assert rounded is None or exact is None or rounded >= exact
 
 
@@ -321,13 +321,13 @@ def test_beyond_every_limit_there_is_no_upper_bound() -> None:
 @unhurried
 @given(st.integers(1, 2000), st.integers(0, 10**6))
 def test_digits_estimate(n: int, k: int) -> None:
-    if theory._digits(n, k) < 3000:
-        assert math.isclose(theory._digits(n, k), math.log10(multichoose(n, k)), abs_tol=1e-4)
+    if counting.count_digits(n, k) < 3000:
+        assert math.isclose(counting.count_digits(n, k), math.log10(multichoose(n, k)), abs_tol=1e-4)
 
 
 @pytest.mark.parametrize(("n", "k"), [(4, 10**13), (10**13, 4), (3, 10**40), (10**400, 2)])
 def test_digits_estimate_of_long_arguments(n: int, k: int) -> None:
-    assert math.isclose(theory._digits(n, k), math.log10(multichoose(n, k)), abs_tol=1e-4)
+    assert math.isclose(counting.count_digits(n, k), math.log10(multichoose(n, k)), abs_tol=1e-4)
 
 
 @unhurried
@@ -442,7 +442,7 @@ def some_sizes() -> Iterator[dict[str, Any]]:
             "length": length,
             "cut": draw.randint(1, length - 1),
             "domain": draw.choice(DOMAINS),
-            "model": draw.choice(theory.MODELS),
+            "model": draw.choice(rac.MODELS),
         }
 
 

@@ -21,11 +21,10 @@ from typer.testing import CliRunner
 
 from seprank import measure
 from seprank.cli import app
-from seprank.models.sizes import nearest_width
+from seprank.models.base.width import nearest_width
 from seprank.store import Job, Store
 from seprank.tasks import build_task
 from seprank.train import Network, TrainSettings, build_network, fit, train
-from seprank.train import run as run_module
 
 TINY = TrainSettings(
     task="copying-memory",
@@ -129,7 +128,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_a_record(tmp_path: Path) ->
 @pytest.mark.slow
 def test_what_has_ended_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = fit(TINY, folder=tmp_path)
-    monkeypatch.setattr(run_module, "_run", lambda *_: pytest.fail("the run was done again"))
+    monkeypatch.setattr(sys.modules["seprank.train.fit"], "_run", lambda *_: pytest.fail("the run was done again"))
     assert fit(TINY, folder=tmp_path) == record
 
 
@@ -151,13 +150,13 @@ class Trouble:
 def test_a_run_that_ended_unwritten_is_taken_up_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = fit(EASY, folder=tmp_path / "unbroken")
     with monkeypatch.context() as context:
-        context.setattr(run_module, "_result", Trouble())
+        context.setattr(sys.modules["seprank.train.fit"], "_result", Trouble())
         with pytest.raises(OSError, match="no space"):
             fit(EASY, folder=tmp_path / "broken")
     steps: list[int] = []
-    original = run_module.Evaluation.look
+    original = sys.modules["seprank.train.fit"].Evaluation.look
     monkeypatch.setattr(
-        run_module.Evaluation,
+        sys.modules["seprank.train.fit"].Evaluation,
         "look",
         lambda self, learner, step: (steps.append(step), original(self, learner, step))[1],
     )
@@ -192,7 +191,7 @@ import json, os, random, signal, sys, time
 from dataclasses import replace
 from pathlib import Path
 import lightning.pytorch, torch
-import seprank.measurement.run, seprank.train.learner
+import seprank.measurement.measure, seprank.train.learner
 from seprank.store import Job, Store
 from seprank.tasks import build_task
 from seprank.train import TrainSettings, train

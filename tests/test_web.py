@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from seprank import Certificate, bounds, degree_bounds, verify
 from seprank.cli import app
-from seprank.memory import MemoryBudgetError
+from seprank.system.memory import MemoryBudgetError
 from seprank.web import serve
 from seprank.web.budget import PROCESS, Budget, estimate
 from seprank.web.chart import chart

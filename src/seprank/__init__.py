@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import callbacks, elimination, tensornet, theory
+    from . import elimination, tensornet, theory
     from .certification import Certificate, CertificateError, certify, verify
     from .comparison import Comparison, compare
     from .degrees import degree_bounds
     from .field import NotPolynomial, PrimeField
-    from .measurement import Measurement, Profile, measure, profile
+    from .measurement import Measurement, Profile, callbacks, measure, profile
     from .memory_curve import MemoryCurve, remember
     from .models import MODELS
     from .models.rac import RAC
@@ -47,7 +47,12 @@ _HOMES = {
     "bounds": ".theory",
     "upper_bound": ".theory",
 }
-_MODULES = ("callbacks", "elimination", "tensornet", "theory")
+_MODULES = {
+    "callbacks": ".measurement.callbacks",
+    "elimination": ".elimination",
+    "tensornet": ".tensornet",
+    "theory": ".theory",
+}
 
 __version__ = "0.1.0"
 
@@ -84,7 +89,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f".{name}", __name__)
+        return import_module(_MODULES[name], __name__)
     if name not in _HOMES:
         raise AttributeError(f"module 'seprank' has no attribute {name!r}; its public names are {', '.join(__all__)}")
     return getattr(import_module(_HOMES[name], __name__), name)

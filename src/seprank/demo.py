@@ -16,10 +16,10 @@ from typing import Any
 from .certification import Certificate, certify
 from .certification.certificate import digest
 from .comparison import compare
-from .files import write_whole
 from .measurement import measure
 from .models import MODELS, find_model
 from .report.answers import KIND, answers_page
+from .system.files import write_whole
 
 Say = Callable[[str], None]
 FINDINGS = "findings.json"

@@ -205,7 +205,7 @@ def _has_fast_cell(module: nn.Module) -> bool:
 def _stand_in(module: nn.Module) -> Callable[..., Any]:
     """The fast cell of a module that has one, else the module."""
     if isinstance(module, nn.LSTM) and _has_fast_cell(module):
-        from ..models.lstm_cell import SigmoidLSTM
+        from .lstm_cell import SigmoidLSTM
 
         return SigmoidLSTM(module)
     return module

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..models.lstm_cell import SigmoidLSTM
+from .lstm_cell import SigmoidLSTM
 from .recurrent import Recurrent
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..files import write_whole
-from ..names import quoted_name, shown
+from ..system.files import write_whole
+from ..system.names import quoted_name, shown
 from ..theory import Bound, readable, shown_error
-from .form import CertificateError, check_form, check_values, parse, read
-from .setup import Question
+from .form import MOST_DIMENSIONS, MOST_RUN_SECONDS, MOST_SIZE, VERSIONS, CertificateError, check_values, parse, read
+from .run import Question
 
 SCHEMA: Final = 2
 """Version of the format described in docs/certificate.md"""
@@ -23,6 +24,8 @@ SCHEMA: Final = 2
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+_VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
+_HASH = re.compile(r"[0-9a-f]{64}")
 _STRICT = {"extra": "forbid", "strict": True}
 
 
@@ -145,7 +148,7 @@ class Certificate:
 
         Raises:
             CertificateError: it is not.
-            OSError: the file cannot be read.
+            FileError: the file cannot be read.
         """
         return from_dict(read(path))
 
@@ -219,7 +222,7 @@ def from_dict(body: Any) -> Certificate:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise CertificateError("fields", f"{where}: {first['msg']}, got {shown(first['input'])}") from None
-    check_form(certificate)
+    _check_ranges(certificate)
     return certificate
 
 
@@ -247,3 +250,49 @@ def _check_schema(body: Any) -> None:
     for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
         if (name in group) != (schema > 1):
             raise CertificateError("fields", f"{name} belongs to schema 2 and not to schema 1; the file has {schema}")
+
+
+def _check_ranges(certificate: Certificate) -> None:
+    """Refuse numbers that are out of range, each by itself.
+
+    Raises:
+        CertificateError: one is; the text says which.
+    """
+    question, model, minor = certificate.question, certificate.model, certificate.minor
+    for where, least, numbers in [
+        ("inputs, length, cut", 1, [question.inputs, question.length, question.cut]),
+        ("prime", 3, [question.prime]),
+        ("starts and ends", 1, [certificate.starts, certificate.ends]),
+        ("rank", 0, [certificate.rank]),
+        ("minor.rows and minor.columns", 0, [*minor.rows, *minor.columns]),
+        ("the minor's determinant", 0, [minor.determinant]),
+        ("a shape in model.parameters", 0, [n for shape in model.parameters.values() for n in shape]),
+    ]:
+        wrong = next((n for n in numbers if not least <= n <= MOST_SIZE), None)
+        if wrong is not None:
+            raise CertificateError("fields", f"{where} must be {least} to 2^63 - 1, got {shown(wrong)}")
+    if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
+        raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
+    _check_run(certificate)
+    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed})
+
+
+def _check_run(certificate: Certificate) -> None:
+    """What is said about the run."""
+    if not 0 <= certificate.seconds <= MOST_RUN_SECONDS:
+        raise CertificateError(
+            "fields", f"seconds must be 0 to {MOST_RUN_SECONDS:.0e}, got {shown(certificate.seconds)}"
+        )
+    if certificate.error is not None and not 0 <= certificate.error <= 1:
+        raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
+    if sorted(certificate.versions) != sorted(VERSIONS):
+        raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
+    for name, stated in certificate.versions.items():
+        if not _VERSION.fullmatch(stated):
+            raise CertificateError("fields", f"versions.{name} must be a version, got {shown(stated)}")
+
+
+def _check_hashes(hashes: dict[str, str]) -> None:
+    for name, text in hashes.items():
+        if not _HASH.fullmatch(text):
+            raise CertificateError("fields", f"{quoted_name(name)} must have a SHA-256 of 64 digits, got {shown(text)}")

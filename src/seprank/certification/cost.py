@@ -10,10 +10,10 @@ from typing import Any
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..memory import MemoryBudgetError, show_size
+from ..system.memory import MemoryBudgetError, show_size
 from .certificate import Certificate, ModelRecord
+from .run import Question
 from .search import has_family
-from .setup import Question
 
 MOST_SECONDS = 3600.0
 """That a recheck may be estimated to take, unless more is allowed"""

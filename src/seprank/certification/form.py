@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..names import quoted_name, shown
-
-if TYPE_CHECKING:
-    from .certificate import Certificate
+from ..system.files import FileTooLarge, read_whole
+from ..system.names import quoted_name, shown
 
 # The limits are listed in docs/certificate.md; a test compares.
 
@@ -44,8 +41,6 @@ VERSIONS = ("python", "seprank", "torch", "numpy")
 """What a certificate names the versions of"""
 
 _TOO_LONG = 10**MOST_DIGITS
-_VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class CertificateError(ValueError):
@@ -65,12 +60,12 @@ def read(path: str | Path) -> Any:
 
     Raises:
         CertificateError: it is too large, not UTF-8, not strict JSON, or names a field twice.
-        OSError: it cannot be read.
+        FileError: it cannot be read.
     """
-    with Path(path).open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise CertificateError("read", f"{path} is larger than {MOST_BYTES:,} bytes; is it a certificate?")
+    try:
+        content = read_whole(path, most=MOST_BYTES)
+    except FileTooLarge as error:
+        raise CertificateError("read", f"{error}") from None
     try:
         return parse(content.decode())
     except UnicodeDecodeError as error:
@@ -158,49 +153,3 @@ def _check_text(text: str, where: str) -> None:
         raise CertificateError(
             "fields", f"{where} must be one line of at most {MOST_TEXT:,} printable characters, got {shown(text)}"
         )
-
-
-def check_form(certificate: Certificate) -> None:
-    """Refuse numbers that are out of range, each by itself.
-
-    Raises:
-        CertificateError: one is; the text says which.
-    """
-    question, model, minor = certificate.question, certificate.model, certificate.minor
-    for where, least, numbers in [
-        ("inputs, length, cut", 1, [question.inputs, question.length, question.cut]),
-        ("prime", 3, [question.prime]),
-        ("starts and ends", 1, [certificate.starts, certificate.ends]),
-        ("rank", 0, [certificate.rank]),
-        ("minor.rows and minor.columns", 0, [*minor.rows, *minor.columns]),
-        ("the minor's determinant", 0, [minor.determinant]),
-        ("a shape in model.parameters", 0, [n for shape in model.parameters.values() for n in shape]),
-    ]:
-        wrong = next((n for n in numbers if not least <= n <= MOST_SIZE), None)
-        if wrong is not None:
-            raise CertificateError("fields", f"{where} must be {least} to 2^63 - 1, got {shown(wrong)}")
-    if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
-        raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
-    _check_run(certificate)
-    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed})
-
-
-def _check_run(certificate: Certificate) -> None:
-    """What is said about the run."""
-    if not 0 <= certificate.seconds <= MOST_RUN_SECONDS:
-        raise CertificateError(
-            "fields", f"seconds must be 0 to {MOST_RUN_SECONDS:.0e}, got {shown(certificate.seconds)}"
-        )
-    if certificate.error is not None and not 0 <= certificate.error <= 1:
-        raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
-    if sorted(certificate.versions) != sorted(VERSIONS):
-        raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
-    for name, version in certificate.versions.items():
-        if not _VERSION.fullmatch(version):
-            raise CertificateError("fields", f"versions.{name} must be a version, got {shown(version)}")
-
-
-def _check_hashes(hashes: dict[str, str]) -> None:
-    for name, text in hashes.items():
-        if not _HASH.fullmatch(text):
-            raise CertificateError("fields", f"{quoted_name(name)} must have a SHA-256 of 64 digits, got {shown(text)}")

@@ -11,9 +11,9 @@ import numpy as np
 from torch import nn
 
 from ..adapters.copies import copy_module
-from ..cluster import pack
 from ..startend import Progress, RowBlocks, Values
-from .setup import Question, Run, enter
+from ..startend.workers import pack
+from .run import Question, Run, enter
 
 MakeMatrix = Callable[[Run, int, Progress | None], RowBlocks]
 

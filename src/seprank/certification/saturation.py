@@ -7,7 +7,7 @@ from torch import nn
 from ..degrees import total_degrees
 from ..field import NotPolynomial
 from .luck import sampling_error, weights_error
-from .setup import Question
+from .run import Question
 
 
 def stated_error(

@@ -16,18 +16,19 @@ from ..adapters.copies import unwrap
 from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
 from ..field import NotPolynomial, read_weights
-from ..memory import MemoryBudgetError, default_budget, show_size
-from ..models import Factory, spec_of
-from ..models.factory import source_hash
-from ..progress import Report, bars, silent
+from ..models import spec_of
 from ..question import DEFAULT_PRIME, check_whole
+from ..sources import Factory
+from ..sources.factory import source_hash
 from ..startend import RowBlocks, StartEndMatrix
+from ..system.memory import MemoryBudgetError, default_budget, show_size
+from ..system.progress import Report, bars, silent
 from ..theory import Bound, bounds, for_readout
 from .certificate import Certificate, Minor, ModelRecord, package_versions
 from .form import MOST_DIGITS
 from .rows import on_workers
+from .run import Question, Run, ask, enter
 from .saturation import stated_error
-from .setup import Question, Run, ask, enter
 
 _SPARE = 8
 """Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree."""

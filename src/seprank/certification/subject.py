@@ -9,10 +9,11 @@ from typing import Any
 from torch import nn
 
 from ..adapters.copies import unwrap
-from ..memory import MemoryBudgetError
-from ..models import Factory, find_model
-from ..models.factory import FactoryError
-from ..names import quoted_name, shown
+from ..models import find_model
+from ..sources import Factory
+from ..sources.factory import FactoryError
+from ..system.memory import MemoryBudgetError
+from ..system.names import quoted_name, shown
 from .certificate import Certificate, ModelRecord
 from .cost import Meter, count_numbers
 from .form import CertificateError

@@ -16,22 +16,22 @@ from torch import nn
 
 from ..adapters import ConventionError
 from ..field import NotPolynomial
-from ..memory import MemoryBudgetError, default_budget, show_size
-from ..models import Factory
-from ..names import quoted_name, shown
-from ..progress import bars
 from ..question import check_prime
+from ..sources import Factory
+from ..system.memory import MemoryBudgetError, default_budget, show_size
+from ..system.names import quoted_name, shown
+from ..system.progress import bars
 from ..theory import Bound, readable
 from . import cost
 from .certificate import Certificate, from_dict
 from .claims import check_columns, check_numbers, check_saturated
 from .form import CertificateError
+from .run import Question, Run, ask, enter
 from .search import known_bounds, least_upper
-from .setup import Question, Run, ask, enter
 from .subject import build_subject
 
 if TYPE_CHECKING:
-    from ..progress import Report
+    from ..system.progress import Report
 
 _LONG = 20.0
 """Seconds that are announced"""

@@ -1,6 +1,7 @@
 """Certified ranks of several architectures side by side: compare() and what it returns."""
 
-from .result import Cell, Comparison
-from .run import ComparisonInterrupted, compare
+from .cell import Cell
+from .compare import ComparisonInterrupted, compare
+from .comparison import Comparison
 
 __all__ = ["Cell", "Comparison", "ComparisonInterrupted", "compare"]

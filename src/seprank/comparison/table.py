@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .result import Cell
+    from .cell import Cell
 
 
 def table(cells: Sequence[Cell]) -> list[str]:

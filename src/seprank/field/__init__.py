@@ -3,7 +3,7 @@
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import constant
 from .guard import read
-from .mode import NotPolynomial, PrimeField
+from .prime import NotPolynomial, PrimeField
 from .random import draw_elements, raw_stream
 from .weights import Weights, read_weights
 

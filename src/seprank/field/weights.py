@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .guard import read
-from .mode import NotPolynomial
+from .prime import NotPolynomial
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How much a floating-point model depends on start and end together: measure(), profile(), and their errors."""
 
 from .inputs import DataError, read_sequences
-from .result import Measurement
-from .run import Profile, measure, profile
+from .measure import Profile, measure, profile
+from .measurement import Measurement
 
 __all__ = ["DataError", "Measurement", "Profile", "measure", "profile", "read_sequences"]

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from ..adapters import Checked, Rescaled
-from ..cluster import pack
-from ..memory import MemoryBudgetError, show_size
 from ..question import check_readout
 from ..startend import Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
+from ..startend.workers import pack
+from ..system.memory import MemoryBudgetError, show_size
 from .footprint import footprint
 from .inputs import Samples
 from .subject import Settings, Subject, adapt_to, prepared

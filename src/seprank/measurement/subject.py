@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ..adapters import CallFailed, Checked, Rescaled, adapt
 from ..adapters.copies import copy_module
-from ..models.seeds import seeded
 from ..startend import Halves
+from ..system.seeds import seeded
 from .inputs import Alphabet, Samples
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}

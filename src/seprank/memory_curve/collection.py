@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from ..cluster import pack
 from ..measurement.inputs import Alphabet
 from ..measurement.subject import Subject
-from ..progress import Report
+from ..startend.workers import pack
+from ..system.progress import Report
 from .crossing import Crossing, Work
 from .readout import Readout, choose_readout
 from .settings import FEWEST, CurveSettings

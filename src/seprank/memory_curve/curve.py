@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import csv_text, write_whole
+from ..system.files import csv_text, write_whole
 from . import wording
 from .estimator import Interval
 from .settings import check_share

@@ -9,10 +9,10 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Any
 
-from ..measurement.run import find_alphabet
+from ..measurement.measure import find_alphabet
 from ..measurement.subject import Subject
-from ..memory import default_budget
-from ..progress import Report, bars
+from ..system.memory import default_budget
+from ..system.progress import Report, bars
 from .collection import STAGE, Collection, SentCollection
 from .crossing import Work
 from .curve import MemoryCurve, Series

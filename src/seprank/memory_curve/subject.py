@@ -12,8 +12,8 @@ from torch import Tensor
 from ..measurement.footprint import footprint
 from ..measurement.inputs import Alphabet, Samples, halved
 from ..measurement.subject import Settings, Subject, adapt_to, prepared
-from ..memory import MemoryBudgetError, show_size
 from ..startend import Halves, pairs_per_block
+from ..system.memory import MemoryBudgetError, show_size
 from .settings import CurveSettings
 from .windows import Pairs
 

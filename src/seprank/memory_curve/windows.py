@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..measurement.inputs import Alphabet, DataError, whole_sequences
-from ..memory import MemoryBudgetError, show_size
+from ..system.memory import MemoryBudgetError, show_size
 from .settings import FEWEST, CurveSettings
 
 Data = npt.NDArray[Any] | Tensor

@@ -8,8 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..question import check_network, nearest
-from .alterations import find_alteration
-from .factory import Factory, load_factory
+from .base.alterations import find_alteration
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +50,7 @@ class ModelSpec:
 
     def draw(self, seed: int, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
         """A new module whose weights follow from the seed alone: in every command the same ones."""
-        from .seeds import seeded
+        from ..system.seeds import seeded
 
         with seeded(seed):
             return self.build(inputs=inputs, width=width, depth=depth, **extra)
@@ -252,4 +251,4 @@ def spec_of(module: nn.Module) -> ModelSpec | None:
     return spec if find_alteration(module, twin) is None else None
 
 
-__all__ = ["MODELS", "Factory", "ModelSpec", "find_model", "load_factory", "spec_of"]
+__all__ = ["MODELS", "ModelSpec", "find_model", "spec_of"]

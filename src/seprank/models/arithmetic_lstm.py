@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from .squashed import TorchTwin
-from .stacked import Shapes, States, Weights
+from .base.squashed import TorchTwin
+from .base.stacked import Shapes, States, Weights
 
 
 class ArithmeticLSTM(TorchTwin):

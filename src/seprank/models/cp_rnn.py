@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..question import check_whole
-from .stacked import Shapes, StackedCell, States, Weights
+from .base.stacked import Shapes, StackedCell, States, Weights
 
 
 class CPRNN(StackedCell):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from .base.stacked import Shapes, StackedCell, States, Weights
 from .linear_attention import apply
-from .stacked import Shapes, StackedCell, States, Weights
 
 
 class DeltaRule(StackedCell):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .squashed import SquashedCell
-from .stacked import Shapes, States, Weights
+from .base.squashed import SquashedCell
+from .base.stacked import Shapes, States, Weights
 
 
 class MIRNN(SquashedCell):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import orthogonal
 
-from .recurrence import ModReluLayer, modrelu_step, ordinary, run_layers
-from .stacked import Shapes, StackedCell, States, Weights
+from .base.recurrence import ModReluLayer, modrelu_step, ordinary, run_layers
+from .base.stacked import Shapes, StackedCell, States, Weights
 
 
 class OrthogonalRNN(StackedCell):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .recurrence import ProductLayer, ordinary, product_step, run_layers
-from .stacked import Shapes, StackedCell, States, Weights
+from .base.recurrence import ProductLayer, ordinary, product_step, run_layers
+from .base.stacked import Shapes, StackedCell, States, Weights
 
 
 class RAC(StackedCell):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .stacked import Shapes, StackedCell, States, Weights
+from .base.stacked import Shapes, StackedCell, States, Weights
 
 
 class SecondOrder(StackedCell):

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from jinja2 import Template
 
-from ..files import csv_text
+from ..system.files import csv_text
 from ..theory import readable
 
 SURE = "how sure"

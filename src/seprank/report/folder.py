@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..files import read_json
 from ..store import Store
+from ..system.files import read_json
 from .answers import KIND, answers, answers_page, check_findings
 from .document import SURE, Figure, Section, Table, report_page
 from .image import interval, numerical_rank

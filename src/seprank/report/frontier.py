@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .growth import COLOURS
 from .page import Section, summary_page
+from .palette import COLOURS
 
 Record = dict[str, Any]
 """A plan as plain values, what `Plan.to_dict` gives"""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .document import Section
-
-# Okabe and Ito's palette, told apart by colour-blind readers, with a marker for each so that print works too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+from .document import Figure, Section
+from .palette import COLOURS
+from .ranks import add_ranks, laid_out, rank_table
 
 Record = dict[str, Any]
 
@@ -22,9 +19,6 @@ def growth_section(records: Sequence[Record], sentence: str) -> Section:
         records: of certificates, all of one width and number of inputs.
         sentence: what they say.
     """
-    from .document import Figure, Section
-    from .ranks import rank_table
-
     caption = (
         "Certified rank against length on a logarithmic axis, cut in the middle; full markers are exact. Dashed, in "
         "the colour of its depth: what is proved in advance, for one layer the rank itself and for two a lower bound "
@@ -49,8 +43,6 @@ def stated(record: Record) -> int | None:
 
 def _figure(records: Sequence[Record]) -> Any:
     import plotly.graph_objects as go
-
-    from .ranks import add_ranks, laid_out
 
     figure = go.Figure()
     depths = sorted({record["settings"]["depth"] for record in records})

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from .document import SURE, Figure, Section, Table
-from .growth import COLOURS
+from .palette import COLOURS
 from .ranks import Record, laid_out, sureness
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from .document import SURE, Figure, Section, Table
-from .growth import COLOURS, MARKERS
+from .palette import COLOURS, MARKERS
 from .ranks import laid_out
 
 Run = tuple[Mapping[str, Any], Mapping[str, Any]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .growth import COLOURS
 from .page import Section, summary_page
+from .palette import COLOURS
 
 Record = Mapping[str, Any]
 """A curve as plain values, what `MemoryCurve.to_dict` gives"""

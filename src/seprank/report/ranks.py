@@ -8,7 +8,7 @@ from typing import Any
 
 from ..theory import shown_error
 from .document import SURE, Table
-from .growth import COLOURS, MARKERS
+from .palette import COLOURS, MARKERS
 
 Record = dict[str, Any]
 """A certified rank as plain values, what `Certificate.summary` or `Cell.to_dict` gives"""

@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from .document import SURE, Figure, Section, Table
-from .growth import COLOURS, MARKERS
 from .image import interval
+from .palette import COLOURS, MARKERS
 from .ranks import Record, add_ranks, laid_out, rank_table, sureness, symbol
 
 

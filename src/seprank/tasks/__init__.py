@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..question import nearest
 
 if TYPE_CHECKING:
-    from .contract import Batch, Task
+    from .task import Batch, Task
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def build_task(name: str, **settings: Any) -> Task:
 
 def __getattr__(name: str) -> Any:
     if name in ("Batch", "Task"):  # they need torch
-        return getattr(import_module(".contract", __name__), name)
+        return getattr(import_module(".task", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..question import keep_whole
-from .contract import Batch, Task
+from .task import Batch, Task
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .contract import Batch, Task, check_stream, generator
+from .task import Batch, Task, check_stream, generator
 
 Counts = tuple[int, ...]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..question import keep_whole
-from .contract import Batch, Task, one_hot
+from .task import Batch, Task, one_hot
 
 
 @dataclass(frozen=True)

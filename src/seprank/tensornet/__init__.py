@@ -6,8 +6,8 @@ matplotlib (for PNG) come with the extra `tn`, and are imported when they are ne
 
 from .cut import LayerCount, MinimalCut, minimal_cut
 from .mps import mps, schmidt_values
-from .network import RACNetwork, network
 from .pictures import Picture, draw
+from .rac_network import RACNetwork, network
 
 __all__ = [
     "LayerCount",

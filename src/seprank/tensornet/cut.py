@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..question import check_domain
 from ..theory import multichoose, readable
-from .network import check_number
-from .sizes import Sizes, sizes_of
+from .rac_network import check_number
+from .rac_sizes import Sizes, sizes_of
 from .unrolling import Bond, Node, Unrolling, unroll
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .libraries import load_quimb
-from .sizes import sizes_of
-from .weights import Array, weights_of
+from .rac_sizes import sizes_of
+from .rac_weights import Array, weights_of
 
 if TYPE_CHECKING:
     from ..models.rac import RAC

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from .sizes import Sizes
+from .rac_sizes import Sizes
 
 KINDS = ("delta", "hidden", "input", "initial", "readout")
 """Element-wise product, W_H, W_I, initial state, read-out"""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files import csv_text, write_whole
+from ..system.files import csv_text, write_whole
 
 Row = dict[str, Any]
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..callbacks import Probe
+from ..measurement.callbacks import Probe
 from .curve import Curve
 from .settings import TrainSettings
 
-if TYPE_CHECKING:
-    from .learner import Learner
-
 EVALUATION_BATCH = 500
 """Sequences evaluated at once"""
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """A network while it learns."""
+
+    network: nn.Module
+    losses: list[Tensor]
+    """Training losses since the last look"""
 
 
 class Evaluation:
@@ -34,7 +40,7 @@ class Evaluation:
         self.test: dict[str, float] | None = None
         """Scores of the newest test"""
 
-    def look(self, learner: Learner, step: int) -> bool:
+    def look(self, learner: Learning, step: int) -> bool:
         """Add to the curve what the network does at this step; True if the task is solved."""
         settings, task = self._settings, self._settings.task_built
         scores = self._scores(learner.network, "validation", settings.validation)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..store import Job, Store
-from .run import fit
+from .fit import fit
 from .settings import TrainSettings
 
 WAIT = 60.0

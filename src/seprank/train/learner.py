@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from ..files import write_whole
+from ..system.files import write_whole
 from ..tasks import Batch
 from .evaluation import Evaluation
 from .network import Network

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..models.seeds import seeded
+from ..system.seeds import seeded
 from .settings import TrainSettings
 
 

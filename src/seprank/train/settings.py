@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ..models import ModelSpec, find_model
-from ..models.sizes import nearest_width
+from ..models.base.width import nearest_width
 from ..question import keep_whole
 from ..tasks import Task, build_task
 

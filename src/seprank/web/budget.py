@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from ..memory import MemoryBudgetError, show_size
+from ..system.memory import MemoryBudgetError, show_size
 from ..theory import bounds
 from .settings import Settings
 

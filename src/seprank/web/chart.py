@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..report.growth import COLOURS, MARKERS
+from ..report.palette import COLOURS, MARKERS
 from ..theory import bounds, readable
 from .panel import Panel
 

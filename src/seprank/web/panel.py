@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..certification import Certificate
-from ..memory import MemoryBudgetError, show_size
+from ..system.memory import MemoryBudgetError, show_size
 from ..theory import Bound, bounds, readable
 from .budget import PROCESS, Budget
 from .jobs import Job

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from ..memory import default_budget, show_size
+from ..system.memory import default_budget, show_size
 from .budget import PROCESS, Budget
 
 _RECONNECT = 10.0

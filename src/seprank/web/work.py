@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..memory import check_weights
+from ..system.memory import check_weights
 from .jobs import Paced, Send
 from .settings import Settings
 

@@ -1,0 +1,5 @@
+"""The command line, `seprank`."""
+
+from .app import app, main
+
+__all__ = ["app", "main"]

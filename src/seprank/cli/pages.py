@@ -1,0 +1,98 @@
+"""`seprank draw`, `report`, `demo`, `serve` and `doctor`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .terminal import UsageError, say, say_json
+
+if TYPE_CHECKING:
+    pass
+from .options import Cut, Json, Memory, check_files, check_folder, find_budget
+
+
+def draw(
+    what: Annotated[str, typer.Argument(help="rac: its tensor network and a cut; recurrence: what it computes.")],
+    inputs: Annotated[int, typer.Option(help="M: features per time step.")] = 4,
+    width: Annotated[int, typer.Option(help="R: width of every layer.")] = 3,
+    depth: Annotated[int, typer.Option(help="L: number of layers.")] = 2,
+    length: Annotated[int, typer.Option(help="T: time steps in a sequence.")] = 6,
+    cut: Cut = None,
+    style: Annotated[str, typer.Option(help="copies, folded (copies drawn once, with their number), or auto.")] = (
+        "auto"
+    ),
+    line: Annotated[str, typer.Option(help="Cut to draw: states (all copies between start and end) or minimal.")] = (
+        "states"
+    ),
+    out: Annotated[Path | None, typer.Option(help="Picture: .svg, .png or .html; runs/WHAT.svg by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a RAC as a tensor network with its copies and a cut, or as a recurrence."""
+    from ..tensornet import draw as run
+    from ..tensornet.pictures.draw import check_name
+
+    if what not in ("rac", "recurrence"):
+        raise UsageError(f"what to draw must be rac or recurrence, got {what!r}")
+    path = check_name(Path("runs") / f"{what}.svg" if out is None else out)
+    check_files(path)
+    kind = "network" if what == "rac" else what
+    picture = run(inputs=inputs, width=width, depth=depth, length=length, cut=cut, kind=kind, style=style, line=line)
+    picture.save(path)
+    if as_json:
+        say_json({"picture": str(path), **picture.to_dict()})
+    else:
+        say(f"{picture}\npicture: {path}")
+
+
+def report(
+    source: Annotated[
+        Path, typer.Argument(help="A folder with certificates, measurements or stores; or one of these.")
+    ],
+    out: Annotated[Path, typer.Option(help="File of the page.")] = Path("report.html"),
+) -> None:
+    """Gather results into one HTML file that needs no network."""
+    from ..report.folder import folder_page
+    from ..system.files import write_whole
+
+    check_files(out)
+    say(f"report: {write_whole(out, folder_page(source))}")
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for certificates and report.")] = Path("runs/demo"),
+) -> None:
+    """Answer the paper's five questions, computed here and now: a report with figures, in at most three minutes."""
+    from .. import demo as show
+    from ..report.answers import meaning
+
+    check_folder(out)
+    found = show.compute(out, show.Sizes(), say)
+    page = show.save(found, out)
+    say(f"\n{meaning(found['growth'])}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
+    say(f"report: {page}")
+
+
+def serve(
+    port: Annotated[int, typer.Option(help="Of the page's address, http://127.0.0.1:PORT/.")] = 8080,
+    memory: Memory = None,
+) -> None:
+    """Explore on a local page: bounds, certificates, charts; for this machine only."""
+    from ..web import serve as run
+
+    run(port=port, memory=find_budget(memory))
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check the installation: versions, memory, and a small rank computed three ways."""
+    from .doctor import examine
+
+    report = examine()
+    if as_json:
+        say_json(report.to_dict())
+    else:
+        say(str(report))
+    if not report.healthy:
+        raise typer.Exit(1)

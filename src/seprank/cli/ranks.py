@@ -1,0 +1,244 @@
+"""`seprank certify`, `verify`, `bounds`, `plan` and `compare`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .terminal import UsageError, say, say_json, stop
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
+from .options import (
+    Cut,
+    Depth,
+    Device,
+    Domain,
+    Inputs,
+    Json,
+    Length,
+    Memory,
+    Model,
+    Readout,
+    Scheduler,
+    Settings,
+    Width,
+    Workers,
+    check_files,
+    find_budget,
+    find_device,
+    load_model,
+    load_templates,
+    number_or_name,
+    open_executor,
+    split_names,
+    split_numbers,
+    whole_number,
+)
+
+
+def certify(  # noqa: PLR0913  (each is a setting a user has)
+    model: Model,
+    length: Length,
+    inputs: Inputs = None,
+    width: Width = None,
+    depth: Depth = None,
+    settings: Settings = None,
+    cut: Cut = None,
+    domain: Domain = "functional",
+    templates: Annotated[str | None, typer.Option(help="generic, one-hot, ids, or a .npy file (M, features).")] = None,
+    samples: Annotated[int | None, typer.Option(help="K: halves to draw; as many as needed by default.")] = None,
+    max_samples: Annotated[int | None, typer.Option(help="Draw as many as needed, but no more than this.")] = None,
+    readout: Readout = "random",
+    seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
+    prime: Annotated[int, typer.Option(help="Modulus, a prime below 2^27.")] = 8388593,
+    memory: Memory = None,
+    device: Device = "cpu",
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    out: Annotated[Path | None, typer.Option(help="File for the certificate.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Certify the Start-End separation rank of a polynomial model."""
+    from ..certification import certify as run
+
+    check_files(out)
+    budget = find_budget(memory)
+    module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
+    with open_executor(workers, scheduler) as executor:
+        certificate = run(
+            module,
+            length=length,
+            cut=cut,
+            domain=domain,
+            inputs=inputs if factory is not None or templates in ("generic", "ids") else None,
+            templates=load_templates(templates),
+            samples=samples,
+            max_samples=max_samples,
+            seed=seed,
+            prime=prime,
+            readout=number_or_name(readout),
+            memory=budget,
+            device=find_device(device),
+            executor=executor,
+            factory=factory,
+        )
+    if out is not None:
+        certificate.save(out)
+    if as_json:
+        say_json(certificate.summary())
+    else:
+        say(str(certificate))
+        say(f"  {certificate.seconds:.1f} s; " + _kept(out))
+
+
+def _kept(out: Path | None) -> str:
+    return "certificate not kept (--out FILE keeps it)" if out is None else f"certificate in {out}"
+
+
+def verify(
+    certificate: Annotated[Path, typer.Argument(help="File written by `seprank certify --out`.")],
+    model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
+    memory: Memory = None,
+    seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
+    as_json: Json = False,
+) -> None:
+    """Recheck a certificate in other arithmetic and with another library."""
+    from ..certification import Certificate, CertificateError
+    from ..certification.verify import recheck
+    from ..sources import load_factory
+    from ..system.names import quoted_name
+
+    step, reason, loaded, found = None, None, None, None
+    try:
+        loaded = Certificate.load(certificate)
+        if model is None and loaded.model.kind != "registry":
+            name = quoted_name(loaded.model.name)
+            raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
+        factory = None if model is None else load_factory(model)
+        found = recheck(loaded, factory=factory, memory=find_budget(memory), seconds=seconds)
+    except CertificateError as error:
+        step, reason = error.step, str(error)
+    if as_json:
+        answer = {"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None}
+        newer = [bound.to_dict() for bound in found.newer] if found else []
+        say_json(answer | {"newer_bounds": newer, "unchecked": found.unchecked if found else []})
+    elif found is not None:
+        say(str(found))
+    if step is not None:
+        # A file that is no intact certificate is bad input; one that is and does not hold is the answer no.
+        stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
+
+
+def bounds(
+    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")],
+    width: Annotated[int, typer.Option(help="R: width of every layer.")],
+    length: Length,
+    depth: Annotated[int, typer.Option(help="L: number of layers.")] = 1,
+    cut: Cut = None,
+    domain: Domain = "functional",
+    model: Annotated[str, typer.Option(help="Family of networks: rac or additive.")] = "rac",
+    as_json: Json = False,
+) -> None:
+    """What theory says about a rank, without running anything."""
+    from ..theory import bounds as state
+    from ..theory import readable
+
+    known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=model)
+    if as_json:
+        say_json({"bounds": [bound.to_dict() for bound in known]})
+        return
+    for bound in known:
+        say(f"{bound.kind:<12} {bound.name:<14} {readable(bound.value):>24}   {bound.source}")
+
+
+def plan(
+    rank: Annotated[str, typer.Option(help="Rank to reach, such as 1000000 or 1e100.")],
+    length: Length,
+    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")],
+    cut: Cut = None,
+    domain: Domain = "functional",
+    depth: Annotated[int, typer.Option(help="Largest depth to look at.")] = 4,
+    out: Annotated[Path | None, typer.Option(help="HTML page with a plot of the widths.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
+    from ..planning import plan as find
+
+    check_files(out)
+    found = find(
+        rank=whole_number("--rank", rank), length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth
+    )
+    if out is not None:
+        from ..report.frontier import frontier_page
+        from ..system.files import write_whole
+
+        write_whole(out, frontier_page(str(found), found.to_dict()))
+    if as_json:
+        say_json(found.to_dict())
+    else:
+        say(str(found))
+
+
+def compare(  # noqa: PLR0913  (each is a setting a user has)
+    models: Annotated[
+        str | None, typer.Option(help="Names from `seprank models`, with commas; all polynomial ones by default.")
+    ] = None,
+    length: Annotated[str, typer.Option(help="T: time steps, one or several with commas.")] = "2,4,6,8",
+    depth: Annotated[str, typer.Option(help="L: numbers of layers, one or several with commas.")] = "1,2,3",
+    width: Width = None,
+    parameters: Annotated[
+        int | None, typer.Option(help="Instead of a width: numbers in a network; the nearest width is taken.")
+    ] = None,
+    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")] = 3,
+    domain: Domain = "functional",
+    max_samples: Annotated[
+        int,
+        typer.Option("--samples", "--max-samples", help="Most halves a side; a rank that reaches it is only ≥."),
+    ] = 1024,
+    seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
+    memory: Memory = None,
+    out: Annotated[Path | None, typer.Option(help="HTML page with plot and table.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="CSV file of the cells.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare certified ranks of architectures, at equal width or at an equal number of parameters."""
+    from ..comparison import ComparisonInterrupted
+    from ..comparison import compare as run
+
+    check_files(out, csv)
+    try:
+        found = run(
+            None if models is None else split_names(models),
+            length=split_numbers("--length", length),
+            depth=split_numbers("--depth", depth),
+            width=width,
+            parameters=parameters,
+            inputs=inputs,
+            domain=domain,
+            max_samples=max_samples,
+            seed=seed,
+            memory=None if memory is None else find_budget(memory),
+        )
+    except ComparisonInterrupted as interruption:
+        found = interruption.found
+        _show_comparison(found, out, csv, as_json)
+        stop(str(interruption), 130)
+    _show_comparison(found, out, csv, as_json)
+    if found.failed:
+        raise typer.Exit(1)
+
+
+def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_json: bool) -> None:
+    """Print it, and write the page and the file that were asked for."""
+    from ..system.files import write_whole
+
+    if csv is not None:
+        write_whole(csv, found.to_csv())
+    if out is not None:
+        from ..report.compared import comparison_page
+
+        write_whole(out, comparison_page(str(found), found.to_dict()))
+    say_json(found.to_dict()) if as_json else say(str(found))

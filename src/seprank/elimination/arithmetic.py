@@ -1,0 +1,113 @@
+"""Exact arithmetic modulo a prime on float64 integers, with products by BLAS"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+Indices: TypeAlias = npt.NDArray[np.int64]
+
+Tile: TypeAlias = tuple[slice, slice]
+
+ForEach: TypeAlias = Callable[[Callable[[Tile], None], Iterable[Tile]], Iterable[None]]
+
+# float64 holds every integer up to here
+EXACT = 1 << 53
+
+# rows of a slab, if sums of that many products stay below: longer sums mean fewer reductions
+_SLAB = 511
+
+# numbers reduced at a time: they, their quotients and the result should stay in cache
+CACHED = 1 << 15
+
+
+class BlasError(ArithmeticError):
+    """The BLAS behind NumPy returned a wrong product, although all its sums are exact in float64."""
+
+
+@contextmanager
+def workers(threads: int) -> Iterator[ForEach]:
+    """A loop over independent tiles, in several threads, each with BLAS limited to one thread of its own."""
+    limits = blas()
+    limit = limits.limit(limits=1, user_api="blas") if limits else nullcontext()
+    with limit, ThreadPoolExecutor(threads) as pool:
+        yield pool.map if threads > 1 else map
+
+
+@cache
+def blas() -> Any:
+    """What limits the threads of BLAS, if there is anything; kept, because it reads the list of loaded libraries."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+class Field:
+    """Exact arithmetic modulo a prime on float64 integers."""
+
+    def __init__(self, prime: int) -> None:
+        self.prime = prime
+        # one product fewer than fits, because `reduce` rounds the quotient: it may leave (prime - 1) / 2 + 2
+        self.terms = min(_SLAB, EXACT // (prime // 2) ** 2 - 1)
+        # arrays, because NumPy converts a Python number more slowly than it multiplies a row by it
+        self._prime = np.array(float(prime))
+        self._inverse = np.array(1 / prime)
+
+    def reduce(self, values: Floats, scratch: Floats, out: Floats) -> None:
+        """Reduce integers below 2^53; arrays of one shape, out may be values."""
+        np.multiply(values, self._inverse, out=scratch)
+        np.rint(scratch, out=scratch)
+        np.multiply(scratch, self._prime, out=scratch)
+        np.subtract(values, scratch, out=out)
+
+    def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
+        """Subtract left @ right from a small target."""
+        product = np.dot(left, right)
+        np.subtract(target, product, out=target)
+        self.reduce(target, product, target)
+
+    def inverse(self, square: list[list[float]]) -> tuple[list[list[int]], int]:
+        """Balanced inverse and determinant of 1 x 1 or 2 x 2 numbers; without an inverse, nothing and 0."""
+        if len(square) == 1:
+            adjugate, determinant = [[1]], int(square[0][0])
+        else:
+            (a, b), (c, d) = ((int(left), int(right)) for left, right in square)
+            adjugate, determinant = [[d, -b], [-c, a]], (a * d - b * c) % self.prime
+        if not determinant:
+            return [], 0
+        inverse, half = pow(determinant, -1, self.prime), self.prime // 2
+        return [[(entry * inverse + half) % self.prime - half for entry in row] for row in adjugate], determinant
+
+    def times(self, matrix: Floats, vector: Floats) -> Floats:
+        total = np.zeros(len(matrix))
+        for start in range(0, len(vector), self.terms):
+            part = slice(start, start + self.terms)
+            total += matrix[:, part] @ vector[part]
+            self.reduce(total, np.empty_like(total), total)
+        return total
+
+    @contextmanager
+    def checked(self, target: Floats, left: Floats, right: Floats) -> Iterator[None]:
+        """Check by a random vector that the body subtracts left @ right from target."""
+        # the same in every run: a wrong BLAS is no adversary
+        draws = np.random.default_rng(self.prime).integers(self.prime, size=(right.shape[1],))
+        vector = draws.astype(np.float64) - self.prime // 2
+        expected = self.times(target, vector) - self.times(left, self.times(right, vector))
+        yield
+        difference = self.times(target, vector) - expected
+        self.reduce(difference, expected, difference)
+        if difference.any():
+            raise BlasError(
+                f"BLAS computed a wrong product of integer matrices of shapes {left.shape} and {right.shape}, though "
+                "float64 holds every sum; do not use this NumPy: see numpy.show_config() and install another build"
+            )

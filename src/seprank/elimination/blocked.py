@@ -1,0 +1,205 @@
+"""Elimination of a whole matrix, slab by slab"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arithmetic import CACHED, Field, Floats, ForEach, Indices, workers
+from .block import Block
+
+# rows inverted on their leading square block, and rows of that block taken two by two without recursion
+_STRIP = 128
+
+# rows and columns of the largest result of one BLAS call; several threads share these columns
+_TILE = (512, 4096)
+
+_SMALL_PRODUCT = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class RankProfile:
+    """Rank of a matrix modulo a prime, and a minor that proves the rank to be at least that large.
+
+    The minor is one of many, not the first in any order.
+
+    Example:
+        >>> import numpy as np
+        >>> from seprank.elimination import rank_profile
+        >>> matrix = np.array([[0, 2, 1], [0, 4, 2], [5, 0, 0]])
+        >>> profile = rank_profile(matrix, 97)
+        >>> matrix[np.ix_(profile.rows, profile.columns)].tolist()
+        [[0, 2], [5, 0]]
+        >>> profile.determinant == -10 % 97
+        True
+    """
+
+    rank: int
+    """Rank modulo the prime, hence a lower bound on the rank over the integers."""
+    rows: Indices
+    """Rows of the minor, ascending, shape (rank,)."""
+    columns: Indices
+    """Columns of the minor, ascending, shape (rank,)."""
+    determinant: int
+    """Determinant of the minor modulo the prime, from 1 to prime - 1; 1 for the empty minor."""
+
+
+class Elimination:
+    """One run over one workspace. `rank` counts the pivots so far; their columns are swapped to the front."""
+
+    def __init__(self, work: Floats, field: Field, threads: int) -> None:
+        self.work = work
+        self.field = field
+        self.threads = threads
+        self.for_each: ForEach = map
+        self.memory = threading.local()
+        self.rows = np.arange(work.shape[0])
+        self.columns = np.arange(work.shape[1])
+        self.pivot_rows = self.rows[:0]
+        self.pivot_product = 1
+        self.rank = 0
+        # first row of the slab: rows above are never read again
+        self.top = 0
+        # length of the sums in the last product that was checked
+        self.checked = 0
+
+    def run(self, progress: Callable[[int, int], object]) -> None:
+        total, width = self.work.shape
+        with workers(self.threads) as self.for_each:
+            while self.top < total and self.rank < width:
+                bottom = min(self.top + self.field.terms, total)
+                found = self.echelon(self.top, bottom, self.rank)
+                self.clear(slice(bottom, total), self.top, self.rank, found)
+                self.pivot_rows = np.append(self.pivot_rows, self.rows[self.top : self.top + found])
+                self.rank += found
+                self.top = bottom
+                progress(total if self.rank == width else bottom, total)
+
+    def profile(self) -> RankProfile:
+        rows, columns = self.pivot_rows, self.columns[: self.rank]
+        value = self.pivot_product * _sign(rows) * _sign(columns) % self.field.prime
+        return RankProfile(self.rank, np.sort(rows), np.sort(columns), value)
+
+    def echelon(self, top: int, bottom: int, left: int) -> int:
+        """Bring rows top to bottom to the form [I | V], I from column left on but not written; returns its size."""
+        if bottom - top <= _STRIP:
+            return self.strip(top, bottom, left, bottom - top)
+        middle = (top + bottom) // 2
+        upper = self.echelon(top, middle, left)
+        self.clear(slice(middle, bottom), top, left, upper)
+        lower = self.echelon(middle, bottom, left + upper)
+        self.join(top, upper, middle, lower, left)
+        return upper + lower
+
+    def strip(self, top: int, bottom: int, left: int, size: int) -> int:
+        """The same for few rows: by the next `size` columns, then by others for rows that found no pivot there."""
+        upper = self.invert(top, bottom, left, size)
+        middle = top + upper
+        filled = self.bring_forward(middle, bottom, left + upper)
+        if not filled:
+            return upper
+        lower = self.strip(middle, bottom, left + upper, filled)
+        self.join(top, upper, middle, lower, left)
+        return upper + lower
+
+    def join(self, top: int, upper: int, middle: int, lower: int, left: int) -> None:
+        """Make one echelon form of two: `upper` rows from top on and `lower` rows from middle on."""
+        self.clear(slice(top, top + upper), middle, left + upper, lower)
+        if top + upper < middle:
+            new, old = slice(top + upper, top + upper + lower), slice(middle, middle + lower)
+            right = left + upper + lower
+            self.work[new, right:] = self.work[old, right:]
+            self.rows[new] = self.rows[old]
+
+    def clear(self, rows: slice, top: int, left: int, count: int) -> None:
+        """Clear the columns of `count` rows in echelon form, from (top, left) on, in other rows."""
+        work, right = self.work, left + count
+        self.subtract(work[rows, right:], work[rows, left:right], work[top : top + count, right:])
+
+    def invert(self, top: int, bottom: int, left: int, size: int) -> int:
+        """Bring the rows with pivots in the next `size` columns to [I | V], before the others; returns their number."""
+        block = Block(self.work[top:bottom, left : left + size].copy(), self.field)
+        block.sweep(0, bottom - top)
+        self.pivot_product = self.pivot_product * block.pivot_product % self.field.prime
+        self.permute_columns(left, block.columns)
+        found = len(block.pivots)
+        right = left + found
+        order = block.pivots + sorted(set(range(bottom - top)).difference(block.pivots))
+        if order != sorted(order):
+            source = top + np.array(order)
+            self.work[top:bottom, right:] = self.work[source, right:]
+            self.rows[top:bottom] = self.rows[source]
+        # pivot rows become T @ rows, others rows + T @ rows: (1 - T) @ rows and -T @ rows are subtracted
+        rest = np.eye(bottom - top, found) - block.block[order, :found]
+        self.subtract(self.work[top:bottom, right:], rest, self.work[top : top + found, right:])
+        return found
+
+    def bring_forward(self, top: int, bottom: int, left: int) -> int:
+        """Swap columns in which rows top to bottom are not all zero to column left; returns how many."""
+        used = np.flatnonzero((self.work[top:bottom, left:] != 0).any(axis=0))
+        if not len(used):
+            return 0
+        # spread evenly, as columns side by side may be alike
+        chosen = np.unique(used[np.linspace(0, len(used) - 1, bottom - top).astype(np.int64)])
+        order = np.arange(chosen[-1] + 1)
+        for place, column in enumerate(chosen):
+            order[[place, column]] = order[[column, place]]
+        self.permute_columns(left, order)
+        return len(chosen)
+
+    def permute_columns(self, left: int, order: Indices) -> None:
+        moved = np.flatnonzero(order != np.arange(len(order)))
+        if len(moved):
+            self.work[self.top :, left + moved] = self.work[self.top :, left + order[moved]]
+            self.columns[left + moved] = self.columns[left + order[moved]]
+
+    def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
+        """Subtract left @ right from target, tile by tile.
+
+        The right factor may be rows of the target, if these are so few that every tile holds all of them.
+        """
+        if not (target.size and right.size):
+            return
+        height, width = _TILE[0], max(_TILE[0], _TILE[1] // self.threads)
+        starts = ((row, column) for row in range(0, len(target), height) for column in range(0, target.shape[1], width))
+        tiles = [(slice(row, row + height), slice(column, column + width)) for row, column in starts]
+        if len(right) >= 2 * self.checked:
+            # sums of another length may take another way through BLAS
+            self.checked = len(right)
+            rows, columns = tiles[0]
+            with self.field.checked(target[rows, columns], left[rows], right[:, columns]):
+                self.subtract_tile(target[rows, columns], left[rows], right[:, columns])
+            del tiles[0]
+        for_each = self.for_each if left.size * target.shape[1] > _SMALL_PRODUCT else map
+        list(for_each(lambda tile: self.subtract_tile(target[tile], left[tile[0]], right[:, tile[1]]), tiles))
+
+    def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
+        product = self.buffer("product", len(target), target.shape[1])
+        np.matmul(left, right, out=product)
+        height = max(1, CACHED // target.shape[1])
+        scratch = self.buffer("scratch", height, target.shape[1])
+        for start in range(0, len(target), height):
+            part, values = target[start : start + height], product[start : start + height]
+            np.subtract(part, values, out=values)
+            self.field.reduce(values, scratch[: len(values)], part)
+
+    def buffer(self, name: str, rows: int, columns: int) -> Floats:
+        """Memory of this thread, kept, because fresh memory is slow to write to."""
+        kept = self.memory.__dict__
+        if len(kept.get(name, ())) < rows * columns:
+            kept[name] = np.empty(rows * columns)
+        memory: Floats = kept[name]
+        return memory[: rows * columns].reshape(rows, columns)
+
+
+def _sign(order: Indices) -> int:
+    """Sign of the permutation that sorts distinct numbers."""
+    places, sign = np.argsort(order).tolist(), 1
+    for start in range(len(places)):
+        while (place := places[start]) != start:
+            places[start], places[place] = places[place], place
+            sign = -sign
+    return sign

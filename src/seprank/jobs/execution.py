@@ -1,0 +1,91 @@
+"""Where jobs are run: here one after the other, or on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..startend.workers import connect
+from ..system.memory import default_budget
+from .commands import COMMANDS, Work
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended."""
+
+    work: Work
+    result: dict[str, Any] | None
+    """None if it failed"""
+    error: str | None
+    """Traceback, if it failed"""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a job needs to know of where it runs."""
+
+    folder: str
+    """For files of jobs; each gets a folder of its own in it"""
+    memory: int | None = None
+    """Bytes a job may take; half of what is free when it starts by default"""
+
+
+def run_one(command: str, settings: dict[str, Any], key: str, place: Place) -> tuple[Any, str | None, float]:
+    """Result, traceback and seconds of one job; on a worker, this is all that is called."""
+    begin = time.perf_counter()
+    try:
+        work = COMMANDS[command].model_validate(settings)
+        memory = default_budget() if place.memory is None else place.memory
+        result = work.run(Path(place.folder) / command / key[:16], memory)
+    except Exception:  # whatever a job dies of is its record
+        return None, traceback.format_exc(), time.perf_counter() - begin
+    return result, None, time.perf_counter() - begin
+
+
+def serially(works: list[Work], place: Place) -> Iterator[Outcome]:
+    """Run jobs here, one after the other."""
+    for work in works:
+        yield Outcome(work, *run_one(work.command, work.model_dump(mode="json"), work.job.key, place))
+
+
+def on_dask(works: list[Work], place: Place, *, workers: int | None, scheduler: str | None) -> Iterator[Outcome]:
+    """Run jobs on workers, in the order given; outcomes come as they are ready.
+
+    A job whose worker dies is given to another; one that kills four workers has failed.
+
+    Args:
+        works: jobs.
+        place: of their files; on a cluster, a folder that all machines see.
+        workers: processes to start on this machine, where no scheduler is given.
+        scheduler: address of a running Dask scheduler, such as tcp://host:8786.
+
+    Raises:
+        ImportError: Dask is not installed.
+        OSError: the scheduler does not answer.
+    """
+    with connect(workers=workers, scheduler=scheduler) as client:
+        from dask.distributed import as_completed
+
+        futures = {}
+        for priority, work in enumerate(works):
+            arguments = (work.command, work.model_dump(mode="json"), work.job.key, place)
+            future = client.submit(run_one, *arguments, key=f"{work.command}-{work.job.key}", priority=-priority)
+            futures[future] = work
+        for future in as_completed(list(futures)):
+            yield _outcome(futures.pop(future), future)
+
+
+def _outcome(work: Work, future: Any) -> Outcome:
+    error = future.exception()
+    if error is not None:
+        text = f"{type(error).__name__}: {error}; the worker may have run out of memory"
+        return Outcome(work, None, text, 0.0)
+    outcome = Outcome(work, *future.result())
+    future.release()
+    return outcome

@@ -1,0 +1,130 @@
+"""Watch a model's long-term memory while it is trained: callbacks for Lightning and for Hugging Face's Trainer.
+
+Every so many steps the model is measured on a fixed small set of start and end halves, and entropy, effective rank
+and interaction share go to the trainer's own loggers. The classes are made when they are first asked for, because
+they derive from classes of packages that this one does not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from ..question import check_whole
+
+if TYPE_CHECKING:
+    LightningMemory: Any
+    HFMemory: Any
+
+FIGURES = ("entropy", "effective_rank", "interaction")
+
+
+class Probe:
+    """Measures a model on fixed halves.
+
+    Args:
+        starts, ends: halves as `measure` takes them.
+        every: training steps between two measurements.
+        model: from what is trained to the model to measure; by default itself.
+        prefix: put before the names of the figures.
+        settings: further settings of `measure`.
+    """
+
+    def __init__(
+        self,
+        starts: Tensor,
+        ends: Tensor,
+        *,
+        every: int = 100,
+        model: Callable[[Any], Any] = lambda module: module,
+        prefix: str = "memory/",
+        **settings: Any,
+    ) -> None:
+        self.starts, self.ends, self.every = starts, ends, check_whole("every", every, 1)
+        self._model, self._prefix, self._settings = model, prefix, settings
+        self.history: list[tuple[int, dict[str, float]]] = []
+        """(step, figures) of every measurement"""
+
+    def due(self, step: int) -> bool:
+        """Whether to measure after this step; not twice after the same."""
+        return step % self.every == 0 and (not self.history or self.history[-1][0] != step)
+
+    def __call__(self, trained: nn.Module, step: int) -> dict[str, float]:
+        """The figures of the model as it is now, by the names they are logged under."""
+        from . import measure
+
+        found = measure(
+            self._model(trained),
+            length=self.starts.shape[1] + self.ends.shape[1],
+            cut=self.starts.shape[1],
+            starts=self.starts,
+            ends=self.ends,
+            progress=False,
+            **self._settings,
+        )
+        values = (found.entropy, found.effective_rank, found.shares.interaction)
+        figures = {self._prefix + name: float(value) for name, value in zip(FIGURES, values, strict=True)}
+        self.history.append((step, figures))
+        return figures
+
+
+def __getattr__(name: str) -> Any:
+    makers = {"LightningMemory": _lightning_memory, "HFMemory": _hf_memory}
+    if name not in makers:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(makers)}")
+    return makers[name]()
+
+
+@cache
+def _lightning_memory() -> type[Any]:
+    try:
+        from lightning.pytorch import Callback
+    except ImportError as error:
+        raise ImportError("watching a Lightning run needs lightning: pip install 'seprank[train]'") from error
+
+    class LightningMemory(Callback):
+        """Callback for Lightning's Trainer; arguments as `Probe`, `every` counts optimizer steps."""
+
+        def __init__(self, starts: Tensor, ends: Tensor, **settings: Any) -> None:
+            self.probe = Probe(starts, ends, **settings)
+
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+            step = trainer.global_step
+            if self.probe.due(step):
+                figures = self.probe(pl_module, step)
+                for logger in trainer.loggers:
+                    logger.log_metrics(figures, step=step)
+
+    return LightningMemory
+
+
+@cache
+def _hf_memory() -> type[Any]:
+    try:
+        from transformers import TrainerCallback
+    except ImportError as error:
+        raise ImportError("watching a Hugging Face run needs transformers: pip install 'seprank[hf]'") from error
+
+    class HFMemory(TrainerCallback):
+        """Callback for Hugging Face's Trainer; arguments as `Probe`. Call `attach` so that it can log."""
+
+        def __init__(self, starts: Tensor, ends: Tensor, **settings: Any) -> None:
+            self.probe = Probe(starts, ends, **settings)
+            self._trainer: Any = None
+
+        def attach(self, trainer: Any) -> Any:
+            """Add this callback to a trainer, whose `log` it will use; returns the trainer."""
+            self._trainer = trainer
+            trainer.add_callback(self)
+            return trainer
+
+        def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+            if self._trainer is None:
+                raise RuntimeError("HFMemory must be given to a trainer by memory.attach(trainer), to log through it")
+            if self.probe.due(state.global_step):
+                self._trainer.log(self.probe(model, state.global_step))
+
+    return HFMemory

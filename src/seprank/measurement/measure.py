@@ -1,0 +1,356 @@
+"""measure() and profile(): from a model to the figures of its Start-End matrix."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from torch import Tensor, nn
+
+from ..adapters import State
+from ..question import check_choice, check_cut, check_readout, check_seed, check_whole, is_whole
+from ..startend import StartEndMatrix
+from ..system.memory import default_budget
+from ..system.progress import Report, bars
+from .figures import check_finite
+from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
+from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
+from .measurement import Measurement, measure_matrix
+from .recheck import recheck
+from .subject import DTYPES, Settings, Subject, adapt_to, prepared
+
+SAMPLES = 256
+"""Start and end halves drawn by default"""
+
+
+def measure(  # noqa: PLR0913  (each is a setting a user has)
+    model: Any,
+    *,
+    length: int,
+    cut: int | None = None,
+    starts: int | Array | Tensor = SAMPLES,
+    ends: int | Array | Tensor = SAMPLES,
+    data: Array | Tensor | None = None,
+    inputs: int | None = None,
+    tokens: int | None = None,
+    readout: str | int = "all",
+    dtype: str = "float64",
+    tolerance: float | None = None,
+    seed: int = 0,
+    memory: int | None = None,
+    device: str = "cpu",
+    batch_first: bool | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> Measurement:
+    """Measure how much the end of a sequence depends on its start, in any sequence model.
+
+    The Start-End matrix is evaluated in floating point on samples of start and end halves, each start with each
+    end; the model is copied, put into evaluation mode and converted, and itself not touched. Before it is measured it
+    must pass the checks of docs/adapters.md, and afterwards entries of the matrix are evaluated again.
+
+    Args:
+        model: a module or function, see `adapters.adapt` for what is understood.
+        length: T, time steps in a sequence.
+        cut: c, steps in the start half; by default T // 2.
+        starts, ends: how many halves to draw, or the halves themselves, (K, c, features) and (K, T - c, features),
+            or integers (K, steps) for a model that reads token ids.
+        data: sequences (count, steps, features) or (count, steps); their halves are used in place of random ones.
+        inputs: features per step, where the model does not say it itself.
+        tokens: number of token ids, for a model that reads them and does not say it itself.
+        readout: "all" output channels (columns of the matrix are pairs of end and channel), "random" for one
+            random combination, or the number of a channel.
+        dtype: "float64", or "float32" to measure the model as it runs. A model that does not run in it is measured in
+            its own arithmetic, and the result says so.
+        tolerance: relative size below which singular values do not count; by default what rounding
+            can make, see `measurement.result.default_tolerance`.
+        seed: of samples and read-out; the weights are those of the model given.
+        memory: bytes this may take; by default half of what is free.
+        device: where the model is run. Only "cpu" has been tested.
+        batch_first: whether the model takes (batch, time, ...) or (time, batch, ...), where it does not say it itself.
+        executor: evaluates the matrix in blocks of rows on its workers, such as
+            `dask.distributed.Client.get_executor()`. Each worker may take the same memory.
+        progress: show progress bars on standard error if it is a terminal.
+
+    Returns:
+        Singular values and the figures made from them, each with its sampling error.
+
+    Raises:
+        ConventionError: the model cannot be called, or fails one of the checks, which the text names.
+        DataError: data or halves do not fit the model.
+        MemoryBudgetError: the work does not fit the memory.
+        ValueError: an argument is out of range, or outputs are constant or not finite.
+
+    Source: docs/errors-of-measurement.md has the definitions and what the errors mean.
+
+    Example:
+        >>> import torch
+        >>> from seprank import measure
+        >>> adding = lambda x: x.sum((1, 2), keepdim=False)
+        >>> m = measure(adding, length=6, inputs=1, starts=32, ends=32)
+        >>> m.numerical_rank, round(m.shares.interaction, 6)
+        (2, 0.0)
+    """
+    length, cut = check_cut(length, cut)
+    starts, ends = _numbers_or_halves("starts", starts), _numbers_or_halves("ends", ends)
+    alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
+    settings = _settings(alphabet, readout, dtype, tolerance, seed, memory, device, batch_first)
+    samples = _samples(settings.alphabet, length, cut, starts, ends, data, settings.seed)
+    with bars(progress) as report, prepared(model, settings) as versions:
+        subject = adapt_to(versions, samples, settings, length)
+        make = make_matrix if executor is None else on_workers(model, executor)
+        return _measure_at(subject, samples, length, cut, settings, report, make=make)
+
+
+Axis = Literal["cut", "length"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A measurement at every cut, or at every length."""
+
+    over: Axis
+    """What is varied"""
+    points: list[Measurement]
+    """In ascending order of it"""
+
+    def at(self, cut: int) -> Measurement:
+        """The measurement at a cut.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {point.cut: point for point in self.points}[cut]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return {"over": self.over, "points": [point.to_dict() for point in self.points]}
+
+
+def profile(
+    model: Any,
+    *,
+    length: int,
+    over: Axis = "cut",
+    at: list[int] | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> Profile:
+    """Measure at every cut of a length, or at the middle of several lengths.
+
+    Over cuts, the same start and end sequences serve all of them: the first c steps of a start and the last T - c
+    steps of an end. They are those of `measure`, so that each point is what `measure` gives at its cut. Every start is
+    run once, its states kept at every cut, unless an executor evaluates the matrices.
+
+    Args:
+        model: as in `measure`.
+        length: T; over lengths, the largest.
+        over: "cut" or "length".
+        at: cuts, by default 1..T-1; or lengths, by default powers of two up to T, and T.
+        progress: show progress bars on standard error if it is a terminal.
+        settings: of `measure`, but `cut` and halves of one's own; `starts` and `ends` are numbers.
+
+    Returns:
+        The measurements.
+
+    Raises:
+        As `measure`.
+
+    Example:
+        >>> import torch
+        >>> from seprank import profile
+        >>> points = profile(torch.nn.GRU(2, 3, batch_first=True), length=4, starts=32, ends=32).points
+        >>> [point.cut for point in points]
+        [1, 2, 3]
+    """
+    length, _ = check_cut(length)
+    if check_choice("over", over, get_args(Axis)) == "length":
+        powers = [2**k for k in range(1, length.bit_length()) if 2**k <= length]
+        lengths = sorted({check_cut(t)[0] for t in ([*powers, length] if at is None else at)})
+        return Profile(over, [measure(model, length=t, progress=progress, **settings) for t in lengths])
+    cuts = sorted({check_cut(length, cut)[1] for cut in (range(1, length) if at is None else at)})
+    return Profile("cut", list(_over_cuts(model, length, cuts, progress, **settings)))
+
+
+def _over_cuts(
+    model: Any,
+    length: int,
+    cuts: list[int],
+    progress: bool,
+    *,
+    starts: int = SAMPLES,
+    ends: int = SAMPLES,
+    data: Array | Tensor | None = None,
+    executor: Executor | None = None,
+    **given: Any,
+) -> Iterator[Measurement]:
+    given = _DEFAULTS | given
+    starts, ends = check_whole("starts", starts, 1), check_whole("ends", ends, 1)
+    alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
+    settings = _settings(alphabet, **given)
+    whole = whole_sequences(settings.alphabet, length=length, starts=starts, ends=ends, data=data, seed=settings.seed)
+    with bars(progress) as report, prepared(model, settings) as versions:
+        subject = adapt_to(versions, halved(whole, cuts[0]), settings, length)
+        if executor is not None:
+            make = on_workers(model, executor)
+            for cut in cuts:
+                yield _measure_at(subject, halved(whole, cut), length, cut, settings, report, make=make)
+            return
+        for cut, states in _run_to(subject, whole, cuts, length, settings):
+            yield _measure_at(subject, halved(whole, cut), length, cut, settings, report, states)
+
+
+_DEFAULTS: dict[str, Any] = {
+    "inputs": None,
+    "tokens": None,
+    "readout": "all",
+    "dtype": "float64",
+    "tolerance": None,
+    "seed": 0,
+    "memory": None,
+    "device": "cpu",
+    "batch_first": None,
+}
+
+
+def _settings(
+    alphabet: Alphabet,
+    readout: str | int,
+    dtype: str,
+    tolerance: float | None,
+    seed: int,
+    memory: int | None,
+    device: str,
+    batch_first: bool | None,
+) -> Settings:
+    dtype, readout, seed = check_choice("dtype", dtype, [*DTYPES]), check_readout(readout), check_seed(seed)
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance}")
+    budget = default_budget() if memory is None else memory
+    return Settings(alphabet, readout, dtype, tolerance, seed, budget, device, batch_first)
+
+
+def find_alphabet(
+    model: Any, inputs: int | None = None, tokens: int | None = None, shown: Array | Tensor | None = None
+) -> Alphabet:
+    """What a model reads: as given, as it says by `config.vocab_size`, `input_size` or its first layer, or as shown.
+
+    Args:
+        model: the model.
+        inputs, tokens: features per step or number of token ids, if given.
+        shown: sequences for the model; if they are vectors they show the number of features.
+
+    Raises:
+        ValueError: it does not say, and nothing was given.
+    """
+    inputs = None if inputs is None else check_whole("inputs", inputs, 1)
+    tokens = None if tokens is None else check_whole("tokens", tokens, 1)
+    if tokens is not None:
+        return Alphabet(tokens=tokens)
+    if inputs is not None:
+        return Alphabet(features=inputs)
+    vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
+    if is_whole(vocabulary):
+        return Alphabet(tokens=check_whole("vocab_size", vocabulary, 1))
+    for member in [model, *(model if isinstance(model, nn.Sequential) else [])]:
+        if isinstance(member, nn.Embedding):
+            return Alphabet(tokens=member.num_embeddings)
+        size = getattr(member, "input_size", getattr(member, "in_features", None))
+        if is_whole(size):
+            return Alphabet(features=check_whole("input_size", size, 1))
+    if shown is not None and shown.ndim == 3:
+        return Alphabet(features=shown.shape[2])
+    raise ValueError(
+        "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
+    )
+
+
+def _numbers_or_halves(name: str, given: Any) -> Any:
+    """How many halves there are to be, as an integer, or the halves themselves."""
+    return given if getattr(given, "ndim", 0) else check_whole(name, given, 1)
+
+
+def _samples(
+    alphabet: Alphabet,
+    length: int,
+    cut: int,
+    starts: int | Array | Tensor,
+    ends: int | Array | Tensor,
+    data: Array | Tensor | None,
+    seed: int,
+) -> Samples:
+    if isinstance(starts, int) and isinstance(ends, int):
+        whole = whole_sequences(alphabet, length=length, starts=starts, ends=ends, data=data, seed=seed)
+        return halved(whole, cut)
+    if isinstance(starts, int) or isinstance(ends, int) or data is not None:
+        raise DataError("give both starts and ends as halves, without data; or numbers of halves to draw")
+    return given_halves(starts, ends, alphabet, length=length, cut=cut)
+
+
+def _run_to(
+    subject: Subject, whole: Samples, cuts: list[int], length: int, settings: Settings
+) -> Iterator[tuple[int, State]]:
+    """States of all starts at every cut, run once from each to the next."""
+    model = subject.model
+    sequences = subject.cast(whole.starts).sequences()
+    block = block_size(subject, halved(whole, cuts[0]), length, settings)
+    pieces = [slice(first, first + block) for first in range(0, len(sequences), block)]
+    states: list[State | None] = [None] * len(pieces)
+    done = 0
+    for cut in cuts:
+        states = [
+            model(model.pieces(sequences[rows, done:cut]), state)[1] for rows, state in zip(pieces, states, strict=True)
+        ]
+        done = cut
+        yield cut, model.join([state for state in states if state is not None])
+
+
+def _measure_at(
+    subject: Subject,
+    samples: Samples,
+    length: int,
+    cut: int,
+    settings: Settings,
+    report: Report,
+    states: State | None = None,
+    make: MakeMatrix = make_matrix,
+) -> Measurement:
+    """One measurement; `states` of the starts, where they have been run already."""
+    began = time.perf_counter()
+    channels = read_out(subject.model, settings)[1]
+    starts, ends = subject.cast(samples.starts), subject.cast(samples.ends)
+    require_matrix(len(starts), len(ends), channels, settings.memory)
+    block = block_size(subject, samples, length, settings)
+    matrix = make(
+        subject,
+        samples,
+        length,
+        settings,
+        block,
+        lambda done, total: report(f"Start-End matrix, cut {cut}", done, total),
+    )
+    if isinstance(matrix, StartEndMatrix):
+        grown = matrix.grow(starts, ends, states=states)
+    else:
+        grown = matrix.grow(starts, ends)
+    values = grown.reshape(len(starts), len(ends), channels)
+    check_finite(values)
+    seen = recheck(subject, values, samples, settings, block)
+    if subject.rescaled:
+        values = combined(values, settings)
+    return measure_matrix(
+        values,
+        length=length,
+        cut=cut,
+        dtype=subject.version.name,
+        seed=settings.seed,
+        tolerance=settings.tolerance,
+        source=samples.source,
+        origins=samples.origins,
+        floor=max(subject.model.floor, 4 * seen),
+        notes=subject.notes,
+        seconds=time.perf_counter() - began,
+    )

@@ -1,0 +1,309 @@
+"""The result of a measurement: one frozen record, which prints itself, and is stored as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..system.files import write_whole
+from .figures import EPSILON, STRICT, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
+from .jackknife import Estimate, deal, estimates
+
+PRECISIONS = {"float64": EPSILON, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
+"""Distance from 1 to the next number in arithmetics that a model may use"""
+
+# Where intervals are known to be too narrow; the numbers behind these limits are in docs/errors-of-measurement.md.
+_FEW_SAMPLES = 32
+_CLOSE = 3.0
+_UNRESOLVED = 1 / 4
+
+_HALF = 0.5
+"""The largest tolerance: the largest singular value counts in whatever arithmetic"""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How much the output of a model depends on start and end together, measured in floating point.
+
+    The figures are freed of their bias of first order in 1 / samples. `errors` has the same figures with standard
+    errors, 90 % intervals, and the plug-in values that are the figures of the samples as they are.
+    """
+
+    __pydantic_config__ = STRICT
+
+    singular_values: tuple[float, ...]
+    """Of Y / sqrt(starts x ends), largest first, in the unit of the output; plug-in values"""
+    entropy: float
+    """Entanglement entropy of the Schmidt coefficients, in nats"""
+    effective_rank: float
+    """exp(entropy)"""
+    roy_vetterli_rank: float
+    """Effective rank of Roy and Vetterli, from singular values and not from their squares"""
+    participation_ratio: float
+    """1 / sum of squared Schmidt coefficients"""
+    separability_distance: float
+    """Distance of the normalised output from the nearest product of a function of the start and one of the end"""
+    numerical_rank: int
+    """Singular values above tolerance x the largest"""
+    numerical_rank_is_bound: bool
+    """All of them are, so the rank is at least this and more samples may raise it"""
+    tolerance: float
+    """Relative to the largest singular value"""
+    shares: Shares
+    """Parts of the output's variance; they sum to 1"""
+    errors: dict[str, Estimate]
+    """By name of figure; those of the shares are called start, end and interaction"""
+    length: int
+    cut: int
+    starts: int
+    """Start halves that were sampled"""
+    ends: int
+    channels: int
+    """Outputs per pair of halves"""
+    dtype: str
+    """Arithmetic of the model"""
+    seconds: float
+    seed: int
+    source: str
+    """In words: where the halves are from"""
+    recombined: float | None
+    """For the user's own sequences: share of the pairs whose halves are from different sequences"""
+    floor: float | None
+    """Relative error of the outputs, where the model itself computes less precisely than `dtype` says"""
+    notes: tuple[str, ...]
+    """What else should be known, in sentences"""
+
+    @property
+    def memory(self) -> float:
+        """Share of the variance that depends on the start, alone or jointly with the end: what a memory curve shows."""
+        return self.shares.start + self.shares.interaction
+
+    def to_dict(self) -> dict[str, Any]:
+        """The measurement as plain values for JSON: all fields by name."""
+        plain = json.loads(json.dumps(asdict(self), allow_nan=False))
+        assert isinstance(plain, dict)
+        return plain
+
+    def save(self, path: str | Path) -> Path:
+        """Write the measurement as JSON, at once or not at all."""
+        return write_whole(path, json.dumps(self.to_dict(), indent=1) + "\n")
+
+    @staticmethod
+    def load(path: str | Path) -> Measurement:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: the file holds something else; the first wrong field is named.
+            OSError: the file cannot be read.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            return TypeAdapter(Measurement).validate_json(Path(path).read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "content"
+            raise ValueError(f"{path} is not a measurement: {where}: {first['msg']}; measure again") from None
+
+    def sentence(self) -> str:
+        """What came out, in plain words."""
+        share = self.errors["interaction"]
+        return (
+            f"{_percent(self.shares.interaction)} % ({_percent(share.low)} to {_percent(share.high)}) of the output's "
+            f"variance depends on start and end jointly; the start alone explains {_percent(self.shares.start)} %, the "
+            f"end alone {_percent(self.shares.end)} %. By its entropy, the output is as rich as "
+            f"{self.effective_rank:.3g} equally strong products of a function of the start and a function of the end."
+        )
+
+    def __str__(self) -> str:
+        lines = [
+            f"Start-End matrix of {self.starts} starts x {self.ends} ends, length {self.length}, cut {self.cut}",
+            f"  {self.channels} output channels in {self.dtype}, {self.source}, seed {self.seed}",
+        ]
+        if self.recombined is not None:
+            lines.append(f"  {_percent(self.recombined)} % of the pairs are halves of different sequences")
+        lines += ["", f"  {'':<32}{'estimate':>9}   {'90 % interval':<20} plug-in"]
+        lines += [_row(label, self.errors[name]) for name, label in _LABELS.items()]
+        relation = "≥" if self.numerical_rank_is_bound else "="
+        lines.append(f"  numerical rank {relation} {self.numerical_rank} (relative tolerance {self.tolerance:.2g})")
+        if self.floor is not None:
+            lines.append(
+                f"  the model's own arithmetic leaves relative errors of about {self.floor:.2g} in its outputs"
+            )
+        return "\n".join([*lines, "", self.sentence(), *(f"Note: {note}." for note in self.notes)])
+
+
+_LABELS = {
+    "entropy": "entanglement entropy (nats)",
+    "effective_rank": "effective rank exp(entropy)",
+    "roy_vetterli_rank": "effective rank, Roy-Vetterli",
+    "participation_ratio": "participation ratio",
+    "separability_distance": "separability distance",
+    "start": "variance share of start",
+    "end": "variance share of end",
+    "interaction": "variance share of interaction",
+}
+
+
+def _row(label: str, figure: Estimate) -> str:
+    interval = f"{figure.low:.4g} to {figure.high:.4g}"
+    return f"  {label:<32}{figure.estimate:>9.4g}   {interval:<20} {figure.plug_in:.4g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into the record with them)
+    values: Values,
+    *,
+    length: int,
+    cut: int,
+    dtype: str = "float64",
+    seed: int = 0,
+    tolerance: float | None = None,
+    origins: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    source: str = "halves given",
+    recombined: float | None = None,
+    floor: float | None = None,
+    notes: Sequence[str] = (),
+    seconds: float = 0.0,
+) -> Measurement:
+    """From the outputs of all pairs to the figures and their errors.
+
+    Args:
+        values: outputs, (starts, ends, channels), at least 16 starts and 16 ends. They are treated as independent
+            samples; their order does not matter.
+        length: T, time steps in a sequence.
+        cut: c, steps in the start half.
+        dtype: arithmetic that the model used, a key of `PRECISIONS`.
+        seed: of the groups of the jackknife.
+        tolerance: of the numerical rank, relative to the largest singular value; by default `default_tolerance`, with
+            the precision of `dtype`, or `floor` if that is larger.
+        origins: numbers of the sequences that starts and ends were cut from, (starts,) and (ends,), if some sequences
+            gave both or gave several: such halves are not independent, and without this the errors would be wrong.
+        source: where the halves are from, in words.
+        recombined: share of the pairs whose halves are from different sequences; by default from `origins`.
+        floor: relative error of the outputs, where the model casts to a type less precise than `dtype`.
+        notes: sentences for the record, without full stop.
+        seconds: time spent on the values.
+
+    Returns:
+        The record, to whose notes is added where intervals are known to be too narrow.
+
+    Raises:
+        ValueError: an output is not finite, a side has too few samples, or an argument is out of range.
+        ConstantOutput: the output does not vary.
+
+    Example:
+        >>> start, end = np.linspace(0, 1, 16), np.linspace(1, 2, 24)
+        >>> found = measure_matrix(np.multiply.outer(start, end)[:, :, None], length=8, cut=4)
+        >>> found.numerical_rank, round(found.separability_distance, 12), round(found.effective_rank, 12)
+        (1, 0.0, 1.0)
+    """
+    began = time.perf_counter()
+    precision = _precision(dtype, floor)
+    check_finite(values)
+    starts, ends, channels = values.shape
+    groups = deal(starts, ends, seed=seed, origins=origins)
+    scaled, unit = rescaled(values)
+    spectrum = singular_values(scaled)
+    errors = estimates(scaled, spectrum, groups, precision=precision)
+    if tolerance is None:
+        tolerance = default_tolerance(scaled, spectrum, precision)
+    rank = numerical_rank(spectrum, tolerance)
+    return Measurement(
+        singular_values=tuple((spectrum * unit).tolist()),
+        entropy=errors["entropy"].estimate,
+        effective_rank=errors["effective_rank"].estimate,
+        roy_vetterli_rank=errors["roy_vetterli_rank"].estimate,
+        participation_ratio=errors["participation_ratio"].estimate,
+        separability_distance=errors["separability_distance"].estimate,
+        numerical_rank=rank,
+        numerical_rank_is_bound=rank == len(spectrum),
+        tolerance=tolerance,
+        shares=Shares(*(errors[name].estimate for name in ("start", "end", "interaction"))),
+        errors=errors,
+        length=length,
+        cut=cut,
+        starts=starts,
+        ends=ends,
+        channels=channels,
+        dtype=dtype,
+        seed=seed,
+        source=source,
+        recombined=_recombined(*origins) if recombined is None and origins is not None else recombined,
+        floor=floor,
+        notes=(*notes, *_doubts(scaled, spectrum, errors["effective_rank"].plug_in)),
+        seconds=seconds + time.perf_counter() - began,
+    )
+
+
+def default_tolerance(values: Values, spectrum: Vector, precision: float) -> float:
+    """Singular values above this, relative to the largest, are not made by rounding.
+
+    LAPACK's custom is the larger side of the matrix times the precision. Where arithmetic is coarse that may be more
+    than 1, and a sharper bound is used: errors of at most `precision` times the largest entry move no singular value of
+    Y / sqrt(starts x ends) by more than `precision` times the largest entry and sqrt(channels), and the decomposition
+    itself adds the rounding of float64.
+
+    Args:
+        values: outputs, (starts, ends, channels).
+        spectrum: their singular values, see `figures.singular_values`.
+        precision: relative error of the entries.
+
+    Source: Weyl's inequality, with the Frobenius norm of the errors.
+
+    Example:
+        >>> values = np.multiply.outer(np.ones(300), np.ones(300))[:, :, None]
+        >>> default_tolerance(values, np.array([1.0, 0.0]), 2.0**-7) < 0.01
+        True
+    """
+    starts, ends, channels = values.shape
+    side = int(max(starts, ends * channels))
+    if not spectrum[0] > 0:
+        return min(side * precision, _HALF)
+    by_entries: float = precision * math.sqrt(channels) * float(np.abs(values).max()) / float(spectrum[0])
+    return min(side * precision, by_entries + side * EPSILON, _HALF)
+
+
+def _precision(dtype: str, floor: float | None) -> float:
+    if dtype not in PRECISIONS:
+        raise ValueError(f"dtype must be one of {', '.join(PRECISIONS)}, got {dtype!r}")
+    return max(PRECISIONS[dtype], floor or 0.0)
+
+
+def _recombined(of_starts: npt.ArrayLike, of_ends: npt.ArrayLike) -> float:
+    return float(np.mean(np.not_equal.outer(of_starts, of_ends)))
+
+
+def _doubts(values: Values, spectrum: Vector, effective_rank: float) -> list[str]:
+    """Why intervals may be too narrow, as far as the samples themselves can tell."""
+    doubts = []
+    squares = np.einsum("sec,sec->se", values, values)
+    for name, weights in (("starts", squares.sum(1)), ("ends", squares.sum(0))):
+        effective = float(weights.sum() ** 2 / (weights @ weights))
+        if effective < _FEW_SAMPLES:
+            doubts.append(
+                f"the figures rest on few {name}, as if {math.floor(effective)} of {len(weights)} counted; intervals "
+                "may be too narrow, use more samples"
+            )
+    if effective_rank > _UNRESOLVED * len(spectrum):
+        doubts.append(
+            f"the effective rank is not small beside {len(spectrum)}, the largest that these samples can show; "
+            "corrections and intervals may be too small, use more samples"
+        )
+    if len(spectrum) > 1 and 1 - (spectrum[1] / spectrum[0]) ** 2 < _CLOSE / math.sqrt(min(values.shape[:2])):
+        doubts.append(
+            "the two strongest products are about equally strong, and then the interval of the separability distance "
+            "may be too narrow"
+        )
+    return doubts

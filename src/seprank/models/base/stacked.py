@@ -1,0 +1,175 @@
+"""What recurrent models share: layers on top of each other, layouts, checks, initial states."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from ...question import check_whole
+
+Shapes = dict[str, tuple[int, ...]]
+Weights = dict[str, Tensor]
+States = tuple[Tensor, ...]
+
+
+class StackedCell(nn.Module, ABC):
+    """Layers of one cell in the calling convention of `torch.nn.RNN`, each fed with the outputs of the one below.
+
+    A subclass says what a layer's parameters are (`parameter_shapes`), what its state is (`state_shapes`, by default
+    one vector of `hidden_size` numbers), and what happens in a step (`cell`). Parameters are named as in `nn.RNN`:
+    `weight_hh` of layer 1 is `weight_hh_l1`. The states before the first step are parameters, `initial_<name of the
+    state>` (num_layers, ...): a zero state would make every product zero.
+
+    Args:
+        input_size: M, features per time step.
+        hidden_size: R, width of every layer.
+        num_layers: L, depth.
+        batch_first: input and output are (batch, time, features) rather than (time, batch, features).
+        device, dtype: of the parameters.
+
+    Shape:
+        input (batch, time, input_size), state None or as it is returned; returns the top layer's outputs
+        (batch, time, hidden_size) and the last states of all layers: a tensor (num_layers, batch, ...), or a tuple of
+        such where the cell keeps several. Without the batch dimension throughout, too.
+
+    Raises:
+        ValueError: a size below 1, or inputs that do not fit.
+
+    Example:
+        >>> class Sum(StackedCell):
+        ...     def parameter_shapes(self, below):
+        ...         return {"weight_ih": (self.hidden_size, below)}
+        ...
+        ...     def cell(self, layer, x, state):
+        ...         total = state[0] + x @ layer["weight_ih"].T
+        ...         return total, (total,)
+        >>> output, state = Sum(4, 3, num_layers=2)(torch.ones(5, 7, 4))
+        >>> output.shape, state.shape
+        (torch.Size([5, 7, 3]), torch.Size([2, 5, 3]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        batch_first: bool = True,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.input_size = check_whole("input_size", input_size, 1)
+        self.hidden_size = check_whole("hidden_size", hidden_size, 1)
+        self.num_layers = check_whole("num_layers", num_layers, 1)
+        self.batch_first = batch_first
+        shapes = {
+            f"{name}_l{layer}": shape
+            for layer in range(self.num_layers)
+            for name, shape in self.parameter_shapes(self.hidden_size if layer else self.input_size).items()
+        }
+        shapes |= {f"initial_{name}": (self.num_layers, *shape) for name, shape in self.state_shapes().items()}
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    @abstractmethod
+    def parameter_shapes(self, below: int) -> Shapes:
+        """Names and shapes of the parameters of a layer whose inputs have `below` features."""
+
+    def state_shapes(self) -> Shapes:
+        """Names and shapes of what a layer keeps of one sequence."""
+        return {"state": (self.hidden_size,)}
+
+    @abstractmethod
+    def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
+        """One step of a layer.
+
+        Args:
+            layer: its parameters by the names of `parameter_shapes`.
+            x: the inputs of the step (batch, below).
+            state: what it kept (batch, ...), in the order of `state_shapes`.
+
+        Returns:
+            Outputs (batch, hidden_size) and the new state.
+        """
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters uniformly in ±1/sqrt(hidden_size), as torch does, from torch's generator."""
+        bound = self.hidden_size**-0.5
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def initial_states(self, batch: int) -> Tensor | States:
+        """The learned states before the first step, for that many sequences: what `state=None` stands for."""
+        return self._packed(self._first(batch))
+
+    def forward(self, input: Tensor, state: Tensor | States | None = None) -> tuple[Tensor, Tensor | States]:
+        batched = self._check_input(input)
+        sequence = input if batched else input.unsqueeze(0 if self.batch_first else 1)
+        sequence = sequence.transpose(0, 1) if self.batch_first else sequence
+        batch = sequence.shape[1]
+        output, states = self.run(sequence, self._first(batch) if state is None else self._given(state, batch, batched))
+        if not batched:
+            return output.squeeze(1), self._packed(tuple(s.squeeze(1) for s in states))
+        return output.transpose(0, 1) if self.batch_first else output, self._packed(states)
+
+    def layer(self, number: int) -> Weights:
+        """The parameters of a layer, by the names of `parameter_shapes`."""
+        return {name: getattr(self, f"{name}_l{number}") for name in self.parameter_shapes(1)}
+
+    def run(self, sequence: Tensor, states: States) -> tuple[Tensor, States]:
+        """All layers on all steps, one layer after the other; a subclass may know a faster order.
+
+        Args:
+            sequence: (time, batch, input_size).
+            states: before the first step, each (num_layers, batch, ...).
+
+        Returns:
+            Outputs of the top layer (time, batch, hidden_size), and the last states.
+        """
+        steps, last = sequence.unbind(0), []
+        for number in range(self.num_layers):
+            layer, state, outputs = self.layer(number), tuple(s[number] for s in states), []
+            for x in steps:
+                output, state = self.cell(layer, x, state)
+                outputs.append(output)
+            steps = tuple(outputs)
+            last.append(state)
+        return torch.stack(steps), tuple(torch.stack(s) for s in zip(*last, strict=True))
+
+    def _first(self, batch: int) -> States:
+        initial = [getattr(self, f"initial_{name}").unsqueeze(1) for name in self.state_shapes()]
+        return tuple(s.expand(-1, batch, *s.shape[2:]) for s in initial)
+
+    def _packed(self, states: States) -> Tensor | States:
+        return states[0] if len(states) == 1 else states
+
+    def _given(self, state: Tensor | States, batch: int, batched: bool) -> States:
+        """The caller's state with a batch dimension; refuses one that does not fit."""
+        states = (state,) if isinstance(state, Tensor) else tuple(state)
+        size = (batch,) if batched else ()
+        wanted = [(self.num_layers, *size, *shape) for shape in self.state_shapes().values()]
+        got = [tuple(s.shape) for s in states]
+        if got != wanted:
+            shown = " and ".join(map(str, wanted))
+            raise ValueError(f"state must have shape {shown} for this input, got {' and '.join(map(str, got))}")
+        return states if batched else tuple(s.unsqueeze(1) for s in states)
+
+    def _check_input(self, input: Tensor) -> bool:
+        """Whether the input is batched; refuses shapes that do not fit."""
+        if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
+            layout = "(batch, time, input_size)" if self.batch_first else "(time, batch, input_size)"
+            raise ValueError(
+                f"input must be {layout} or (time, input_size) with input_size {self.input_size}, "
+                f"got {tuple(input.shape)}"
+            )
+        batched = input.ndim == 3
+        if input.shape[1 if batched and self.batch_first else 0] == 0:
+            raise ValueError(f"input must have at least one time step, got shape {tuple(input.shape)}")
+        return batched
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, batch_first={self.batch_first}"

@@ -1,0 +1,32 @@
+"""Widths that give a wanted number of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...question import check_whole
+
+
+def nearest_width(count: Callable[[int], int], parameters: int) -> int:
+    """The width of at least 1 whose number of parameters is nearest to the wanted one; of two, the smaller.
+
+    Args:
+        count: parameters of a model of some width; must grow with the width.
+        parameters: how many there should be, at least 1.
+
+    Raises:
+        ValueError: `parameters` is below 1.
+
+    Example:
+        >>> nearest_width(lambda width: width * width, 60)
+        8
+    """
+    parameters = check_whole("parameters", parameters, 1)
+    high = 1
+    while count(high) < parameters:
+        high *= 2
+    low = max(high // 2, 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < parameters else (low, middle)
+    return min((low, high), key=lambda width: (abs(count(width) - parameters), width))

@@ -1,0 +1,83 @@
+"""Worker processes on this machine or of a running Dask scheduler."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from ..sources.factory import user_modules
+
+# Dask would also set a threshold for giving memory back, which keeps the C library from learning ours: every larger
+# tensor would then be fresh memory, and half of the time go into page faults.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Of workers on this machine"""
+
+MOST_WORKERS = 256
+"""Processes on this machine: each takes about 200 MiB before it does anything"""
+
+TIMEOUT = "10s"
+"""How long a scheduler may take to answer"""
+
+
+@contextmanager
+def connect(*, workers: int | None = None, scheduler: str | None = None) -> Iterator[Any]:
+    """A Dask client; what was started for it ends with the context.
+
+    Args:
+        workers: processes to start on this machine, where no scheduler is given.
+        scheduler: address of a running Dask scheduler, such as tcp://host:8786.
+
+    Raises:
+        ImportError: Dask is not installed.
+        OSError: the scheduler does not answer.
+        ValueError: there are more workers than one machine can have.
+    """
+    if scheduler is None and workers is not None and workers > MOST_WORKERS:
+        raise ValueError(
+            f"workers must be at most {MOST_WORKERS} on one machine, got {workers:,}; for more give --scheduler"
+        )
+    try:
+        import dask
+        from dask.distributed import Client, LocalCluster
+    except ImportError as error:
+        raise ImportError("running on workers needs Dask: pip install 'seprank[dist]'") from error
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRONMENT}), ExitStack() as stack:
+        if scheduler is None:
+            # One thread each: a job's own threads would compete with the other workers.
+            scheduler = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    memory_limit=None,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+        yield stack.enter_context(Client(scheduler, timeout=TIMEOUT))
+
+
+def pack(content: Any) -> bytes:
+    """Anything with its classes as bytes that `pickle.loads` reads on a worker, user's own files included.
+
+    Raises:
+        ImportError: cloudpickle, which comes with Dask, is not installed.
+        ValueError: it holds what cannot be sent, such as an open file.
+    """
+    try:
+        import cloudpickle
+    except ImportError as error:
+        raise ImportError("sending a model to workers needs cloudpickle: pip install 'seprank[dist]'") from error
+    # No worker can import what is from files that the user named, or lies beside them.
+    own = [sys.modules[name] for name in user_modules()]
+    for module in own:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(content))
+    except Exception as error:
+        raise ValueError(f"{type(content).__name__} cannot be sent to workers: {error}") from error
+    finally:
+        for module in own:
+            cloudpickle.unregister_pickle_by_value(module)

@@ -1,0 +1,344 @@
+"""Jobs and their records in one SQLite file.
+
+A job is a command of this package with all its settings, and is known by the hash of both. Its record says how it
+ended. One process at a time may write; any number may read meanwhile. What `finish` or `fail` has returned from is on
+the disk: neither a killed process nor a full disk takes it away. What is read is what was kept: every record has a
+digest, every job is known by its hash, and one that differs is refused. Stores of version 1 had no digests; they are
+read as they are, and what they hold gets digests when they are next written.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..system.files import FileError, csv_text, existing_file, write_whole
+from .record import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
+
+__all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows", "table"]
+
+APPLICATION = 0x73657072
+"""Marks a file as ours ("sepr"), in SQLite's application_id"""
+SCHEMA = 2
+"""Version of the tables, in SQLite's user_version; 1 had no digests"""
+
+_TABLES = """
+CREATE TABLE jobs (key TEXT PRIMARY KEY, command TEXT NOT NULL, settings TEXT NOT NULL, added TEXT NOT NULL);
+CREATE TABLE records (
+    key TEXT PRIMARY KEY REFERENCES jobs (key), status TEXT NOT NULL, result TEXT NOT NULL, error TEXT,
+    seconds REAL NOT NULL, finished TEXT NOT NULL, digest TEXT NOT NULL
+);
+"""
+_SAID = "key, status, result, error, seconds, finished"
+_NAMES = {"jobs", "records", "sqlite_autoindex_jobs_1", "sqlite_autoindex_records_1"}
+_SELECT = "SELECT key, command, settings, status, result, error, seconds, finished{digest} FROM records "
+_SELECT += "LEFT JOIN jobs USING (key)"
+
+
+class StoreError(ValueError):
+    """A store cannot be opened, read or written; the text says why and what to do."""
+
+
+class Store:
+    """The jobs and records of one file.
+
+    Args:
+        path: of the SQLite file.
+        write: make the file if there is none, and be its only writer until `close`; otherwise records can only be read.
+        wait: seconds to wait for another writer to end.
+
+    Raises:
+        StoreError: there is no such file to read, another process is writing, or the file is damaged, was written by
+            a newer version, or is no store.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with Store(f"{folder.name}/runs.db", write=True) as store:
+        ...     store.finish(Job("certify", {"width": 3}), {"rank": 3}, seconds=0.1)
+        ...     store.record(Job("certify", {"width": 3})).result
+        {'rank': 3}
+        >>> folder.cleanup()
+    """
+
+    def __init__(self, path: str | Path, *, write: bool = False, wait: float = 0.0) -> None:
+        self.path = Path(path)
+        self._version = SCHEMA
+        _check_kind(self.path, write)
+        self._lock = _lock(self.path, wait) if write else None
+        try:
+            self._connection = self._connect(write)
+        except BaseException:
+            self._release()
+            raise
+
+    def _connect(self, write: bool) -> sqlite3.Connection:
+        with self._explained("opened"):
+            # Only the process that holds the lock writes, from one thread at a time: sweeps report from callbacks.
+            connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+            # What is no text is not in any digest either, and is refused by the name of its record.
+            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            try:
+                self._check(connection, write)
+                if write:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.execute("PRAGMA synchronous = FULL")
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection, write: bool) -> None:
+        """Refuse what is no store of a version we know; turn an empty file into one."""
+        application, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS)
+        empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application == 0 and empty and write:
+            marks = "".join(f"PRAGMA {name} = {value};" for name, value in _MARKS.items())
+            connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}{marks}COMMIT;")
+        elif application != APPLICATION:
+            raise StoreError(f"{self.path} is not a store of seprank; give another path")
+        elif version > SCHEMA:
+            raise StoreError(
+                f"{self.path} was written by a newer seprank (store version {version}, this one reads {SCHEMA}); "
+                "update seprank, or give another path"
+            )
+        else:
+            self._version = version
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"{self.path} is damaged ({found}); {_RESCUE}")
+        strange = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")} - _NAMES
+        if strange:
+            raise StoreError(f"{self.path} holds more than jobs and records ({ascii(min(strange))[:60]}); {_RESCUE}")
+        if write and self._version < SCHEMA:
+            self._add_digests(connection)
+
+    def _add_digests(self, connection: sqlite3.Connection) -> None:
+        """Bring a store of version 1 to version 2, all of it or nothing."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute("ALTER TABLE records ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
+            for said in connection.execute(f"SELECT {_SAID} FROM records").fetchall():
+                connection.execute("UPDATE records SET digest = ? WHERE key = ?", (digest(said), said[0]))
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        self._version = SCHEMA
+
+    @contextmanager
+    def _explained(self, done: str) -> Iterator[None]:
+        """SQLite's errors as ours, with the file and what to do."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise StoreError(
+                    f"no space left on the disk of {self.path}; what was finished before is kept. Make room and start "
+                    "the same command again"
+                ) from error
+            raise StoreError(f"{self.path} cannot be {done}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path} is damaged or is not a store ({error}); {_RESCUE}") from error
+        except RecordError as error:
+            raise StoreError(f"{self.path} is damaged: {error}; {_RESCUE}") from error
+
+    def close(self) -> None:
+        """Give up the file; others may write it then."""
+        self._connection.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Note jobs that are to be done; those already known stay as they are."""
+        rows = [(job.key, job.command, canonical(job.settings), _now()) for job in jobs]
+        with self._transaction():
+            self._connection.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", rows)
+
+    def finish(self, job: Job, result: Mapping[str, Any], *, seconds: float) -> None:
+        """Keep what a job found; it is on the disk when this returns."""
+        self._keep(job, "done", result, None, seconds)
+
+    def fail(self, job: Job, error: str, *, seconds: float, result: Mapping[str, Any] | None = None) -> None:
+        """Keep how a job failed; it may be tried again, and then gets a new record."""
+        self._keep(job, "failed", result or {}, error, seconds)
+
+    def _keep(self, job: Job, status: Status, result: Mapping[str, Any], error: str | None, seconds: float) -> None:
+        settings, now = canonical(job.settings), _now()
+        row = (job.key, status, canonical(result), error, float(seconds), now)
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", (job.key, job.command, settings, now)
+            )
+            self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, digest(row)))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if self._lock is None:
+            raise StoreError(f"{self.path} was opened to be read; open it with write=True")
+        with self._explained("written"):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk makes SQLite roll back by itself, and a second time is an error.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def record(self, job: Job) -> Record | None:
+        """How a job ended, None if it has not.
+
+        Raises:
+            StoreError: the record is not what was kept; the text names it.
+        """
+        return next(iter(self._read("key = ?1", (job.key,))), None)
+
+    def records(self, *, command: str | None = None, status: Status | None = None) -> list[Record]:
+        """All records, the oldest first, or those of one command or of one status.
+
+        Raises:
+            StoreError: one of them is not what was kept; the text names it.
+        """
+        # Chosen here and not by the file, in which a damaged record might hide from the question.
+        return [
+            record
+            for record in self._read("?1", (1,))
+            if command in (None, record.job.command) and status in (None, record.status)
+        ]
+
+    def statuses(self) -> dict[str, Status]:
+        """How each job ended that did, by its key."""
+        return {record.job.key: record.status for record in self._read("?1", (1,))}
+
+    def _read(self, condition: str, values: tuple[Any, ...]) -> list[Record]:
+        """The records for which a condition holds, each checked."""
+        query = _SELECT.format(digest=", digest" if self._version > 1 else "")
+        with self._explained("read"):
+            rows = self._connection.execute(f"{query} WHERE {condition} ORDER BY finished, key", values).fetchall()
+            return [checked_record(row if self._version > 1 else (*row, None)) for row in rows]
+
+    def open_jobs(self) -> list[Job]:
+        """Jobs that were noted and have no record yet.
+
+        Raises:
+            StoreError: one of them is not what was noted.
+        """
+        query = "SELECT key, command, settings FROM jobs WHERE key NOT IN (SELECT key FROM records) ORDER BY added, key"
+        with self._explained("read"):
+            return [checked_job(*row) for row in self._connection.execute(query).fetchall()]
+
+
+_MARKS = {"application_id": APPLICATION, "user_version": SCHEMA}
+_RESCUE = "move it away to start anew, or put a copy of it back"
+
+
+def _check_kind(path: Path, write: bool) -> None:
+    """Refuse what is no file: a folder, a pipe or a device is not opened as a database."""
+    if not write and not path.exists():
+        raise StoreError(f"there is no store {path}; `seprank train` and `seprank sweep` make one")
+    if path.exists():
+        try:
+            existing_file(path)
+        except FileError as error:
+            raise StoreError(f"{error} of records, such as runs/seprank.db") from None
+
+
+def _lock(path: Path, wait: float) -> Any:
+    """The right to write a store; the system takes it back when the process ends, however it ends."""
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{path}.lock", timeout=wait)
+        lock.acquire()
+    except Timeout as error:
+        raise StoreError(
+            f"another process is writing {path}; wait until it has ended, or give this one a store of its own"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+    return lock
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def record_from_dict(content: Mapping[str, Any]) -> Record:
+    """The record that `Record.to_dict` made these values of."""
+    fields = {name: content[name] for name in ("status", "result", "error", "seconds", "finished")}
+    return Record(Job(content["command"], content["settings"]), **fields)
+
+
+def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """One flat row per record: key, command, status, seconds, finished, all settings and all results that are single
+    values; settings within settings get dotted names."""
+    return [
+        {"key": record.job.key, "command": record.job.command, "status": record.status}
+        | _flat(record.job.settings)
+        | {f"result.{name}": value for name, value in _flat(record.result).items()}
+        | {"seconds": record.seconds, "finished": record.finished, "error": record.error}
+        for record in records
+    ]
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": value for inner, value in _flat(value).items()}
+        elif not isinstance(value, list):
+            found[name] = value
+    return found
+
+
+def export(records: Iterable[Record], path: Path) -> None:
+    """Write records to a .csv file, one flat row each, or to a .json or .json.gz file, whole.
+
+    Raises:
+        ValueError: the file's ending is none of these.
+    """
+    if path.suffix == ".csv":
+        write_whole(path, csv_text(rows(records)))
+        return
+    text = json.dumps([record.to_dict() for record in records])
+    if path.suffix == ".json":
+        write_whole(path, text)
+    elif path.name.endswith(".json.gz"):
+        # Without the time of writing: equal records make equal files.
+        packed = gzip.compress(text.encode(), mtime=0)
+        write_whole(path, lambda draft: draft.write_bytes(packed))
+    else:
+        raise ValueError(f"records are exported to a .csv, .json or .json.gz file, got {path}")
+
+
+def table(records: Iterable[Record]) -> str:
+    """One line per record for people: what was asked for and what came out."""
+    lines = []
+    for record in records:
+        asked = " ".join(f"{name}={value}" for name, value in _flat(record.job.settings).items() if value is not None)
+        single = {name: value for name, value in record.result.items() if isinstance(value, int | float | str | bool)}
+        came = " ".join(f"{name}={value}" for name, value in single.items()) if record.status == "done" else "failed"
+        lines.append(f"{record.job.key[:8]}  {record.job.command:<8} {asked}\n{'':<10}{came}")
+    return "\n".join(lines)

@@ -1,0 +1,111 @@
+"""A shallow circuit as a chain of tensors: its matrix product state."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...theory import readable
+from ..cut import cheapest
+from ..rac_sizes import Sizes
+from ..unrolling import Bond, Node
+from .frame import MARGIN, NARROWEST, STEPS, TOP, Item, draw_frame, draw_sides, frame_height, label_cut
+from .scene import Length, Point, Scene, power, subscript, text_width
+from .strokes import draw_cut
+from .wording import powers, unbroken
+
+_COLUMN, _LEFT, _SITE, _TOKEN = 96.0, 70.0, 18.0, 13.0
+_ROW, _LEG = TOP + 34, 76.0
+
+_ITEMS = (
+    Item("circle", "start", "tensor A of a start step"),
+    Item("circle", "end", "tensor A of an end step"),
+    Item("circle", "leg", "input x of a step"),
+    Item("line", "bond", "bond; the number is its dimension"),
+    Item("line", "cut", "cheapest cut"),
+)
+
+
+def chain_picture(state: Any, sizes: Sizes) -> Scene:
+    """The picture of a quimb matrix product state of as many sites as the sequence has steps."""
+    bonds = chain_bonds(state)
+    middle = [bond for bond in bonds if bond.name == f"bond-{sizes.cut}"]
+    found = cheapest(bonds, set(middle), limit=middle[0].dimension, cut=sizes.cut)
+    value = powers(found)
+    notes = _notes(sizes, found)
+    right = _LEFT + _COLUMN * (sizes.length - 0.5)
+    width = max(NARROWEST, right + text_width(f"cut: {value}", "cut-word") + 2 * MARGIN)
+    bottom = _ROW + _LEG + _TOKEN + 12
+    scene = Scene(f"A shallow network is a chain: depth 1, width {sizes.width}, {sizes.inputs} inputs", width)
+    scene.height = bottom + frame_height(_ITEMS, notes, width)
+    boundary = _x(sizes.cut) + _COLUMN / 2
+    draw_sides(scene, sizes, left=_LEFT - _COLUMN / 2, middle=boundary, right=right, bottom=bottom)
+    _draw_bonds(scene, bonds)
+    _draw_nodes(scene, sizes)
+    strokes = draw_cut(scene, {bond.name: _crossing(bond) for bond in found})
+    label_cut(scene, value, strokes, middle=boundary, right=right)
+    draw_frame(scene, _ITEMS, notes, bottom)
+    return scene
+
+
+def chain_bonds(state: Any) -> list[Bond]:
+    """Bonds and legs of a matrix product state, as quimb has them."""
+    legs = [Bond(f"leg-{t}", state.phys_dim(t - 1), (_token(t), _site(t))) for t in range(1, state.L + 1)]
+    inner = [Bond(f"bond-{t}", state.bond_size(t - 1, t), (_site(t), _site(t + 1))) for t in range(1, state.L)]
+    return legs + inner
+
+
+def _token(time: int) -> Node:
+    return Node("token", 0, time, 0)
+
+
+def _site(time: int) -> Node:
+    return Node("site", 1, time, 0)
+
+
+def _x(time: int) -> Length:
+    return _LEFT + _COLUMN * (time - 1)
+
+
+def _draw_bonds(scene: Scene, bonds: list[Bond]) -> None:
+    for bond in bonds:
+        source, target = bond.ends
+        if source.kind == "token":
+            x = _x(target.time)
+            scene.line((x, _ROW + _LEG), (x, _ROW), name=bond.name, dimension=str(bond.dimension))
+            scene.words(f"{bond.dimension}", (x + 6, _ROW + 44), "dimension", "start")
+        else:
+            scene.line((_x(source.time), _ROW), (_x(target.time), _ROW), name=bond.name, dimension=str(bond.dimension))
+            # Left of the middle, where the cut goes.
+            scene.words(f"{bond.dimension}", (_x(source.time) + _SITE + 13, _ROW - 6), "dimension")
+
+
+def _draw_nodes(scene: Scene, sizes: Sizes) -> None:
+    for time in sizes.times:
+        side = "end" if time > sizes.cut else "start"
+        x = _x(time)
+        scene.words(f"t = {time}", (x, STEPS), "note")
+        scene.mark(
+            "circle", (x, _ROW), _SITE, side, name=f"site-{time}", kind="tensor", title=f"A of step {time}, {side}"
+        )
+        scene.words("A", (x, _ROW + 4), "word" if side == "end" else "light")
+        scene.mark("circle", (x, _ROW + _LEG), _TOKEN, "leg", name=f"token-{time}", kind="token", title=f"input {time}")
+        scene.words(subscript("x", time), (x, _ROW + _LEG + 4), "small")
+
+
+def _crossing(bond: Bond) -> Point:
+    source, target = bond.ends
+    if source.kind == "token":
+        return (_x(target.time), _ROW + 53)
+    return (_x(source.time) + _COLUMN / 2, _ROW)
+
+
+def _notes(sizes: Sizes, found: list[Bond]) -> list[str]:
+    least = math.prod(bond.dimension for bond in found)
+    sides = f"{power(sizes.inputs, sizes.cut)} starts and {power(sizes.inputs, sizes.end)} ends"
+    return [
+        "A joins the weights Wᴴ and Wᴵ of one step. All that the end can know of the start passes through the bonds "
+        f"that a cut between them crosses: {unbroken(powers(found))} for the cheapest cut, with {sides}. The "
+        "separation rank is at most the product of a cut, and in a single layer exactly the least one, "
+        f"{readable(least)}."
+    ]

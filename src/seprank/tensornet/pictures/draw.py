@@ -1,0 +1,231 @@
+"""Pictures of a circuit: which kind to draw, and the files they are kept in."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...system.files import write_whole
+from ...theory import readable
+from ..cut import MinimalCut, comparison, cut_of, state_bonds
+from ..libraries import load_quimb
+from ..rac_network import MOST_TENSORS, RACNetwork, check_number, wired
+from ..rac_sizes import Sizes, check_sizes
+from ..rac_weights import Array
+from ..unrolling import Node, unroll
+from .chain import chain_picture
+from .copies import copies_picture
+from .folded import folded, folded_picture, folded_states
+from .raster import write_png
+from .recurrence import recurrence_picture
+from .scene import Scene
+from .svg import svg_text
+
+KINDS = ("network", "recurrence")
+STYLES = ("auto", "copies", "folded")
+LINES = ("states", "minimal")
+SUFFIXES = (".svg", ".png", ".html")
+MOST_ROWS = 15
+"""Of a picture with every copy, unless it is asked for: about a page"""
+MOST_DRAWN = 3_000
+"""Tensors of a picture with every copy"""
+MOST_LAYERS = 100
+MOST_DIGITS = 10_000
+"""Of the product of a cut"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and what it shows."""
+
+    scene: Scene
+    sizes: Sizes
+    style: str
+    """chain, copies, folded or recurrence"""
+    cut: MinimalCut | None
+    """The minimal cut; None for a recurrence, and for a network too large to look for it"""
+
+    def svg(self) -> str:
+        """The picture as the text of an SVG file."""
+        return svg_text(self.scene)
+
+    def html(self) -> str:
+        """A page that needs no other file and no network."""
+        return _PAGE.format(title=escape(self.scene.title), svg=self.svg(), facts=escape(str(self)))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture as SVG, PNG or HTML, by the name of the file.
+
+        Raises:
+            ValueError: the name ends in something else.
+            ImportError: PNG is asked for, and matplotlib is not installed.
+        """
+        path = check_name(path)
+        if path.suffix == ".png":
+            return write_whole(path, lambda draft: write_png(self.scene, draft))
+        return write_whole(path, self.html() if path.suffix == ".html" else self.svg())
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it shows, as plain values for JSON."""
+        sizes = {name: getattr(self.sizes, name) for name in ("inputs", "width", "depth", "length", "cut")}
+        return {"style": self.style, "settings": sizes, "minimal_cut": self.cut.to_dict() if self.cut else None}
+
+    def __str__(self) -> str:
+        if self.style == "recurrence":
+            return f"computation of a RAC: {self.sizes}"
+        if self.cut is not None:
+            return str(self.cut)
+        heading = f"cuts of the network of a RAC: {self.sizes}, domain functional"
+        why = f"  minimal cut not looked for: {readable(self.sizes.tensors)} tensors, more than {MOST_TENSORS:,}"
+        return "\n".join([heading, why, *comparison(self.sizes)])
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; color: #222; max-width: 80rem }}
+svg {{ max-width: 100%; height: auto }}
+pre {{ overflow-x: auto }}
+</style></head>
+<body>
+{svg}
+<pre>{facts}</pre>
+</body></html>
+"""
+
+
+def draw(
+    *,
+    inputs: int,
+    width: int,
+    depth: int,
+    length: int,
+    cut: int | None = None,
+    kind: str = "network",
+    style: str = "auto",
+    line: str = "states",
+) -> Picture:
+    """A picture of a RAC: its tensor network with the minimal cut, or the recurrence it computes.
+
+    Args:
+        inputs, width, depth, length: M, R, L and T.
+        cut: c, steps in the start; T // 2 by default.
+        kind: `network` or `recurrence`.
+        style: of a network. `copies` draws every copy, `folded` one for all copies of a tensor with their number;
+            `auto` draws copies up to 15 rows of them, and a network of one layer as a chain.
+        line: what the line of the cut goes through, where copies are drawn or folded: `states`, all copies of the last
+            start states, or `minimal`, the cut of least product. (A chain shows the latter.)
+
+    Raises:
+        ImportError: quimb is not installed (chain, copies).
+        ValueError: a size, the kind or the style cannot be, or the picture would be too large.
+
+    Example:
+        >>> picture = draw(inputs=4, width=3, depth=2, length=6)
+        >>> picture.style, picture.cut.value
+        ('copies', 81)
+    """
+    sizes = check_sizes(inputs=inputs, width=width, depth=depth, length=length, cut=cut)
+    _check_choice("kind", kind, KINDS)
+    _check_choice("style", style, STYLES)
+    _check_choice("line", line, LINES)
+    if kind == "recurrence":
+        _check_recurrence(sizes)
+        return Picture(recurrence_picture(sizes), sizes, "recurrence", None)
+    _check_network(sizes, style)
+    if line == "minimal":
+        check_number(sizes)
+    found = cut_of(sizes, domain="functional") if sizes.tensors <= MOST_TENSORS else None
+    chosen = _chosen(sizes, style)
+    return Picture(_network_scene(sizes, chosen, found, line), sizes, chosen, found)
+
+
+def _network_scene(sizes: Sizes, style: str, cut: MinimalCut | None, line: str) -> Scene:
+    if style == "chain":
+        return chain_picture(_blank_chain(sizes), sizes)
+    if style == "folded":
+        through = Counter(map(folded, cut.bonds)) if cut and line == "minimal" else folded_states(sizes)
+        return folded_picture(sizes, cut, through)
+    assert cut is not None  # as every tensor is drawn there are not too many
+    network = _blank(sizes)
+    return copies_picture(network, cut, cut.bonds if line == "minimal" else state_bonds(network.unrolling))
+
+
+def check_name(path: str | Path) -> Path:
+    """The path, if its name says which kind of file it is to be.
+
+    Raises:
+        ValueError: it does not.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"a picture is written to a file ending in {', '.join(SUFFIXES)}, got {str(path)!r}")
+    return path
+
+
+def _chosen(sizes: Sizes, style: str) -> str:
+    if style != "auto":
+        return style
+    if sizes.depth == 1 and sizes.length <= MOST_ROWS:
+        return "chain"
+    return "copies" if sizes.rows <= MOST_ROWS and sizes.length <= MOST_ROWS else "folded"
+
+
+def _check_choice(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}")
+
+
+def _check_recurrence(sizes: Sizes) -> None:
+    if sizes.depth * sizes.length > MOST_DRAWN:
+        raise ValueError(
+            f"a picture of {sizes.depth * sizes.length:,} states would be unreadable, at most {MOST_DRAWN:,} are "
+            "drawn; use a smaller length or depth"
+        )
+
+
+def _check_network(sizes: Sizes, style: str) -> None:
+    if sizes.depth > MOST_LAYERS:
+        raise ValueError(f"at most {MOST_LAYERS} layers are drawn, got {sizes.depth:,}; use a smaller depth")
+    if style == "copies" and sizes.tensors > MOST_DRAWN:
+        raise ValueError(
+            f"the network of {sizes} has {readable(sizes.tensors)} tensors, and at most {MOST_DRAWN:,} are drawn one "
+            "by one; use style folded, or a smaller length or depth"
+        )
+    crossing = sum(sizes.crossing(layer) for layer in sizes.layers)
+    if crossing * math.log10(sizes.width) > MOST_DIGITS:
+        raise ValueError(
+            f"the cut of {sizes} crosses {readable(crossing)} bonds, and their product has more than {MOST_DIGITS:,} "
+            "digits; use a smaller length or depth"
+        )
+
+
+def _blank(sizes: Sizes) -> RACNetwork:
+    """A network for its shape: quimb is given arrays of zeros that take no memory."""
+    shapes = {
+        "delta": (sizes.width,) * 3,
+        "hidden": (sizes.width,) * 2,
+        "initial": (sizes.width,),
+        "readout": (sizes.width,),
+    }
+
+    def array(node: Node) -> Array:
+        above = sizes.inputs if node.layer == 1 else sizes.width
+        return np.broadcast_to(0.0, shapes.get(node.kind, (sizes.width, above)))
+
+    unrolling = unroll(sizes)
+    return RACNetwork(unrolling, wired(unrolling, array))
+
+
+def _blank_chain(sizes: Sizes) -> Any:
+    """A matrix product state for its shape."""
+    ends, inner = (sizes.width, sizes.inputs), (sizes.width, sizes.width, sizes.inputs)
+    arrays = [np.broadcast_to(0.0, shape) for shape in (ends, *[inner] * (sizes.length - 2), ends)]
+    return load_quimb().MatrixProductState(arrays, shape="lrp")

@@ -1,0 +1,24 @@
+"""What theory says about a rank, without running anything.
+
+Only the standard library is imported, so that bounds are printed without waiting for NumPy or PyTorch.
+"""
+
+from .bound import KINDS, Bound, Counts, for_readout, max_distance_squared
+from .counting import MOST_DIGITS, multichoose, readable, shown_error
+from .rac import bounds, least_ceiling, lower_bound, upper_bound
+
+__all__ = [
+    "KINDS",
+    "MOST_DIGITS",
+    "Bound",
+    "Counts",
+    "bounds",
+    "for_readout",
+    "least_ceiling",
+    "lower_bound",
+    "max_distance_squared",
+    "multichoose",
+    "readable",
+    "shown_error",
+    "upper_bound",
+]

@@ -1,0 +1,135 @@
+"""A statement about a rank, and what it says of other read-outs"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Literal
+
+from ..question import check_whole
+from .counting import readable
+
+Kind = Literal["exact", "lower", "conjectured", "upper"]
+
+Counts = Literal["rank", "state", "start", "end"]
+
+KINDS: tuple[Kind, ...] = ("exact", "lower", "conjectured", "upper")
+
+# Python turns at most 4300 digits into text, and JSON is text.
+MOST_JSON_BITS = 14_000
+
+
+@dataclass(frozen=True, repr=False)
+class Bound:
+    """One statement about the generic separation rank of a network of given sizes.
+
+    Example:
+        >>> Bound("state", "upper", 45, "proved in docs/theory.md: state bound", "state")
+        Bound(name='state', kind='upper', value=45, source='proved in docs/theory.md: state bound', counts='state')
+    """
+
+    name: str
+    """Short name of the statement, unique within its kind."""
+    kind: Kind
+    """`exact`, `lower` and `upper` are proved; `conjectured` is a lower bound nobody has proved."""
+    value: int
+    """The number itself, exact however long."""
+    source: str
+    """Where the statement is proved or stated."""
+    counts: Counts
+    """What it is the dimension of: functions of the `state` at the cut, of the `start`, of the `end` (those of one
+    output channel), or only the `rank` of one read-out itself."""
+
+    def __repr__(self) -> str:
+        value = readable(self.value).replace(",", "")
+        stated = f"name={self.name!r}, kind={self.kind!r}, value={value}, source={self.source!r}"
+        return f"Bound({stated}, counts={self.counts!r})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The bound as plain values for JSON.
+
+        Returns:
+            The five fields and `readable`, the value as text; `value` is None above about 4200 digits, where
+            Python refuses to write the integer out.
+        """
+        value = self.value if self.value.bit_length() <= MOST_JSON_BITS else None
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "value": value,
+            "readable": readable(self.value),
+            "source": self.source,
+            "counts": self.counts,
+        }
+
+
+def max_distance_squared(rank: int) -> Fraction:
+    """How far, at most, a function of this separation rank lies from the nearest separable one.
+
+    Args:
+        rank: Separation rank, at least 1.
+
+    Returns:
+        1 - 1/rank, an upper bound on D² for the normalised L² distance D.
+
+    Raises:
+        ValueError: If the rank is below 1.
+
+    Source:
+        Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), section 3: the largest of `rank` squared Schmidt
+        coefficients that sum to 1 is at least 1/rank.
+
+    Example:
+        >>> max_distance_squared(4)
+        Fraction(3, 4)
+    """
+    return 1 - Fraction(1, check_whole("rank", rank, 1, remedy="a separable function has rank 1"))
+
+
+def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, independent: bool = True) -> list[Bound]:
+    """What statements about one generic read-out say of another one, in the order of `known`.
+
+    Args:
+        known: as `bounds` gives them.
+        channels: C, outputs of the network in each step.
+        readout: "random" (a generic linear functional of the outputs), "all" (a column for each channel), or a number
+            (that channel).
+        independent: whether the templates of the tokens domain are linearly independent.
+
+    Returns:
+        The statements that hold. A value of `all` channels is C times that of one where what is counted is not a
+        function of the start.
+
+    Source: docs/theory.md, "Read-outs".
+
+    Example:
+        >>> for bound in for_readout(bounds(inputs=2, width=2, depth=1, length=6), channels=2, readout="all"):
+        ...     print(bound.kind, bound.name, bound.value)
+        lower shallow 2
+        upper state 2
+        upper copies 2
+        upper shallow 4
+        upper start inputs 8
+        upper end inputs 16
+    """
+    is_generic = channels == 1 or readout == "random"
+    found = [b for bound in known for b in _carried(bound, channels, readout if not is_generic else None, independent)]
+    return sorted(found, key=lambda bound: (KINDS.index(bound.kind), bound.value))
+
+
+def _carried(bound: Bound, channels: int, readout: str | int | None, independent: bool) -> Iterator[Bound]:
+    """What a statement says of a read-out that is not generic, None if it is."""
+    if readout is None and independent:
+        yield bound
+        return
+    # Of all channels every read-out is a linear combination; one channel may be worse than a generic read-out.
+    if bound.kind != "upper" and independent and readout == "all":
+        yield bound if bound.kind != "exact" else replace(bound, kind="lower")
+    if bound.kind not in ("upper", "exact"):
+        return
+    if readout == "all" and bound.counts not in ("state", "start"):
+        source = f"{bound.source}, for each of {channels} channels"
+        yield replace(bound, kind="upper", value=channels * bound.value, source=source)
+    else:
+        yield replace(bound, kind="upper")
