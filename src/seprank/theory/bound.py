@@ -104,6 +104,7 @@ def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, in
     Source: docs/theory.md, "Read-outs".
 
     Example:
+        >>> from seprank.theory import bounds
         >>> for bound in for_readout(bounds(inputs=2, width=2, depth=1, length=6), channels=2, readout="all"):
         ...     print(bound.kind, bound.name, bound.value)
         lower shallow 2
