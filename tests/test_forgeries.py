@@ -216,7 +216,7 @@ def test_all_claims_edited_together_so_that_they_agree_are_refused_or_honest(hon
 
 
 def check_claims(honest: Honest, true: dict[str, Any], forged: dict[str, Any]) -> None:
-    """What verify accepts is what the run found, or as much with other samples; as few as its rank do not saturate it."""
+    """What verify accepts is what the run found, or no more with other samples: as few as the rank do not saturate it."""
     try:
         honest.verify(forged)
     except (CertificateError, MemoryBudgetError):
