@@ -17,8 +17,7 @@ from typer.testing import CliRunner
 
 import seprank as sr
 from seprank.cli import app
-from seprank.tensornet import Picture, draw, minimal_cut, mps
-from seprank.tensornet import rac_network as network
+from seprank.tensornet import Picture, draw, minimal_cut, mps, network
 from seprank.tensornet.pictures.scene import STYLES
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -41,6 +41,7 @@ def test_a_prime_of_four_digits_does_not_vouch_for_a_false_rank() -> None:
     assert (found.saturated, found.error) == (False, None)
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_weights_and_samples() -> None:
     found = sure(RAC(3, 3, 3), length=5)
     assert (found.rank, found.saturated) == (678, True)
@@ -53,6 +54,7 @@ def test_the_error_is_that_of_weights_and_samples() -> None:
     assert one.error < found.error
 
 
+@pytest.mark.slow
 def test_without_degrees_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     module = MODELS["mi_rnn"].build(inputs=2, width=2, depth=2)
     known = sure(module, length=6)

@@ -19,8 +19,7 @@ import seprank as sr
 from seprank import tensornet
 from seprank.models.rac import RAC
 from seprank.system.memory import MemoryBudgetError
-from seprank.tensornet import libraries, minimal_cut, mps, schmidt_values
-from seprank.tensornet import rac_network as network
+from seprank.tensornet import libraries, minimal_cut, mps, network, schmidt_values
 from seprank.tensornet.cut import cheapest
 from seprank.tensornet.unrolling import Bond, Node
 
