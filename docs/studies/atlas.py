@@ -185,8 +185,8 @@ def exchanges(known: Sequence[Known]) -> dict[tuple[str, bool, bool], Exchange]:
     """Compare all cells that have a partner.
 
     Returns:
-        By domain, whether there are as many inputs as units (M >= R), and whether the start is as long as the shorter of
-        both (c >= min(L, b)).
+        By domain, whether there are as many inputs as units (M >= R), and whether the start is as long as the shorter
+        of both (c >= min(L, b)).
     """
     cells = {(c.domain, c.inputs, c.width, c.cut, c.depth, c.steps): c for c in (item.cell for item in known)}
     groups: dict[tuple[str, bool, bool], list[tuple[Cell, Cell]]] = {}

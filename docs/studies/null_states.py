@@ -173,7 +173,9 @@ class Pattern:
 
 
 def _unit_vector(width: int, entry: int) -> Numbers:
-    return np.eye(width, dtype=np.int64)[entry]
+    vector = np.zeros(width, dtype=np.int64)
+    vector[entry] = 1
+    return vector
 
 
 def _solve(matrix: Numbers, right: Numbers) -> Numbers:

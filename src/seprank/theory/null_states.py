@@ -124,8 +124,8 @@ def _three_layers(width: int, end: int) -> int:
         for j in range(1, m + 1)
     )
     fat = math.comb(end + 2 * m - 1, 2 * m) - math.comb(end + m - 1, m)
-    removed: int = width**2 * (fat + 1)
-    return width * sum(terms) - removed
+    total: int = width * sum(terms) - width**2 * (fat + 1)
+    return total
 
 
 def _one_equation(depth: int, end: int) -> int:
