@@ -308,7 +308,7 @@ def by_profile(case: Case, model: Any) -> tuple[Measurement, Tensor, Tensor]:
     cut = case.length // 2
     starts, ends = halves(2 * case.length, case.length)
     data = torch.cat([starts, ends])
-    points = profile(model, length=case.length, at=[1, cut], data=data, starts=48, ends=48, **settings(case)).points
+    points = profile(model, length=case.length, cuts=[1, cut], data=data, starts=48, ends=48, **settings(case)).points
     return points[1], data[:, :cut], data[:, cut : case.length]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import Executor
@@ -12,7 +11,7 @@ from typing import Any
 from ..measurement.measure import find_alphabet
 from ..measurement.subject import Subject
 from ..system.memory import default_budget
-from ..system.progress import Report, bars
+from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
 from .crossing import Work
 from .curve import MemoryCurve, Series
@@ -23,11 +22,6 @@ from .settings import CurveSettings
 from .subject import checked
 from .terms import Terms, join_lags
 from .windows import Data, Pairs, make_pairs
-
-LONG = 10.0
-"""Seconds from which on a run is announced"""
-
-log = logging.getLogger("seprank")
 
 
 def remember(  # noqa: PLR0913  (each is a setting a user has)
@@ -139,7 +133,8 @@ def _collected(
     """Terms at the lags wanted and at those between that place the reach; and whether memory ended on the way."""
     wanted = _wanted(settings)
     if isinstance(run, Collection):
-        _announce(run.seconds(wanted), settings, report)
+        what = f"memory curve of {settings.samples} pairs, length {settings.length}"
+        announce(report, STAGE, what, run.seconds(wanted))
     ends = pairs.independent and settings.past != "dropped"
     terms = run.terms(wanted, (lambda part: _nothing_left(part, settings)) if ends else (lambda part: False))
     ended = terms.lags[-1] < wanted[-1] and not run.interrupted
@@ -148,13 +143,6 @@ def _collected(
             for threshold in (settings.threshold, 0.5):
                 terms = _refined(run, terms, settings.threshold, threshold)
     return terms, ended
-
-
-def _announce(seconds: float, settings: CurveSettings, report: Report) -> None:
-    if seconds > LONG:
-        text = f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
-        log.info("memory curve of %d pairs, length %d: %s", settings.samples, settings.length, text)
-        report(STAGE, 0, 1, text)
 
 
 def _nothing_left(terms: Terms, settings: CurveSettings) -> bool:
