@@ -20,8 +20,8 @@ from torch.nn.utils import prune
 
 from seprank import measure, profile
 from seprank.adapters import CheckFailed, adapt
+from seprank.callbacks import Probe
 from seprank.measurement import Measurement
-from seprank.measurement.callbacks import Probe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -346,7 +346,9 @@ def test_right_or_refused_with_the_check_named(name: str, verb: Callable[[Case, 
 def test_callbacks_refuse_the_same(name: str) -> None:
     case = CASES[name]
     made = case.make()
-    probe = Probe(*halves(case.length, case.length // 2), model=lambda _: made, inputs=FEATURES, **case.given)
+    probe = Probe(
+        *halves(case.length, case.length // 2), curve=False, model=lambda _: made, inputs=FEATURES, **case.given
+    )
     with pytest.raises(CheckFailed) as refused:
         probe(nn.Identity(), 100)
     assert refused.value.check in case.checks.split()

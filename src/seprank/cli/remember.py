@@ -136,10 +136,11 @@ def curve_beside(module: Any, measured: dict[str, Any], executor: Any) -> tuple[
     """
     from ..measurement import DataError
     from ..memory_curve import remember as run
+    from ..memory_curve.settings import shared_with_measure
 
-    kept = ("length", "data", "inputs", "tokens", "dtype", "seed", "memory", "device", "batch_first", "readout")
+    common = shared_with_measure({**measured, "executor": executor})
     try:
-        curve = run(module, **{name: measured[name] for name in kept}, executor=executor)
+        curve = run(module, length=measured["length"], data=measured["data"], **common)
     except DataError as error:
         return None, f"no memory curve: {error}"
     return curve, curve.sentence()

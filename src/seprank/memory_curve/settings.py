@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..question import check_choice, check_readout, check_seed, check_whole
 from .lags import check_lags
@@ -14,6 +15,19 @@ FEWEST = 32
 """Pairs below which the intervals, from eight groups of pairs, are not to be trusted"""
 PROBABILITIES = "probabilities"
 """The read-out that only a model with a logit for each of several choices has"""
+
+
+SHARED = ("inputs", "tokens", "dtype", "seed", "memory", "device", "batch_first", "readout", "executor")
+
+
+def shared_with_measure(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings of `measure` that mean the same in `remember`.
+
+    Example:
+        >>> shared_with_measure({"cut": 3, "seed": 1})
+        {'seed': 1}
+    """
+    return {name: settings[name] for name in SHARED if name in settings}
 
 
 @dataclass(frozen=True)
