@@ -16,7 +16,7 @@ from .collection import STAGE, Collection, SentCollection
 from .crossing import Work
 from .curve import MemoryCurve, Series
 from .figures import Column, Figures, figures, floors, variance_of
-from .lags import bracket, default_lags
+from .lags import bracket
 from .readout import Readout, choose_readout
 from .settings import CurveSettings
 from .subject import checked
@@ -94,9 +94,9 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         >>> curve.reach(), curve.half, curve.mean
         (3, 3, 3.0)
     """
-    chosen = lags if lags is None or isinstance(lags, str) else tuple(lags)
+    chosen: Any = lags if lags is None or isinstance(lags, str) else tuple(lags)
     settings = CurveSettings(
-        length, samples, _named(chosen), readout, threshold, past, influence, dtype, seed, memory, device, batch_first
+        length, samples, chosen, readout, threshold, past, influence, dtype, seed, memory, device, batch_first
     )
     budget = default_budget() if memory is None else memory
     alphabet = find_alphabet(model, inputs, tokens, shown=data)
@@ -115,23 +115,11 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     return _curve(found, terms, ended, run.interrupted, settings, pairs, subject, read, time.perf_counter() - began)
 
 
-def _named(lags: str | tuple[int, ...] | None) -> Any:
-    if isinstance(lags, str) and lags != "all":
-        raise ValueError(f"lags must be numbers of steps or 'all', got {lags!r}")
-    return lags
-
-
-def _wanted(settings: CurveSettings) -> tuple[int, ...]:
-    if settings.lags is None:
-        return default_lags(settings.length)
-    return tuple(range(1, settings.length)) if settings.lags == "all" else settings.lags
-
-
 def _collected(
     run: Collection | SentCollection, settings: CurveSettings, pairs: Pairs, report: Report
 ) -> tuple[Terms, bool]:
     """Terms at the lags wanted and at those between that place the reach; and whether memory ended on the way."""
-    wanted = _wanted(settings)
+    wanted = settings.wanted
     if isinstance(run, Collection):
         what = f"memory curve of {settings.samples} pairs, length {settings.length}"
         announce(report, STAGE, what, run.seconds(wanted))
@@ -188,7 +176,7 @@ def _curve(
     seconds: float,
 ) -> MemoryCurve:
     notes = [*pairs.notes, *subject.notes, *found.notes]
-    further = tuple(lag for lag in _wanted(settings) if ended and lag > found.lags[-1])
+    further = tuple(lag for lag in settings.wanted if ended and lag > found.lags[-1])
     if further:
         notes.append(
             f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back where it "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..question import check_choice, check_readout, check_seed, check_whole
-from .lags import check_lags
+from .lags import check_lags, default_lags
 
 Lags = Literal["all"] | tuple[int, ...] | None
 
@@ -75,6 +75,13 @@ class CurveSettings:
         check_choice("past", self.past, ("resampled", "dropped"))
         if self.readout is not None and self.readout != PROBABILITIES:
             object.__setattr__(self, "readout", check_readout(self.readout))
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """Lags that are looked at in any case."""
+        if self.lags is None:
+            return default_lags(self.length)
+        return tuple(range(1, self.length)) if self.lags == "all" else self.lags
 
 
 def check_share(name: str, value: float) -> float:
