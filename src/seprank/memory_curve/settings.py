@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ..question import check_choice, check_readout, check_seed, check_whole
 from .lags import check_lags, default_lags
 
-Lags = Literal["all"] | tuple[int, ...] | None
+Lags = str | tuple[int, ...] | None
 
 FEWEST = 32
 """Pairs below which the intervals, from eight groups of pairs, are not to be trusted"""
