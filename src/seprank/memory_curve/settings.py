@@ -81,7 +81,7 @@ class CurveSettings:
         """Lags that are looked at in any case."""
         if self.lags is None:
             return default_lags(self.length)
-        return tuple(range(1, self.length)) if self.lags == "all" else self.lags
+        return tuple(range(1, self.length)) if isinstance(self.lags, str) else self.lags
 
 
 def check_share(name: str, value: float) -> float:
