@@ -37,11 +37,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     "measurement": frozenset({"startend", "adapters"}),
     "memory_curve": frozenset({"measurement", "startend", "adapters"}),
-    "comparison": frozenset({"certification", "models"}),
+    "callbacks": frozenset({"measurement", "memory_curve"}),
+    "comparison": frozenset({"certification", "models", "measurement", "memory_curve"}),
     "tensornet": frozenset({"models", "theory"}),
-    "train": frozenset({"models", "tasks", "measurement", "store"}),
-    "jobs": frozenset({"certification", "measurement", "train", "models", "sources", "theory", "startend", "store"}),
-    "report": frozenset({"certification", "measurement", "store", "theory", "tensornet"}),
+    "train": frozenset({"models", "tasks", "callbacks", "memory_curve", "store"}),
+    "jobs": frozenset(
+        {"certification", "measurement", "memory_curve", "train", "models", "sources", "theory", "startend", "store"}
+    ),
+    "report": frozenset({"certification", "measurement", "memory_curve", "store", "theory", "tensornet"}),
     "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report"}),
     "web": ALL_BUT_CLI,
     "cli": ALL_BUT_CLI,

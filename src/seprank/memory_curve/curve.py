@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -252,14 +253,16 @@ class MemoryCurve:
             ValueError: the file holds something else; the first wrong field is named.
             OSError: the file cannot be read.
         """
-        from pydantic import TypeAdapter, ValidationError
+        return _read(Path(path).read_bytes(), f"{path}")
 
-        try:
-            return TypeAdapter(MemoryCurve).validate_json(Path(path).read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "content"
-            raise ValueError(f"{path} is not a memory curve: {where}: {first['msg']}; run it again") from None
+    @staticmethod
+    def from_dict(content: Mapping[str, Any], place: str = "this") -> MemoryCurve:
+        """The curve that `to_dict` made these values of.
+
+        Raises:
+            ValueError: they are something else; the text has the place and the first wrong field.
+        """
+        return _read(json.dumps(content).encode(), place)
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each lag."""
@@ -334,3 +337,14 @@ class MemoryCurve:
         )
         notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in self.notes)
         return f"<p>{escape(self.sentence())}</p><table><tr>{head}</tr>{body}</table>{notes}"
+
+
+def _read(text: bytes, place: str) -> MemoryCurve:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(MemoryCurve).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise ValueError(f"{place} is not a memory curve: {where}: {first['msg']}; run it again") from None
