@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
 from ..theory import Bound, readable, shown_error
-from .form import MOST_DIMENSIONS, MOST_RUN_SECONDS, MOST_SIZE, VERSIONS, CertificateError, check_values, parse, read
+from .form import LEAST_CONFIDENCE, MOST_DIMENSIONS, MOST_RUN_SECONDS, MOST_SIZE, VERSIONS, CertificateError, check_values, parse, read
+from .luck import MOST_DRAWS
 from .run import Question
 
 SCHEMA: Final = 2
@@ -64,6 +65,18 @@ class Minor:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """Another draw of weights and samples, which showed no higher rank."""
+
+    __pydantic_config__ = _STRICT
+
+    seed: int
+    samples: int
+    """Halves on each side, or all words there are"""
+    rank: int
+
+
+@dataclass(frozen=True)
 class Certificate:
     """A certified lower bound on the generic Start-End separation rank, with its proof.
 
@@ -91,6 +104,10 @@ class Certificate:
     versions: dict[str, str]
     error: float | None = None
     """Bound on the probability that `saturated` is wrong, None where there is none; not in schema 1"""
+    confidence: float | None = None
+    """If asked for, what `error` had to fall below; it is then that of all draws together"""
+    draws: list[Draw] = field(default_factory=list)
+    """Further ones for the confidence, beside the one of the minor"""
     schema: Literal[1, 2] = SCHEMA
     """Version of the format of the file it is from"""
 
@@ -102,6 +119,8 @@ class Certificate:
     def to_dict(self) -> dict[str, Any]:
         """The content of the file, digest included."""
         body = asdict(self)
+        if self.confidence is None:
+            del body["confidence"], body["draws"]
         if self.schema == 1:
             del body["error"], body["model"]["fixed"]
             for bound in body["bounds"]:
@@ -115,6 +134,8 @@ class Certificate:
             "rank": self.rank,
             "saturated": self.saturated,
             "error": self.error,
+            "confidence": self.confidence,
+            "draws": [asdict(draw) for draw in self.draws],
             "exact": self.exact,
             "upper_bound": self.upper_bound,
             "bounds": [bound.to_dict() for bound in self.bounds],
@@ -181,6 +202,12 @@ class Certificate:
             return "exact: the certified lower bound meets a proved upper bound"
         if self.saturated and self.schema == 1:
             return "certified lower bound; its run called it saturated, and stated no error"
+        if self.confidence is not None and self.error is not None:
+            error = "0" if self.error == 0 else f"at most {shown_error(self.error)}"
+            drawn = f"{len(self.draws) + 1} draw{'s' if self.draws else ''}"
+            return (
+                f"certified lower bound; equal to the generic rank modulo {self.question.prime}, error {error} ({drawn})"
+            )
         if self.error is not None:
             return f"certified lower bound; saturated, error at most {shown_error(self.error)}"
         if self.rank < min(self.starts, self.ends):
@@ -250,6 +277,10 @@ def _check_schema(body: Any) -> None:
     for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
         if (name in group) != (schema > 1):
             raise CertificateError("fields", f"{name} belongs to schema 2 and not to schema 1; the file has {schema}")
+    if ("confidence" in body or "draws" in body) and (schema == 1 or not {"confidence", "draws"} <= body.keys()):
+        raise CertificateError("fields", "confidence and draws belong together, and to schema 2")
+    if body.get("confidence", 1) is None:
+        raise CertificateError("fields", "confidence must be a number where it is stated")
 
 
 def _check_ranges(certificate: Certificate) -> None:
@@ -285,11 +316,26 @@ def _check_run(certificate: Certificate) -> None:
         )
     if certificate.error is not None and not 0 <= certificate.error <= 1:
         raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
+    _check_draws(certificate)
     if sorted(certificate.versions) != sorted(VERSIONS):
         raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
     for name, stated in certificate.versions.items():
         if not _VERSION.fullmatch(stated):
             raise CertificateError("fields", f"versions.{name} must be a version, got {shown(stated)}")
+
+
+def _check_draws(certificate: Certificate) -> None:
+    """What is said of further draws."""
+    confidence, draws = certificate.confidence, certificate.draws
+    if confidence is None and draws:
+        raise CertificateError("fields", "draws belong to a confidence, of which there is none")
+    if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
+        raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
+    if len(draws) >= MOST_DRAWS:
+        raise CertificateError("fields", f"there must be fewer than {MOST_DRAWS:,} draws, got {len(draws):,}")
+    numbers = [n for draw in draws for n in (draw.seed, draw.samples - 1, draw.rank)]
+    if any(not 0 <= n < MOST_SIZE for n in numbers):
+        raise CertificateError("fields", "a draw must have seed and rank from 0 and samples from 1, below 2^63")
 
 
 def _check_hashes(hashes: dict[str, str]) -> None:

@@ -25,6 +25,7 @@ from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
 from ..theory import Bound, bounds, for_readout
 from .certificate import Certificate, Minor, ModelRecord, package_versions
+from .confidence import check_confidence, draw_until
 from .form import MOST_DIGITS
 from .rows import on_workers
 from .run import Question, Run, ask, enter
@@ -65,6 +66,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     executor: Executor | None = None,
     progress: bool | Report = True,
     factory: Factory | None = None,
+    confidence: float | None = None,
 ) -> Certificate:
     """Certify the Start-End separation rank of a polynomial module.
 
@@ -100,6 +102,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         progress: show progress bars on standard error if it is a terminal; or a function that is called instead, with
             the name of a stage, how much of it is done, and how much there is.
         factory: where the module came from, recorded in the certificate so that `verify` can build it again.
+        confidence: repeat the draw of weights and samples, with the seeds that follow, until the probability that
+            the rank is less than the generic one modulo the prime is at most this, such as 1e-12.
 
     Returns:
         The certificate: rank, bounds, flags, and the minor that proves it.
@@ -111,6 +115,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         MemoryBudgetError: the work asked for does not fit the memory.
         BoundContradicted: the rank exceeds a proved bound, and the module passes its checks on more sequences, too:
             a fault of the installation or of this package.
+        ConfidenceNotReached: no number of draws takes the error below the confidence.
         ValueError, TypeError: an argument is out of range or of the wrong type.
 
     Source: docs/certainty.md, "How a rank is certified".
@@ -134,6 +139,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         seed=seed,
     )
     samples, max_samples = _check_samples(samples, max_samples)
+    confidence = check_confidence(confidence)
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
@@ -143,13 +149,27 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             pass  # what is wrong with a module of one's own is said before it is run over degrees
     known = known_bounds(module, question)
     make = Run.matrix if executor is None else on_workers(module, executor, device=device)
-    with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
-        matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
-        search = _Search(run, matrix, least_upper(known), budget, most=max_samples, near=near, report=report)
-        found = search.run(samples)
-        _require_no_contradiction(run, found.profile.rank, least_upper(known))
-        channels = run.channels
-    return _certificate(module, question, found, known, channels, factory=factory, began=began)
+    with bars(progress) as report:
+
+        def drawn(question: Question, samples: int | None) -> tuple[_Found, int]:
+            with enter(module, question, arithmetic="float64", device=device) as run:
+                matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
+                settings: dict[str, Any] = {"most": max_samples, "near": near, "report": report}
+                found = _Search(run, matrix, least_upper(known), budget, **settings).run(samples)
+                _require_no_contradiction(run, found.profile.rank, least_upper(known))
+                return found, run.channels
+
+        found, channels = drawn(question, samples)
+        first = _certificate(module, question, found, known, channels, factory=factory, began=began)
+        if confidence is None:
+            return first
+
+        def again(seed: int, samples: int | None) -> Certificate:
+            asked = replace(question, seed=seed)
+            found, _ = drawn(asked, samples)
+            return _certificate(module, asked, found, known, channels, factory=factory, began=began)
+
+        return draw_until(module, first, confidence, again, channels=channels, report=report)
 
 
 def _check_samples(samples: int | None, max_samples: int | None) -> tuple[int | None, int | None]:
