@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
 from ..theory import Bound, readable, shown_error
-from .form import LEAST_CONFIDENCE, MOST_DIMENSIONS, MOST_RUN_SECONDS, MOST_SIZE, VERSIONS, CertificateError, check_values, parse, read
+from .form import (
+    LEAST_CONFIDENCE,
+    MOST_DIMENSIONS,
+    MOST_RUN_SECONDS,
+    MOST_SIZE,
+    VERSIONS,
+    CertificateError,
+    check_values,
+    parse,
+    read,
+)
 from .luck import MOST_DRAWS
 from .run import Question
 
@@ -205,9 +215,7 @@ class Certificate:
         if self.confidence is not None and self.error is not None:
             error = "0" if self.error == 0 else f"at most {shown_error(self.error)}"
             drawn = f"{len(self.draws) + 1} draw{'s' if self.draws else ''}"
-            return (
-                f"certified lower bound; equal to the generic rank modulo {self.question.prime}, error {error} ({drawn})"
-            )
+            return f"certified lower bound; equal to the generic rank modulo {self.question.prime}, error {error} ({drawn})"
         if self.error is not None:
             return f"certified lower bound; saturated, error at most {shown_error(self.error)}"
         if self.rank < min(self.starts, self.ends):

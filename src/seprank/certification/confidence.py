@@ -102,7 +102,7 @@ def _together(module: nn.Module, drawn: list[Certificate], confidence: float, ch
 
 
 def _error(module: nn.Module, best: Certificate, repeats: list[int] | None, channels: int) -> float | None:
-    sizes = {"rank": best.rank, "starts": best.starts, "ends": best.ends, "channels": channels}
+    sizes: dict[str, Any] = {"rank": best.rank, "starts": best.starts, "ends": best.ends, "channels": channels}
     return stated_error(module, best.question, **sizes, upper=best.upper_bound, repeats=repeats)
 
 
@@ -118,7 +118,7 @@ def _needed(module: nn.Module, found: Certificate, confidence: float, channels: 
         reason = f"the error of one draw modulo {question.prime} has no bound below 1"
     remedy = "use a larger --prime, such as 134217689"
     if question.domain == "tokens":
-        remedy = "over tokens it has one only if all words of both sides are tried; use more --samples, or shorter words"
+        remedy = "over tokens it has one only if all words of both sides are tried; use more --samples"
     elif found.rank >= min(found.starts, found.ends):
         remedy = "its samples limit the rank; use more --samples"
     raise ConfidenceNotReached(

@@ -60,8 +60,8 @@ def weights_error(rank: int, degree: int | float, prime: int) -> float:
 def joint_error(errors: Sequence[float]) -> float:
     """A bound on the probability that several independent draws show no more than a rank, where more would be right.
 
-    The product of theirs. It is looked at after each draw, and drawing goes on until it is small, which is allowed for by
-    a factor n (n + 1) after n draws: the sum of 1 / (n (n + 1)) over all n is 1.
+    The product of theirs. It is looked at after each draw, and drawing goes on until it is small, which is allowed for
+    by a factor n (n + 1) after n draws: the sum of 1 / (n (n + 1)) over all n is 1.
 
     Example:
         >>> round(joint_error([0.01, 0.01]), 6)

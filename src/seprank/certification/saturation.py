@@ -67,9 +67,7 @@ def stated_error(
     return total if total < 1 and max(errors) < 1 else None
 
 
-def _of_one_draw(
-    question: Question, degrees: Totals, rank: int, starts: int, ends: int, *, is_complete: bool
-) -> float:
+def _of_one_draw(question: Question, degrees: Totals, rank: int, starts: int, ends: int, *, is_complete: bool) -> float:
     prime, drawn = question.prime, degrees.weights + (question.readout == "random")
     errors = [weights_error(rank, drawn, prime)]
     if not is_complete:

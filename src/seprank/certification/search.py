@@ -394,7 +394,7 @@ def _certificate(
     began: float,
 ) -> Certificate:
     profile, upper = found.profile, least_upper(known)
-    sizes = {"starts": found.starts, "ends": found.ends, "channels": channels}
+    sizes: dict[str, Any] = {"starts": found.starts, "ends": found.ends, "channels": channels}
     error = stated_error(module, question, rank=profile.rank, upper=upper, **sizes)
     return Certificate(
         model=describe(module, factory),
