@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
-from ..theory import Bound, readable, shown_error
+from ..theory import Bound, readable, shown_equality, shown_error
 from .form import (
     LEAST_CONFIDENCE,
     MOST_DIMENSIONS,
@@ -140,12 +140,11 @@ class Certificate:
     def summary(self) -> dict[str, Any]:
         """What `seprank certify --json` prints: the answer, without the proof."""
         question = self.question
+        draws = {"confidence": self.confidence, "draws": [asdict(draw) for draw in self.draws]}
         return {
             "rank": self.rank,
             "saturated": self.saturated,
             "error": self.error,
-            "confidence": self.confidence,
-            "draws": [asdict(draw) for draw in self.draws],
             "exact": self.exact,
             "upper_bound": self.upper_bound,
             "bounds": [bound.to_dict() for bound in self.bounds],
@@ -161,6 +160,7 @@ class Certificate:
             "prime": question.prime,
             "seed": question.seed,
             "seconds": self.seconds,
+            **(draws if self.confidence is not None else {}),
         }
 
     def save(self, path: str | Path) -> Path:
@@ -213,9 +213,8 @@ class Certificate:
         if self.saturated and self.schema == 1:
             return "certified lower bound; its run called it saturated, and stated no error"
         if self.confidence is not None and self.error is not None:
-            error = "0" if self.error == 0 else f"at most {shown_error(self.error)}"
-            drawn = f"{len(self.draws) + 1} draw{'s' if self.draws else ''}"
-            return f"certified lower bound; equal to the generic rank modulo {self.question.prime}, error {error} ({drawn})"
+            equal = shown_equality(self.question.prime, self.error, len(self.draws) + 1)
+            return f"certified lower bound; {equal}"
         if self.error is not None:
             return f"certified lower bound; saturated, error at most {shown_error(self.error)}"
         if self.rank < min(self.starts, self.ends):

@@ -21,7 +21,7 @@ from ..sources import Factory
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
-from ..theory import Bound, readable, shown_error
+from ..theory import Bound, readable, shown_equality, shown_error
 from . import cost
 from .certificate import Certificate, from_dict
 from .claims import check_columns, check_numbers, check_saturated
@@ -109,9 +109,8 @@ class Recheck:
             lines.append(f"  theory has found since: {newer}")
         if self.certificate.confidence is not None:
             stated = self.certificate
-            draws = f"{len(stated.draws) + 1} draws" if stated.draws else "one draw"
-            equal = f"equal to it modulo {stated.question.prime}, error at most {shown_error(stated.error or 0.0)}"
-            lines.append(f"  {equal}, if {draws} showed what is stated")
+            equal = shown_equality(stated.question.prime, stated.error or 0.0, len(stated.draws) + 1)
+            lines.append(f"  {equal}, if these showed what is stated")
         if self.again is not None:
             lines.append(f"  {self.again}")
         return "\n".join([*lines, *(f"  not checked, and not needed for this: {claim}" for claim in self.unchecked)])
@@ -173,13 +172,12 @@ def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budg
     if found.rank != certificate.rank:
         return f"{shown}, {'which is more' if found.rank > certificate.rank else 'less by bad luck'}"
     sizes: dict[str, Any] = {
-        "rank": found.rank,
         "starts": certificate.starts,
         "ends": certificate.ends,
         "channels": channels,
     }
     repeats = [*(draw.samples for draw in draws), found.samples]
-    error = stated_error(module, question, **sizes, upper=certificate.upper_bound, repeats=repeats)
+    error = stated_error(module, question, rank=found.rank, **sizes, upper=certificate.upper_bound, repeats=repeats)
     known = "" if error is None else f"; error at most {shown_error(error)} for all {len(repeats) + 1} draws"
     return f"{shown} again{known}"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from ..theory import shown_error
+from ..theory import shown_equality, shown_error
 from .document import SURE, Table
 from .palette import COLOURS, MARKERS
 
@@ -24,6 +24,9 @@ def sureness(record: Record) -> str:
         return f"failed: {record['failure']}"
     if record["exact"]:
         return "exact: certified, and a proved upper bound"
+    if record.get("confidence") is not None:
+        equal = shown_equality(record["prime"], record["error"], len(record["draws"]) + 1)
+        return f"certified lower bound; {equal}"
     if record["saturated"]:
         error = record.get("error")
         return "certified lower bound; saturated" + ("" if error is None else f", error at most {shown_error(error)}")

@@ -4,7 +4,7 @@ Only the standard library is imported, so that bounds are printed without waitin
 """
 
 from .bound import KINDS, Bound, Counts, for_readout, max_distance_squared
-from .counting import MOST_DIGITS, multichoose, readable, shown_error
+from .counting import MOST_DIGITS, multichoose, readable, shown_equality, shown_error
 from .rac import bounds, least_ceiling, lower_bound, upper_bound
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "max_distance_squared",
     "multichoose",
     "readable",
+    "shown_equality",
     "shown_error",
     "upper_bound",
 ]
