@@ -53,6 +53,7 @@ def write_atlas(cells: list[atlas.Cell]) -> None:
     write("atlas-summary.md", atlas.summary_markdown(known))
     write("atlas-bounds.md", atlas.bounds_markdown(known))
     write("atlas-statements.md", atlas.statements_markdown(known))
+    write("conjecture.md", atlas.conjecture_markdown(known))
     tokens = atlas.check_conjecture(known, "tokens")
     write("atlas-counterexamples.md", atlas.cells_markdown(tokens.too_high, stated=True))
     rest = [item for item in tokens.fails if item not in tokens.too_high]

@@ -1,12 +1,13 @@
 """The atlas: its findings follow from its cells, and the cells that are shipped are what certify finds."""
 
+import itertools
 import random
 from pathlib import Path
 
 import pytest
 import yaml
 
-from seprank import RAC, certify, verify
+from seprank import RAC, Certificate, certify, upper_bound, verify
 from seprank.jobs import Sweep, read_sweep, sweep
 from seprank.store import Store
 from studies import atlas
@@ -61,6 +62,29 @@ def test_statements_are_checked_and_a_wrong_cell_is_noticed() -> None:
     token = know(cell(192, 4, 3, 4, 8, 4, domain="tokens"))
     found = atlas.check_conjecture([token], "tokens")
     assert (found.fails, found.too_high) == ((token,), (token,))
+
+
+def test_the_smallest_counterexample_for_tokens_has_a_certificate() -> None:
+    found = Certificate.load(ROOT / "docs" / "conjecture" / "counterexample.json")
+    assert verify(found, progress=False)
+    assert found.exact
+    assert found.question.domain == "tokens"
+    sizes = found.model.settings
+    smallest = cell(found.rank, sizes["inputs"], sizes["width"], sizes["depth"], found.question.length, 2)
+    assert (found.rank, atlas.conjectured(smallest)) == (6, 7)
+    for inputs, width, length, depth in itertools.product(range(1, 4), range(1, 4), (2, 4), range(3, 9)):
+        if width >= inputs or inputs ** (length // 2) > 9:
+            continue
+        stated = atlas.conjectured(cell(1, inputs, width, depth, length, length // 2))
+        least = upper_bound(inputs=inputs, width=width, depth=depth, length=length, domain="tokens").value
+        assert (least < stated) == ((inputs, width, length) == (3, 2, 4) and depth >= 6)
+
+
+def test_the_conjecture_holds_in_all_cells_of_tokens_with_as_many_units() -> None:
+    said = atlas.conjecture_markdown([know(item) for item in CELLS if item.middle and item.depth > 2])
+    rows = [line.split(" | ")[-3:] for line in said.splitlines()[2:]]
+    counts = [[int(n.strip(" |")) for n in row] for row in rows]
+    assert counts == [[147, 147, 0], [161, 161, 0], [214, 214, 0], [189, 174, 15]]
 
 
 def test_the_sweep_that_confirms_gaps_asks_for_each(tmp_path: Path) -> None:

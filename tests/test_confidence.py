@@ -120,7 +120,7 @@ def test_joint_errors() -> None:
 
 
 def test_the_factor_of_looking_after_each_draw_is_enough() -> None:
-    """Of draws that fail with probability q each, drawing goes on until n (n + 1) q^n <= c: all fail with less than c."""
+    """Draws that fail with probability q each go on until n (n + 1) q^n <= c."""
     for error, confidence in ((0.1, 0.05), (0.5, 0.1), (0.018, 1e-12)):
         spent, count = 0.0, 1
         while joint_error([error] * count) > confidence:

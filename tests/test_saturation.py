@@ -198,7 +198,7 @@ def test_wrong_ranks_are_no_more_frequent_than_the_error_says() -> None:
 
 @pytest.mark.slow
 def test_of_20000_networks_no_more_are_too_low_than_the_error_says() -> None:
-    """All at once, in NumPy, at a prime where it happens often; two draws together fail as often as the product says."""
+    """All at once, in NumPy, at a prime where it happens often; two draws together fail as rarely as is said."""
     count, prime, samples, truth = 20_000, 1009, 14, 6
     found = ranks_of_networks(count, prime, samples)
     degrees = total_degrees(RAC(2, 2, 2), length=4, cut=2, inputs=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -288,6 +289,17 @@ def statements_markdown(known: Sequence[Known]) -> str:
         for name, check in checks.items()
     ]
     return _table(["statement", "cells", "holds", "rank below it", "proved bound below it"], rows)
+
+
+def conjecture_markdown(known: Sequence[Known]) -> str:
+    """Conjecture 1, three layers and more, by domain and by whether there are more tokens than units."""
+    rows: list[list[object]] = []
+    for domain, sign in itertools.product(("functional", "tokens"), (">=", "<")):
+        chosen = [item for item in known if (item.cell.width >= item.cell.inputs) == (sign == ">=")]
+        check = check_conjecture(chosen, domain)
+        relation = "$R \\ge M$" if sign == ">=" else "$R < M$"
+        rows.append([domain, relation, f"{check.cells:,}", f"{check.holds:,}", f"{len(check.fails):,}"])
+    return _table(["domain", "width", "cells", "holds", "fails"], rows)
 
 
 def cells_markdown(known: Iterable[Known], *, stated: bool = False) -> str:
