@@ -263,7 +263,7 @@ def _by_null_states(cell: _Cell) -> Iterator[tuple[str, Counts, int | None, str]
     sizes = {"width": cell.width, "channels": cell.channels, "depth": cell.depth, "end": cell.end}
     yield "null states", "state", null_states(**sizes), "null states"
     if not cell.tokens:
-        yield "null states by steps", "end", null_steps(**sizes), "null states, time and depth exchanged"
+        yield "null states by steps", "end", null_steps(**sizes), "null states"
     if cell.depth > 3 or cell.width > 2:
         yield "start image", "state", start_image(**sizes, start=cell.start), "start image"
 
