@@ -16,9 +16,9 @@ from playwright.sync_api import Page
 import seprank as sr
 from seprank.demo import Sizes, compute, save
 from seprank.report.answers import widest_shallow
-from seprank.report.document import SURE, Section, Table, report_page
 from seprank.report.folder import folder_page
 from seprank.report.ranks import sureness
+from seprank.result.document import SURE, Section, Table, report_page
 from seprank.store import Job, Store
 
 FEW = Sizes(

@@ -18,9 +18,9 @@ import oracles
 import seprank as sr
 from seprank import tensornet
 from seprank.models.rac import RAC
+from seprank.system import extras
 from seprank.system.memory import MemoryBudgetError
-from seprank.tensornet import libraries, minimal_cut, mps, schmidt_values
-from seprank.tensornet import rac_network as network
+from seprank.tensornet import libraries, minimal_cut, mps, network, schmidt_values
 from seprank.tensornet.cut import cheapest
 from seprank.tensornet.unrolling import Bond, Node
 
@@ -391,7 +391,7 @@ def test_without_the_extra_it_is_said_what_to_install(package: str, monkeypatch:
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf"drawing tensor networks needs {package}: pip install 'seprank\[tn\]'"):
+    with pytest.raises(ImportError, match=rf"contracting tensor networks needs {package}: pip install 'seprank\[tn\]'"):
         network(RAC(2, 2), 4)
 
 
@@ -399,9 +399,9 @@ def test_a_package_that_is_broken_is_not_called_missing(monkeypatch: pytest.Monk
     def fail(name: str) -> None:
         raise ModuleNotFoundError("No module named 'numba'", name="numba")
 
-    monkeypatch.setattr(libraries, "import_module", fail)
+    monkeypatch.setattr(extras, "import_module", fail)
     with pytest.raises(ModuleNotFoundError, match="numba"):
-        libraries.load("quimb.tensor", "drawing")
+        extras.need("quimb.tensor", "tn", "drawing")
 
 
 def test_a_slow_import_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None:

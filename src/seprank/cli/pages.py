@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 from .options import Cut, Json, Memory, check_files, check_folder, find_budget
 
 
-def draw(
+def draw(  # noqa: PLR0913  (each is a setting a user has)
     what: Annotated[str, typer.Argument(help="rac: its tensor network and a cut; recurrence: what it computes.")],
     inputs: Annotated[int, typer.Option(help="M: features per time step.")] = 4,
     width: Annotated[int, typer.Option(help="R: width of every layer.")] = 3,
@@ -27,7 +27,8 @@ def draw(
     line: Annotated[str, typer.Option(help="Cut to draw: states (all copies between start and end) or minimal.")] = (
         "states"
     ),
-    out: Annotated[Path | None, typer.Option(help="Picture: .svg, .png or .html; runs/WHAT.svg by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File: .svg, .png, .pdf or .html; runs/WHAT.svg by default.")] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Leave out heading, legend and notes.")] = False,
     as_json: Json = False,
 ) -> None:
     """Draw a RAC as a tensor network with its copies and a cut, or as a recurrence."""
@@ -40,7 +41,7 @@ def draw(
     check_files(path)
     kind = "network" if what == "rac" else what
     picture = run(inputs=inputs, width=width, depth=depth, length=length, cut=cut, kind=kind, style=style, line=line)
-    picture.save(path)
+    picture.save(path, bare=bare)
     if as_json:
         say_json({"picture": str(path), **picture.to_dict()})
     else:

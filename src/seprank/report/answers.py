@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..result.document import SURE, Section, Table, report_page
 from ..theory import upper_bound
 from .cuts import cuts_section
-from .document import SURE, Section, Table, report_page
 from .growth import growth_section
 from .image import matrix_section
 from .learning import learning_section, missing_section

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .page import summary_page
-from .palette import COLOURS
+from ..result.document import Figure, Section, report_page
+from ..result.palette import COLOURS
 
 _COLUMNS = 3
 _SYMBOLS = {"exact": "circle", "gap": "circle-open", "at least": "triangle-up-open"}
@@ -31,8 +31,9 @@ def comparison_page(summary: str, record: Record) -> str:
         "raise, a triangle is limited by the number of samples. Dotted: least proved upper bound, as far as the panel "
         "reaches. One colour for each depth."
     )
-    sections = [("Rank against length", text, _panels(record["cells"]))] if record["cells"] else []
-    return summary_page(f"Certified Start-End ranks at equal {sizes}", summary, sections, wrap=False)
+    cells = record["cells"]
+    sections = [Section("Rank against length", text, [Figure(_panels(cells))])] if cells else []
+    return report_page(f"Certified Start-End ranks at equal {sizes}", "", sections, summary=summary)
 
 
 def _panels(cells: list[Record]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .document import Figure, Section
+from ..result.document import Figure, Section
 from .ranks import Record, add_ranks, laid_out, rank_table
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..result.document import SURE, Figure, Section, Table, report_page
 from ..store import Store
 from ..system.files import read_json
 from .answers import KIND, answers, answers_page, check_findings
-from .document import SURE, Figure, Section, Table, report_page
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
 from .ranks import Record, add_ranks, laid_out, rank_table

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .page import Section, summary_page
-from .palette import COLOURS
+from ..result.document import Figure, Section, report_page
+from ..result.palette import COLOURS
 
 Record = dict[str, Any]
 """A plan as plain values, what `Plan.to_dict` gives"""
@@ -23,7 +23,7 @@ def frontier_page(summary: str, record: Record) -> str:
     Returns:
         HTML that needs no other file and no network.
     """
-    return summary_page("Depth and width of a RAC that reaches a rank", summary, list(_sections(record)), wrap=False)
+    return report_page("Depth and width of a RAC that reaches a rank", "", list(_sections(record)), summary=summary)
 
 
 def _sections(record: Record) -> Iterator[Section]:
@@ -33,9 +33,10 @@ def _sections(record: Record) -> Iterator[Section]:
         "Grey: widths that provably cannot reach the rank; where the column has no end, no width can. Between the grey "
         "and the marker nothing is proved."
     )
-    yield "Least width", text, _figure(rows, widths, "width of every layer", excluded=True)
+    yield Section("Least width", text, [Figure(_figure(rows, widths, "width of every layer", excluded=True))])
     costs = [("proved to reach it", "parameters", 0), ("if the conjecture holds", "conjectured_parameters", 4)]
-    yield "Parameters of these networks", "The cheapest is the one to build.", _figure(rows, costs, "parameters")
+    chart = Figure(_figure(rows, costs, "parameters"))
+    yield Section("Parameters of these networks", "The cheapest is the one to build.", [chart])
 
 
 def _figure(rows: list[Record], lines: list[tuple[str, str, int]], title: str, *, excluded: bool = False) -> Any:

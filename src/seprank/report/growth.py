@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .document import Figure, Section
-from .palette import COLOURS
+from ..result.document import Figure, Section
+from ..result.palette import COLOURS
 from .ranks import add_ranks, laid_out, rank_table
 
 Record = dict[str, Any]

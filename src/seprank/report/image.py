@@ -7,8 +7,8 @@ from math import asinh
 from statistics import median
 from typing import Any
 
-from .document import SURE, Figure, Section, Table
-from .palette import COLOURS
+from ..result.document import SURE, Figure, Section, Table
+from ..result.palette import COLOURS
 from .ranks import Record, laid_out, sureness
 
 

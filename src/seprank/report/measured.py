@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .page import summary_page
-from .palette import COLOURS
+from ..result.document import Figure, Section, report_page
+from ..result.palette import COLOURS
 
 Record = dict[str, Any]
 """A measurement as plain values, what `Measurement.to_dict` gives"""
@@ -27,7 +27,8 @@ def memory_page(
         HTML that needs no other file and no network.
     """
     plots = [_spectrum(record), _shares(record), *([] if profile is None else [_profile(profile, over)])]
-    return summary_page(title, summary, plots)
+    sections = [Section(heading, text, [Figure(figure)]) for heading, text, figure in plots]
+    return report_page(title, "", sections, summary=summary, wrap=True)
 
 
 def _layout(figure: Any, **settings: Any) -> Any:

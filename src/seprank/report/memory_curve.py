@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .page import Section, summary_page
-from .palette import COLOURS
+from ..result.document import Figure, Section, report_page
+from ..result.palette import COLOURS
 
 Record = Mapping[str, Any]
 """A curve as plain values, what `MemoryCurve.to_dict` gives"""
@@ -23,22 +23,22 @@ def curve_page(title: str, summary: str, curves: Mapping[str, Record]) -> str:
     Returns:
         HTML that needs no other file and no network.
     """
-    return summary_page(title, summary, curve_sections(curves))
+    return report_page(title, "", curve_sections(curves), summary=summary, wrap=True)
 
 
 def curve_sections(curves: Mapping[str, Record]) -> list[Section]:
     """Heading, text and figure of each scale; the parts of a single curve, too."""
     return [
-        (
+        Section(
             "Memory, on a logarithmic scale",
             "Bands are 90 % intervals. The dotted line is the floor that rounding leaves; open triangles stand where "
             "nothing rises above it.",
-            _logarithmic(curves),
+            [Figure(_logarithmic(curves))],
         ),
-        (
+        Section(
             "Memory, on a linear scale",
             "The share of the output's variance that depends on older inputs.",
-            _linear(curves),
+            [Figure(_linear(curves))],
         ),
     ]
 

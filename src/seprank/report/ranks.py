@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from ..result.document import SURE, Table
+from ..result.palette import COLOURS, MARKERS
 from ..theory import shown_error
-from .document import SURE, Table
-from .palette import COLOURS, MARKERS
 
 Record = dict[str, Any]
 """A certified rank as plain values, what `Certificate.summary` or `Cell.to_dict` gives"""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from .document import SURE, Figure, Section, Table
+from ..result.document import SURE, Figure, Section, Table
+from ..result.palette import COLOURS, MARKERS
 from .image import interval
-from .palette import COLOURS, MARKERS
 from .ranks import Record, add_ranks, laid_out, rank_table, sureness, symbol
 
 

@@ -3,8 +3,9 @@
 Only the standard library is imported, so that bounds are printed without waiting for NumPy or PyTorch.
 """
 
+from ..result.numbers import readable, shown_error
 from .bound import KINDS, Bound, Counts, for_readout, max_distance_squared
-from .counting import MOST_DIGITS, multichoose, readable, shown_error
+from .counting import MOST_DIGITS, multichoose
 from .rac import bounds, least_ceiling, lower_bound, upper_bound
 
 __all__ = [

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from ..question import check_whole
-from .counting import readable
+from ..result.numbers import readable
 
 Kind = Literal["exact", "lower", "conjectured", "upper"]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..report.palette import COLOURS, MARKERS
+from ..result.palette import COLOURS, MARKERS
 from ..theory import bounds, readable
 from .panel import Panel
 
