@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from .measurement import measure
 from .models import MODELS, find_model
 from .report.answers import KIND, answers_page
 from .system.files import write_whole
+from .system.versions import versions
 
 Say = Callable[[str], None]
 FINDINGS = "findings.json"
@@ -87,7 +87,7 @@ def compute(folder: Path, sizes: Sizes, say: Say) -> dict[str, Any]:
     say("training")
     found["training"] = trained(sizes)
     found |= {
-        "versions": versions(),
+        "versions": {"system": platform.platform()} | versions("seprank", "torch", "numpy", "python-flint", "plotly"),
         "seconds": time.perf_counter() - began,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -211,9 +211,3 @@ def trained(sizes: Sizes) -> list[tuple[dict[str, Any], dict[str, Any]]] | str:
             except ImportError as error:
                 return str(error)
     return runs
-
-
-def versions() -> dict[str, str]:
-    """What the numbers were computed with."""
-    packages = ("seprank", "torch", "numpy", "python-flint", "plotly")
-    return {"python": platform.python_version(), "system": platform.platform(), **{n: version(n) for n in packages}}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -192,12 +190,6 @@ def digest(body: dict[str, Any]) -> str:
     """SHA-256 of the content, keys sorted, without blanks."""
     content = {key: value for key, value in body.items() if key != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def package_versions() -> dict[str, str]:
-    """What the certificate was made with."""
-    packages = {name: version(name) for name in ("seprank", "torch", "numpy")}
-    return {"python": platform.python_version(), **packages}
 
 
 def from_dict(body: Any) -> Certificate:

@@ -23,8 +23,9 @@ from ..sources.factory import source_hash
 from ..startend import RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
+from ..system.versions import versions
 from ..theory import Bound, bounds, for_readout
-from .certificate import Certificate, Minor, ModelRecord, package_versions
+from .certificate import Certificate, Minor, ModelRecord
 from .form import MOST_DIGITS
 from .rows import on_workers
 from .run import Question, Run, ask, enter
@@ -388,7 +389,7 @@ def _certificate(
         bounds=known,
         minor=Minor([int(i) for i in profile.rows], [int(j) for j in profile.columns], profile.determinant),
         seconds=round(time.perf_counter() - began, 3),
-        versions=package_versions(),
+        versions=versions("seprank", "torch", "numpy"),
         error=error,
     )
 

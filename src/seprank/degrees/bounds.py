@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ..question import check_choice, check_cut, check_domain, check_readout, check_whole, is_whole
+from ..system.quiet import quiet
 from ..theory import Bound, Counts
 from .counting import Grading, count_monomials
 from .runs import Degree, Variables, run_over_degrees
@@ -98,7 +96,7 @@ def degree_bounds(
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
     variables = Variables(length, cut, features)
-    with one_thread():
+    with quiet():
         highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
         lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
     channels, copies = _read(readout, len(highest.output))
@@ -121,17 +119,6 @@ def degree_bounds(
         if value is not None
     ]
     return sorted(known, key=lambda bound: bound.value)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Tensors are small: a second thread gains nothing."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from ..system.files import FileError, csv_text, existing_file, write_whole
+from ..system.lock import acquire
 from .record import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
 
 __all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows", "table"]
@@ -265,20 +266,15 @@ def _check_kind(path: Path, write: bool) -> None:
 
 
 def _lock(path: Path, wait: float) -> Any:
-    """The right to write a store; the system takes it back when the process ends, however it ends."""
-    from filelock import FileLock, Timeout
-
+    """The right to write a store."""
+    busy = StoreError(
+        f"another process is writing {path}; wait until it has ended, or give this one a store of its own"
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock", timeout=wait)
-        lock.acquire()
-    except Timeout as error:
-        raise StoreError(
-            f"another process is writing {path}; wait until it has ended, or give this one a store of its own"
-        ) from error
+        return acquire(Path(f"{path}.lock"), busy, wait=wait)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
-    return lock
 
 
 def _now() -> str:

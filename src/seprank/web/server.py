@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from ..system.extras import need
 from ..system.memory import default_budget, show_size
 from .budget import PROCESS, Budget
 
@@ -37,12 +38,7 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
             f"the page needs at least {show_size(2 * PROCESS)}, a process and its work, got {show_size(budget.total)}; "
             "use more --memory"
         )
-    try:
-        import nicegui  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != "nicegui":
-            raise
-        raise ImportError("the explorer page needs nicegui: pip install 'seprank[ui]'", name="nicegui") from None
+    need("nicegui", "ui", "the explorer page")
     _check_free(port)
     _run(port, budget)
 
