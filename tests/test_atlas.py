@@ -23,6 +23,7 @@ def cell(rank: int, *sizes: int, domain: str = "functional", saturated: bool = T
     return Cell(rank, domain, inputs, width, depth, length, cut, saturated, 100, 100, 8388593, 0)
 
 
+@pytest.mark.slow
 def test_cells_of_a_sweep_are_written_and_read(tmp_path: Path) -> None:
     grid = {"inputs": [1, 2, 3], "width": [2], "depth": [1, 2], "length": [4], "domain": ["tokens", "functional"]}
     plan = Sweep.model_validate({"blocks": [{"command": "certify", "grid": grid}]})
@@ -82,6 +83,7 @@ def test_the_shipped_cells_are_those_of_the_shipped_file() -> None:
 KEYS = ("domain", "inputs", "width", "depth", "length", "cut", "prime", "seed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(12))
 def test_shipped_cells_are_certified_again(number: int) -> None:
     small = [found for found in CELLS if found.rank < 300]

@@ -321,6 +321,7 @@ def spectrum(case: Case, starts: Tensor, ends: Tensor) -> Array:
     return np.linalg.svd(values, compute_uv=False) / np.sqrt(len(starts) * len(ends))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [by_measure, by_profile])
 @pytest.mark.parametrize("name", CASES)
 def test_right_or_refused_with_the_check_named(name: str, verb: Callable[[Case, Any], Any]) -> None:

@@ -323,6 +323,7 @@ def full(files: Path) -> Path:
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buffered", [True, False], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("line", SHELL)
 def test_output_that_nobody_takes(line: str, buffered: bool, full: Path) -> None:

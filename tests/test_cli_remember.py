@@ -75,6 +75,7 @@ def test_sentence_table_and_sparkline(own: str) -> None:
     assert [line.split()[0] for line in result.stdout.splitlines() if line[:6].strip().isdigit()] == list("123456789")
 
 
+@pytest.mark.slow
 def test_several_models_share_a_table() -> None:
     content = answer("remember", "gru", *LSTM)
     assert list(content["models"]) == ["gru", "lstm"]
@@ -98,6 +99,7 @@ def test_checkpoints_are_told_apart(own: str, tmp_path: Path) -> None:
     assert content[models[0]]["memory"][4] != content[models[1]]["memory"][4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["json", "csv", "html", "svg", "pdf", "png"])
 def test_the_ending_decides_what_is_written(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"curve.{ending}"
@@ -116,6 +118,7 @@ def test_the_ending_decides_what_is_written(ending: str, tmp_path: Path) -> None
         assert MemoryCurve.load(path).length == 12
 
 
+@pytest.mark.slow
 def test_two_models_in_files(tmp_path: Path) -> None:
     for ending in ("json", "csv", "svg", "html"):
         assert run("remember", "gru", *LSTM, "--out", str(tmp_path / f"both.{ending}")).exit_code == 0

@@ -325,6 +325,7 @@ def command(*arguments: str, code: int = 0) -> Any:
     return result
 
 
+@pytest.mark.slow
 def test_command(tmp_path: Path) -> None:
     sizes = ("--models", "rac, elman", "--length", "4,8", "--depth", "2", "--width", "3")
     page, file = tmp_path / "page.html", tmp_path / "cells.csv"

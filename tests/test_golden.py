@@ -110,17 +110,20 @@ def golden() -> Any:
     return json.loads(GOLDEN.read_text("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.split()[:2]))
 def test_answers(command: str, golden: Any, tmp_path: Path) -> None:
     assert_same(answer(command, tmp_path), golden["answers"][command.replace(f"{ROOT}/", "")], command)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CERTIFIED)
 def test_certificates(name: str, golden: Any) -> None:
     domain = "tokens" if name == "mi_rnn" else "functional"
     assert_same(certificate(name, domain), golden["certificates"][name], name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
 def test_keys_of_jobs(config: Path, golden: Any) -> None:
     assert keys(config) == golden["keys"][config.name]

@@ -230,6 +230,7 @@ def test_a_profile_over_lengths() -> None:
     assert [(point.length, point.cut) for point in found.points] == [(2, 1), (4, 2), (6, 3)]
 
 
+@pytest.mark.slow
 def test_long_products_are_rescaled_and_their_rank_is_the_certified_one() -> None:
     module = rac(depth=1, scale=100.0)
     assert not module(torch.ones(1, 400, 3, dtype=torch.float64))[0].isfinite().all()
@@ -269,6 +270,7 @@ def test_a_result_is_kept(tmp_path: Path) -> None:
 # --- where floating-point ranks go wrong
 
 
+@pytest.mark.slow
 def test_floating_point_gets_a_certified_rank_wrong() -> None:
     """The demonstration of docs/errors-of-measurement.md: three layers, rank 759 for certain."""
     module = rac(depth=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Page
+from torch import nn
 
 import seprank as sr
 from seprank.demo import Sizes, compute, save
@@ -19,6 +21,7 @@ from seprank.report.answers import widest_shallow
 from seprank.report.folder import folder_page
 from seprank.report.ranks import sureness
 from seprank.result.document import SURE, Section, Table, report_page
+from seprank.sources import load_factory
 from seprank.store import Job, Store
 
 FEW = Sizes(
@@ -132,3 +135,26 @@ def test_the_contents_are_reached_by_keyboard(demo: Path, browser_page: Page, co
     browser_page.keyboard.press("Enter")
     assert browser_page.url.endswith("#part2")
     assert complaints == []
+
+
+def test_what_the_samples_limit_and_which_read_out_is_said_in_a_folders_report(tmp_path: Path) -> None:
+    wide = sr.measure(nn.GRU(2, 40, batch_first=True), length=4, starts=32, ends=32, progress=False)
+    assert wide.numerical_rank_is_bound
+    wide.save(tmp_path / "gru" / "measurement.json")
+    for readout in ("all", 1, "random"):
+        sr.certify(sr.RAC(2, 2, 2), length=4, readout=readout, progress=False).save(tmp_path / f"{readout}.json")
+    page = folder_page(tmp_path)
+    assert f"≥ {wide.numerical_rank}" in page or f"&ge; {wide.numerical_rank}" in page
+    # Three certificates, of three questions: none is taken for another.
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>\n<td>rac.*?</tr>", page, re.DOTALL)]
+    assert [(row[6], row[7]) for row in rows] == [("1", "4"), ("all", "6"), ("random", "6")]
+
+
+def test_names_that_others_chose_stay_names_in_a_report(tmp_path: Path) -> None:
+    file = tmp_path / "<img src=x onerror=alert(1)>.py"
+    file.write_text("from seprank import RAC\nclass Own(RAC): ...\ndef build(): return Own(2, 2)\n")
+    factory = load_factory(f"{file}:build")
+    sr.certify(factory.build(), length=4, factory=factory, progress=False).save(tmp_path / "trap.json")
+    page = folder_page(tmp_path)
+    assert "<img" not in page
+    assert "&lt;img src=x onerror" in page

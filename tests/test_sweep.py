@@ -180,6 +180,17 @@ def test_jobs_that_cannot_be(command: str, settings: dict[str, Any], message: st
         Sweep.model_validate({"blocks": [{"command": command, "settings": settings}]}).works()
 
 
+def test_jobs_that_run_together_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["seprank.jobs.sweep"]
+    monkeypatch.setattr(module, "default_budget", lambda: 1200)
+    share = module._share
+    assert share(100, 4, None) == 25
+    assert share(None, 4, None) == 300
+    assert share(100, 1, None) == 100
+    assert share(None, 1, None) is None
+    assert share(None, 4, "tcp://host:8786") is None
+
+
 @pytest.mark.slow
 def test_command_line_mistakes(tmp_path: Path) -> None:
     (tmp_path / "no.yaml").write_text("a: [", encoding="utf-8")

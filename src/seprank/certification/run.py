@@ -310,8 +310,10 @@ def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) ->
     number of a word written in base `letters`, first letter most significant. Otherwise letters are raw numbers
     modulo `letters`, and repeated words are passed over.
     """
-    if letters**steps <= _PERMUTED:
-        numbers = np.argsort(raw_stream(seed, name, letters**steps), kind="stable")[:count]
+    # A word of more letters than the limit has bits is not counted: the number would be as long as the word.
+    in_all = letters ** min(steps, _PERMUTED.bit_length())
+    if in_all <= _PERMUTED:
+        numbers = np.argsort(raw_stream(seed, name, in_all), kind="stable")[:count]
         return numbers[:, None] // letters ** np.arange(steps)[::-1] % letters
     drawn = count + 16
     while True:
