@@ -42,7 +42,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "tensornet": frozenset({"models", "theory"}),
     "train": frozenset({"models", "tasks", "measurement", "store"}),
     "jobs": frozenset({"certification", "measurement", "train", "models", "sources", "theory", "startend", "store"}),
-    "report": frozenset({"certification", "measurement", "store", "theory", "tensornet"}),
+    "report": frozenset(
+        {"certification", "comparison", "measurement", "memory_curve", "planning", "store", "theory", "tensornet"}
+    ),
     "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report"}),
     "web": ALL_BUT_CLI,
     "cli": ALL_BUT_CLI,

@@ -122,6 +122,5 @@ def _keep_measurement(out: Path, name: str, found: Measurement, points: Profile)
     from ..system.files import write_whole
 
     found.save(out / "measurement.json")
-    records = [point.to_dict() for point in points.points]
-    page = memory_page(f"Long-term memory of {name}", str(found), found.to_dict(), records or None)
+    page = memory_page(f"Long-term memory of {name}", found, points if points.points else None)
     write_whole(out / "memory.html", page)

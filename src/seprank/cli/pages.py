@@ -72,7 +72,7 @@ def demo(
     check_folder(out)
     found = show.compute(out, show.Sizes(), say)
     page = show.save(found, out)
-    say(f"\n{meaning(found['growth'])}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
+    say(f"\n{meaning(found.growth)}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
     say(f"report: {page}")
 
 

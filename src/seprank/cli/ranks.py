@@ -88,7 +88,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     if out is not None:
         certificate.save(out)
     if as_json:
-        say_json(certificate.summary())
+        say_json(certificate.summary().to_dict())
     else:
         say(str(certificate))
         say(f"  {certificate.seconds:.1f} s; " + _kept(out))
@@ -144,14 +144,12 @@ def bounds(
 ) -> None:
     """What theory says about a rank, without running anything."""
     from ..theory import bounds as state
-    from ..theory import readable
 
     known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=model)
     if as_json:
-        say_json({"bounds": [bound.to_dict() for bound in known]})
-        return
-    for bound in known:
-        say(f"{bound.kind:<12} {bound.name:<14} {readable(bound.value):>24}   {bound.source}")
+        say_json(known.to_dict())
+    else:
+        say(str(known))
 
 
 def plan(
@@ -175,7 +173,7 @@ def plan(
         from ..report.frontier import frontier_page
         from ..system.files import write_whole
 
-        write_whole(out, frontier_page(str(found), found.to_dict()))
+        write_whole(out, frontier_page(found))
     if as_json:
         say_json(found.to_dict())
     else:
@@ -240,5 +238,5 @@ def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_j
     if out is not None:
         from ..report.compared import comparison_page
 
-        write_whole(out, comparison_page(str(found), found.to_dict()))
+        write_whole(out, comparison_page(found))
     say_json(found.to_dict()) if as_json else say(str(found))

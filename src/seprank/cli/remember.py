@@ -280,4 +280,4 @@ def _page(curves: dict[str, MemoryCurve]) -> str:
     from ..report.memory_curve import curve_page
 
     said = [f"{name}\n{curve}" for name, curve in curves.items()]
-    return curve_page("How many steps back?", "\n\n".join(said), {n: curve.to_dict() for n, curve in curves.items()})
+    return curve_page("How many steps back?", "\n\n".join(said), curves)

@@ -165,7 +165,7 @@ class CertifyWork(_OfModel):
             memory=memory,
             progress=False,
         )
-        return {**certificate.summary(), "certificate": certificate.to_dict()}
+        return {**certificate.summary().to_dict(), "certificate": certificate.to_dict()}
 
 
 class MeasureWork(_OfModel):

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 
 from ..adapters import State
 from ..question import check_choice, check_cut, check_readout, check_seed, check_whole, is_whole
+from ..result.palette import COLOURS
+from ..result.result import STRICT, Result
 from ..startend import StartEndMatrix
 from ..system.memory import default_budget
 from ..system.progress import Report, bars
@@ -108,9 +110,12 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
 Axis = Literal["cut", "length"]
 
 
-@dataclass(frozen=True)
-class Profile:
+@dataclass(frozen=True, repr=False)
+class Profile(Result):
     """A measurement at every cut, or at every length."""
+
+    __pydantic_config__ = STRICT
+    NOUN: ClassVar[str] = "profile"
 
     over: Axis
     """What is varied"""
@@ -125,9 +130,33 @@ class Profile:
         """
         return {point.cut: point for point in self.points}[cut]
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        return {"over": self.over, "points": [point.to_dict() for point in self.points]}
+    def headline(self) -> str:
+        """What was varied, in a line."""
+        places = [row[self.over] for row in self.records()]
+        many = f"{self.over} {places[0]} to {places[-1]}" if places else f"no {self.over}"
+        return f"{len(self.points)} measurements, {many}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each measurement."""
+        return [
+            {
+                "length": point.length,
+                "cut": point.cut,
+                "memory": point.memory,
+                "joint": point.shares.interaction,
+                "entropy": point.entropy,
+                "effective rank": point.effective_rank,
+            }
+            for point in self.points
+        ]
+
+    def draw(self, axes: Any) -> None:
+        """Memory and its joint part against what was varied."""
+        rows = self.records()
+        for colour, name in zip(COLOURS, ("memory", "joint"), strict=False):
+            axes.plot([row[self.over] for row in rows], [row[name] for row in rows], "o-", color=colour, label=name)
+        axes.set(xlabel=self.over, ylabel="share of the variance", ylim=(-0.02, 1.02))
+        axes.legend(fontsize=8, frameon=False)
 
 
 def profile(

@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..certification.certificate import Certificate
+from ..certification.form import CertificateError
+from ..certification.summary import Summary
+from ..measurement import Measurement
 from ..result.document import SURE, Figure, Section, Table, report_page
 from ..store import Store
 from ..system.files import read_json
-from .answers import KIND, answers, answers_page, check_findings
+from ..system.names import quoted_name, shown
+from .answers import answers, answers_page
+from .findings import KIND, Findings
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
-from .ranks import Record, add_ranks, laid_out, rank_table
+from .ranks import add_ranks, laid_out, rank_table
 
 _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}
@@ -26,14 +32,14 @@ _STRANGE = (LookupError, TypeError, AttributeError, ArithmeticError, ValueError,
 class Found:
     """What was read."""
 
-    certified: list[Record] = field(default_factory=list)
-    measured: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    certified: list[Summary] = field(default_factory=list)
+    measured: list[tuple[str, Measurement]] = field(default_factory=list)
     """Name and measurement"""
     trained: list[Run] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, Any]] = field(default_factory=list)
     """Files that claim to be of ours and are not whole"""
-    answers: dict[str, Any] | None = None
+    answers: Findings | None = None
     """What `seprank demo` left"""
 
     def __bool__(self) -> bool:
@@ -92,8 +98,9 @@ def _page(path: Path, found: Found) -> str:
     try:
         parts = []
         if found.answers is not None:
-            shown = [_identity(r) for name in ("growth", "lengths", "cuts") for r in found.answers[name]]
-            found.certified = [record for record in found.certified if _identity(record) not in shown]
+            known = found.answers
+            shown = [record.but_seconds() for record in (*known.growth, *known.lengths, *known.cuts)]
+            found.certified = [record for record in found.certified if record.but_seconds() not in shown]
             if not (found.certified or found.measured or found.trained or found.failed or found.left_out):
                 return answers_page(found.answers)
             parts = answers(found.answers)
@@ -108,11 +115,6 @@ def _page(path: Path, found: Found) -> str:
     return report_page(f"Report of {path.resolve().name}", lead, parts)
 
 
-def _identity(record: Record) -> Record:
-    """All that a certificate says, but for the time that it took."""
-    return {name: value for name, value in record.items() if name != "seconds"}
-
-
 def _read_file(file: Path, found: Found, name: str) -> None:
     """Add what a file holds; a JSON file of another kind is passed over."""
     if file.suffix == ".db":
@@ -124,7 +126,7 @@ def _read_file(file: Path, found: Found, name: str) -> None:
         return
     if content.get("kind") == KIND:
         try:
-            found.answers = check_findings(content)
+            found.answers = Findings.from_dict(content)
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
     elif content.keys() >= _CERTIFICATE:
@@ -133,30 +135,19 @@ def _read_file(file: Path, found: Found, name: str) -> None:
         found.measured.append((name, _measurement(content, f"{file}")))
 
 
-def _certificate(content: Any, place: str) -> Record:
+def _certificate(content: Any, place: str) -> Summary:
     """The answer of a certificate, whose form and digest are checked."""
-    from ..certification.certificate import from_dict
-    from ..certification.form import CertificateError
-
     try:
-        return from_dict(content).summary()
+        return Certificate.from_dict(content).summary()
     except (CertificateError, RecursionError) as error:
         raise ValueError(f"{place}: {error}") from None
 
 
-def _measurement(content: Any, place: str) -> dict[str, Any]:
+def _measurement(content: Any, place: str) -> Measurement:
     """A measurement, whose form is checked."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from ..measurement import Measurement
-
     try:
-        return TypeAdapter(Measurement).validate_json(json.dumps(content, allow_nan=False)).to_dict()
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise ValueError(f"{place} is not a measurement: {where}: {first['msg']}; measure again") from None
-    except ValueError as error:
+        return Measurement.from_dict(content)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{place} is not a measurement: {error}; measure again") from None
 
 
@@ -201,21 +192,21 @@ def sections(found: Found) -> Iterator[Section]:
         yield Section("Failed jobs", "", [Table("failed", rows, "What failed, and why")])
 
 
-def _ranks(records: Sequence[Record]) -> Table:
+def _ranks(records: Sequence[Summary]) -> Table:
     return rank_table("certified", records, "Certified ranks")
 
 
-def _growth(records: Sequence[Record]) -> list[Figure]:
+def _growth(records: Sequence[Summary]) -> list[Figure]:
     """Ranks at the middle cut against length, for up to six networks that have several lengths."""
     import plotly.graph_objects as go
 
-    lines: dict[str, list[Record]] = {}
+    lines: dict[str, list[Summary]] = {}
     for record in records:
-        if 2 * record["cut"] == record["length"] and record["domain"] == "functional":
-            sizes = ", ".join(f"{name} {value}" for name, value in sorted(record["settings"].items()))
-            read = "" if record["readout"] == "random" else f", read-out {record['readout']}"
-            lines.setdefault(f"{record['model']} {sizes}".strip() + read, []).append(record)
-    chosen = [item for item in lines.items() if len({r["length"] for r in item[1]}) > 1][:6]
+        if 2 * record.cut == record.length and record.domain == "functional":
+            sizes = "".join(f" {quoted_name(name)} {shown(value)}" for name, value in sorted(record.settings.items()))
+            read = "" if record.readout == "random" else f", read-out {record.readout}"
+            lines.setdefault(f"{quoted_name(record.model)}{sizes}{read}", []).append(record)
+    chosen = [item for item in lines.items() if len({r.length for r in item[1]}) > 1][:6]
     if not chosen:
         return []
     figure = go.Figure()
@@ -231,19 +222,19 @@ def _growth(records: Sequence[Record]) -> list[Figure]:
     return [Figure(figure, caption)]
 
 
-def _measured(found: Sequence[tuple[str, dict[str, Any]]]) -> Table:
+def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:
     rows = [
         {
-            "what": name,
-            "length": record["length"],
-            "cut": record["cut"],
-            "effective rank": record["effective_rank"],
-            "entropy": record["entropy"],
-            "interaction share": record["shares"]["interaction"],
-            SURE: interval(record, "effective_rank") + f", {record['starts']} starts x {record['ends']} ends",
-            "tolerance": record["tolerance"],
+            "what": quoted_name(name),
+            "length": record.length,
+            "cut": record.cut,
+            "effective rank": record.effective_rank,
+            "entropy": record.entropy,
+            "interaction share": record.shares.interaction,
+            SURE: interval(record, "effective_rank") + f", {record.starts} starts x {record.ends} ends",
+            "tolerance": record.tolerance,
             "numerical rank": numerical_rank(record),
-            "seed": record["seed"],
+            "seed": record.seed,
         }
         for name, record in found
     ]

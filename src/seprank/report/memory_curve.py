@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..memory_curve import MemoryCurve
 from ..result.document import Figure, Section, report_page
 from ..result.palette import COLOURS
 
-Record = Mapping[str, Any]
-"""A curve as plain values, what `MemoryCurve.to_dict` gives"""
 
-
-def curve_page(title: str, summary: str, curves: Mapping[str, Record]) -> str:
+def curve_page(title: str, summary: str, curves: Mapping[str, MemoryCurve]) -> str:
     """A page about memory curves.
 
     Args:
@@ -26,7 +24,7 @@ def curve_page(title: str, summary: str, curves: Mapping[str, Record]) -> str:
     return report_page(title, "", curve_sections(curves), summary=summary, wrap=True)
 
 
-def curve_sections(curves: Mapping[str, Record]) -> list[Section]:
+def curve_sections(curves: Mapping[str, MemoryCurve]) -> list[Section]:
     """Heading, text and figure of each scale; the parts of a single curve, too."""
     return [
         Section(
@@ -43,23 +41,23 @@ def curve_sections(curves: Mapping[str, Record]) -> list[Section]:
     ]
 
 
-def _logarithmic(curves: Mapping[str, Record]) -> Any:
+def _logarithmic(curves: Mapping[str, MemoryCurve]) -> Any:
     figure = _figure()
     for (name, curve), colour in zip(curves.items(), _colours(curves), strict=True):
-        shown = [i for i, value in enumerate(curve["memory"]) if value > 0]
+        shown = [i for i, value in enumerate(curve.memory) if value > 0]
         _band(figure, curve, shown, colour)
-        _line(figure, name, [curve["lags"][i] for i in shown], [curve["memory"][i] for i in shown], colour)
+        _line(figure, name, [curve.lags[i] for i in shown], [curve.memory[i] for i in shown], colour)
         figure.add_scatter(
-            x=curve["lags"],
-            y=curve["floor"],
+            x=curve.lags,
+            y=curve.floor,
             mode="lines",
             name=f"rounding floor, {name}",
             line={"dash": "dot", "color": colour, "width": 1},
         )
-        hidden = [i for i, value in enumerate(curve["memory"]) if value == 0]
+        hidden = [i for i, value in enumerate(curve.memory) if value == 0]
         figure.add_scatter(
-            x=[curve["lags"][i] for i in hidden],
-            y=[curve["intervals"]["memory"][i][1] for i in hidden],
+            x=[curve.lags[i] for i in hidden],
+            y=[curve.intervals["memory"][i][1] for i in hidden],
             mode="markers",
             marker={"symbol": "triangle-down-open", "color": colour},
             showlegend=False,
@@ -69,13 +67,13 @@ def _logarithmic(curves: Mapping[str, Record]) -> Any:
     return figure
 
 
-def _linear(curves: Mapping[str, Record]) -> Any:
+def _linear(curves: Mapping[str, MemoryCurve]) -> Any:
     figure = _figure()
     if len(curves) == 1:
         _parts(figure, next(iter(curves.values())))
     for (name, curve), colour in zip(curves.items(), _colours(curves), strict=True):
-        _band(figure, curve, range(len(curve["lags"])), colour)
-        _line(figure, name, curve["lags"], curve["memory"], colour)
+        _band(figure, curve, range(len(curve.lags)), colour)
+        _line(figure, name, curve.lags, curve.memory, colour)
     figure.update_yaxes(title="memory", range=[0, 1.02], tickformat=".0%")
     return figure
 
@@ -95,7 +93,7 @@ def _figure() -> Any:
     return figure
 
 
-def _line(figure: Any, name: str, lags: list[int], values: list[float], colour: str) -> None:
+def _line(figure: Any, name: str, lags: Sequence[int], values: Sequence[float], colour: str) -> None:
     figure.add_scatter(
         x=lags,
         y=values,
@@ -107,10 +105,10 @@ def _line(figure: Any, name: str, lags: list[int], values: list[float], colour: 
     )
 
 
-def _band(figure: Any, curve: Record, places: Any, colour: str) -> None:
-    lags = [curve["lags"][i] for i in places]
-    low = [max(curve["intervals"]["memory"][i][0], curve["floor"][i]) for i in places]
-    high = [curve["intervals"]["memory"][i][1] for i in places]
+def _band(figure: Any, curve: MemoryCurve, places: Any, colour: str) -> None:
+    lags = [curve.lags[i] for i in places]
+    low = [max(curve.intervals["memory"][i][0], curve.floor[i]) for i in places]
+    high = [curve.intervals["memory"][i][1] for i in places]
     figure.add_scatter(
         x=[*lags, *reversed(lags)],
         y=[*high, *reversed(low)],
@@ -124,13 +122,13 @@ def _band(figure: Any, curve: Record, places: Any, colour: str) -> None:
     )
 
 
-def _parts(figure: Any, curve: Record) -> None:
+def _parts(figure: Any, curve: MemoryCurve) -> None:
     """What the past explains alone, and what it does jointly with later inputs, stacked."""
-    alone = [min(max(value, 0.0), most) for value, most in zip(curve["carried"], curve["memory"], strict=True)]
-    rest = [most - value for value, most in zip(alone, curve["memory"], strict=True)]
+    alone = [min(max(value, 0.0), most) for value, most in zip(curve.carried, curve.memory, strict=True)]
+    rest = [most - value for value, most in zip(alone, curve.memory, strict=True)]
     for label, values, colour in (("carried alone", alone, "#9ecae1"), ("jointly with later inputs", rest, "#fdbe85")):
         figure.add_scatter(
-            x=curve["lags"],
+            x=curve.lags,
             y=values,
             stackgroup="parts",
             mode="none",
@@ -140,5 +138,5 @@ def _parts(figure: Any, curve: Record) -> None:
         )
 
 
-def _colours(curves: Mapping[str, Record]) -> list[str]:
+def _colours(curves: Mapping[str, MemoryCurve]) -> list[str]:
     return [COLOURS[number % len(COLOURS)] for number in range(len(curves))]

@@ -19,6 +19,10 @@ _LONGEST = 300
 """Characters of a text in a table; some are from strangers' files"""
 
 
+class AtLeast(int):
+    """A number that is a lower bound: shown with a sign, and a plain number in the CSV file."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under names; `name` is that of its CSV file."""
@@ -54,6 +58,8 @@ def _cell(value: Any) -> tuple[str, bool]:
         return "", False
     if isinstance(value, bool):
         return ("yes" if value else "no"), False
+    if isinstance(value, AtLeast):
+        return f"≥ {int(value):,}", True
     if isinstance(value, int):
         return (f"{value:,}" if abs(value) < 10**15 else readable(value)), True
     return (f"{value:.4g}", True) if isinstance(value, float) else (shortened(str(value)), False)
@@ -146,11 +152,17 @@ _TABLE = Template(
 <td{% if number %} class="number"{% endif %}>{{ text }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if long %}</details>{% endif %}
-<p class="csv"><a download="{{ table.name }}.csv" href="{{ table.link }}">{{ table.name }}.csv</a></p>""",
+{% if link %}<p class="csv">
+<a download="{{ table.name }}.csv" href="{{ table.link }}">{{ table.name }}.csv</a></p>{% endif %}""",
     autoescape=True,
 )
 _LONG = 15
 """Rows beyond which a table is folded"""
+
+
+def table_html(table: Table) -> str:
+    """A table by itself, folded where it is long, as notebooks show it."""
+    return str(_table(table, link=False))
 
 
 def report_page(title: str, lead: str, sections: Sequence[Section], *, summary: str = "", wrap: bool = False) -> str:
@@ -208,7 +220,7 @@ def _picture(figure: Figure) -> Any:
     return Markup(figure.picture.to_html(full_html=False, include_plotlyjs=False, config=settings))
 
 
-def _table(table: Table) -> Any:
+def _table(table: Table, *, link: bool = True) -> Any:
     from markupsafe import Markup
 
-    return Markup(_TABLE.render(table=table, long=len(table.rows) > _LONG))
+    return Markup(_TABLE.render(table=table, long=len(table.rows) > _LONG, link=link))

@@ -4,7 +4,7 @@ Only the standard library is imported, so that bounds are printed without waitin
 """
 
 from ..result.numbers import readable, shown_error
-from .bound import KINDS, Bound, Counts, for_readout, max_distance_squared
+from .bound import KINDS, Bound, Bounds, Counts, for_readout, max_distance_squared
 from .counting import MOST_DIGITS, multichoose
 from .rac import bounds, least_ceiling, lower_bound, upper_bound
 
@@ -12,6 +12,7 @@ __all__ = [
     "KINDS",
     "MOST_DIGITS",
     "Bound",
+    "Bounds",
     "Counts",
     "bounds",
     "for_readout",

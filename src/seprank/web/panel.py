@@ -256,8 +256,7 @@ class Panel:
         found = self.certificate
         if found is None:
             return "not certified yet"
-        rank = readable(found.rank)
-        return f"rank {'=' if found.exact else '≥'} {rank}: {found.verdict}"
+        return f"rank {found.known.sign} {readable(found.rank)}: {found.known.sentence}"
 
     def file(self) -> tuple[str, str] | None:
         """Name and content of the certificate's file, byte by byte what `seprank certify --out` writes."""
