@@ -309,7 +309,14 @@ def test_page_shows_every_model_and_needs_no_network() -> None:
     found = Comparison(3, "functional", 3, None, 1024, 0, 3, cells)
     page = comparison_page(found)
     assert 'src="http' not in page
-    for part in ("elman", "125 (gap)", "≥125 (at least)", "18 (exact)", "triangle-up-open", "at equal width 3"):
+    for part in (
+        "elman",
+        "125 (saturated)",
+        "≥125 (limited by samples)",
+        "18 (exact)",
+        "triangle-up-open",
+        "at equal width 3",
+    ):
         assert part in page or json.dumps(part)[1:-1] in page
     nothing = Comparison(3, "functional", None, 200, 1024, 0, 3, [])
     assert "Interrupted after 0 of 3 cells" in comparison_page(nothing)

@@ -73,7 +73,7 @@ def _line(
 ) -> None:
     """Certified ranks, and below the top of the panel their upper bounds."""
     lengths = [cell.length for cell in cells]
-    labels = [f"{cell.known.entry} ({cell.verdict})" for cell in cells]
+    labels = [f"{cell.known.number} ({cell.verdict})" for cell in cells]
     bounds = [None if cell.upper_bound is None else min(cell.upper_bound, 10 * top) for cell in cells]
     figure.add_scatter(
         x=lengths,

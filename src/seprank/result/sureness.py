@@ -82,13 +82,16 @@ class Rank:
         return f"certified lower bound, limited by {self.samples:,} samples; more may raise it"
 
     @property
-    def entry(self) -> str:
-        """It in few characters: "=45", "125 ≤140", "≥1,024 ≤40,040" or "failed"; without sign if it is saturated."""
-        if self.value is None:
-            return "failed"
+    def number(self) -> str:
+        """The rank with its sign: "=45", "≥1,024", or "125" if it is saturated."""
         sign = "" if self.sureness is Sureness.SATURATED else self.sign
-        bound = "" if self.exact or self.upper_bound is None else f" ≤{at_most(self.upper_bound)}"
-        return f"{sign}{self.value:,}{bound}"
+        return "failed" if self.value is None else f"{sign}{self.value:,}"
+
+    @property
+    def entry(self) -> str:
+        """The same with the upper bound that it does not meet: "=45", "125 ≤140", "≥1,024 ≤40,040" or "failed"."""
+        is_alone = self.value is None or self.exact or self.upper_bound is None
+        return self.number if is_alone else f"{self.number} ≤{at_most(self.upper_bound or 0)}"
 
 
 def at_most(value: int, digits: int = 5) -> str:
