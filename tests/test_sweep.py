@@ -19,12 +19,12 @@ from seprank import Certificate, certify, verify
 from seprank.certification.certificate import from_dict
 from seprank.cli import app
 from seprank.jobs import Sweep, outlook, read_sweep, sweep
-from seprank.jobs.config import ConfigError
+from seprank.jobs.config import SHIPPED, ConfigError
 from seprank.models.rac import RAC
 from seprank.store import Store
 from seprank.theory import upper_bound
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = SHIPPED
 GRID: dict[str, Any] = {"inputs": [1, 2], "width": [2, 3], "depth": [1, 2], "cut": ["1/4", "1/2", "3/4"]}
 CERTIFY: dict[str, Any] = {"blocks": [{"command": "certify", "settings": {"length": 6}, "grid": GRID}]}
 
@@ -171,7 +171,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, content: object, message: str
             "inputs must be at least 1, got 0; use 1 or more",
         ),
         ("train", {"task": "copying-memory", "model": "gru", "wide": 2}, "unknown key 'wide'"),
-        ("train", {"task": "copying-memory", "model": "gru"}, "either width or parameters"),
+        ("train", {"task": "copying-memory", "model": "gru", "width": 3, "parameters": 9}, "give width or parameters"),
         ("train", {"task": "copying-memory", "model": "gru", "width": 2, "task_settings": {"d": 1}}, "no setting 'd'"),
     ],
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..result.result import STRICT
+from ..result.result import STRICT, validated
 from ..result.sureness import Rank
-from ..theory import Bound
+from ..theory.bound import Bound, bounds_of
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,5 @@ class Summary:
         Raises:
             ValueError: it is something else.
         """
-        from pydantic import TypeAdapter
-
-        bounds = [
-            {name: value for name, value in bound.items() if name != "readable"}
-            for bound in content["bounds"]
-            if bound["value"] is not None
-        ]
-        plain = json.dumps({**content, "bounds": bounds}, allow_nan=False)
-        return TypeAdapter(Summary).validate_json(plain)
+        found: Summary = validated(Summary, {**content, "bounds": bounds_of(content)})
+        return found

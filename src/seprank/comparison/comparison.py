@@ -8,7 +8,7 @@ from itertools import cycle
 from typing import Any, ClassVar
 
 from ..result.palette import COLOURS
-from ..result.result import STRICT, Result
+from ..result.result import STRICT, Result, without
 from ..result.text import text_table
 from .cell import Cell
 
@@ -55,9 +55,10 @@ class Comparison(Result):
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Comparison:
         """The comparison that `to_dict` gave; what follows from the rest is worked out anew."""
-        own = {name: value for name, value in content.items() if name not in ("deviation", "complete")}
-        cells = [{k: v for k, v in cell.items() if k != "verdict"} for cell in own.get("cells", [])]
-        return super().from_dict(own | {"cells": cells})
+        own = without(content, "deviation", "complete")
+        if isinstance(cells := own.get("cells"), list):
+            own["cells"] = [without(cell, "verdict") for cell in cells]
+        return super().from_dict(own)
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each cell, seconds left out: the same question gives the same rows."""

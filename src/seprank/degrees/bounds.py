@@ -10,7 +10,7 @@ from torch import nn
 
 from ..question import check_choice, check_cut, check_domain, check_readout, check_whole, is_whole
 from ..system.quiet import quiet
-from ..theory import Bound, Counts
+from ..theory import Bound, Bounds, Counts
 from .counting import Grading, count_monomials
 from .runs import Degree, Variables, run_over_degrees
 
@@ -54,7 +54,7 @@ def degree_bounds(
     readout: str | int = "random",
     batch_first: bool | None = None,
     templates: Any = None,
-) -> list[Bound]:
+) -> Bounds:
     """Proved upper bounds on the Start-End separation rank of a polynomial module, registered or not.
 
     The module is run over degrees: which monomials in the state at the cut, in the inputs of the start and in those
@@ -118,7 +118,7 @@ def degree_bounds(
         for name, statement, counts, value in found
         if value is not None
     ]
-    return sorted(known, key=lambda bound: bound.value)
+    return Bounds(sorted(known, key=lambda bound: bound.value))
 
 
 def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:

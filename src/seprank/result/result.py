@@ -17,6 +17,27 @@ STRICT = {"extra": "forbid", "strict": True}
 R = TypeVar("R", bound="Result")
 
 
+def validated(form: Any, content: Any) -> Any:
+    """Plain values as an object of a type; a list may stand for a tuple, as it does in JSON.
+
+    Raises:
+        ValueError: they are something else; the first wrong field is named.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(form).validate_json(json.dumps(content, allow_nan=False))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise ValueError(f"{where}: {first['msg']}") from None
+
+
+def without(content: Any, *names: str) -> Any:
+    """An object of JSON without some of its names; what is no object stays as it is."""
+    return {k: v for k, v in content.items() if k not in names} if isinstance(content, dict) else content
+
+
 class Result:
     """Base of the results. A subclass is a frozen dataclass with `headline`, `records` and `draw`."""
 
@@ -48,15 +69,8 @@ class Result:
         Raises:
             ValueError: it is something else; the first wrong field is named.
         """
-        from pydantic import TypeAdapter, ValidationError
-
-        try:
-            # By way of JSON, in which a list may stand for a tuple even where types are strict.
-            return TypeAdapter(cls).validate_json(json.dumps(content, allow_nan=False))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "content"
-            raise ValueError(f"{where}: {first['msg']}") from None
+        found: R = validated(cls, content)
+        return found
 
     def save(self, path: str | Path) -> Path:
         """Write it as JSON, at once or not at all."""
@@ -71,7 +85,10 @@ class Result:
             OSError: the file cannot be read.
         """
         try:
-            return cls.from_dict(json.loads(Path(path).read_bytes()))
+            content = json.loads(Path(path).read_bytes())
+            if not isinstance(content, dict):
+                raise ValueError(f"it holds {type(content).__name__}, no object")
+            return cls.from_dict(content)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not a {cls.NOUN}: {error}; run it again") from None
 

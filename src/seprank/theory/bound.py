@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from ..question import check_whole
 from ..result.numbers import readable
-from ..result.result import Result
+from ..result.result import Result, validated, without
 from ..result.text import text_table
 
 Kind = Literal["exact", "lower", "conjectured", "upper"]
@@ -66,6 +66,16 @@ class Bound:
         }
 
 
+def bounds_of(content: Mapping[str, Any]) -> Any:
+    """The bounds in a file's content, as they can be read back: without their text, and without those too long."""
+    found = content.get("bounds")
+    if not isinstance(found, list):
+        return found
+    return [
+        without(bound, "readable") for bound in found if not (isinstance(bound, dict) and bound.get("value") is None)
+    ]
+
+
 class Bounds(Result, list[Bound]):
     """A list of statements about one rank."""
 
@@ -88,11 +98,7 @@ class Bounds(Result, list[Bound]):
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Bounds:
         """The statements that `to_dict` gave; what was too long to be written is missing."""
-        return cls(
-            Bound(bound["name"], bound["kind"], bound["value"], bound["source"], bound["counts"])
-            for bound in content["bounds"]
-            if bound["value"] is not None
-        )
+        return cls(validated(list[Bound], bounds_of(content)))
 
     def draw(self, axes: Any) -> None:
         """The statements on one logarithmic axis."""
