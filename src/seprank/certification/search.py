@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -19,14 +18,14 @@ from ..field import NotPolynomial, read_weights
 from ..models import spec_of
 from ..question import DEFAULT_PRIME, check_whole
 from ..sources import Factory
-from ..sources.factory import source_hash
 from ..startend import RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
 from ..system.versions import versions
 from ..theory import Bound, bounds, for_readout
-from .certificate import Certificate, Minor, ModelRecord
+from .certificate import Certificate, Minor
 from .form import MOST_DIGITS
+from .record import describe
 from .rows import on_workers
 from .run import Question, Run, ask, enter
 from .saturation import stated_error
@@ -392,24 +391,3 @@ def _certificate(
         versions=versions("seprank", "torch", "numpy"),
         error=error,
     )
-
-
-def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
-    """What a certificate records of a module, so that the same can be made again."""
-    parameters = {name: list(p.shape) for name, p in module.named_parameters()}
-    fixed = read_weights(module).digests
-    spec = spec_of(module)
-    if spec is not None and not fixed:
-        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
-    if factory is not None:
-        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters, fixed)
-    return ModelRecord(*_class_record(module), parameters, fixed)
-
-
-def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:
-    cls = type(module)
-    try:
-        source = source_hash(inspect.getfile(cls))
-    except (OSError, TypeError):
-        source = None  # defined at a prompt: nothing to hash
-    return f"{cls.__module__}.{cls.__qualname__}", "class", {}, source

@@ -11,6 +11,7 @@ from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from ..measurement import Measurement, Profile
+    from ..memory_curve import MemoryCurve
 from .options import (
     Cut,
     Depth,
@@ -68,15 +69,12 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from ..measurement import measure as run
     from ..measurement import profile as run_profile
     from ..question import check_cut
-    from .remember import curve_beside, keep_curve
+    from .remember import curve_beside
 
     check_folder(out)
     budget = find_budget(memory)
     module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
-    if weights is not None:
-        from ..sources.weights import load_weights
-
-        load_weights(module, weights)
+    _load(module, weights)
     common: dict[str, Any] = {
         "length": length,
         "starts": starts,
@@ -100,26 +98,31 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
             points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
         curve, sentence = curve_beside(module, common, executor)
     if out is not None:
-        _keep_measurement(out, model, found, points)
-        keep_curve(out, curve, points)
+        _keep(out, model, found, points, curve)
     if as_json:
         more = {"profile": points.to_dict()["points"]} if profile else {}
         say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
-        return
-    say(f"{model}\n{sentence}\n\n{found}")
-    for point in points.points:
-        say(
-            f"  cut {point.cut:>4}   memory {point.memory:.4g}   joint {point.shares.interaction:.4g}   "
-            f"entropy {point.entropy:.4f}   effective rank {point.effective_rank:.2f}"
-        )
-    if out is not None:
-        say(f"  picture: {out / 'memory.html'}")
+    else:
+        profiled = f"\n\n{points}" if profile else ""
+        kept = "" if out is None else f"\n  picture: {out / 'memory.html'}"
+        say(f"{model}\n{sentence}\n\n{found}{profiled}{kept}")
 
 
-def _keep_measurement(out: Path, name: str, found: Measurement, points: Profile) -> None:
-    """The measurement as JSON and as a page."""
+def _load(module: Any, weights: Path | None) -> None:
+    """Trained weights into a module, if there are any."""
+    if weights is not None:
+        from ..sources.weights import load_weights
+
+        load_weights(module, weights)
+
+
+def _keep(out: Path, name: str, found: Measurement, points: Profile, curve: MemoryCurve | None) -> None:
+    """The measurement as JSON and as a page, with the curve beside it."""
     from ..report.measured import memory_page
     from ..system.files import write_whole
+    from .remember import keep_curve
+
+    keep_curve(out, curve, points)
 
     found.save(out / "measurement.json")
     page = memory_page(f"Long-term memory of {name}", found, points if points.points else None)

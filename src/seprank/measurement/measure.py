@@ -14,6 +14,7 @@ from ..adapters import State
 from ..question import check_choice, check_cut, check_readout, check_seed, check_whole, is_whole
 from ..result.palette import COLOURS
 from ..result.result import STRICT, Result
+from ..result.text import text_table
 from ..startend import StartEndMatrix
 from ..system.memory import default_budget
 from ..system.progress import Report, bars
@@ -149,6 +150,11 @@ class Profile(Result):
             }
             for point in self.points
         ]
+
+    def __str__(self) -> str:
+        rows = self.records()
+        cells = [[f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in row.values()] for row in rows]
+        return text_table(cells, heads=list(rows[0]), left=(), indent=2) if rows else self.headline()
 
     def draw(self, axes: Any) -> None:
         """Memory and its joint part against what was varied."""

@@ -55,17 +55,7 @@ def _figure(rows: list[Row], lines: list[tuple[str, str, int]], title: str, *, e
             hovertemplate="depth %{x}<br>%{customdata}<extra></extra>",
         )
     for name, key, colour in lines:
-        shown = [row for row in rows if getattr(row, key) is not None]
-        figure.add_scatter(
-            x=[row.depth for row in shown],
-            y=[math.log10(getattr(row, key)) for row in shown],
-            name=name,
-            mode="lines+markers",
-            line={"color": COLOURS[colour], "width": 2, "dash": "dash" if key.startswith("conjectured") else "solid"},
-            marker={"size": 10, "symbol": "diamond-open" if key.startswith("conjectured") else "circle"},
-            customdata=[_text(getattr(row, key)) for row in shown],
-            hovertemplate="depth %{x}<br>%{customdata}<extra>" + name + "</extra>",
-        )
+        _add_line(figure, rows, name, key, colour)
     step = max(1, math.ceil(top / 8))
     powers = range(0, math.ceil(top) + step, step)
     figure.update_layout(
@@ -83,6 +73,21 @@ def _figure(rows: list[Row], lines: list[tuple[str, str, int]], title: str, *, e
         legend={"orientation": "h", "y": 1.12},
     )
     return figure
+
+
+def _add_line(figure: Any, rows: list[Row], name: str, key: str, colour: int) -> None:
+    shown = [row for row in rows if getattr(row, key) is not None]
+    is_proved = not key.startswith("conjectured")
+    figure.add_scatter(
+        x=[row.depth for row in shown],
+        y=[math.log10(getattr(row, key)) for row in shown],
+        name=name,
+        mode="lines+markers",
+        line={"color": COLOURS[colour], "width": 2, "dash": "solid" if is_proved else "dash"},
+        marker={"size": 10, "symbol": "circle" if is_proved else "diamond-open"},
+        customdata=[_text(getattr(row, key)) for row in shown],
+        hovertemplate="depth %{x}<br>%{customdata}<extra>" + name + "</extra>",
+    )
 
 
 def _until(row: Row) -> str:

@@ -86,27 +86,21 @@ def _profile(profile: Profile) -> tuple[str, str, Any]:
     over, points = profile.over, profile.points
     where = [getattr(point, over) for point in points]
     figure = go.Figure()
+    shares = [point.shares.interaction for point in points]
     lines = [
-        ("entropy (nats)", [point.entropy for point in points], "entropy", "y", "circle"),
-        (
-            "interaction share",
-            [point.shares.interaction for point in points],
-            "interaction",
-            "y2",
-            "square",
-        ),
+        ("entropy", "entropy (nats)", [point.entropy for point in points], {"yaxis": "y", "symbol": "circle"}),
+        ("interaction", "interaction share", shares, {"yaxis": "y2", "symbol": "square"}),
     ]
-    for (name, values, key, axis, marker), colour in zip(lines, COLOURS, strict=False):
-        errors = [point.errors[key].standard_error for point in points]
+    for (key, name, values, look), colour in zip(lines, COLOURS, strict=False):
         figure.add_scatter(
             x=where,
             y=values,
             name=name,
-            yaxis=axis,
+            yaxis=look["yaxis"],
             mode="lines+markers",
             line={"color": colour},
-            marker={"symbol": marker, "size": 8},
-            error_y={"array": errors},
+            marker={"symbol": look["symbol"], "size": 8},
+            error_y={"array": [point.errors[key].standard_error for point in points]},
         )
     _layout(
         figure,
