@@ -24,14 +24,12 @@ from ..system.progress import Report, bars, silent
 from ..system.versions import versions
 from ..theory import Bound, bounds, for_readout
 from .certificate import Certificate, Minor
+from .footprint import SPARE, halves_bytes, matrix_bytes
 from .form import MOST_DIGITS
 from .record import describe
 from .rows import on_workers
 from .run import Question, Run, ask, enter
 from .saturation import stated_error
-
-_SPARE = 8
-"""Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree."""
 
 _FIRST = 64
 """Samples to begin with where the rank is not known to be bounded."""
@@ -269,7 +267,7 @@ class _Search:
         self._upper = upper
         self._near = near and upper is not None
         self._most = sys.maxsize if most is None else most
-        self._enough = min(sys.maxsize if upper is None else upper + _SPARE, self._most)
+        self._enough = min(sys.maxsize if upper is None else upper + SPARE, self._most)
         self._budget = budget
         self._report = report
         self._matrix = matrix
@@ -315,7 +313,7 @@ class _Search:
         """
         rank, fewest = found.profile.rank, min(found.starts, found.ends)
         if self._run.question.domain == "functional":
-            return rank <= fewest - _SPARE
+            return rank <= fewest - SPARE
         return rank == self._upper or before == rank
 
     def _at(self, count: int, *, last: bool) -> _Found:
@@ -340,8 +338,9 @@ class _Search:
         """Memory for the matrix, a copy of it to eliminate in or to grow from, and the halves."""
         question = self._run.question
         rows, ends = self._size("starts", count), self._size("ends", count)
-        halves = (rows * question.cut + ends * (question.length - question.cut)) * question.inputs
-        return int(8 * (rows * ends * self._run.channels * (1.2 if last else 2.3) + 2 * halves))
+        steps = (question.cut, question.length - question.cut)
+        halves = halves_bytes(rows, ends, steps=steps, inputs=question.inputs)
+        return matrix_bytes(rows, ends, channels=self._run.channels, last=last) + halves
 
     def _require(self, count: int) -> None:
         need = self._bytes(count, last=True)

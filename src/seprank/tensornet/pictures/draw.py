@@ -47,13 +47,13 @@ class Picture:
     """The minimal cut; None for a recurrence, and for a network too large to look for it"""
 
     def svg(self, *, bare: bool = False) -> str:
-        """The picture as the text of an SVG file."""
-        return picture_bytes(self.scene, "svg", bare=bare).decode()
+        """The picture as the text of an SVG file, which may stand in a page."""
+        text = picture_bytes(self.scene, "svg", bare=bare).decode()
+        return text[text.index("<svg") :]
 
     def html(self, *, bare: bool = False) -> str:
         """A page that needs no other file and no network."""
-        svg = self.svg(bare=bare)
-        picture = Section("", "", [Figure(svg[svg.index("<svg") :])])
+        picture = Section("", "", [Figure(self.svg(bare=bare))])
         return report_page(self.scene.title, "", [picture], summary=str(self))
 
     def save(self, path: str | Path, *, bare: bool = False) -> Path:
@@ -68,8 +68,8 @@ class Picture:
             ImportError: matplotlib is not installed.
         """
         path = check_name(path)
-        if path.suffix == ".html":
-            return write_whole(path, self.html(bare=bare))
+        if path.suffix in (".html", ".svg"):
+            return write_whole(path, self.html(bare=bare) if path.suffix == ".html" else self.svg(bare=bare))
         content = picture_bytes(self.scene, path.suffix[1:], bare=bare)
 
         def write(draft: Path) -> None:
