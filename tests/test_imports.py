@@ -38,10 +38,13 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     "measurement": frozenset({"startend", "adapters"}),
     "memory_curve": frozenset({"measurement", "startend", "adapters"}),
-    "comparison": frozenset({"certification", "models"}),
+    "callbacks": frozenset({"measurement", "memory_curve"}),
+    "comparison": frozenset({"certification", "models", "measurement", "memory_curve"}),
     "tensornet": frozenset({"models", "theory"}),
-    "train": frozenset({"models", "tasks", "measurement", "store"}),
-    "jobs": frozenset({"certification", "measurement", "train", "models", "sources", "theory", "startend", "store"}),
+    "train": frozenset({"models", "tasks", "callbacks", "memory_curve", "store"}),
+    "jobs": frozenset(
+        {"certification", "measurement", "memory_curve", "train", "models", "sources", "theory", "startend", "store"}
+    ),
     "report": frozenset(
         {"certification", "comparison", "measurement", "memory_curve", "planning", "store", "theory", "tensornet"}
     ),

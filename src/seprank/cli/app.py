@@ -13,7 +13,7 @@ import typer
 
 from .measures import measure
 from .pages import demo, doctor, draw, report, serve
-from .ranks import bounds, certify, compare, plan, verify
+from .ranks import bounds, certify, compare, explain, plan, verify
 from .remember import remember
 from .runs import models, results, sweep, tasks, train
 from .terminal import answers, say
@@ -61,6 +61,7 @@ COMMANDS = (
         RANKS,
         ("bounds rac --inputs 4 --width 3 --depth 3 --length 8", "bounds mi_rnn --inputs 2 --width 2 --length 6"),
     ),
+    Command(explain, RANKS, ("explain state-bound", "explain degrees-input-bounds --json")),
     Command(
         plan, RANKS, ("plan --rank 1000000 --length 12 --inputs 3", "plan --rank 1e100 --length 1000 --inputs 3 --json")
     ),

@@ -192,6 +192,27 @@ def _family(model: str, settings: list[str] | None) -> str | None:
     return spec.family
 
 
+def explain(
+    name: Annotated[
+        str | None, typer.Argument(help="A statement, such as state-bound; all are listed if it is left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What a bound states, and its proof."""
+    from ..theory.statements import explain as find
+    from ..theory.statements import statements
+
+    if name is None:
+        known = statements()
+        say_json({"statements": list(known)}) if as_json else say("\n".join(known))
+        return
+    found = find(name)
+    if as_json:
+        say_json({"name": found.slug, "title": found.title, "page": f"docs/{found.page}", "text": found.text})
+    else:
+        say(f"{found.title}\n{'=' * len(found.title)}\n\n{found.text}")
+
+
 def plan(
     rank: Annotated[str, typer.Option(help="Rank to reach, such as 1000000 or 1e100.")],
     length: Length,

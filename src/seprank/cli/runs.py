@@ -138,7 +138,9 @@ def results(
     store: Annotated[Path, typer.Argument(help="The SQLite file that `seprank train` and `seprank sweep` write.")] = (
         DEFAULT_STORE
     ),
-    command: Annotated[str | None, typer.Option(help="Only jobs of this command: certify, measure or train.")] = None,
+    command: Annotated[
+        str | None, typer.Option(help="Only jobs of this command: certify, measure, remember or train.")
+    ] = None,
     status: Annotated[str | None, typer.Option(help="Only done, or only failed jobs.")] = None,
     out: Annotated[
         Path | None, typer.Option(parser=write_to, metavar="FILE", help="File to export to: .csv, .json or .json.gz.")

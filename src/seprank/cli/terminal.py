@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the answer is no, 2 usage or input error, 130 interrupted,
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -129,6 +130,21 @@ def tell(message: str) -> None:
     """One line on standard error, if that can be written: the exit code says the rest."""
     with suppress(OSError):
         print(f"seprank: {one_line(message)}", file=sys.stderr)  # noqa: T201
+
+
+def show_announcements() -> None:
+    """How long a run will take is logged, and shown on standard error."""
+    log = logging.getLogger("seprank")
+    if not log.handlers:
+        log.addHandler(_Told())
+        log.setLevel(logging.INFO)
+
+
+class _Told(logging.Handler):
+    """Log messages as lines of ours on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(record.getMessage())
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:

@@ -31,7 +31,7 @@ class Block(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["certify", "measure", "train"]
+    command: Literal["certify", "measure", "remember", "train"]
     settings: dict[str, Any] = Field(default_factory=dict)
     """What all jobs have in common"""
     grid: dict[str, list[Any]] = Field(default_factory=dict)

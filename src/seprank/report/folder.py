@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..certification.certificate import Certificate
 from ..certification.form import CertificateError
 from ..certification.summary import Summary
 from ..measurement import Measurement
+from ..memory_curve import MemoryCurve
 from ..result.document import SURE, Figure, Section, Table, report_page
 from ..store import Store
 from ..system.files import read_json
@@ -20,12 +21,17 @@ from .answers import answers, answers_page
 from .findings import KIND, Findings
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
+from .memory_curve import curves_section
 from .ranks import add_ranks, laid_out, rank_table
 
 _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}
+_CURVE = {"lags", "memory", "joint", "carried"}
 _STRANGE = (LookupError, TypeError, AttributeError, ArithmeticError, ValueError, AssertionError)
 """What comes of records that have not the form of ours"""
+
+
+R = TypeVar("R", Measurement, MemoryCurve)
 
 
 @dataclass
@@ -35,6 +41,8 @@ class Found:
     certified: list[Summary] = field(default_factory=list)
     measured: list[tuple[str, Measurement]] = field(default_factory=list)
     """Name and measurement"""
+    remembered: list[tuple[str, MemoryCurve]] = field(default_factory=list)
+    """Name and memory curve"""
     trained: list[Run] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, Any]] = field(default_factory=list)
@@ -43,25 +51,31 @@ class Found:
     """What `seprank demo` left"""
 
     def __bool__(self) -> bool:
-        return bool(self.certified or self.measured or self.trained or self.failed or self.answers or self.left_out)
+        return bool(self.answers) or self.more
+
+    @property
+    def more(self) -> bool:
+        """Whether there is anything but what `seprank demo` left."""
+        return any((self.certified, self.measured, self.remembered, self.trained, self.failed, self.left_out))
 
     def add(self, other: Found) -> None:
         """Take in what was read of another file."""
         self.certified += other.certified
         self.measured += other.measured
+        self.remembered += other.remembered
         self.trained += other.trained
         self.failed += other.failed
         self.answers = other.answers or self.answers
 
 
 def folder_page(path: str | Path) -> str:
-    """A report of all certificates, measurements and stores in a folder (and the folders in it), or of one store.
+    """A report of all certificates, measurements, memory curves and stores in a folder and those in it, or of a store.
 
     Every file is read with its types checked, and its digest where it has one. In a folder, one that is not whole is
     listed with the reason; given by itself it is refused.
 
     Args:
-        path: a folder, or a file: a store, a certificate or a measurement.
+        path: a folder, or a file: a store, a certificate, a measurement or a memory curve.
 
     Returns:
         HTML that needs no other file and no network.
@@ -88,7 +102,7 @@ def folder_page(path: str | Path) -> str:
                 found.add(read)
     if not found:
         raise ValueError(
-            f"{path} holds no certificate, measurement or store; "
+            f"{path} holds no certificate, measurement, memory curve or store; "
             f"make one with `seprank certify ... --out {path}/a.json`"
         )
     return _page(path, found)
@@ -101,7 +115,7 @@ def _page(path: Path, found: Found) -> str:
             known = found.answers
             shown = [record.but_seconds() for record in (*known.growth, *known.lengths, *known.cuts)]
             found.certified = [record for record in found.certified if record.but_seconds() not in shown]
-            if not (found.certified or found.measured or found.trained or found.failed or found.left_out):
+            if not found.more:
                 return answers_page(found.answers)
             parts = answers(found.answers)
         parts += sections(found)
@@ -132,7 +146,9 @@ def _read_file(file: Path, found: Found, name: str) -> None:
     elif content.keys() >= _CERTIFICATE:
         found.certified.append(_certificate(content, f"{file}"))
     elif content.keys() >= _MEASUREMENT:
-        found.measured.append((name, _measurement(content, f"{file}")))
+        found.measured.append((quoted_name(name), _result(Measurement, content, f"{file}")))
+    elif content.keys() >= _CURVE:
+        found.remembered.append((quoted_name(name), _result(MemoryCurve, content, f"{file}")))
 
 
 def _certificate(content: Any, place: str) -> Summary:
@@ -143,12 +159,12 @@ def _certificate(content: Any, place: str) -> Summary:
         raise ValueError(f"{place}: {error}") from None
 
 
-def _measurement(content: Any, place: str) -> Measurement:
-    """A measurement, whose form is checked."""
+def _result(form: type[R], content: Any, place: str) -> R:
+    """A result, whose form is checked."""
     try:
-        return Measurement.from_dict(content)
+        return form.from_dict(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{place} is not a measurement: {error}; measure again") from None
+        raise ValueError(f"{place} is not a {form.NOUN}: {error}; run it again") from None
 
 
 def read_store(store: Store, found: Found) -> None:
@@ -166,14 +182,21 @@ def read_store(store: Store, found: Found) -> None:
         elif record.job.command == "certify":
             found.certified.append(_certificate(result.get("certificate"), place))
         elif record.job.command == "measure":
-            name = ", ".join([f"{settings.get('model')}", *(f"{n} {settings.get(n)}" for n in ("depth", "width"))])
-            found.measured.append((name, _measurement(result, place)))
+            found.measured.append((_network(settings), _result(Measurement, result, place)))
+        elif record.job.command == "remember":
+            found.remembered.append((_network(settings), _result(MemoryCurve, result.get("curve") or {}, place)))
         elif record.job.command == "train":
             found.trained.append((settings, result))
 
 
+def _network(settings: dict[str, Any]) -> str:
+    return ", ".join([quoted_name(f"{settings.get('model')}"), *(f"{n} {settings.get(n)}" for n in ("depth", "width"))])
+
+
 def sections(found: Found) -> Iterator[Section]:
     """A section for each kind of result there is."""
+    if found.remembered:
+        yield curves_section(found.remembered)
     if found.certified:
         yield Section("Certified ranks", "", [*_growth(found.certified), _ranks(found.certified)])
     if found.measured:
@@ -225,7 +248,7 @@ def _growth(records: Sequence[Summary]) -> list[Figure]:
 def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:
     rows = [
         {
-            "what": quoted_name(name),
+            "what": name,
             "length": record.length,
             "cut": record.cut,
             "effective rank": record.effective_rank,

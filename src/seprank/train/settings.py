@@ -64,7 +64,7 @@ class TrainSettings:
     memory_every: int = 0
     """Steps between two measurements of long-term memory, a multiple of `evaluate_every`; 0 for none"""
     memory_samples: int = 64
-    """Start halves, and end halves, of these measurements"""
+    """Start halves, and end halves, of these measurements; with 32 or more there is a memory curve, too"""
     memory_cut: int | None = None
     """c, steps in their start halves; the task's own by default"""
     seed: int = 0
