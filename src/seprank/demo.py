@@ -48,7 +48,7 @@ class Sizes:
     compared_length: int = 6
     compared_depths: tuple[int, ...] = (1, 2)
     compared_samples: int = 256
-    """Most samples on a side"""
+    """Maximum number of samples per side"""
     measured_samples: int = 96
     variants: tuple[str, ...] = ("elman", "rac", "second_order", "mi_rnn", "cp_rnn", "arithmetic_lstm")
     picture_length: int = 6

@@ -74,7 +74,7 @@ def demo(
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="Of the page's address, http://127.0.0.1:PORT/.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port to serve on: http://127.0.0.1:PORT/.")] = 8080,
     memory: Memory = None,
 ) -> None:
     """Explore on a local page: bounds, certificates, charts; for this machine only."""

@@ -225,7 +225,7 @@ def plan(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
+    """Find the smallest RAC proved to reach a rank, and the sizes proved too small."""
     from ..planning import plan as find
 
     check_files(out)
@@ -251,13 +251,17 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     depth: Annotated[str, typer.Option(help="L: numbers of layers, one or several with commas.")] = "1,2,3",
     width: Width = None,
     parameters: Annotated[
-        int | None, typer.Option(help="Instead of a width: numbers in a network; the nearest width is taken.")
+        int | None, typer.Option(help="Target number of parameters, in place of --width; the closest width is used.")
     ] = None,
     inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")] = 3,
     domain: Domain = "functional",
     max_samples: Annotated[
         int,
-        typer.Option("--samples", "--max-samples", help="Most halves a side; a rank that reaches it is only ≥."),
+        typer.Option(
+            "--samples",
+            "--max-samples",
+            help="Maximum number of halves per side; a rank equal to it is only ≥.",
+        ),
     ] = 1024,
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
     memory: Memory = None,

@@ -19,7 +19,7 @@ class Cell:
     depth: int
     width: int
     parameters: int
-    """Numbers in all parameters of the network"""
+    """Number of parameters of the network"""
     length: int
     cut: int
     rank: int | None

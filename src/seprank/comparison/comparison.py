@@ -27,7 +27,7 @@ class Comparison(Result):
     parameters: int | None
     """The wanted number of parameters, None at equal width"""
     max_samples: int
-    """Most samples on a side"""
+    """Maximum number of samples per side"""
     seed: int
     wanted: int
     """How many cells were asked for; more than there are if it was interrupted"""

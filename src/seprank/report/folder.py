@@ -171,7 +171,7 @@ def read_store(store: Store, found: Found) -> None:
     """Add the records of a store.
 
     Raises:
-        ValueError: one of them has not the form of its command's results; the text names it.
+        ValueError: one of them has not the form of its command's results; the message names it.
     """
     for record in store.records():
         settings, result = dict(record.job.settings), record.result

@@ -44,7 +44,7 @@ _SELECT += "LEFT JOIN jobs USING (key)"
 
 
 class StoreError(ValueError):
-    """A store cannot be opened, read or written; the text says why and what to do."""
+    """A store cannot be opened, read or written; the message says why and what to do."""
 
 
 class Store:
@@ -211,7 +211,7 @@ class Store:
         """How a job ended, None if it has not.
 
         Raises:
-            StoreError: the record is not what was kept; the text names it.
+            StoreError: the record is not what was kept; the message names it.
         """
         return next(iter(self._read("key = ?1", (job.key,))), None)
 
@@ -219,7 +219,7 @@ class Store:
         """All records, the oldest first, or those of one command or of one status.
 
         Raises:
-            StoreError: one of them is not what was kept; the text names it.
+            StoreError: one of them is not what was kept; the message names it.
         """
         # Chosen here and not by the file, in which a damaged record might hide from the question.
         return [

@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+"""What pip calls a package, where that is not the name it is imported by"""
+
 
 def need(package: str, extra: str, purpose: str) -> Any:
     """Import a package that comes with an extra.
@@ -32,4 +35,5 @@ def need(package: str, extra: str, purpose: str) -> Any:
         # A module that is set to None in sys.modules has the full name as its name.
         if (error.name or "").partition(".")[0] != wanted:
             raise
-        raise ImportError(f"{purpose} needs {wanted}: pip install 'seprank[{extra}]'", name=wanted) from None
+        name = _DISTRIBUTIONS.get(wanted, wanted)
+        raise ImportError(f"{purpose} needs {name}: pip install 'seprank[{extra}]'", name=wanted) from None

@@ -179,7 +179,7 @@ def _train(trainer: Any, learner: Learner, checkpoint: Path) -> None:
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """No remarks about hardware and workers: our settings are meant."""
+    """Silence Lightning's hints on hardware and workers."""
     log = logging.getLogger("lightning.pytorch")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -193,7 +193,7 @@ def _quiet_lightning() -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Lightning turns Ctrl-C into an exit and goes deaf to it; here it is a KeyboardInterrupt, as everywhere."""
+    """Lightning swallows Ctrl-C; here it is a KeyboardInterrupt, as everywhere."""
     try:
         yield
     except SystemExit as end:

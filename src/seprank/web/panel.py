@@ -25,8 +25,8 @@ class Panel:
     """The state behind one setting of one browser tab.
 
     Attributes:
-        settings: the last ones that could be.
-        problem: why what is in the fields cannot be, None if it can.
+        settings: the last valid ones.
+        problem: why the form is invalid, or None.
         need: the size of the network, and the memory that a run takes.
         notice: why a run was refused or failed, or that it was cancelled.
         known: bounds, exact and lower ones first; None while they are looked for.

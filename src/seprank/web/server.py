@@ -15,7 +15,7 @@ _RECONNECT = 10.0
 """Seconds for which a tab that is not heard of keeps what it has; on a busy machine answers can be late"""
 
 HOST = "127.0.0.1"
-"""Nobody else's machine"""
+"""Loopback only"""
 
 
 def serve(*, port: int = 8080, memory: int | None = None) -> None:
@@ -26,7 +26,7 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
         memory: bytes that all runs may take together; by default half of what is free now.
 
     Raises:
-        ImportError: NiceGUI is not installed; the text says how to install it.
+        ImportError: NiceGUI is not installed; the message says how to install it.
         OSError: the port is taken.
         ValueError: the port is no port, or the memory is too little for one run.
     """
