@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..question import check_domain
@@ -61,11 +60,6 @@ class MinimalCut:
     def state_bound(self) -> int:
         """The same with equal copies, the product of the monomials: an upper bound on the rank as well."""
         return math.prod(count.monomials for count in self.layers)
-
-    @cached_property
-    def through_states(self) -> bool:
-        """Whether it is the cut through all copies of the last start states."""
-        return set(self.bonds) == set(state_bonds(unroll(self.sizes)))
 
     def to_dict(self) -> dict[str, Any]:
         """The cut as plain values for JSON."""
