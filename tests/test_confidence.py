@@ -17,7 +17,7 @@ from seprank.certification.confidence import ConfidenceNotReached, check_confide
 from seprank.certification.luck import MOST_DRAWS, draws_needed, joint_error
 from seprank.certification.verify import recheck
 from seprank.models import MODELS
-from seprank.report.ranks import sureness
+from seprank.report.ranks import SURE, rank_table
 
 
 def gap() -> nn.Module:
@@ -48,10 +48,10 @@ def test_draws_are_repeated_until_the_error_is_small_enough(confidence: float) -
     assert [(draw.seed, draw.rank) for draw in found.draws] == [(n, 26) for n in range(1, len(found.draws) + 1)]
     fewer = joint_error([one.error] * len(found.draws)) if found.draws else 1.0
     assert fewer > confidence
-    assert "equal to the generic rank modulo 8388593, error at most 2^-" in found.verdict
-    assert found.verdict in str(found)
-    assert sureness(found.summary()) == found.verdict
-    assert "saturated" not in found.verdict
+    assert "equal to the generic rank modulo 8388593, error at most 2^-" in found.known.sentence
+    assert found.known.sentence in str(found)
+    assert rank_table("t", [found.summary()], "c").rows[0][SURE] == found.known.sentence
+    assert "saturated" not in found.known.sentence
 
 
 def test_an_exact_rank_needs_one_draw() -> None:

@@ -17,11 +17,12 @@ from torch import nn
 from ..adapters import ConventionError
 from ..field import NotPolynomial
 from ..question import check_prime
+from ..result.numbers import readable, shown_equality, shown_error
 from ..sources import Factory
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
-from ..theory import Bound, readable, shown_equality, shown_error
+from ..theory import Bound
 from . import cost
 from .certificate import Certificate, from_dict
 from .claims import check_columns, check_numbers, check_saturated
