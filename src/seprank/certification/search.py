@@ -16,7 +16,7 @@ from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
 from ..field import NotPolynomial, read_weights
 from ..models import spec_of
-from ..question import DEFAULT_PRIME, check_whole
+from ..question import DEFAULT_PRIME
 from ..sources import Factory
 from ..startend import RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
@@ -25,7 +25,7 @@ from ..system.versions import versions
 from ..theory import Bound, bounds, for_readout
 from .certificate import Certificate, Minor
 from .confidence import check_confidence, draw_until
-from .footprint import SPARE, halves_bytes, matrix_bytes
+from .footprint import SPARE, check_samples, halves_bytes, matrix_bytes, require_halves
 from .form import MOST_DIGITS
 from .record import describe
 from .rows import on_workers
@@ -136,10 +136,10 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         prime=prime,
         seed=seed,
     )
-    samples, max_samples = _check_samples(samples, max_samples)
+    samples, max_samples = check_samples(samples, max_samples)
     confidence = check_confidence(confidence)
     budget = default_budget() if memory is None else memory
-    _require_halves(question, budget)
+    require_halves(question, budget)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
     near = has_family(module)
     if not near:
@@ -168,26 +168,6 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             return _certificate(module, asked, found, known, channels, factory=factory, began=began)
 
         return draw_until(module, first, confidence, again, channels=channels, report=report)
-
-
-def _check_samples(samples: int | None, max_samples: int | None) -> tuple[int | None, int | None]:
-    samples = None if samples is None else check_whole("samples", samples, 1)
-    max_samples = None if max_samples is None else check_whole("max_samples", max_samples, 1)
-    if samples is not None and max_samples is not None:
-        raise ValueError(
-            f"samples fixes their number and max_samples limits it, got {samples} and {max_samples}; give one of them"
-        )
-    return samples, max_samples
-
-
-def _require_halves(question: Question, budget: int) -> None:
-    """Refuse sequences of which not even a few fit the memory."""
-    need = 16 * 8 * question.length * question.inputs
-    if need > budget:
-        raise MemoryBudgetError(
-            f"16 sequences of length {question.length} take about {show_size(need)}, more than the "
-            f"{show_size(budget)} they may take; use a shorter --length, or more --memory"
-        )
 
 
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
