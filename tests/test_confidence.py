@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from torch import nn
+from typer.testing import CliRunner
 
 from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification import search
@@ -16,6 +17,7 @@ from seprank.certification.certificate import Draw, digest, from_dict
 from seprank.certification.confidence import ConfidenceNotReached, check_confidence
 from seprank.certification.luck import MOST_DRAWS, draws_needed, joint_error
 from seprank.certification.verify import recheck
+from seprank.cli import app
 from seprank.models import MODELS
 from seprank.report.ranks import SURE, rank_table
 
@@ -206,3 +208,17 @@ def test_drawing_again_refutes_a_rank_that_is_too_low() -> None:
 
 def test_a_draw_is_what_a_certificate_lists() -> None:
     assert confident().draws[0] == Draw(seed=1, samples=42, rank=26)
+
+
+def test_the_command_line_has_both(tmp_path: Path) -> None:
+    file, runner = tmp_path / "a.json", CliRunner()
+    sizes = ["mi_rnn", "--inputs", "2", "--width", "2", "--depth", "2", "--length", "6"]
+    made = runner.invoke(app, ["certify", *sizes, "--confidence", "1e-12", "--out", str(file)])
+    assert made.exit_code == 0
+    assert "equal to the generic rank modulo 8388593" in made.stdout
+    checked = runner.invoke(app, ["verify", str(file), "--again", "--json"])
+    assert checked.exit_code == 0
+    assert "rank 26 again" in json.loads(checked.stdout)["again"]
+    refused = runner.invoke(app, ["certify", *sizes, "--confidence", "1e-12", "--prime", "101"])
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "out of reach" in refused.stderr
