@@ -138,8 +138,8 @@ def verify(
     if as_json:
         answer = {"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None}
         newer = [bound.to_dict() for bound in found.newer] if found else []
-        answer |= {"newer_bounds": newer, "unchecked": found.unchecked if found else []}
-        say_json(answer | ({"again": found.again if found else None} if again else {}))
+        more = {"newer_bounds": newer, "unchecked": found.unchecked if found else []}
+        say_json(answer | more | ({"again": found.again if found else None} if again else {}))
     elif found is not None:
         say(str(found))
     if step is not None:
