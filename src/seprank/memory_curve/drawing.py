@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..system.figure import new_figure
 from .wording import steps
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
         _draw_log(curves, ax)
         ax.legend(fontsize=8, frameon=False)
         return ax.figure, ax
-    figure, (left, right) = _new_figure()
+    figure, (left, right) = new_figure(2)
     _draw_log(curves, left)
     _draw_linear(curves, right)
     shown = {
@@ -42,17 +43,6 @@ def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
     if title:
         figure.suptitle(_wrapped(title), fontsize=10)
     return figure, (left, right)
-
-
-def _new_figure() -> tuple[Any, Any]:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("pictures need matplotlib: pip install 'seprank[tn]'") from error
-    figure = Figure(figsize=(9, 4.4), layout="constrained")  # not pyplot, which keeps every figure
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, 2)
 
 
 def _wrapped(text: str) -> str:
