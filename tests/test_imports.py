@@ -37,11 +37,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     "measurement": frozenset({"startend", "adapters"}),
     "memory_curve": frozenset({"measurement", "startend", "adapters"}),
+    "neighbours": frozenset(
+        {"startend", "adapters", "field", "elimination", "measurement", "memory_curve", "certification"}
+    ),
     "comparison": frozenset({"certification", "models"}),
     "tensornet": frozenset({"models", "theory"}),
     "train": frozenset({"models", "tasks", "measurement", "store"}),
     "jobs": frozenset({"certification", "measurement", "train", "models", "sources", "theory", "startend", "store"}),
-    "report": frozenset({"certification", "measurement", "store", "theory", "tensornet"}),
+    "report": frozenset({"certification", "measurement", "neighbours", "store", "theory", "tensornet"}),
     "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report"}),
     "web": ALL_BUT_CLI,
     "cli": ALL_BUT_CLI,

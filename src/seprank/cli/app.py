@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from .measures import measure
+from .neighbours import neighbours
 from .pages import demo, doctor, draw, report, serve
 from .ranks import bounds, certify, compare, plan, verify
 from .remember import remember
@@ -22,6 +23,7 @@ COMMANDS = (
     verify,
     measure,
     remember,
+    neighbours,
     bounds,
     plan,
     compare,

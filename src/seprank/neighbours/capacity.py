@@ -123,9 +123,7 @@ class MemoryCapacity(Record):
         """
         ax = new_figure()[1] if ax is None else ax
         lags = range(len(self.per_lag))
-        low, high = (
-            [v + sign * e for v, e in zip(self.per_lag, self.errors, strict=True)] for sign in (-1.0, 1.0)
-        )
+        low, high = ([v + sign * e for v, e in zip(self.per_lag, self.errors, strict=True)] for sign in (-1.0, 1.0))
         ax.plot(lags, self.per_lag, ".-", color="#0072b2", label="memory capacity")
         ax.fill_between(lags, low, high, color="#0072b2", alpha=0.2, lw=0)
         if self.kind == "sampled":
@@ -233,7 +231,9 @@ class _Settings:
         for name in ("width", "scale"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise ValueError(f"{name} must be a number above 0, got {value}; use {'1e-6' if name == 'width' else 1}")
+                raise ValueError(
+                    f"{name} must be a number above 0, got {value}; use {'1e-6' if name == 'width' else 1}"
+                )
 
 
 @contextmanager
@@ -296,9 +296,7 @@ def _exact(
     )
 
 
-def _sampled(
-    state: Stateful, settings: _Settings, began: float, report: Report, note: str = ""
-) -> MemoryCapacity:
+def _sampled(state: Stateful, settings: _Settings, began: float, report: Report, note: str = "") -> MemoryCapacity:
     lags = min(2 * state.units, 64) if settings.lags is None else settings.lags
     length = lags + SETTLING if settings.length is None else settings.length
     least = EACH * (state.units + 1)

@@ -74,13 +74,13 @@ def operator_of(
     with opened(model, length=length, inputs=inputs, seed=seed, memory=memory, whole=False) as checked:
         network = _network(checked, seed)
         if network is not None:
-            return of_network(network, length, checked.subject.notes)
+            return of_network(network, length, checked.notes)
         sequence = _sequence(checked, length, at, seed)
         mark_parameters(checked.subject.version.model, frozen, values)
         linear = _is_linear(checked, length, seed)
         with Tracked() if linear else Freezing():
             entries = _jacobian(checked, torch.zeros_like(sequence) if linear else sequence)
-        return Operator(entries, "linear" if linear else "input-frozen", None, checked.subject.notes)
+        return Operator(entries, "linear" if linear else "input-frozen", None, checked.notes)
 
 
 def _network(checked: Opened, seed: int) -> LinearNetwork | None:

@@ -44,6 +44,11 @@ class Opened:
         return self.subject.model.plain()
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of it, without that its states were rescaled, which `run` does not do."""
+        return self.subject.notes[:-1] if self.subject.rescaled else self.subject.notes
+
+    @property
     def channels(self) -> int:
         return self.run.channels
 
@@ -187,7 +192,7 @@ def stateful(model: Opened) -> Stateful:
     def after(sequences: Array) -> Array:
         return vectors.read(run(model.pieces(torch.from_numpy(sequences)), None)[1], len(sequences))
 
-    return Stateful(vectors.units, inputs, step, after, model.subject.notes)
+    return Stateful(vectors.units, inputs, step, after, model.notes)
 
 
 def is_reservoir(model: Any) -> bool:
