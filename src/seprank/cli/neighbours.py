@@ -51,7 +51,7 @@ def neighbours(  # noqa: PLR0913  (each is a setting a user has)
 
     seprank neighbours diagonal_ssm --inputs 2 --width 8 --length 32
 
-    seprank neighbours linear_attention --inputs 2 --width 4 --length 16 --frozen weight_q_l0,weight_k_l0 --out page.html
+    seprank neighbours linear_attention --inputs 2 --width 4 --length 9 --frozen weight_q_l0,weight_k_l0 --out a.html
     """
     check_files(out)
     if out is not None and out.suffix not in ENDINGS:

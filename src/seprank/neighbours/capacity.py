@@ -98,13 +98,13 @@ class MemoryCapacity(Record):
         if self.kind == "exact":
             value, error = self.between(min(1, last))
             return (
-                f"A linear read-out finds {value:.6g} past inputs in the state (lags 1 to {last}, proved to {error:.1g}), "
-                f"of {self.certified_total} over all lags from 0 (certified rank) in {self.units} numbers."
+                f"A linear read-out finds {value:.6g} past inputs in the state (lags 1 to {last}, proved to {error:.1g}"
+                f"), of {self.certified_total} over all lags from 0 (certified rank) in {self.units} numbers."
             )
         return (
             f"A linear read-out finds {self.total:.3g} inputs in the state (lags 0 to {last}, 90 % interval "
-            f"{self.total - self.total_error:.3g} to {self.total + self.total_error:.3g}), of {self.units} numbers, for "
-            f"normal inputs of size {self.scale:g}."
+            f"{self.total - self.total_error:.3g} to {self.total + self.total_error:.3g}), of {self.units} numbers, "
+            f"for normal inputs of size {self.scale:g}."
         )
 
     def records(self) -> list[dict[str, Any]]:
@@ -160,7 +160,7 @@ def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
     """How well inputs of k steps ago can be read from a model's state by a linear read-out: MC_k, and their sum.
 
     Inputs are independent. If a step of the state is linear, h' = A h + B x + c, which is found out by trying it at
-    states of many sizes, MC_k = b_k' G^-1 b_k with b_k = A^k B and G the sum of all b_k b_k' is computed in Arb's balls,
+    states of many sizes, MC_k = b_k' G^-1 b_k with b_k = A^k B and G the sum of all b_k b_k' is found in Arb's balls,
     and the sum over all k >= 0 is the rank of [B, AB, A^2 B, ...], certified modulo a prime. Floating point cannot do
     this: G is close to singular as a rule. Any other model is sampled, with normal inputs and cross-validated
     read-outs, and less what a read-out finds in numbers that the state cannot know.

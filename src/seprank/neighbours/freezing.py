@@ -2,8 +2,8 @@
 
 A layer y = T(u) u, such as attention or a gated state-space model, is linear once its gates are held. Which tensors are
 gates is found by running it: what depends on the input and went through anything but sums, rearrangements and products
-with constants or gates is a gate. What is then added to values, or comes out, without being multiplied by a value first,
-has left the linear path, and there is no such operator.
+with constants or gates is a gate. What is then added to values, or comes out, without being multiplied by a value
+first, has left the linear path, and there is no such operator.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _GATE, _OPEN, _FROZEN = "_is_gate", "_is_product", "_makes_gates"
 """Marks on tensors while a model is run: a gate; a product of two values, which is a gate if it then goes through a
 function that is not linear, as scores go through a softmax; a parameter whose products with values are gates"""
 _UNDECIDED = (
-    "both factors of a product depend linearly on the input, and so does what it meets ({}), so which of them are gates "
-    "has to be said: frozen=[names of the parameters or sub-modules that make gates, as weight_q and weight_k of linear "
-    "attention]"
+    "both factors of a product depend linearly on the input, and so does what it meets ({}), so which of them are "
+    "gates has to be said: frozen=[names of the parameters or sub-modules that make gates, as weight_q and weight_k of "
+    "linear attention]"
 )
 
 _LINEAR = """
@@ -191,8 +191,8 @@ def require_value(output: Tensor) -> None:
 
 def _lost(func: Callable[..., Any]) -> Meaningless:
     return Meaningless(
-        f"a function of the input that is not linear is added to what is linear in it ({_name(func)}), so the output is "
-        "not its input times weights that depend on the input; if that is an initial state or a bias times a gate, "
+        f"a function of the input that is not linear is added to what is linear in it ({_name(func)}), so the output "
+        "is not its input times weights that depend on the input; if that is an initial state or a bias times a gate, "
         "say so: values=[names of such parameters]"
     )
 

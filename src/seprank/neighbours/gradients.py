@@ -71,8 +71,8 @@ class GradientCurve(Record):
         if max(self.values) == 0:
             return "The output does not change with any input, as far as gradients see."
         return (
-            f"Squared gradients fall from {self.values[0]:.3g} for the newest input to {self.values[-1]:.3g} for that of "
-            f"{self.length - 1} steps ago; they are above 1 % of the largest up to {self.reach()} steps back."
+            f"Squared gradients fall from {self.values[0]:.3g} for the newest input to {self.values[-1]:.3g} for that "
+            f"of {self.length - 1} steps ago; they are above 1 % of the largest up to {self.reach()} steps back."
         )
 
     def records(self) -> list[dict[str, Any]]:
@@ -123,7 +123,8 @@ def gradient_curve(
 ) -> GradientCurve:
     """Mean squared gradients of the last output by the input of k steps ago: the picture of vanishing gradients.
 
-    They are a local measure: what an infinitely small change does. A saturated unit has none, and may remember for ever.
+    They are a local measure: what an infinitely small change does. A saturated unit has none, and may remember for
+    ever.
 
     Args:
         model: a module or function that torch can differentiate, see `adapters.adapt`.
@@ -195,8 +196,8 @@ def _sequences(
     found = found[:, :, None] if found.ndim == 2 else found
     if found.ndim != 3 or found.shape[2] != features or found.shape[1] < length or len(found) < FOLDS:
         raise DataError(
-            f"data must be at least {FOLDS} sequences (count, steps, features) of {length} steps or more and {features} "
-            f"features, got shape {found.shape}"
+            f"data must be at least {FOLDS} sequences (count, steps, features) of {length} steps or more and "
+            f"{features} features, got shape {found.shape}"
         )
     if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
         raise DataError(f"data must be finite real numbers, got {found.dtype}")

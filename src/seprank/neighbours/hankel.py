@@ -47,8 +47,8 @@ class HankelSpectrum(Record):
         """What came out, in one sentence."""
         above = sum(value > max(self.floor, 0.01 * self.values[0]) for value in self.values)
         return (
-            f"{above} of {self.units} Hankel singular values are above 1 % of the largest, {self.values[0]:.3g}: a network "
-            "of so many units does nearly the same."
+            f"{above} of {self.units} Hankel singular values are above 1 % of the largest, {self.values[0]:.3g}: a "
+            "network of so many units does nearly the same."
         )
 
     def records(self) -> list[dict[str, Any]]:
@@ -92,8 +92,8 @@ def hankel_singular_values(
 ) -> HankelSpectrum:
     """Hankel singular values of a stable linear network, and the spectrum between the halves of a sequence.
 
-    They are the square roots of the eigenvalues of the product of both Gramians, computed from square roots of these, so
-    that small ones are right to rounding times the largest.
+    They are the square roots of the eigenvalues of the product of both Gramians, computed from square roots of these,
+    so that small ones are right to rounding times the largest.
 
     Args:
         model: matrices (A, B, C), (A, B, C, D) or (W, Win); a node of reservoirpy; or a module whose step is linear.
@@ -181,8 +181,8 @@ def _root(a: Array, b: Array, network: LinearNetwork) -> Array:
         if size < 2.0**-60:
             return root
     raise Unstable(
-        f"the states of this linear network do not fade: its spectral radius is {network.radius:.6g}, and must be below 1 "
-        "for Hankel singular values to exist; scale the recurrent weights down"
+        f"the states of this linear network do not fade: its spectral radius is {network.radius:.6g}, and must be "
+        "below 1 for Hankel singular values to exist; scale the recurrent weights down"
     )
 
 
@@ -190,5 +190,5 @@ def _compressed(root: Array) -> Array:
     """As few columns as rows, with the same product by itself."""
     if root.shape[1] <= root.shape[0]:
         return root
-    triangle: Array = np.linalg.qr(root.T, mode="r").T
-    return triangle
+    triangle: Array = np.asarray(np.linalg.qr(root.T, mode="r"))
+    return triangle.T

@@ -44,7 +44,7 @@ class LinearNetwork:
 
     @property
     def inputs(self) -> int:
-        return self.b.shape[1]
+        return int(self.b.shape[1])
 
     @property
     def radius(self) -> float:

@@ -14,6 +14,7 @@ from ..certification import Certificate, certify
 from ..field import NotPolynomial
 from ..measurement import Measurement, measure
 from ..measurement.figures import ConstantOutput
+from ..measurement.measure import find_alphabet
 from ..memory_curve import MemoryCurve, remember
 from ..question import check_whole
 from ..system.figure import new_figure
@@ -32,6 +33,7 @@ CERTIFIED_LENGTH, CERTIFIED_SAMPLES = 8, 512
 """What a rank is certified at: it grows with the length, and so does its cost"""
 HALVES = 128
 """Starts and ends of the spectrum"""
+_OF_VECTORS = ("size", "capacity", "gradients", "hankel")
 OPERATIONS = 2e11
 """Of the decompositions of effective state-size; beyond it, the length is cut down, and the result says so"""
 
@@ -54,9 +56,10 @@ class Measure:
             return f"No meaning here: {self.reason}."
         if isinstance(self.result, Certificate):
             relation = "is" if self.result.exact else "is at least"
+            steps = self.result.question.length
             return (
-                f"Start and end of {self.result.length} steps are tied by a sum of products whose number {relation} "
-                f"{self.result.rank:,}, for generic weights of this architecture ({self.result.certainty})."
+                f"Start and end of {steps} steps are tied by a sum of products whose number {relation} "
+                f"{self.result.rank:,}, for generic weights of this architecture ({self.result.verdict})."
             )
         return self.result.sentence()
 
@@ -153,6 +156,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
         ValueError: an argument is out of range.
     """
     length = check_whole("length", length, 2, purpose="to have a past", remedy="use 16 or more")
+    tokens = find_alphabet(model, inputs, tokens).tokens
     common: dict[str, Any] = {"seed": seed, "memory": memory}
     reads = common | {"inputs": inputs, "tokens": tokens, "progress": progress}
     vectors = common | {"inputs": inputs}

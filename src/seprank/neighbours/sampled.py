@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .linear import Array
 
@@ -62,7 +63,7 @@ def fitted(states: Array, targets: Array, seed: int) -> Fitted:
     return Fitted(folds[:, : targets.shape[1]], float(null - 1), float(np.quantile(strangers, 0.95)))
 
 
-def _left(states: Array, targets: Array, held_out: Array) -> Array:
+def _left(states: Array, targets: Array, held_out: npt.NDArray[np.bool_]) -> Array:
     """Share of the targets' variance that read-outs fitted to the others leave in the samples held out."""
     middle = states[~held_out].mean(0)
     size = states[~held_out].std(0)
@@ -83,4 +84,4 @@ def interval(folds: Array) -> tuple[Array, Array]:
         (array([0.5]), array([0.]))
     """
     spread = folds.std(0, ddof=1) / math.sqrt(len(folds))
-    return folds.mean(0), T_QUANTILE * spread
+    return np.asarray(folds.mean(0)), np.asarray(T_QUANTILE * spread)

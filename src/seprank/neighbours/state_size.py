@@ -71,8 +71,12 @@ class EffectiveStateSize(Record):
         """A row for each position."""
         rows = []
         for place, position in enumerate(self.positions):
-            row = {"position": position, "tolerance": self.tolerance[place], "entropy": self.entropy[place]}
-            row |= {"certified": None if self.certified is None else self.certified[place]}
+            row: dict[str, Any] = {
+                "position": position,
+                "tolerance": self.tolerance[place],
+                "entropy": self.entropy[place],
+            }
+            row["certified"] = None if self.certified is None else self.certified[place]
             for channel in range(self.channels):
                 row[f"tolerance_{channel}"] = self.tolerance_by_channel[channel][place]
                 row[f"entropy_{channel}"] = self.entropy_by_channel[channel][place]
@@ -100,8 +104,8 @@ class EffectiveStateSize(Record):
     def __repr__(self) -> str:
         proved = "" if self.certified is None else f", certified {max(self.certified)}"
         return (
-            f"EffectiveStateSize(largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, length "
-            f"{self.length})"
+            f"EffectiveStateSize(largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, "
+            f"length {self.length})"
         )
 
     def __str__(self) -> str:
@@ -130,8 +134,8 @@ def effective_state_size(
     linear attention, says so, and takes their names in `frozen`.
 
     Args:
-        model: matrices (A, B, C), (A, B, C, D) or (W, Win); a node of reservoirpy; or a module or function that is causal,
-            see `adapters.adapt`.
+        model: matrices (A, B, C), (A, B, C, D) or (W, Win); a node of reservoirpy; or a module or function that is
+            causal, see `adapters.adapt`.
         length: T, steps of the sequences; there are T - 1 positions.
         at: the sequence (length, inputs) at which gates are held; by default normal numbers.
         frozen: names of parameters or sub-modules that make gates.
@@ -209,8 +213,7 @@ def _measured(found: Operator, length: int, tolerance: float, seed: int, began: 
 
 
 def _singular_values(matrix: Array) -> Array:
-    found: Array = np.linalg.svd(matrix, compute_uv=False)
-    return found
+    return np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
 
 
 def _count(values: Array, threshold: float) -> int:

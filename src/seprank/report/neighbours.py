@@ -20,8 +20,8 @@ def neighbours_page(found: Overview) -> str:
         found: the measures of a model.
     """
     lead = (
-        "Memory is measured in several ways, which answer different questions and may disagree. Here is each, with what "
-        "it sees and what it cannot."
+        "Memory is measured in several ways, which answer different questions and may disagree. Here is each, with "
+        "what it sees and what it cannot."
     )
     sections = [Section("At a glance", "", [_glance(found)]), *(_section(measure) for measure in found.measures)]
     return report_page(f"{found.model}: every measure of memory, length {found.length}", lead, sections)
@@ -88,8 +88,8 @@ def _capacity(record: Record) -> list[Figure | Table]:
     caption = (
         f"Proved, each to {max(record['errors']):.0e}."
         if record["kind"] == "exact"
-        else f"{record['samples']:,} sampled states; bars are 90 % intervals; 95 % of inputs that the state cannot know "
-        f"stay below {record['noise']:.2g}."
+        else f"{record['samples']:,} sampled states; bars are 90 % intervals; 95 % of inputs that the state cannot "
+        f"know stay below {record['noise']:.2g}."
     )
     return [Figure(figure, caption)]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 from .files import csv_text, write_whole
 
 STRICT = {"extra": "forbid", "strict": True}
 """How records are read back from files: no unknown fields, no conversions"""
+
+Own = TypeVar("Own", bound="Record")
 
 
 class Record:
@@ -34,7 +36,7 @@ class Record:
         return write_whole(path, json.dumps(self.to_dict(), indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls: type[Own], path: str | Path) -> Own:
         """Read what `save` wrote.
 
         Raises:
