@@ -210,6 +210,21 @@ def test_measure_says_the_sentence_of_the_curve_and_memory_at_every_cut(own: str
     assert content["remember"]["reach"] == 3
 
 
+def test_a_profile_at_some_cuts_shows_the_one_next_to_the_middle(own: str) -> None:
+    arguments = ("measure", f"{own}:Last", "--length", "9", "--cuts")
+    content = answer(*arguments, "7,5,2")
+    assert [point["cut"] for point in content["profile"]] == [2, 5, 7]
+    assert (content["cut"], content["starts"], content["ends"]) == (5, 64, 64)
+    content = answer(*arguments, "7,2", "--cut", "3", "--starts", "20")
+    assert [point["cut"] for point in content["profile"]] == [2, 3, 7]
+    assert (content["cut"], content["starts"], content["ends"]) == (3, 20, 64)
+    assert answer("measure", f"{own}:Last", "--length", "9")["starts"] == 256
+    assert "give one of them" in refusal(*arguments, "7", "--profile")
+    assert "between 1 and length - 1 = 8, got 9" in refusal(*arguments, "2,9")
+    assert "whole numbers with commas" in refusal(*arguments, "1/4")
+    assert "at least one number" in refusal(*arguments, ",")
+
+
 def test_measure_does_without_a_curve_where_data_are_few(own: str, tmp_path: Path) -> None:
     np.save(tmp_path / "few.npy", np.random.default_rng(0).standard_normal((40, 6)))
     arguments = ("measure", f"{own}:Last", "--length", "6", "--data", str(tmp_path / "few.npy"))

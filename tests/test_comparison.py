@@ -487,8 +487,8 @@ def test_linear_attention_stops_growing() -> None:
     assert ranks("linear_attention", [4, 16], depth=2) == [47, 47]
     assert ranks("linear_attention", [2, 4, 6], depth=2, width=2, inputs=2) == [14, 18, 18]
     assert len({state_bound("linear_attention", length, depth=3, width=2, inputs=2) for length in (4, 8, 20)}) == 1
-    found = ranks("linear_attention", [2, 4, 6, 8, 10], depth=3, width=2, inputs=2, max_samples=720)
-    assert found == [95, 555, 699, 709, 709]
+    found = ranks("linear_attention", [4, 8, 10], depth=3, width=2, inputs=2, max_samples=720)
+    assert found == [555, 709, 709]
 
 
 @pytest.mark.slow

@@ -40,11 +40,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     "neighbours": frozenset(
         {"startend", "adapters", "field", "elimination", "measurement", "memory_curve", "certification"}
     ),
-    "comparison": frozenset({"certification", "models"}),
+    "callbacks": frozenset({"measurement", "memory_curve"}),
+    "comparison": frozenset({"certification", "models", "measurement", "memory_curve"}),
     "tensornet": frozenset({"models", "theory"}),
-    "train": frozenset({"models", "tasks", "measurement", "store"}),
-    "jobs": frozenset({"certification", "measurement", "train", "models", "sources", "theory", "startend", "store"}),
-    "report": frozenset({"certification", "measurement", "neighbours", "store", "theory", "tensornet"}),
+    "train": frozenset({"models", "tasks", "callbacks", "memory_curve", "store"}),
+    "jobs": frozenset(
+        {"certification", "measurement", "memory_curve", "train", "models", "sources", "theory", "startend", "store"}
+    ),
+    "report": frozenset({"certification", "measurement", "memory_curve", "neighbours", "store", "theory", "tensornet"}),
     "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report"}),
     "web": ALL_BUT_CLI,
     "cli": ALL_BUT_CLI,

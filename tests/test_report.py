@@ -17,6 +17,7 @@ from torch import nn
 
 import seprank as sr
 from seprank.demo import Sizes, compute, save
+from seprank.jobs.commands import COMMANDS
 from seprank.report.answers import widest_shallow
 from seprank.report.document import SURE, Section, Table, report_page
 from seprank.report.folder import folder_page
@@ -95,6 +96,28 @@ def test_a_folder_with_certificate_measurement_and_store(tmp_path: Path) -> None
     # both certificates are of one network: their line against length is drawn
     assert page.count("<figure>") == 1
     assert folder_page(tmp_path / "certificate.json").count("<tr>") == 2
+
+
+def test_memory_curves_of_files_and_of_stores_stand_side_by_side(tmp_path: Path) -> None:
+    settings = {"model": "gru", "inputs": 2, "width": 3, "length": 8, "samples": 32}
+    curve = sr.remember(nn.GRU(2, 3, batch_first=True), length=9, samples=32, progress=False)
+    curve.save(tmp_path / "<mine>.json")
+    work = COMMANDS["remember"].from_settings(settings)
+    result = work.run(tmp_path, 2**30)
+    with Store(tmp_path / "runs.db", write=True) as store:
+        store.finish(work.job, result, seconds=1.0)
+        store.finish(COMMANDS["remember"].from_settings(settings | {"seed": 1}).job, result, seconds=1.0)
+    page = folder_page(tmp_path)
+    assert curve.sentence().replace("'", "&#39;") in page
+    for words in ("How many steps back", "gru, depth 1, width 3 (1)", "gru, depth 1, width 3 (2)", "&lt;mine&gt;"):
+        assert words in page
+    assert page.count("<figure>") == 2
+    assert "<mine>" not in page
+    assert "How many steps back" in folder_page(tmp_path / "<mine>.json")
+    (tmp_path / "<mine>.json").write_text(json.dumps(curve.to_dict() | {"length": 2}))
+    with pytest.raises(ValueError, match="is not a memory curve"):
+        folder_page(tmp_path / "<mine>.json")
+    assert "is not a memory curve" in folder_page(tmp_path)
 
 
 def test_a_missing_extra_is_said_and_the_rest_is_shown(demo: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .terminal import say, say_json
+from .terminal import UsageError, say, say_json, show_announcements
 
 if TYPE_CHECKING:
     from ..measurement import Measurement, Profile
@@ -31,6 +31,7 @@ from .options import (
     load_model,
     number_or_name,
     open_executor,
+    split_numbers,
 )
 
 
@@ -42,15 +43,18 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     depth: Depth = None,
     settings: Settings = None,
     cut: Cut = None,
-    starts: Annotated[int, typer.Option(help="Start halves to draw.")] = 256,
-    ends: Annotated[int, typer.Option(help="End halves to draw.")] = 256,
+    starts: Annotated[
+        int | None, typer.Option(help="Start halves to draw; 256 by default, 64 at each cut of a profile.")
+    ] = None,
+    ends: Annotated[int | None, typer.Option(help="End halves to draw; as many by default.")] = None,
     data: Annotated[Path | None, typer.Option(help="Sequences to halve: .npy, .npz, .csv or .safetensors.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Number of token ids, for a model that reads them.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Trained weights: .safetensors, or .pt of tensors.")] = None,
     readout: Readout = "all",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     tolerance: Annotated[float | None, typer.Option(help="Smallest relative singular value that counts.")] = None,
-    profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut, too.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut.")] = False,
+    cuts: Annotated[str | None, typer.Option(help="Measure at these cuts, with commas, such as 4,8,12.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, samples and read-out.")] = 0,
     batch_first: Annotated[
         bool | None,
@@ -67,7 +71,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from ..measurement import Profile, read_sequences
     from ..measurement import measure as run
     from ..measurement import profile as run_profile
-    from ..question import check_cut
+    from ..measurement.measure import SAMPLES
+    from ..measurement.profile import PROFILE_SAMPLES
     from .remember import curve_beside, keep_curve
 
     check_folder(out)
@@ -77,10 +82,12 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         from ..sources.weights import load_weights
 
         load_weights(module, weights)
+    wanted = _cuts(length, cut, profile, cuts)
+    halves = SAMPLES if wanted is None else PROFILE_SAMPLES
     common: dict[str, Any] = {
         "length": length,
-        "starts": starts,
-        "ends": ends,
+        "starts": halves if starts is None else starts,
+        "ends": halves if ends is None else ends,
         "data": None if data is None else read_sequences(data),
         "inputs": inputs if factory is not None else None,
         "tokens": tokens,
@@ -92,10 +99,11 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         "device": find_device(device),
         "batch_first": batch_first,
     }
+    show_announcements()
     with open_executor(workers, scheduler) as executor:
-        if profile:
-            points = run_profile(module, executor=executor, **common)
-            found = points.at(check_cut(length, cut)[1])
+        if wanted is not None:
+            points = run_profile(module, executor=executor, cuts=wanted[1], **common)
+            found = points.at(wanted[0])
         else:
             points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
         curve, sentence = curve_beside(module, common, executor)
@@ -103,7 +111,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         _keep_measurement(out, model, found, points)
         keep_curve(out, curve, points)
     if as_json:
-        more = {"profile": points.to_dict()["points"]} if profile else {}
+        more = {} if wanted is None else {"profile": points.to_dict()["points"]}
         say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
         return
     say(f"{model}\n{sentence}\n\n{found}")
@@ -114,6 +122,22 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         )
     if out is not None:
         say(f"  picture: {out / 'memory.html'}")
+
+
+def _cuts(length: int, cut: int | None, every: bool, several: str | None) -> tuple[int, list[int]] | None:
+    """The cut whose figures are shown in full, and all that are measured, it among them; None without a profile."""
+    from ..question import check_cut, check_several
+
+    if not every and several is None:
+        return None
+    length, middle = check_cut(length, cut)
+    if several is None:
+        return middle, [*range(1, length)]
+    if every:
+        raise UsageError("--profile measures at every cut, and --cuts at some; give one of them")
+    numbers = [check_cut(length, c)[1] for c in check_several("cuts", split_numbers("--cuts", several), 1)]
+    shown = middle if cut is not None else min(numbers, key=lambda number: (abs(number - middle), number))
+    return shown, sorted({*numbers, shown})
 
 
 def _keep_measurement(out: Path, name: str, found: Measurement, points: Profile) -> None:

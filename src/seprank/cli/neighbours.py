@@ -21,7 +21,7 @@ from .options import (
     load_model,
     split_names,
 )
-from .terminal import UsageError, say, say_json
+from .terminal import UsageError, say, say_json, show_announcements
 
 ENDINGS = (".html", ".pdf", ".png", ".svg", ".json")
 
@@ -47,17 +47,13 @@ def neighbours(  # noqa: PLR0913  (each is a setting a user has)
     out: Annotated[Path | None, typer.Option(help="File: .html, .pdf, .png, .svg or .json.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Every measure of memory of one model: memory curve, rank, effective state-size, capacity, gradients.
-
-    seprank neighbours diagonal_ssm --inputs 2 --width 8 --length 32
-
-    seprank neighbours linear_attention --inputs 2 --width 4 --length 9 --frozen weight_q_l0,weight_k_l0 --out a.html
-    """
+    """Every measure of memory of one model: memory curve, rank, effective state-size, capacity, gradients."""
     check_files(out)
     if out is not None and out.suffix not in ENDINGS:
         raise UsageError(f"--out must end in {', '.join(ENDINGS)}, got {out.name}")
     from ..neighbours.overview import overview
 
+    show_announcements()
     budget = find_budget(memory)
     module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
     if weights is not None:

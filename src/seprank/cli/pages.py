@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from .options import Cut, Json, Memory, check_files, check_folder, find_budget, write_to
 from .terminal import UsageError, say, say_json
-
-if TYPE_CHECKING:
-    pass
-from .options import Cut, Json, Memory, check_files, check_folder, find_budget
 
 
 def draw(
@@ -51,7 +48,7 @@ def report(
     source: Annotated[
         Path, typer.Argument(help="A folder with certificates, measurements or stores; or one of these.")
     ],
-    out: Annotated[Path, typer.Option(help="File of the page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(parser=write_to, metavar="FILE", help="File of the page.")] = Path("report.html"),
 ) -> None:
     """Gather results into one HTML file that needs no network."""
     from ..report.folder import folder_page

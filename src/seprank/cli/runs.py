@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .terminal import UsageError, say, say_json
-
-if TYPE_CHECKING:
-    pass
 from .options import (
     DEFAULT_STORE,
     Device,
@@ -24,7 +20,10 @@ from .options import (
     find_budget,
     find_device,
     parse_settings,
+    read_from,
+    write_to,
 )
+from .terminal import UsageError, say, say_json
 
 
 def train(  # noqa: PLR0913  (each is a setting a user has)
@@ -91,7 +90,9 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
 
 
 def sweep(
-    config: Annotated[Path, typer.Argument(help="YAML file of jobs, such as configs/depth.yaml.")],
+    config: Annotated[
+        Path, typer.Argument(parser=read_from, metavar="FILE", help="YAML file of jobs, or atlas, depth, depth-paper.")
+    ],
     store: Annotated[
         Path | None, typer.Option(help="SQLite file of the records; runs/NAME OF THE FILE.db by default.")
     ] = None,
@@ -137,9 +138,13 @@ def results(
     store: Annotated[Path, typer.Argument(help="The SQLite file that `seprank train` and `seprank sweep` write.")] = (
         DEFAULT_STORE
     ),
-    command: Annotated[str | None, typer.Option(help="Only jobs of this command: certify, measure or train.")] = None,
+    command: Annotated[
+        str | None, typer.Option(help="Only jobs of this command: certify, measure, remember or train.")
+    ] = None,
     status: Annotated[str | None, typer.Option(help="Only done, or only failed jobs.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to export to: .csv, .json or .json.gz.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=write_to, metavar="FILE", help="File to export to: .csv, .json or .json.gz.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the records of a store, or export them."""
@@ -166,10 +171,22 @@ def models(as_json: Json = False) -> None:
     from ..models import MODELS
 
     if as_json:
-        say_json({"models": [{"name": m.name, "summary": m.summary, "source": m.source} for m in MODELS.values()]})
+        rows = [
+            {
+                "name": m.name,
+                "year": m.year,
+                "summary": m.summary,
+                "source": m.source,
+                "certified": m.polynomial,
+                "bounds": "theory" if m.family else "degrees" if m.polynomial else None,
+            }
+            for m in MODELS.values()
+        ]
+        say_json({"models": rows})
         return
     for spec in MODELS.values():
-        say(f"{spec.name:<17}{spec.year}  {spec.summary}\n{'':<23}{spec.source}")
+        can = "certified, bounds, measured, trained" if spec.polynomial else "measured, trained"
+        say(f"{spec.name:<17}{spec.year}  {can:<37} {spec.summary}\n{'':<61}{spec.source}")
     say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
 
 

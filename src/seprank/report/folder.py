@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..memory_curve import MemoryCurve
 from ..store import Store
 from ..system.files import read_json
 from .answers import KIND, answers, answers_page, check_findings
 from .document import SURE, Figure, Section, Table, report_page
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
+from .memory_curve import curves_section
 from .ranks import Record, add_ranks, laid_out, rank_table
 
 _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}
+_CURVE = {"lags", "memory", "joint", "carried"}
 _STRANGE = (LookupError, TypeError, AttributeError, ArithmeticError, ValueError, AssertionError)
 """What comes of records that have not the form of ours"""
 
@@ -29,6 +32,8 @@ class Found:
     certified: list[Record] = field(default_factory=list)
     measured: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Name and measurement"""
+    remembered: list[tuple[str, MemoryCurve]] = field(default_factory=list)
+    """Name and memory curve"""
     trained: list[Run] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, Any]] = field(default_factory=list)
@@ -37,25 +42,31 @@ class Found:
     """What `seprank demo` left"""
 
     def __bool__(self) -> bool:
-        return bool(self.certified or self.measured or self.trained or self.failed or self.answers or self.left_out)
+        return bool(self.answers) or self.more
+
+    @property
+    def more(self) -> bool:
+        """Whether there is anything but what `seprank demo` left."""
+        return any((self.certified, self.measured, self.remembered, self.trained, self.failed, self.left_out))
 
     def add(self, other: Found) -> None:
         """Take in what was read of another file."""
         self.certified += other.certified
         self.measured += other.measured
+        self.remembered += other.remembered
         self.trained += other.trained
         self.failed += other.failed
         self.answers = other.answers or self.answers
 
 
 def folder_page(path: str | Path) -> str:
-    """A report of all certificates, measurements and stores in a folder (and the folders in it), or of one store.
+    """A report of all certificates, measurements, memory curves and stores in a folder and those in it, or of a store.
 
     Every file is read with its types checked, and its digest where it has one. In a folder, one that is not whole is
     listed with the reason; given by itself it is refused.
 
     Args:
-        path: a folder, or a file: a store, a certificate or a measurement.
+        path: a folder, or a file: a store, a certificate, a measurement or a memory curve.
 
     Returns:
         HTML that needs no other file and no network.
@@ -82,7 +93,7 @@ def folder_page(path: str | Path) -> str:
                 found.add(read)
     if not found:
         raise ValueError(
-            f"{path} holds no certificate, measurement or store; "
+            f"{path} holds no certificate, measurement, memory curve or store; "
             f"make one with `seprank certify ... --out {path}/a.json`"
         )
     return _page(path, found)
@@ -94,7 +105,7 @@ def _page(path: Path, found: Found) -> str:
         if found.answers is not None:
             shown = [_identity(r) for name in ("growth", "lengths", "cuts") for r in found.answers[name]]
             found.certified = [record for record in found.certified if _identity(record) not in shown]
-            if not (found.certified or found.measured or found.trained or found.failed or found.left_out):
+            if not found.more:
                 return answers_page(found.answers)
             parts = answers(found.answers)
         parts += sections(found)
@@ -131,6 +142,8 @@ def _read_file(file: Path, found: Found, name: str) -> None:
         found.certified.append(_certificate(content, f"{file}"))
     elif content.keys() >= _MEASUREMENT:
         found.measured.append((name, _measurement(content, f"{file}")))
+    elif content.keys() >= _CURVE:
+        found.remembered.append((name, MemoryCurve.from_dict(content, f"{file}")))
 
 
 def _certificate(content: Any, place: str) -> Record:
@@ -175,14 +188,21 @@ def read_store(store: Store, found: Found) -> None:
         elif record.job.command == "certify":
             found.certified.append(_certificate(result.get("certificate"), place))
         elif record.job.command == "measure":
-            name = ", ".join([f"{settings.get('model')}", *(f"{n} {settings.get(n)}" for n in ("depth", "width"))])
-            found.measured.append((name, _measurement(result, place)))
+            found.measured.append((_network(settings), _measurement(result, place)))
+        elif record.job.command == "remember":
+            found.remembered.append((_network(settings), MemoryCurve.from_dict(result.get("curve") or {}, place)))
         elif record.job.command == "train":
             found.trained.append((settings, result))
 
 
+def _network(settings: dict[str, Any]) -> str:
+    return ", ".join([f"{settings.get('model')}", *(f"{n} {settings.get(n)}" for n in ("depth", "width"))])
+
+
 def sections(found: Found) -> Iterator[Section]:
     """A section for each kind of result there is."""
+    if found.remembered:
+        yield curves_section(found.remembered)
     if found.certified:
         yield Section("Certified ranks", "", [*_growth(found.certified), _ranks(found.certified)])
     if found.measured:

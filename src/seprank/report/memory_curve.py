@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
 
-from .page import Section, summary_page
+from .document import SURE, Figure, Section, Table
+from .page import Section as Panel
+from .page import summary_page
 from .palette import COLOURS
+
+if TYPE_CHECKING:
+    from ..memory_curve import MemoryCurve
 
 Record = Mapping[str, Any]
 """A curve as plain values, what `MemoryCurve.to_dict` gives"""
@@ -26,7 +32,60 @@ def curve_page(title: str, summary: str, curves: Mapping[str, Record]) -> str:
     return summary_page(title, summary, curve_sections(curves))
 
 
-def curve_sections(curves: Mapping[str, Record]) -> list[Section]:
+MOST = 6
+"""Curves in a figure, as there are colours"""
+
+
+def curves_section(curves: Sequence[tuple[str, MemoryCurve]]) -> Section:
+    """What models remember: sentences, figures of the first few, a table of all.
+
+    Args:
+        curves: name and curve of each; names may occur several times.
+    """
+    names = _told_apart([name for name, _ in curves])
+    every = dict(zip(names, (curve for _, curve in curves), strict=True))
+    drawn = dict(list(every.items())[:MOST])
+    text = " ".join(f"{name}: {curve.sentence()}" for name, curve in drawn.items())
+    left = f" The first {MOST} of {len(every)} are drawn." if len(every) > MOST else ""
+    records = {escape(name): curve.to_dict() for name, curve in drawn.items()}
+    figures = [Figure(figure, f"{heading}. {said}{left}") for heading, said, figure in curve_sections(records)]
+    return Section("How many steps back", text, [*figures, _table(every)])
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names with numbers where they occur several times."""
+    again = [names[:place].count(name) for place, name in enumerate(names)]
+    return [
+        name if names.count(name) == 1 else f"{name} ({number + 1})" for name, number in zip(names, again, strict=True)
+    ]
+
+
+def _table(curves: Mapping[str, MemoryCurve]) -> Table:
+    rows = []
+    for name, curve in curves.items():
+        low, high = curve.reach_interval()
+        rows.append(
+            {
+                "what": name,
+                "length": curve.length,
+                "reach": f"≥ {curve.reach():,}" if curve.at_least() else curve.reach(),
+                "half": curve.half,
+                "mean age": curve.mean,
+                SURE: f"measured; 90 % interval of the reach {low:,} to {high:,}, {curve.samples} pairs of sequences",
+                "threshold": curve.threshold,
+                "largest rounding floor": max(curve.floor),
+                "read-out": str(curve.readout),
+                "seed": curve.seed,
+                "notes": "; ".join(curve.notes),
+            }
+        )
+    caption = (
+        "Steps back with more than the threshold (reach) and with more than half (half) of the variance before them"
+    )
+    return Table("memory-curves", rows, caption)
+
+
+def curve_sections(curves: Mapping[str, Record]) -> list[Panel]:
     """Heading, text and figure of each scale; the parts of a single curve, too."""
     return [
         (

@@ -27,7 +27,7 @@ class Job:
     """
 
     command: str
-    """Which command of this package: certify, measure or train"""
+    """Which command of this package: certify, measure, remember or train"""
     settings: Mapping[str, Any]
     """All settings, of JSON's types"""
 

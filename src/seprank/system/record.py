@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -43,14 +44,16 @@ class Record:
             ValueError: the file holds something else; the first wrong field is named.
             OSError: the file cannot be read.
         """
-        from pydantic import TypeAdapter, ValidationError
+        return _read(cls, Path(path).read_bytes(), f"{path}")
 
-        try:
-            return TypeAdapter(cls).validate_json(Path(path).read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "content"
-            raise ValueError(f"{path} is not {cls.what}: {where}: {first['msg']}; run it again") from None
+    @classmethod
+    def from_dict(cls: type[Own], content: Mapping[str, Any], place: str = "this") -> Own:
+        """What `to_dict` made these values of.
+
+        Raises:
+            ValueError: they are something else; the text has the place and the first wrong field.
+        """
+        return _read(cls, json.dumps(content).encode(), place)
 
     def records(self) -> list[dict[str, Any]]:
         """The rows of its table."""
@@ -71,3 +74,14 @@ class Record:
         except ImportError as error:
             raise ImportError("data frames need pandas: pip install pandas; to_csv() does without") from error
         return pandas.DataFrame(self.records())
+
+
+def _read(cls: type[Own], text: bytes, place: str) -> Own:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(cls).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        raise ValueError(f"{place} is not {cls.what}: {where}: {first['msg']}; run it again") from None

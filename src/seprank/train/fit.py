@@ -58,7 +58,8 @@ def fit(
     Returns:
         The record: `outcome` (solved, unsolved or diverged), `steps` taken, `solved_at` (the step of the validation
         that found the task solved, or None), `test` (scores on the test sequences, None if diverged), `baselines` (of
-        the task, exact), `width`, `parameters`, `curve` and `memory` (lists of rows), `seconds` and `versions`.
+        the task, exact), `width`, `parameters`, `curve` and `memory` (lists of rows), `remembered` (memory curves
+        before and after), `seconds` and `versions`.
 
     Raises:
         ImportError: lightning, or what the task's data need, is not installed.
@@ -227,6 +228,7 @@ def _result(
         "parameters": settings.count_parameters(settings.network_width),
         "curve": curve.rows,
         "memory": curve.memory,
+        "remembered": evaluation.remembered,
         "seconds": round(seconds, 3),
         "versions": versions(),
     }

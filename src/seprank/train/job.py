@@ -85,6 +85,8 @@ def describe(settings: TrainSettings, record: dict[str, Any]) -> str:
     ):
         if row["entropy"] is not None:
             lines.append(f"  memory {when:<9}entropy {row['entropy']:.4f}   interaction {row['interaction']:.4f}")
+    for when, row in zip(("before", "after"), record.get("remembered", []), strict=False):
+        lines.append(f"  {when:<16}{row['sentence']}")
     return "\n".join([*lines, f"  {record['seconds']:.1f} s"])
 
 
