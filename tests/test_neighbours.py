@@ -163,6 +163,7 @@ def test_a_network_that_is_nearly_linear_is_not_taken_for_one() -> None:
     assert sr.memory_capacity(rnn, lags=2, samples=64, **QUIET).kind == "sampled"
 
 
+@pytest.mark.slow
 def test_sampled_capacities_are_those_of_the_linear_network() -> None:
     a, b, _ = network(6, radius=0.8)
     exact = sr.memory_capacity((a, b), lags=20, **QUIET)
@@ -350,6 +351,19 @@ def test_what_is_not_input_times_weights_has_no_state_size(build: Callable[[], n
 def test_a_nonlinear_part_that_is_added_is_no_gate() -> None:
     with pytest.raises(Meaningless, match="is added to what is linear"):
         sr.effective_state_size(lambda x: x.cumsum(1) + x.tanh(), 6, inputs=1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.from_numpy(np.asarray(x.detach())).cumsum(1),
+        lambda x: x.cumsum(1) + torch.from_numpy(np.asarray(x.detach())) ** 2,
+        lambda x: x.cumsum(1) * x.detach()[0, 0, 0].item(),
+    ],
+)
+def test_what_leaves_torch_is_refused(function: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ValueError, match=r"torch|batch"):
+        sr.effective_state_size(function, 5, inputs=1)
 
 
 # Gradients

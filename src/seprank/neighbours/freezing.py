@@ -70,6 +70,7 @@ _ATTENTION = F.scaled_dot_product_attention
 _WRITES = frozenset(getattr(Tensor, name) for name in ("__setitem__", "copy_", "add_", "sub_", "masked_fill_"))
 
 
+_LEAVING = _functions("numpy tolist item __array__")
 _PLAIN = _functions("requires_grad requires_grad_ grad_fn is_leaf") | {torch.autograd.grad}
 
 
@@ -85,6 +86,8 @@ class Freezing(Tracked):
         if func in CREATES or func in _PLAIN:
             return func(*args, **kwargs)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if func in _LEAVING and any(t.requires_grad or hasattr(t, _GATE) or hasattr(t, _OPEN) for t in tensors):
+            raise Meaningless(f"values leave torch through {_name(func)}, where they cannot be followed; stay in torch")
         if not any(tensor.requires_grad for tensor in tensors):
             mark = _mark_of(tensors, func)
             return _marked(func(*args, **kwargs), mark, args if mark in (_GATE, _OPEN) and func in _WRITES else ())

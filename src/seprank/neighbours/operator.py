@@ -80,7 +80,32 @@ def operator_of(
         linear = _is_linear(checked, length, seed)
         with Tracked() if linear else Freezing():
             entries = _jacobian(checked, torch.zeros_like(sequence) if linear else sequence)
-        return Operator(entries, "linear" if linear else "input-frozen", None, checked.notes)
+        if linear:
+            _require_seen(checked, entries, length, seed)
+        return Operator(entries, "linear" if linear else "input-frozen", None, _notes(checked))
+
+
+def _notes(checked: Opened) -> tuple[str, ...]:
+    if checked.run.splits:
+        return checked.notes
+    return (*checked.notes, "its output at a step is what it gives for the sequence up to there")
+
+
+def _require_seen(checked: Opened, entries: Array, length: int, seed: int) -> None:
+    """Refuse a linear model of which torch has no gradients, or not all: its outputs are not T u.
+
+    Raises:
+        Meaningless: it is one.
+    """
+    drawn = np.random.default_rng((seed, 16)).standard_normal((length, entries.shape[3]))
+    batch = torch.from_numpy(np.stack([drawn, 0 * drawn]))
+    found = np.stack([output.double().cpu().numpy() for output in _outputs(checked, batch)])
+    expected = np.einsum("tcsm,sm->tc", entries, drawn)
+    apart = float(np.abs(found[:, :, 0] - found[:, :, 1] - expected).max())
+    if not apart <= max(1e3 * checked.subject.model.floor, 1e-9) * max(float(np.abs(found).max()), 1e-300):
+        raise Meaningless(
+            "torch has no gradients of this model, or not all, so its operator is not known; stay in torch"
+        )
 
 
 def _network(checked: Opened, seed: int) -> LinearNetwork | None:

@@ -18,6 +18,7 @@ from ..measurement.measure import find_alphabet
 from ..memory_curve import MemoryCurve, remember
 from ..question import check_whole
 from ..system.figure import new_figure
+from ..system.memory import MemoryBudgetError
 from ..system.progress import Report
 from .capacity import MemoryCapacity, memory_capacity
 from .exact import Unstable
@@ -34,6 +35,9 @@ CERTIFIED_LENGTH, CERTIFIED_SAMPLES = 8, 512
 HALVES = 128
 """Starts and ends of the spectrum"""
 _OF_VECTORS = ("size", "capacity", "gradients", "hankel")
+_NONE: tuple[type[Exception], ...] = (Meaningless, NotLinear, Unstable, ConstantOutput)
+_BEYOND: tuple[type[Exception], ...] = (ConventionError, MemoryBudgetError)
+"""What these ask beyond the others: that a model also runs on shorter sequences, and memory for an operator"""
 OPERATIONS = 2e11
 """Of the decompositions of effective state-size; beyond it, the length is cut down, and the result says so"""
 
@@ -53,7 +57,7 @@ class Measure:
     def sentence(self) -> str:
         """What came out, or why nothing did."""
         if self.result is None:
-            return f"No meaning here: {self.reason}."
+            return f"None here: {self.reason}."
         if isinstance(self.result, Certificate):
             relation = "is" if self.result.exact else "is at least"
             steps = self.result.question.length
@@ -171,10 +175,12 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     else:
         steps = _affordable(length, curve)
         rest = {
-            "size": _tried(lambda: effective_state_size(model, steps, frozen=frozen, values=values, **vectors)),
-            "capacity": _tried(lambda: memory_capacity(model, lags=length - 1, progress=progress, **vectors)),
+            "size": _tried(
+                lambda: effective_state_size(model, steps, frozen=frozen, values=values, **vectors), _BEYOND
+            ),
+            "capacity": _tried(lambda: memory_capacity(model, lags=length - 1, progress=progress, **vectors), _BEYOND),
             "gradients": _tried(lambda: gradient_curve(model, length, progress=progress, **vectors)),
-            "hankel": _tried(lambda: hankel_singular_values(model, length, **vectors)),
+            "hankel": _tried(lambda: hankel_singular_values(model, length, **vectors), _BEYOND),
         }
     every = {"memory_curve": (curve, why), "rank": (rank, no_rank), "spectrum": (spectrum, no_spectrum), **rest}
     return Overview(name, length, tuple(Measure(key, *WORDS[key], *every[key]) for key in WORDS))
@@ -220,12 +226,12 @@ WORDS: Mapping[str, tuple[str, str, str]] = {
 """Title, what it sees and what it cannot, by name"""
 
 
-def _tried(run: Callable[[], Result]) -> tuple[Result | None, str]:
+def _tried(run: Callable[[], Result], more: tuple[type[Exception], ...] = ()) -> tuple[Result | None, str]:
     """The result, or why the measure has no meaning for this model."""
     try:
         return run(), ""
-    except (Meaningless, NotLinear, Unstable, ConstantOutput) as error:
-        return None, str(error)
+    except (*_NONE, *more) as error:
+        return None, str(error).rstrip(".")
 
 
 def _certified(

@@ -43,7 +43,7 @@ def _glance(found: Overview) -> Table:
 
 def _sure(measure: Measure) -> str:
     if measure.result is None:
-        return "no meaning for this model"
+        return "none for this model"
     if measure.name == "rank":
         return "certified"
     if measure.name == "capacity" and measure.to_dict()["result"]["kind"] == "exact":
