@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from flint import arb, arb_mat, ctx
 from torch import Tensor, nn
 from torch.nn import functional as F
 from typer.testing import CliRunner
@@ -26,9 +27,11 @@ from seprank.models.elman import Elman
 from seprank.models.linear_attention import LinearAttention
 from seprank.models.selective_ssm import SelectiveSSM
 from seprank.neighbours import Meaningless, NotLinear, Unstable
+from seprank.neighbours.exact import _gramian
 from seprank.neighbours.linear import from_matrices
 from seprank.neighbours.operator import operator_of
 from seprank.neighbours.overview import overview
+from seprank.question import DEFAULT_PRIME
 from seprank.system.record import Record
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -128,6 +131,21 @@ def test_capacities_are_those_of_the_lyapunov_equation(seed: int) -> None:
         block = np.linalg.matrix_power(a, lag) @ b
         assert value == pytest.approx(np.trace(block.T @ np.linalg.solve(gramian, block)), abs=1e-8)
         assert error < 1e-6
+
+
+def test_a_prime_that_divides_all_minors_is_found_out() -> None:
+    a = np.array([[0, 0], [DEFAULT_PRIME / 2**24, 0]])
+    found = sr.memory_capacity((a, np.array([1.0, 0.0])), **QUIET)
+    assert found.certified_total == 2
+    assert found.prime != DEFAULT_PRIME
+
+
+def test_the_rest_of_the_sum_is_in_the_ball() -> None:
+    given = from_matrices(([[0.875]], [1.0]))
+    with ctx.workprec(200):
+        (entry,) = _gramian(given, arb_mat([[0.875]]), arb_mat([[1]]), bits=8).entries()
+        assert entry.contains(1 / (1 - arb(0.875) ** 2))
+        assert float(entry.rad()) > 1e-4
 
 
 def test_balls_hold_what_mpmath_finds() -> None:
