@@ -32,7 +32,7 @@ from seprank.neighbours.linear import from_matrices
 from seprank.neighbours.operator import operator_of
 from seprank.neighbours.overview import overview
 from seprank.question import DEFAULT_PRIME
-from seprank.system.record import Record
+from seprank.result.result import Result
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -459,7 +459,7 @@ def test_hankel_values_are_the_singular_values_of_start_and_end() -> None:
 # Results, the verb, and what is refused
 
 
-def results() -> list[Record]:
+def results() -> list[Result]:
     matrices = network(3)
     return [
         sr.memory_capacity(matrices[:2], **QUIET),
@@ -474,15 +474,15 @@ def test_results_are_stored_shown_and_drawn(tmp_path: Path) -> None:
     for found in results():
         path = found.save(tmp_path / "found.json")
         assert type(found).load(path) == found
-        assert len(repr(found)) < 120
+        assert len(repr(found)) < 140
         assert "\n" not in repr(found)
         assert isinstance(found.to_frame(), pandas.DataFrame)
         assert len(found.to_csv().splitlines()) == len(found.records()) + 1
-        figure, axes = found.plot()  # type: ignore[attr-defined]
+        figure, axes = found.plot()
         assert axes.figure is figure
         assert json.loads(json.dumps(found.to_dict())) == found.to_dict()
         path.write_text("{}")
-        with pytest.raises(ValueError, match=f"is not {type(found).what}"):
+        with pytest.raises(ValueError, match=f"is not a {type(found).NOUN}"):
             type(found).load(path)
 
 

@@ -11,7 +11,7 @@ from .options import Cut, Json, Memory, check_files, check_folder, find_budget, 
 from .terminal import UsageError, say, say_json
 
 
-def draw(
+def draw(  # noqa: PLR0913  (each is a setting a user has)
     what: Annotated[str, typer.Argument(help="rac: its tensor network and a cut; recurrence: what it computes.")],
     inputs: Annotated[int, typer.Option(help="M: features per time step.")] = 4,
     width: Annotated[int, typer.Option(help="R: width of every layer.")] = 3,
@@ -24,7 +24,8 @@ def draw(
     line: Annotated[str, typer.Option(help="Cut to draw: states (all copies between start and end) or minimal.")] = (
         "states"
     ),
-    out: Annotated[Path | None, typer.Option(help="Picture: .svg, .png or .html; runs/WHAT.svg by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File: .svg, .png, .pdf or .html; runs/WHAT.svg by default.")] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Leave out heading, legend and notes.")] = False,
     as_json: Json = False,
 ) -> None:
     """Draw a RAC as a tensor network with its copies and a cut, or as a recurrence."""
@@ -37,7 +38,7 @@ def draw(
     check_files(path)
     kind = "network" if what == "rac" else what
     picture = run(inputs=inputs, width=width, depth=depth, length=length, cut=cut, kind=kind, style=style, line=line)
-    picture.save(path)
+    picture.save(path, bare=bare)
     if as_json:
         say_json({"picture": str(path), **picture.to_dict()})
     else:
@@ -68,12 +69,12 @@ def demo(
     check_folder(out)
     found = show.compute(out, show.Sizes(), say)
     page = show.save(found, out)
-    say(f"\n{meaning(found['growth'])}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
+    say(f"\n{meaning(found.growth)}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
     say(f"report: {page}")
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="Of the page's address, http://127.0.0.1:PORT/.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port to serve on: http://127.0.0.1:PORT/.")] = 8080,
     memory: Memory = None,
 ) -> None:
     """Explore on a local page: bounds, certificates, charts; for this machine only."""

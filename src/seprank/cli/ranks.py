@@ -91,7 +91,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     if out is not None:
         certificate.save(out)
     if as_json:
-        say_json(certificate.summary())
+        say_json(certificate.summary().to_dict())
     else:
         say(str(certificate))
         say(f"  {certificate.seconds:.1f} s; " + _kept(out))
@@ -155,7 +155,6 @@ def bounds(
     as_json: Json = False,
 ) -> None:
     """What is proved of a rank: by theory for RACs and additive networks, else by running the model over degrees."""
-    from ..theory import readable
 
     family = _family(model, settings)
     if family is None:
@@ -171,11 +170,9 @@ def bounds(
         depth = 1 if depth is None else depth
         known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=family)
     if as_json:
-        say_json({"bounds": [bound.to_dict() for bound in known]})
-        return
-    wide = max((len(bound.name) for bound in known), default=0)
-    for bound in known:
-        say(f"{bound.kind:<12} {bound.name:<{wide}} {readable(bound.value):>24}   {bound.source}")
+        say_json(known.to_dict())
+    else:
+        say(str(known))
 
 
 def _family(model: str, settings: list[str] | None) -> str | None:
@@ -228,7 +225,7 @@ def plan(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
+    """Find the smallest RAC proved to reach a rank, and the sizes proved too small."""
     from ..planning import plan as find
 
     check_files(out)
@@ -239,7 +236,7 @@ def plan(
         from ..report.frontier import frontier_page
         from ..system.files import write_whole
 
-        write_whole(out, frontier_page(str(found), found.to_dict()))
+        write_whole(out, frontier_page(found))
     if as_json:
         say_json(found.to_dict())
     else:
@@ -254,13 +251,17 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     depth: Annotated[str, typer.Option(help="L: numbers of layers, one or several with commas.")] = "1,2,3",
     width: Width = None,
     parameters: Annotated[
-        int | None, typer.Option(help="Instead of a width: numbers in a network; the nearest width is taken.")
+        int | None, typer.Option(help="Target number of parameters, in place of --width; the closest width is used.")
     ] = None,
     inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")] = 3,
     domain: Domain = "functional",
     max_samples: Annotated[
         int,
-        typer.Option("--samples", "--max-samples", help="Most halves a side; a rank that reaches it is only ≥."),
+        typer.Option(
+            "--samples",
+            "--max-samples",
+            help="Maximum number of halves per side; a rank equal to it is only ≥.",
+        ),
     ] = 1024,
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
     memory: Memory = None,
@@ -306,5 +307,5 @@ def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_j
     if out is not None:
         from ..report.compared import comparison_page
 
-        write_whole(out, comparison_page(str(found), found.to_dict()))
+        write_whole(out, comparison_page(found))
     say_json(found.to_dict()) if as_json else say(str(found))

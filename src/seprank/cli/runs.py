@@ -30,7 +30,9 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
     task: Annotated[str, typer.Argument(help="A name from `seprank tasks`.")],
     model: Annotated[str, typer.Option(help="A name from `seprank models`.")] = "orthogonal",
     width: Width = None,
-    parameters: Annotated[int | None, typer.Option(help="Numbers in the network: the nearest width is taken.")] = None,
+    parameters: Annotated[
+        int | None, typer.Option(help="Target number of parameters; the closest width is used.")
+    ] = None,
     depth: Annotated[int, typer.Option(help="L: number of layers.")] = 1,
     residual: Annotated[
         bool, typer.Option("--residual", help="Add its input to the output of an upper layer.")
@@ -42,7 +44,7 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
         list[str] | None,
         typer.Option("--model-set", help="key=value for the model; may be repeated.", metavar="KEY=VALUE"),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Most optimizer steps.")] = 5000,
+    steps: Annotated[int, typer.Option(help="Maximum number of optimizer steps.")] = 5000,
     batch: Annotated[int, typer.Option(help="Sequences in a step.")] = 64,
     rate: Annotated[float, typer.Option(help="Learning rate of RMSprop.")] = 1e-3,
     decay: Annotated[float, typer.Option(help="Smoothing constant of RMSprop.")] = 0.9,
@@ -58,7 +60,7 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Train a network on a task; interrupted, the same command takes the run up again."""
+    """Train a network on a task. Rerun the same command to resume."""
     from ..train import TrainSettings, describe
     from ..train import train as run
 
@@ -100,13 +102,13 @@ def sweep(
     scheduler: Scheduler = None,
     retry: Annotated[bool, typer.Option("--retry", help="Do failed jobs again.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume/--fresh", help="Go on with the store, or refuse one that has records.")
+        bool, typer.Option("--resume/--fresh", help="Continue an existing store, or stop if there is one.")
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     memory: Memory = None,
     as_json: Json = False,
 ) -> None:
-    """Do all jobs of a file that are not done yet, on this machine or a cluster."""
+    """Run every job of a sweep file that is not in the store yet, locally or on a cluster."""
     from ..jobs import outlook, read_sweep
     from ..jobs import sweep as run
 
@@ -167,7 +169,7 @@ def results(
 
 
 def models(as_json: Json = False) -> None:
-    """List the models that have a name."""
+    """List the registered models."""
     from ..models import MODELS
 
     if as_json:

@@ -26,7 +26,7 @@ _LONGEST = 1500
 
 
 class UsageError(ValueError):
-    """The command line asks for something that cannot be."""
+    """Invalid combination of options."""
 
 
 class OutputError(OSError):
@@ -85,7 +85,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, Unheard, OutputError):
             raise
         except KeyboardInterrupt:
-            stop("interrupted; nothing was written that is not complete", 130)
+            stop("interrupted; every file written so far is complete", 130)
         except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
             stop(_worded(error), getattr(error, "exit_code", 2))
         except SystemExit as end:

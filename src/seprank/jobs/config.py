@@ -23,7 +23,7 @@ _MOST_VALUES = 10**6
 
 
 class ConfigError(ValueError):
-    """A file of settings cannot be used; the text says where and why."""
+    """A file of settings cannot be used; the message says where and why."""
 
 
 class Block(BaseModel):
@@ -48,7 +48,7 @@ class Block(BaseModel):
         """The jobs of this block, in the order of the grid, its last name going fastest.
 
         Raises:
-            ConfigError: a combination is not possible; the text says which.
+            ConfigError: a combination is not possible; the message says which.
         """
         if self.size > MOST_JOBS:
             raise ConfigError(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..system.record import STRICT, Record
+from ..result.result import STRICT, Result
 from . import wording
 from .estimator import Interval
 from .settings import check_share
@@ -40,15 +40,16 @@ class Series:
         return self.values[self.steps.index(step)]
 
 
-@dataclass(frozen=True)
-class MemoryCurve(Record):
+@dataclass(frozen=True, repr=False)
+class MemoryCurve(Result):
     """How much of the output's variance depends on inputs before the last k steps, for several k.
 
     What is not above `floor`, the size that rounding alone may have, is 0 here, with the floor as upper end of its
     interval.
     """
 
-    what: ClassVar = "a memory curve"
+    __pydantic_config__ = STRICT
+    NOUN: ClassVar[str] = "memory curve"
 
     lags: tuple[int, ...]
     """k, ascending, from 1 to length - 1"""
@@ -256,11 +257,12 @@ class MemoryCurve(Record):
 
         return draw({"": self}, ax)
 
-    def __repr__(self) -> str:
+    def headline(self) -> str:
+        """Reach, half and mean age, in a line."""
         least = "at least " if self.at_least() else ""
         return (
-            f"MemoryCurve(reach {least}{self.reach()}, half {self.half}, mean {self.mean:.3g}; {len(self.lags)} lags, "
-            f"length {self.length}, {self.samples} pairs)"
+            f"reach {least}{self.reach()}, half {self.half}, mean {self.mean:.3g}; {len(self.lags)} lags, "
+            f"length {self.length}, {self.samples} pairs"
         )
 
     def __str__(self) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..system.figure import new_figure
+from ..result.palette import COLOURS
+from ..system.extras import need
 from .wording import steps
 
 if TYPE_CHECKING:
     from .curve import MemoryCurve
-
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Told apart by the colour-blind, too (Okabe & Ito)"""
 
 
 def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
@@ -32,7 +30,7 @@ def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
         _draw_log(curves, ax)
         ax.legend(fontsize=8, frameon=False)
         return ax.figure, ax
-    figure, (left, right) = new_figure(2)
+    figure, (left, right) = _new_figure()
     _draw_log(curves, left)
     _draw_linear(curves, right)
     shown = {
@@ -43,6 +41,11 @@ def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
     if title:
         figure.suptitle(_wrapped(title), fontsize=10)
     return figure, (left, right)
+
+
+def _new_figure() -> tuple[Any, Any]:
+    figure = need("matplotlib.figure", "tn", "drawing").Figure(figsize=(9, 4.4), layout="constrained")
+    return figure, figure.subplots(1, 2)
 
 
 def _wrapped(text: str) -> str:

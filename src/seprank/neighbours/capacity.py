@@ -13,10 +13,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..question import check_seed, check_whole
-from ..system.figure import new_figure
+from ..result.result import Result
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars
-from ..system.record import Record
 from .exact import capacities, reached
 from .linear import LinearNetwork, NotLinear, from_matrices, read_linear
 from .sampled import FOLDS, fitted, interval
@@ -33,14 +32,14 @@ STAGE = "memory capacity"
 log = logging.getLogger("seprank")
 
 
-@dataclass(frozen=True)
-class MemoryCapacity(Record):
+@dataclass(frozen=True, repr=False)
+class MemoryCapacity(Result):
     """How well the input of k steps ago can be read from the state by a linear read-out, for k = 0, 1, ...
 
     Of a linear network everything is proved; of any other it is measured, and depends on the size of the inputs.
     """
 
-    what: ClassVar = "a memory capacity"
+    NOUN: ClassVar[str] = "memory capacity"
 
     total: float
     """Sum over all lags from 0 on. Of a linear network over infinitely many: its certified rank; else over `per_lag`"""
@@ -112,16 +111,8 @@ class MemoryCapacity(Record):
         rows = zip(self.per_lag, self.errors, strict=True)
         return [{"lag": lag, "capacity": value, "error": error} for lag, (value, error) in enumerate(rows)]
 
-    def plot(self, ax: Any = None) -> tuple[Any, Any]:
-        """Draw capacity by lag, with its errors.
-
-        Args:
-            ax: axes of matplotlib to draw into; new ones by default.
-
-        Returns:
-            Figure and axes.
-        """
-        ax = new_figure()[1] if ax is None else ax
+    def draw(self, ax: Any) -> None:
+        """Draw capacity by lag, with its errors."""
         lags = range(len(self.per_lag))
         low, high = ([v + sign * e for v, e in zip(self.per_lag, self.errors, strict=True)] for sign in (-1.0, 1.0))
         ax.plot(lags, self.per_lag, ".-", color="#0072b2", label="memory capacity")
@@ -130,13 +121,12 @@ class MemoryCapacity(Record):
             ax.axhline(self.noise, color="#777777", ls=":", label="95 % of inputs that cannot be known")
         ax.set(xlabel="steps back", ylabel="capacity")
         ax.legend(fontsize=8, frameon=False)
-        return ax.figure, ax
 
-    def __repr__(self) -> str:
+    def headline(self) -> str:
+        """What came out, in one line."""
         certified = "" if self.certified_total is None else f", certified total {self.certified_total}"
         return (
-            f"MemoryCapacity(total {self.total:.6g} of {self.units} units{certified}; {self.kind}, lags 0 to "
-            f"{len(self.per_lag) - 1})"
+            f"total {self.total:.6g} of {self.units} units{certified}; {self.kind}, lags 0 to {len(self.per_lag) - 1}"
         )
 
     def __str__(self) -> str:

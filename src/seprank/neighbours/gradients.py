@@ -14,9 +14,8 @@ from torch import Tensor
 
 from ..measurement.inputs import Alphabet, DataError
 from ..question import check_readout, check_seed, check_whole
-from ..system.figure import new_figure
+from ..result.result import Result
 from ..system.progress import Report, bars
-from ..system.record import Record
 from .linear import Array
 from .sampled import FOLDS, interval
 from .subject import Opened, opened
@@ -28,11 +27,11 @@ BLOCK = 32
 STAGE = "gradients"
 
 
-@dataclass(frozen=True)
-class GradientCurve(Record):
+@dataclass(frozen=True, repr=False)
+class GradientCurve(Result):
     """E |dy_T / dx_(T-k)|^2 for every k: squares of all entries of the Jacobian added up, on average over sequences."""
 
-    what: ClassVar = "a gradient curve"
+    NOUN: ClassVar[str] = "gradient curve"
 
     values: tuple[float, ...]
     """By lag k = 0 ... length - 1, in squared units of output per input"""
@@ -80,16 +79,8 @@ class GradientCurve(Record):
         rows = zip(self.values, self.errors, strict=True)
         return [{"lag": lag, "gradient": value, "error": error} for lag, (value, error) in enumerate(rows)]
 
-    def plot(self, ax: Any = None) -> tuple[Any, Any]:
-        """Draw squared gradients by lag, on a logarithmic scale.
-
-        Args:
-            ax: axes of matplotlib to draw into; new ones by default.
-
-        Returns:
-            Figure and axes.
-        """
-        ax = new_figure()[1] if ax is None else ax
+    def draw(self, ax: Any) -> None:
+        """Draw squared gradients by lag, on a logarithmic scale."""
         shown = [lag for lag in self.lags if self.values[lag] > 0]
         ax.set(yscale="log" if shown else "linear", xlabel="steps back", ylabel="mean squared gradient")
         ax.plot(shown, [self.values[lag] for lag in shown], ".-", color="#0072b2")
@@ -97,12 +88,11 @@ class GradientCurve(Record):
         ax.fill_between(
             shown, low, [self.values[lag] + self.errors[lag] for lag in shown], color="#0072b2", alpha=0.2, lw=0
         )
-        return ax.figure, ax
 
-    def __repr__(self) -> str:
+    def headline(self) -> str:
+        """What came out, in one line."""
         return (
-            f"GradientCurve({self.values[0]:.3g} at lag 0, {self.values[-1]:.3g} at lag {self.length - 1}; "
-            f"{self.samples} sequences)"
+            f"{self.values[0]:.3g} at lag 0, {self.values[-1]:.3g} at lag {self.length - 1}; {self.samples} sequences"
         )
 
     def __str__(self) -> str:

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..question import check_cut, check_seed
-from ..system.figure import new_figure
-from ..system.record import Record
+from ..result.result import Result
 from .exact import Unstable
 from .linear import Array, LinearNetwork, from_matrices, read_linear
 from .operator import of_network
@@ -19,15 +18,15 @@ from .subject import is_reservoir, opened, reservoir, stateful
 DOUBLINGS = 60
 
 
-@dataclass(frozen=True)
-class HankelSpectrum(Record):
+@dataclass(frozen=True, repr=False)
+class HankelSpectrum(Result):
     """Singular values of the map from all past inputs to all later outputs, and from those of one cut sequence.
 
     The second is the Start-End matrix of a linear network whose outputs are all those after the cut, less what the end
     alone adds; it tends to the first with the length.
     """
 
-    what: ClassVar = "a Hankel spectrum"
+    NOUN: ClassVar[str] = "Hankel spectrum"
 
     values: tuple[float, ...]
     """Hankel singular values, largest first, one for each unit"""
@@ -56,26 +55,18 @@ class HankelSpectrum(Record):
         rows = zip(self.values, self.at_cut, strict=True)
         return [{"number": n, "hankel": value, "at_cut": own} for n, (value, own) in enumerate(rows, 1)]
 
-    def plot(self, ax: Any = None) -> tuple[Any, Any]:
-        """Draw both spectra on a logarithmic scale.
-
-        Args:
-            ax: axes of matplotlib to draw into; new ones by default.
-
-        Returns:
-            Figure and axes.
-        """
-        ax = new_figure()[1] if ax is None else ax
+    def draw(self, ax: Any) -> None:
+        """Draw both spectra on a logarithmic scale."""
         numbers = range(1, len(self.values) + 1)
         ax.set(yscale="log", xlabel="number", ylabel="singular value")
         ax.plot(numbers, self.values, "o-", color="#0072b2", ms=4, label="Hankel")
         ax.plot(numbers, self.at_cut, "s--", color="#d55e00", ms=3, label=f"length {self.length}, cut {self.cut}")
         ax.axhline(self.floor, color="#777777", ls=":", label="rounding")
         ax.legend(fontsize=8, frameon=False)
-        return ax.figure, ax
 
-    def __repr__(self) -> str:
-        return f"HankelSpectrum({self.units} values from {self.values[0]:.3g} to {self.values[-1]:.3g})"
+    def headline(self) -> str:
+        """What came out, in one line."""
+        return f"{self.units} values from {self.values[0]:.3g} to {self.values[-1]:.3g}"
 
     def __str__(self) -> str:
         return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
@@ -110,9 +101,9 @@ def hankel_singular_values(
     Source: Moore 1981 (doi:10.1109/TAC.1981.1102568); Laub et al. 1987 (doi:10.1109/TAC.1987.1104549), section 3.
 
     Example:
-        >>> found = hankel_singular_values(([[0.5]], [1.0], [1.0]))  # sum of 0.5^(i + j) over all i and j: 4 / 3
+        >>> found = hankel_singular_values(([[0.5]], [1.0], [1.0]))  # 0.5^(1 + i + j) for all i and j
         >>> round(found.values[0], 12)
-        1.333333333333
+        0.666666666667
     """
     began = time.perf_counter()
     length, cut = check_cut(length, cut)

@@ -17,7 +17,7 @@ from ..measurement.figures import ConstantOutput
 from ..measurement.measure import find_alphabet
 from ..memory_curve import MemoryCurve, remember
 from ..question import check_whole
-from ..system.figure import new_figure
+from ..system.extras import need
 from ..system.memory import MemoryBudgetError
 from ..system.progress import Report
 from .capacity import MemoryCapacity, memory_capacity
@@ -103,9 +103,7 @@ class Overview:
         Returns:
             Figure and axes.
         """
-        figure, _ = new_figure()
-        figure.clear()
-        figure.set_size_inches(11, 14)
+        figure = need("matplotlib.figure", "tn", "drawing").Figure(figsize=(11, 14), layout="constrained")
         figure.suptitle(f"{self.model}: every measure of memory, length {self.length}")
         axes = figure.subplots((len(self.measures) + 1) // 2, 2).ravel()
         for ax, found in zip(axes, self.measures, strict=False):

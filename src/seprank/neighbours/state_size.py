@@ -12,9 +12,8 @@ import numpy as np
 
 from ..elimination import rank as rank_modulo
 from ..question import DEFAULT_PRIME, check_seed, check_whole
-from ..system.figure import new_figure
+from ..result.result import Result
 from ..system.memory import MemoryBudgetError, default_budget, show_size
-from ..system.record import Record
 from .exact import multiply, residues
 from .linear import Array, LinearNetwork, from_matrices
 from .operator import Kind, Operator, of_network, operator_of
@@ -22,11 +21,11 @@ from .operator import Kind, Operator, of_network, operator_of
 TOLERANCE = 1e-10
 
 
-@dataclass(frozen=True)
-class EffectiveStateSize(Record):
+@dataclass(frozen=True, repr=False)
+class EffectiveStateSize(Result):
     """Of H, the outputs from a position on by the inputs before it, at every position: two sizes of its spectrum."""
 
-    what: ClassVar = "an effective state-size"
+    NOUN: ClassVar[str] = "record of effective state-size"
 
     positions: tuple[int, ...]
     """Steps before the cut, 1 to length - 1"""
@@ -83,30 +82,19 @@ class EffectiveStateSize(Record):
             rows.append(row)
         return rows
 
-    def plot(self, ax: Any = None) -> tuple[Any, Any]:
-        """Draw both sizes by position.
-
-        Args:
-            ax: axes of matplotlib to draw into; new ones by default.
-
-        Returns:
-            Figure and axes.
-        """
-        ax = new_figure()[1] if ax is None else ax
+    def draw(self, ax: Any) -> None:
+        """Draw both sizes by position."""
         ax.plot(self.positions, self.tolerance, ".-", color="#0072b2", label=f"above {self.threshold:.0e}")
         ax.plot(self.positions, self.entropy, ".-", color="#d55e00", label="by entropy")
         if self.certified is not None:
             ax.plot(self.positions, self.certified, "--", color="#009e73", label="certified rank")
         ax.set(xlabel="position", ylabel="effective state-size", ylim=(0, None))
         ax.legend(fontsize=8, frameon=False)
-        return ax.figure, ax
 
-    def __repr__(self) -> str:
+    def headline(self) -> str:
+        """What came out, in one line."""
         proved = "" if self.certified is None else f", certified {max(self.certified)}"
-        return (
-            f"EffectiveStateSize(largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, "
-            f"length {self.length})"
-        )
+        return f"largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, length {self.length}"
 
     def __str__(self) -> str:
         return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])

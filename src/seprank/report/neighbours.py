@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..neighbours.overview import Measure, Overview
-from .document import SURE, Figure, Section, Table, report_page
+from ..result.document import SURE, Figure, Section, Table, report_page
+from ..result.palette import COLOURS
 from .memory_curve import curve_sections
-from .palette import COLOURS
 
 Record = Mapping[str, Any]
 

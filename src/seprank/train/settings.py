@@ -46,7 +46,7 @@ class TrainSettings:
     model_settings: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of the model's class"""
     steps: int = 5000
-    """Most optimizer steps"""
+    """Maximum number of optimizer steps"""
     batch: int = 64
     """Sequences in a step"""
     rate: float = 1e-3
