@@ -63,7 +63,7 @@ class Measure:
             steps = self.result.question.length
             return (
                 f"Start and end of {steps} steps are tied by a sum of products whose number {relation} "
-                f"{self.result.rank:,}, for generic weights of this architecture ({self.result.verdict})."
+                f"{self.result.rank:,}, for generic weights of this architecture ({self.result.known.sureness.value})."
             )
         return self.result.sentence()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..memory_curve import MemoryCurve
 from ..neighbours.overview import Measure, Overview
 from ..result.document import SURE, Figure, Section, Table, report_page
 from ..result.palette import COLOURS
@@ -62,7 +63,7 @@ def _section(measure: Measure) -> Section:
 
 
 def _memory(record: Record) -> list[Figure | Table]:
-    return [Figure(picture, caption) for _, caption, picture in curve_sections({"memory": record})[:1]]
+    return [*curve_sections({"memory": MemoryCurve.from_dict(record)})[0].parts]
 
 
 def _spectrum(record: Record) -> list[Figure | Table]:
