@@ -72,7 +72,7 @@ class Measure:
         said = {"sentence": self.sentence(), "sees": self.sees, "cannot_see": self.blind}
         if self.result is None:
             return said | {"result": None, "reason": self.reason}
-        plain = self.result.summary() if isinstance(self.result, Certificate) else self.result.to_dict()
+        plain = self.result.summary().to_dict() if isinstance(self.result, Certificate) else self.result.to_dict()
         return said | {"result": plain}
 
 
