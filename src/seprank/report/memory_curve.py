@@ -92,7 +92,7 @@ def curve_sections(curves: Mapping[str, Record]) -> list[Panel]:
             "Memory, on a logarithmic scale",
             "Bands are 90 % intervals. The dotted line is the floor that rounding leaves; open triangles stand where "
             "nothing rises above it.",
-            _logarithmic(curves),
+            logarithmic(curves),
         ),
         (
             "Memory, on a linear scale",
@@ -102,7 +102,8 @@ def curve_sections(curves: Mapping[str, Record]) -> list[Panel]:
     ]
 
 
-def _logarithmic(curves: Mapping[str, Record]) -> Any:
+def logarithmic(curves: Mapping[str, Record]) -> Any:
+    """Memory by lag, with intervals and floors."""
     figure = _figure()
     for (name, curve), colour in zip(curves.items(), _colours(curves), strict=True):
         shown = [i for i, value in enumerate(curve["memory"]) if value > 0]
