@@ -72,9 +72,7 @@ def test_the_sweep_that_confirms_gaps_asks_for_each(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_shipped_cells_are_those_of_the_shipped_file() -> None:
-    asked = {
-        tuple(work.job.settings[name] for name in KEYS) for work in read_sweep(ROOT / "configs" / "atlas.yaml").works()
-    }
+    asked = {tuple(work.job.settings[name] for name in KEYS) for work in read_sweep("atlas").works()}
     assert {tuple(getattr(found, name) for name in KEYS) for found in CELLS} == asked
     assert len(CELLS) == len(asked) >= 1000
     assert SHIPPED.stat().st_size < 2_000_000

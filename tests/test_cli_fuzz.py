@@ -83,7 +83,7 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "bounds": {
         "--inputs": NUMBERS, "--width": NUMBERS, "--length": NUMBERS, "--depth": NUMBERS, "--cut": NUMBERS,
-        "--domain": TEXTS, "--model": TEXTS,
+        "--domain": TEXTS, "--memory": NUMBERS, "--set": PAIRS,
     },
     "plan": {
         "--rank": (*NUMBERS, *TEXTS), "--length": NUMBERS, "--inputs": NUMBERS, "--cut": NUMBERS, "--domain": TEXTS,

@@ -15,12 +15,13 @@ ALL_BUT_CLI = frozenset({"everything but cli"})
 OF_CLI = {"cli", "__main__"}
 """What the command line is made of"""
 # What every module may import.
-EVERYWHERE = frozenset({"question", "system"})
+EVERYWHERE = frozenset({"question", "result", "system"})
 
 # What each module or folder of the package may import from the package.
 ALLOWED: dict[str, frozenset[str]] = {
     "question": frozenset(),
     "system": frozenset(),
+    "result": frozenset(),
     "field": frozenset(),
     "elimination": frozenset(),
     "theory": frozenset(),
@@ -44,7 +45,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "jobs": frozenset(
         {"certification", "measurement", "memory_curve", "train", "models", "sources", "theory", "startend", "store"}
     ),
-    "report": frozenset({"certification", "measurement", "memory_curve", "store", "theory", "tensornet"}),
+    "report": frozenset(
+        {"certification", "comparison", "measurement", "memory_curve", "planning", "store", "theory", "tensornet"}
+    ),
     "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report"}),
     "web": ALL_BUT_CLI,
     "cli": ALL_BUT_CLI,

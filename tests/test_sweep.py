@@ -19,12 +19,12 @@ from seprank import Certificate, certify, verify
 from seprank.certification.certificate import from_dict
 from seprank.cli import app
 from seprank.jobs import Sweep, outlook, read_sweep, sweep
-from seprank.jobs.config import ConfigError
+from seprank.jobs.config import SHIPPED, ConfigError
 from seprank.models.rac import RAC
 from seprank.store import Store
 from seprank.theory import upper_bound
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = SHIPPED
 GRID: dict[str, Any] = {"inputs": [1, 2], "width": [2, 3], "depth": [1, 2], "cut": ["1/4", "1/2", "3/4"]}
 CERTIFY: dict[str, Any] = {"blocks": [{"command": "certify", "settings": {"length": 6}, "grid": GRID}]}
 
@@ -198,7 +198,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, content: object, message: str
         ("remember", {"inputs": 2, "width": 2, "length": 8, "cut": 4}, "unknown key 'cut'"),
         ("remember", {"inputs": 2, "width": 2, "length": 8, "memory": 4}, "unknown key 'memory'"),
         ("train", {"task": "copying-memory", "model": "gru", "wide": 2}, "unknown key 'wide'"),
-        ("train", {"task": "copying-memory", "model": "gru"}, "either width or parameters"),
+        ("train", {"task": "copying-memory", "model": "gru", "width": 3, "parameters": 9}, "give width or parameters"),
         ("train", {"task": "copying-memory", "model": "gru", "width": 2, "task_settings": {"d": 1}}, "no setting 'd'"),
     ],
 )
@@ -254,8 +254,11 @@ def test_every_shipped_file_can_be_swept(path: Path, tmp_path: Path) -> None:
     assert sum(outlook(read_sweep(path), tmp_path / "none.db").commands.values()) > 0
 
 
-SLOW = {"blocks": [{"command": "certify", "settings": {"length": 8, "width": 3, "inputs": 3, "depth": 2},
-                    "grid": {"seed": list(range(60))}}]}  # fmt: skip
+def slow(jobs: int) -> dict[str, Any]:
+    """A sweep of that many jobs of a fraction of a second each."""
+    settings = {"length": 8, "width": 3, "inputs": 3, "depth": 2}
+    return {"blocks": [{"command": "certify", "settings": settings, "grid": {"seed": list(range(jobs))}}]}
+
 
 KILLING = """
 import os, random, signal, sys, time
@@ -292,20 +295,19 @@ print(len(before))
 
 @pytest.mark.slow
 def test_the_driver_killed_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    block = SLOW["blocks"][0] | {"grid": {"seed": list(range(150))}}  # more than can be done between the kills
-    config = write(tmp_path / "slow.yaml", {"blocks": [block]})
+    config = write(tmp_path / "slow.yaml", slow(60))  # more than can be done between the kills
     arguments = [sys.executable, "-c", KILLING, str(config), str(tmp_path / "a.db")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     kept = int(done.stdout)
     summary = sweep(read_sweep(config), store=tmp_path / "a.db")
-    assert (summary.stored, summary.done, summary.failed) == (kept, 150 - kept, 0)
+    assert (summary.stored, summary.done, summary.failed) == (kept, 60 - kept, 0)
 
 
 @pytest.mark.slow
 def test_a_worker_killed_during_a_job_costs_that_job_alone(tmp_path: Path) -> None:
-    config, store = write(tmp_path / "slow.yaml", SLOW), tmp_path / "a.db"
+    config, store = write(tmp_path / "slow.yaml", slow(24)), tmp_path / "a.db"
     arguments = [
         sys.executable,
         "-m",
@@ -325,8 +327,8 @@ def test_a_worker_killed_during_a_job_costs_that_job_alone(tmp_path: Path) -> No
     workers = [process for process in psutil.Process(driver.pid).children(recursive=True) if is_worker(process)]
     random.Random(1).choice(workers).send_signal(signal.SIGKILL)
     output, _ = driver.communicate(timeout=120)
-    assert json.loads(output) | {"seconds": 0} == {"jobs": 60, "stored": 0, "done": 60, "failed": 0, "seconds": 0}
-    assert finished(store) == 60
+    assert json.loads(output) | {"seconds": 0} == {"jobs": 24, "stored": 0, "done": 24, "failed": 0, "seconds": 0}
+    assert finished(store) == 24
 
 
 def finished(path: Path) -> int:
@@ -342,7 +344,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def test_two_drivers_on_one_store(tmp_path: Path) -> None:
-    config, store = write(tmp_path / "slow.yaml", SLOW), tmp_path / "a.db"
+    config, store = write(tmp_path / "slow.yaml", slow(24)), tmp_path / "a.db"
     with Store(store, write=True):
         done = CliRunner().invoke(app, ["sweep", str(config), "--store", str(store)])
     assert done.exit_code == 2
@@ -364,7 +366,7 @@ mount -o remount,size=10m {folder}
 def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path: Path) -> None:
     """On a small file system of its own, mounted where nobody else sees it."""
     (tmp_path / "small").mkdir()
-    config = write(tmp_path / "slow.yaml", SLOW)
+    config = write(tmp_path / "slow.yaml", slow(60))
     script = FULL.format(folder=tmp_path / "small", python=sys.executable, config=config)
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False)
     if "mount" in done.stderr or "unshare" in done.stderr:

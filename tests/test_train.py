@@ -335,8 +335,8 @@ def test_equal_parameters_are_nearly_equal() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"width": None}, "either width or parameters"),
-        ({"parameters": 100}, "either width or parameters"),
+        ({"width": 0}, "width must be at least 1"),
+        ({"parameters": 100}, "give width or parameters, got width="),
         ({"width": 0}, "width must be at least 1, got 0"),
         ({"depth": 0}, "depth must be"),
         ({"rate": 0.0}, "rate must be between 0 and inf, got 0.0"),

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .question import check_whole
+from .system.extras import need
 
 if TYPE_CHECKING:
     from .memory_curve import MemoryCurve
@@ -134,10 +135,8 @@ def __getattr__(name: str) -> Any:
 
 @cache
 def _lightning_memory() -> type[Any]:
-    try:
-        from lightning.pytorch import Callback
-    except ImportError as error:
-        raise ImportError("watching a Lightning run needs lightning: pip install 'seprank[train]'") from error
+    need("lightning", "train", "watching a Lightning run")
+    from lightning.pytorch import Callback
 
     class LightningMemory(Callback):
         """Callback for Lightning's Trainer; arguments as `Probe`, `every` counts optimizer steps."""
@@ -157,10 +156,8 @@ def _lightning_memory() -> type[Any]:
 
 @cache
 def _hf_memory() -> type[Any]:
-    try:
-        from transformers import TrainerCallback
-    except ImportError as error:
-        raise ImportError("watching a Hugging Face run needs transformers: pip install 'seprank[hf]'") from error
+    need("transformers", "hf", "watching a Hugging Face run")
+    from transformers import TrainerCallback
 
     class HFMemory(TrainerCallback):
         """Callback for Hugging Face's Trainer; arguments as `Probe`. Call `attach` so that it can log."""

@@ -30,6 +30,7 @@ from ..question import (
     is_whole,
 )
 from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
+from ..system.quiet import quiet
 from .checks import answer, check_entries, check_residues, check_sequences
 
 Letters = Literal["generic", "one-hot", "ids"]
@@ -328,9 +329,6 @@ def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) ->
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
     """A copy of the module in the prime field, in evaluation mode, on one thread, its calls checked.
 
-    The tensors of a block fit the cache, and each operation takes microseconds: a second thread gains nothing on
-    an idle machine and loses a factor on a busy one, where threads wait for each other by spinning.
-
     Raises:
         NotPolynomial: the module does something that has no meaning modulo a prime.
         ConventionError: it does not follow the calling convention, fails on inputs of this size, cannot be copied, or
@@ -339,12 +337,7 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     # Copies: what forward keeps on the module, such as a cache of constants, would be residues.
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with PrimeField(question.prime, arithmetic=arithmetic) as field:
-            run = Run(copies, weights, question, field, device)
-            run.check()
-            yield run
-    finally:
-        torch.set_num_threads(threads)
+    with quiet(), PrimeField(question.prime, arithmetic=arithmetic) as field:
+        run = Run(copies, weights, question, field, device)
+        run.check()
+        yield run

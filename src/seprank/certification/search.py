@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -19,19 +18,18 @@ from ..field import NotPolynomial, read_weights
 from ..models import spec_of
 from ..question import DEFAULT_PRIME, check_whole
 from ..sources import Factory
-from ..sources.factory import source_hash
 from ..startend import RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
+from ..system.versions import versions
 from ..theory import Bound, bounds, for_readout
-from .certificate import Certificate, Minor, ModelRecord, package_versions
+from .certificate import Certificate, Minor
+from .footprint import SPARE, halves_bytes, matrix_bytes
 from .form import MOST_DIGITS
+from .record import describe
 from .rows import on_workers
 from .run import Question, Run, ask, enter
 from .saturation import stated_error
-
-_SPARE = 8
-"""Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree."""
 
 _FIRST = 64
 """Samples to begin with where the rank is not known to be bounded."""
@@ -269,7 +267,7 @@ class _Search:
         self._upper = upper
         self._near = near and upper is not None
         self._most = sys.maxsize if most is None else most
-        self._enough = min(sys.maxsize if upper is None else upper + _SPARE, self._most)
+        self._enough = min(sys.maxsize if upper is None else upper + SPARE, self._most)
         self._budget = budget
         self._report = report
         self._matrix = matrix
@@ -315,7 +313,7 @@ class _Search:
         """
         rank, fewest = found.profile.rank, min(found.starts, found.ends)
         if self._run.question.domain == "functional":
-            return rank <= fewest - _SPARE
+            return rank <= fewest - SPARE
         return rank == self._upper or before == rank
 
     def _at(self, count: int, *, last: bool) -> _Found:
@@ -340,8 +338,9 @@ class _Search:
         """Memory for the matrix, a copy of it to eliminate in or to grow from, and the halves."""
         question = self._run.question
         rows, ends = self._size("starts", count), self._size("ends", count)
-        halves = (rows * question.cut + ends * (question.length - question.cut)) * question.inputs
-        return int(8 * (rows * ends * self._run.channels * (1.2 if last else 2.3) + 2 * halves))
+        steps = (question.cut, question.length - question.cut)
+        halves = halves_bytes(rows, ends, steps=steps, inputs=question.inputs)
+        return matrix_bytes(rows, ends, channels=self._run.channels, last=last) + halves
 
     def _require(self, count: int) -> None:
         need = self._bytes(count, last=True)
@@ -388,27 +387,6 @@ def _certificate(
         bounds=known,
         minor=Minor([int(i) for i in profile.rows], [int(j) for j in profile.columns], profile.determinant),
         seconds=round(time.perf_counter() - began, 3),
-        versions=package_versions(),
+        versions=versions("seprank", "torch", "numpy"),
         error=error,
     )
-
-
-def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
-    """What a certificate records of a module, so that the same can be made again."""
-    parameters = {name: list(p.shape) for name, p in module.named_parameters()}
-    fixed = read_weights(module).digests
-    spec = spec_of(module)
-    if spec is not None and not fixed:
-        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
-    if factory is not None:
-        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters, fixed)
-    return ModelRecord(*_class_record(module), parameters, fixed)
-
-
-def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:
-    cls = type(module)
-    try:
-        source = source_hash(inspect.getfile(cls))
-    except (OSError, TypeError):
-        source = None  # defined at a prompt: nothing to hash
-    return f"{cls.__module__}.{cls.__qualname__}", "class", {}, source

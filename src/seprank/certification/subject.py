@@ -17,7 +17,7 @@ from ..system.names import quoted_name, shown
 from .certificate import Certificate, ModelRecord
 from .cost import Meter, count_numbers
 from .form import CertificateError
-from .search import describe
+from .record import describe
 
 _SIZES = ("inputs", "width", "depth")
 

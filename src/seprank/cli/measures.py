@@ -11,6 +11,7 @@ from .terminal import UsageError, say, say_json, show_announcements
 
 if TYPE_CHECKING:
     from ..measurement import Measurement, Profile
+    from ..memory_curve import MemoryCurve
 from .options import (
     Cut,
     Depth,
@@ -73,21 +74,16 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from ..measurement import profile as run_profile
     from ..measurement.measure import SAMPLES
     from ..measurement.profile import PROFILE_SAMPLES
-    from .remember import curve_beside, keep_curve
+    from .remember import curve_beside
 
     check_folder(out)
     budget = find_budget(memory)
     module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
-    if weights is not None:
-        from ..sources.weights import load_weights
-
-        load_weights(module, weights)
+    _load(module, weights)
     wanted = _cuts(length, cut, profile, cuts)
-    halves = SAMPLES if wanted is None else PROFILE_SAMPLES
     common: dict[str, Any] = {
         "length": length,
-        "starts": halves if starts is None else starts,
-        "ends": halves if ends is None else ends,
+        **_halves(starts, ends, PROFILE_SAMPLES if wanted else SAMPLES),
         "data": None if data is None else read_sequences(data),
         "inputs": inputs if factory is not None else None,
         "tokens": tokens,
@@ -107,21 +103,25 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         else:
             points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
         curve, sentence = curve_beside(module, common, executor)
-    if out is not None:
-        _keep_measurement(out, model, found, points)
-        keep_curve(out, curve, points)
+    kept = "" if out is None else f"\n  picture: {_keep(out, model, found, points, curve)}"
     if as_json:
-        more = {} if wanted is None else {"profile": points.to_dict()["points"]}
+        more = {"profile": points.to_dict()["points"]} if points.points else {}
         say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
-        return
-    say(f"{model}\n{sentence}\n\n{found}")
-    for point in points.points:
-        say(
-            f"  cut {point.cut:>4}   memory {point.memory:.4g}   joint {point.shares.interaction:.4g}   "
-            f"entropy {point.entropy:.4f}   effective rank {point.effective_rank:.2f}"
-        )
-    if out is not None:
-        say(f"  picture: {out / 'memory.html'}")
+    else:
+        say(f"{model}\n{sentence}\n\n{found}" + (f"\n\n{points}" if points.points else "") + kept)
+
+
+def _halves(starts: int | None, ends: int | None, usual: int) -> dict[str, int]:
+    """How many are drawn of each."""
+    return {"starts": usual if starts is None else starts, "ends": usual if ends is None else ends}
+
+
+def _load(module: Any, weights: Path | None) -> None:
+    """Trained weights into a module, if there are any."""
+    if weights is not None:
+        from ..sources.weights import load_weights
+
+        load_weights(module, weights)
 
 
 def _cuts(length: int, cut: int | None, every: bool, several: str | None) -> tuple[int, list[int]] | None:
@@ -140,12 +140,14 @@ def _cuts(length: int, cut: int | None, every: bool, several: str | None) -> tup
     return shown, sorted({*numbers, shown})
 
 
-def _keep_measurement(out: Path, name: str, found: Measurement, points: Profile) -> None:
-    """The measurement as JSON and as a page."""
+def _keep(out: Path, name: str, found: Measurement, points: Profile, curve: MemoryCurve | None) -> Path:
+    """The measurement as JSON and as a page, with the curve beside it; returns the path of the page."""
     from ..report.measured import memory_page
     from ..system.files import write_whole
+    from .remember import keep_curve
+
+    keep_curve(out, curve, points)
 
     found.save(out / "measurement.json")
-    records = [point.to_dict() for point in points.points]
-    page = memory_page(f"Long-term memory of {name}", str(found), found.to_dict(), records or None)
-    write_whole(out / "memory.html", page)
+    page = memory_page(f"Long-term memory of {name}", found, points if points.points else None)
+    return write_whole(out / "memory.html", page)

@@ -205,17 +205,16 @@ def _read(path: Path, tokenizer: str | None) -> Any:
 
 
 def _tokenizer(name: str) -> Any:
+    from ..system.extras import need
+
     if not name.endswith(".json"):
         from ..sources import load_factory
 
         return load_factory(name).function
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ImportError("reading a tokenizer.json needs tokenizers: pip install 'seprank[hf]'") from error
+    tokenizers = need("tokenizers", "hf", "reading a tokenizer.json")
     if not Path(name).is_file():
         raise UsageError(f"no file {name}")
-    return Tokenizer.from_file(name)
+    return tokenizers.Tokenizer.from_file(name)
 
 
 def _print(curves: dict[str, MemoryCurve], out: Path | None, as_json: bool) -> None:
@@ -266,4 +265,4 @@ def _page(curves: dict[str, MemoryCurve]) -> str:
     from ..report.memory_curve import curve_page
 
     said = [f"{name}\n{curve}" for name, curve in curves.items()]
-    return curve_page("How many steps back?", "\n\n".join(said), {n: curve.to_dict() for n, curve in curves.items()})
+    return curve_page("How many steps back?", "\n\n".join(said), curves)

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -25,7 +26,7 @@ _LONGEST = 1500
 
 
 class UsageError(ValueError):
-    """The command line asks for something that cannot be."""
+    """Invalid combination of options."""
 
 
 class OutputError(OSError):
@@ -78,12 +79,13 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> None:
+        _beside.set(False)
         try:
             command(*args, **kwargs)
         except (typer.Exit, Unheard, OutputError):
             raise
         except KeyboardInterrupt:
-            stop("interrupted; nothing was written that is not complete", 130)
+            stop("interrupted; every file written so far is complete", 130)
         except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
             stop(_worded(error), getattr(error, "exit_code", 2))
         except SystemExit as end:
@@ -158,6 +160,15 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(line for line in lines if line))
 
 
+_beside: ContextVar[bool] = ContextVar("beside", default=False)
+"""Whether standard output belongs to a file that the command writes"""
+
+
+def leave_output() -> None:
+    """What is said from here to the end of the command goes to standard error: a file is written to standard output."""
+    _beside.set(True)
+
+
 def say(text: str) -> None:
     """A line of the answer on standard output.
 
@@ -166,7 +177,7 @@ def say(text: str) -> None:
         OutputError: it cannot be written.
     """
     try:
-        print(text)  # noqa: T201
+        print(text, file=sys.stderr if _beside.get() else sys.stdout)
     except OSError as error:
         raise _lost(error) from None
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ..question import check_choice, check_cut, check_domain, check_readout, check_whole, is_whole
-from ..theory import Bound, Counts
+from ..system.quiet import quiet
+from ..theory import Bound, Bounds, Counts
 from .counting import Grading, count_monomials
 from .runs import Degree, Variables, run_over_degrees
 
@@ -56,7 +54,7 @@ def degree_bounds(
     readout: str | int = "random",
     batch_first: bool | None = None,
     templates: Any = None,
-) -> list[Bound]:
+) -> Bounds:
     """Proved upper bounds on the Start-End separation rank of a polynomial module, registered or not.
 
     The module is run over degrees: which monomials in the state at the cut, in the inputs of the start and in those
@@ -98,7 +96,7 @@ def degree_bounds(
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
     variables = Variables(length, cut, features)
-    with one_thread():
+    with quiet():
         highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
         lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
     channels, copies = _read(readout, len(highest.output))
@@ -120,18 +118,7 @@ def degree_bounds(
         for name, statement, counts, value in found
         if value is not None
     ]
-    return sorted(known, key=lambda bound: bound.value)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Tensors are small: a second thread gains nothing."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    return Bounds(sorted(known, key=lambda bound: bound.value))
 
 
 def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:

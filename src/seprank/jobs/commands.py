@@ -174,7 +174,7 @@ class CertifyWork(_OfCut):
             memory=memory,
             progress=False,
         )
-        return {**certificate.summary(), "certificate": certificate.to_dict()}
+        return {**certificate.summary().to_dict(), "certificate": certificate.to_dict()}
 
 
 class MeasureWork(_OfCut):

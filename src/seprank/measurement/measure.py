@@ -77,7 +77,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         Singular values and the figures made from them, each with its sampling error.
 
     Raises:
-        ConventionError: the model cannot be called, or fails one of the checks, which the text names.
+        ConventionError: the model cannot be called, or fails one of the checks, which the message names.
         DataError: data or halves do not fit the model.
         MemoryBudgetError: the work does not fit the memory.
         ValueError: an argument is out of range, or outputs are constant or not finite.

@@ -7,13 +7,16 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from torch import Tensor
 
 from ..adapters import State
 from ..question import check_choice, check_cut, check_several, check_whole
+from ..result.palette import COLOURS
+from ..result.result import STRICT, Result
+from ..result.text import text_table
 from ..startend.workers import pack
 from ..system.progress import Report, announce, bars, silent
 from .inputs import Array, Samples, halved, whole_sequences
@@ -32,9 +35,12 @@ _TRIED_STEPS = 16
 Axis = Literal["cut", "length"]
 
 
-@dataclass(frozen=True)
-class Profile:
+@dataclass(frozen=True, repr=False)
+class Profile(Result):
     """A measurement at every cut, or at every length."""
+
+    __pydantic_config__ = STRICT
+    NOUN: ClassVar[str] = "profile"
 
     over: Axis
     """What is varied"""
@@ -49,9 +55,38 @@ class Profile:
         """
         return {point.cut: point for point in self.points}[cut]
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        return {"over": self.over, "points": [point.to_dict() for point in self.points]}
+    def headline(self) -> str:
+        """What was varied, in a line."""
+        places = [row[self.over] for row in self.records()]
+        many = f"{self.over} {places[0]} to {places[-1]}" if places else f"no {self.over}"
+        return f"{len(self.points)} measurements, {many}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each measurement."""
+        return [
+            {
+                "length": point.length,
+                "cut": point.cut,
+                "memory": point.memory,
+                "joint": point.shares.interaction,
+                "entropy": point.entropy,
+                "effective rank": point.effective_rank,
+            }
+            for point in self.points
+        ]
+
+    def __str__(self) -> str:
+        rows = self.records()
+        cells = [[f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in row.values()] for row in rows]
+        return text_table(cells, heads=list(rows[0]), left=(), indent=2) if rows else self.headline()
+
+    def draw(self, axes: Any) -> None:
+        """Memory and its joint part against what was varied."""
+        rows = self.records()
+        for colour, name in zip(COLOURS, ("memory", "joint"), strict=False):
+            axes.plot([row[self.over] for row in rows], [row[name] for row in rows], "o-", color=colour, label=name)
+        axes.set(xlabel=self.over, ylabel="share of the variance", ylim=(-0.02, 1.02))
+        axes.legend(fontsize=8, frameon=False)
 
 
 def profile(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ..question import check_choice, check_readout, check_seed, check_whole
 from .lags import check_lags, default_lags
 
-Lags = Literal["all"] | tuple[int, ...] | None
+Lags = str | tuple[int, ...] | None
 
 FEWEST = 32
 """Pairs below which the intervals, from eight groups of pairs, are not to be trusted"""
@@ -81,7 +81,7 @@ class CurveSettings:
         """Lags that are looked at in any case."""
         if self.lags is None:
             return default_lags(self.length)
-        return tuple(range(1, self.length)) if self.lags == "all" else self.lags
+        return tuple(range(1, self.length)) if isinstance(self.lags, str) else self.lags
 
 
 def check_share(name: str, value: float) -> float:

@@ -14,7 +14,7 @@ STATUSES: tuple[Status, ...] = ("done", "failed")
 
 
 class RecordError(ValueError):
-    """A record or a job is not what was kept; the text says which, and how that is known."""
+    """A record or a job is not what was kept; the message says which, and how that is known."""
 
 
 @dataclass(frozen=True)

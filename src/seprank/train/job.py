@@ -37,7 +37,8 @@ def train(
         The record of `fit`.
 
     Raises:
-        StoreError: the store is damaged, newer, or in the hands of another process; the result is in the folder then.
+        StoreError: the store is damaged, of a newer version, or locked by another process; the result is then in
+            the folder.
         ValueError: see `fit`, or there is no such logger.
     """
     job = Job("train", settings.to_dict())
