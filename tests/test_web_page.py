@@ -166,6 +166,20 @@ def test_a_model_without_family_has_bounds_by_degree(explore: Callable[[str], Pa
     expect(page.get_by_label("Tensor network A")).to_be_hidden()
 
 
+def test_the_memory_curve_is_drawn_and_follows(explore: Callable[[str], Page]) -> None:
+    page = explore(SMALL)
+    box = page.get_by_label("Memory curve", exact=True)
+    press(page, "Draw curve")
+    expect(box.locator(".verdict")).to_contain_text("it reaches")
+    expect(box.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    before = box.locator(".command").inner_text()
+    field(page, "Length T").fill("11")
+    expect(box.locator(".command")).to_contain_text("--length 11")
+    assert "--length 11" not in before
+    press(page, "Cancel curve")
+    expect(page.get_by_role("button", name="Cancel curve", exact=True)).to_be_disabled()
+
+
 def test_an_address_restores_the_settings(explore: Callable[[str], Page]) -> None:
     page = explore("model=elman&width=4&cut=3&domain=tokens&seed=7&b.model=delta_rule&b.depth=1")
     expect(field(page, "Width R")).to_have_value("4")
