@@ -27,7 +27,7 @@ from ..theory import Bound, bounds, for_readout
 from .certificate import Certificate, Minor, ModelRecord, package_versions
 from .form import MOST_DIGITS
 from .rows import on_workers
-from .run import Question, Run, ask, enter
+from .run import Question, Run, as_rnn, ask, enter
 from .saturation import stated_error
 
 _SPARE = 8
@@ -136,6 +136,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     samples, max_samples = _check_samples(samples, max_samples)
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
+    module, _ = as_rnn(module, question)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
     near = has_family(module)
     if not near:

@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import (
+    BatchFirst,
+    Call,
     Depth,
     Device,
     Inputs,
     Json,
     Length,
     Memory,
+    Output,
     Scheduler,
     Settings,
+    State,
     Width,
     Workers,
     check_files,
     find_budget,
     find_device,
+    how_called,
     load_model,
     number_or_name,
     open_executor,
@@ -76,6 +81,10 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     tokens: Annotated[int | None, typer.Option(help="Number of token ids, for a model that reads them.")] = None,
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     seed: Annotated[int, typer.Option(help="Seed of samples and read-out.")] = 0,
+    batch_first: BatchFirst = None,
+    output: Output = None,
+    state: State = None,
+    call: Call = None,
     memory: Memory = None,
     device: Device = "cpu",
     workers: Workers = 1,
@@ -111,6 +120,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         "seed": seed,
         "memory": budget,
         "device": find_device(device),
+        **how_called(batch_first, output, state, call),
     }
     _show_announcements()
     curves: dict[str, MemoryCurve] = {}
@@ -138,7 +148,8 @@ def curve_beside(module: Any, measured: dict[str, Any], executor: Any) -> tuple[
     from ..measurement import DataError
     from ..memory_curve import remember as run
 
-    kept = ("length", "data", "inputs", "tokens", "dtype", "seed", "memory", "device", "batch_first", "readout")
+    called = ("batch_first", "output", "state", "call")
+    kept = ("length", "data", "inputs", "tokens", "dtype", "seed", "memory", "device", "readout", *called)
     try:
         curve = run(module, **{name: measured[name] for name in kept}, executor=executor)
     except DataError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from ..adapters.hints import Hints
 from ..question import check_choice, check_readout, check_seed, check_whole
 from .lags import check_lags
 
@@ -45,8 +46,8 @@ class CurveSettings:
     """Bytes this may take; by default half of what is free"""
     device: str = "cpu"
     """Where the model is run; only "cpu" has been tested"""
-    batch_first: bool | None = None
-    """Order of the model's axes, where it does not say it itself"""
+    hints: Hints = field(default_factory=Hints)
+    """How the model is called, where that cannot be found out"""
 
     def __post_init__(self) -> None:
         length = check_whole("length", self.length, 2, purpose="to have a step to remember", remedy="use 64 or more")
