@@ -12,11 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils._pytree import tree_map
 
 from ..adapters import ConventionError, Recurrent, State
 from ..adapters.copies import copy_module
+from ..adapters.like_rnn import like_rnn
+from ..adapters.structure import map_tensors
 from ..field import PrimeField, Weights, constant, draw_elements, raw_stream, read, read_weights
+from ..models import spec_of
 from ..question import (
     Domain,
     Readout,
@@ -247,7 +249,7 @@ class Run:
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """The module with the drawn weights; what it raises is put in terms of the question."""
         # Blocks and states are used again, so the module may not write into them: what is admitted is read-only.
-        inputs, state = tree_map(self._read_only, (inputs, state))
+        inputs, state = map_tensors(self._read_only, (inputs, state))
         arguments = (inputs,) if state is None else (inputs, state)
         try:
             return functional_call(self._module, self._values, arguments)
@@ -263,9 +265,7 @@ class Run:
                 "forward(self, x, state=None) does, and say how many inputs there are"
             ) from error
 
-    def _read_only(self, leaf: Any) -> Any:
-        if not isinstance(leaf, Tensor):
-            return leaf
+    def _read_only(self, leaf: Tensor) -> Tensor:
         return self._field.admit(leaf) if leaf.is_floating_point() else leaf.clone()
 
     def _make_alphabet(self, module: nn.Module) -> Tensor:
@@ -301,6 +301,23 @@ class Run:
         return (
             output[readout : readout + 1] if isinstance(readout, int) else self._readout_weights.unsqueeze(0) @ output
         )
+
+
+def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
+    """The module as it can be called here, and how it is read, nothing if it has the convention of `torch.nn.RNN`.
+
+    Raises:
+        ConventionError: it can be read in several ways that differ.
+    """
+    if spec_of(module) is not None:
+        return module, ""
+    generator = torch.Generator().manual_seed(0)
+    if question.templates == "ids":
+        return like_rnn(module, torch.randint(question.inputs, (16, 6), generator=generator))
+    vectors = question.domain == "functional" or isinstance(question.templates, str)
+    features = question.inputs if question.domain == "functional" else getattr(module, "input_size", question.inputs)
+    features = features if vectors else len(question.templates[0])  # type: ignore[index]
+    return like_rnn(module, torch.randn(16, 6, features, generator=generator, dtype=torch.float64))
 
 
 def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) -> Words:

@@ -8,28 +8,24 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from ..adapters.copies import unwrap
-from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
-from ..field import NotPolynomial, read_weights
-from ..models import spec_of
 from ..question import DEFAULT_PRIME
 from ..sources import Factory
 from ..startend import RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
 from ..system.versions import versions
-from ..theory import Bound, bounds, for_readout
+from ..theory import Bound
 from .certificate import Certificate, Minor
 from .confidence import check_confidence, draw_until
 from .footprint import SPARE, check_samples, halves_bytes, matrix_bytes, require_halves
-from .form import MOST_DIGITS
+from .known import has_family, known_bounds, least_upper
 from .record import describe
 from .rows import on_workers
-from .run import Question, Run, ask, enter
+from .run import Question, Run, as_rnn, ask, enter
 from .saturation import stated_error
 
 _FIRST = 64
@@ -140,6 +136,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     confidence = check_confidence(confidence)
     budget = default_budget() if memory is None else memory
     require_halves(question, budget)
+    module, _ = as_rnn(module, question)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
     near = has_family(module)
     if not near:
@@ -168,78 +165,6 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             return _certificate(module, asked, found, known, channels, factory=factory, began=began)
 
         return draw_until(module, first, confidence, again, channels=channels, report=report)
-
-
-def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
-    """What theory says about this module's rank, with the read-out and the templates taken into account."""
-    spec = spec_of(module)
-    if spec is None or spec.family is None:
-        return _bounds_by_degree(module, question)
-    sizes: dict[str, Any] = spec.settings(module)
-    if question.templates == "ids" or (question.domain == "functional" and question.inputs != sizes["inputs"]):
-        return []
-    statements = bounds(
-        **{**sizes, "inputs": question.inputs},
-        length=question.length,
-        cut=question.cut,
-        domain=question.domain,
-        model=spec.family,
-    )
-    found = for_readout(
-        statements if _is_generic(module) else special(statements),
-        channels=sizes["width"],
-        readout=question.readout,
-        independent=_are_independent(question, sizes["inputs"]),
-    )
-    return [bound for bound in found if bound.value < 10**MOST_DIGITS]
-
-
-def special(known: list[Bound]) -> list[Bound]:
-    """What bounds on a generic rank say of special weights, whose rank may be less but not more."""
-    return [replace(bound, kind="upper") for bound in known if bound.kind in ("upper", "exact")]
-
-
-def _is_generic(module: nn.Module) -> bool:
-    """Whether all its weights are drawn."""
-    return not read_weights(module).digests
-
-
-def _are_independent(question: Question, features: int) -> bool:
-    """Whether the letters are vectors known to be linearly independent; there are none where inputs are vectors."""
-    letters = question.templates
-    if question.domain == "functional" or not isinstance(letters, tuple):
-        return question.inputs <= features
-    # What is independent modulo a prime is so over the rationals.
-    residues = np.array([[entry % question.prime for entry in letter] for letter in letters], dtype=np.int64)
-    return rank_profile(residues, question.prime).rank == len(letters)
-
-
-def has_family(module: nn.Module) -> bool:
-    """Whether theory has bounds for modules of its kind, so that it need not be run over degrees for them."""
-    spec = spec_of(module)
-    return spec is not None and spec.family is not None
-
-
-def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:
-    """Bounds for any polynomial module, found by running it over degrees; none if an operation has no rule there."""
-    try:
-        found = degree_bounds(
-            module,
-            length=question.length,
-            cut=question.cut,
-            inputs=question.inputs,
-            domain=question.domain,
-            readout=question.readout,
-            templates=question.templates,
-        )
-    except NotPolynomial:
-        return []
-    return [b for b in found if b.value < 10**MOST_DIGITS]
-
-
-def least_upper(known: list[Bound]) -> int | None:
-    """The least proved upper bound, None if there is none."""
-    return min((b.value for b in known if b.kind in ("upper", "exact")), default=None)
 
 
 @dataclass

@@ -28,9 +28,10 @@ from .certificate import Certificate, from_dict
 from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
-from .run import Question, Run, ask, enter
+from .known import known_bounds, least_upper
+from .run import Question, Run, as_rnn, ask, enter
 from .saturation import stated_error
-from .search import certify, known_bounds, least_upper
+from .search import certify
 from .subject import build_subject
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def recheck(
     estimate.check(budget, seconds)
     if progress and estimate.seconds > _LONG:
         sys.stderr.write(f"to recheck this certificate takes about {cost.duration(estimate.seconds)}\n")
+    subject, _ = as_rnn(subject, found.question)
     newer = _check_bounds(found, subject)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
     with bars(progress) as report, _of_the_certificate(), field as run:
