@@ -168,9 +168,10 @@ class Candidates:
             for first in firsts:
                 yield self._by_place(group, parameters), first
 
-    @staticmethod
-    def _by_place(group: tuple[str, ...], parameters: Parameters) -> tuple[str, ...]:
+    def _by_place(self, group: tuple[str, ...], parameters: Parameters) -> tuple[str, ...]:
         """Arguments that come right after the inputs are given by place, which every module allows."""
+        if self._hints.call:  # whose arguments may stand between
+            return group
         beside = (*parameters.required, *parameters.optional)
         return ("",) * len(group) if beside[: len(group)] == group else group
 

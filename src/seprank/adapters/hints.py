@@ -31,10 +31,8 @@ class Hints:
     """Further arguments by name; a function among them is called with the inputs"""
 
 
-def hints(
-    batch_first: bool | None = None, output: Any = None, state: Any = None, call: Mapping[str, Any] | None = None
-) -> Hints:
-    """Hints, their types checked.
+def hints(batch_first: Any = None, output: Any = None, state: Any = None, call: Any = None) -> Hints:
+    """Hints as the user gives them, their types checked.
 
     Raises:
         TypeError: one is of another type.

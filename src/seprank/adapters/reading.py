@@ -107,7 +107,8 @@ class Reading:
     def plain(self) -> bool:
         """Whether it is the convention of `torch.nn.RNN`, batch first, which needs no words."""
         calling = self.calling
-        return not calling.step and calling.batch_first and not calling.first and not str(self.selection)
+        said = any(calling.state) or calling.step or calling.first or not calling.batch_first
+        return not said and not str(self.selection)
 
     def __str__(self) -> str:
         return ", ".join(filter(None, [str(self.calling), str(self.selection)]))

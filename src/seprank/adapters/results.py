@@ -82,6 +82,7 @@ class Selection:
 def selections(result: Any, hints: Hints) -> list[Selection]:
     """Every way to read an output and a state out of a result, the likeliest first; checks must decide."""
     if isinstance(result, Tensor):
+        _require_no_part(hints)
         return [Selection(None, None)]
     found = {key: value for key, value in parts(result).items() if tensors_in(value)}
     given = _given(result, found, hints)
@@ -96,6 +97,14 @@ def selections(result: Any, hints: Hints) -> list[Selection]:
         chosen += [Selection(output, group, len(found) - 1 - len(group)) for group in groups[:4]]
     whole = Selection(hints.output, None)  # (h, c) of an LSTM's cell, whose output is h
     return [*chosen, whole] if tensors_in(result) else chosen
+
+
+def _require_no_part(hints: Hints) -> None:
+    """Refuse to look for a part in a result that is a tensor."""
+    if hints.output is not None:
+        raise ConventionError(
+            f"there is no {hints.output!r} in what a call returns, which is one tensor; leave output= out"
+        )
 
 
 def _given(result: Any, found: dict[Key, Any], hints: Hints) -> list[Key]:
@@ -116,6 +125,7 @@ def output_key(result: Any, hints: Hints, batch: int, steps: int, *, batch_first
         AmbiguousOutput: several may be meant.
     """
     if isinstance(result, Tensor):
+        _require_no_part(hints)
         return None
     found = parts(result)
     keys = _given(result, {k: v for k, v in found.items() if isinstance(v, Tensor)}, hints)

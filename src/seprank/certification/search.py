@@ -132,8 +132,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         prime=prime,
         seed=seed,
     )
-    samples, max_samples = check_samples(samples, max_samples)
-    confidence = check_confidence(confidence)
+    (samples, max_samples), confidence = check_samples(samples, max_samples), check_confidence(confidence)
     budget = default_budget() if memory is None else memory
     require_halves(question, budget)
     module, _ = as_rnn(module, question)
