@@ -160,6 +160,9 @@ def _over_cuts(
     executor: Executor | None = None,
     **given: Any,
 ) -> Iterator[Measurement]:
+    unknown = [name for name in given if name not in _DEFAULTS]
+    if unknown:
+        raise TypeError(f"profile has no setting {unknown[0]!r}; beside cuts and lengths it has {', '.join(_DEFAULTS)}")
     given = _DEFAULTS | given
     alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
     said = hints(*(given.pop(name) for name in CALLED))
