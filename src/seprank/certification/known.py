@@ -70,15 +70,7 @@ def has_family(module: nn.Module) -> bool:
 def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:
     """Bounds for any polynomial module, found by running it over degrees; none if an operation has no rule there."""
     try:
-        found = degree_bounds(
-            module,
-            length=question.length,
-            cut=question.cut,
-            inputs=question.inputs,
-            domain=question.domain,
-            readout=question.readout,
-            templates=question.templates,
-        )
+        found = degree_bounds(module, readout=question.readout, **question.of_degrees)
     except NotPolynomial:
         return []
     return [b for b in found if b.value < 10**MOST_DIGITS]

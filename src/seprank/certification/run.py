@@ -65,6 +65,11 @@ class Question:
         """Steps of the start and of the end halves."""
         return {"starts": self.cut, "ends": self.length - self.cut}
 
+    @property
+    def of_degrees(self) -> dict[str, Any]:
+        """What the degrees of a module depend on, as `total_degrees` and `degree_bounds` name it."""
+        return {name: getattr(self, name) for name in ("length", "cut", "inputs", "domain", "templates")}
+
     def words_in_all(self, side: str) -> int | None:
         """How many different halves there are on a side, None if inputs range over vectors."""
         return self.inputs ** self.halves[side] if self.domain == "tokens" else None

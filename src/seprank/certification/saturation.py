@@ -52,14 +52,7 @@ def stated_error(
     if any(list(d) != words and (question.domain == "tokens" or rank >= min(d)) for d in drawn):
         return None
     try:
-        degrees = total_degrees(
-            module,
-            length=question.length,
-            cut=question.cut,
-            inputs=question.inputs,
-            domain=question.domain,
-            templates=question.templates,
-        )
+        degrees = total_degrees(module, **question.of_degrees)
     except NotPolynomial:
         return None  # an operation without a rule for degrees
     errors = [_of_one_draw(question, degrees, rank, *d, is_complete=list(d) == words) for d in drawn]
