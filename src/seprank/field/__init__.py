@@ -2,19 +2,27 @@
 
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import constant
+from .evaluation import evaluate
 from .guard import read
 from .prime import NotPolynomial, PrimeField
+from .program import Program, Stages
 from .random import draw_elements, raw_stream
+from .symbolic import NotRecorded, Symbolic
 from .weights import Weights, read_weights
 
 __all__ = [
     "DEFAULT_PRIME",
     "PRIME_LIMIT",
     "NotPolynomial",
+    "NotRecorded",
     "PrimeField",
+    "Program",
+    "Stages",
+    "Symbolic",
     "Weights",
     "constant",
     "draw_elements",
+    "evaluate",
     "raw_stream",
     "read",
     "read_weights",

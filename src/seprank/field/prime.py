@@ -27,6 +27,7 @@ from .arithmetic import ARITHMETICS, Arithmetic, Far, constant
 from .decimals import read_decimals
 from .guard import Guard
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice
+from .symbolic import Symbolic
 
 _current = threading.local()
 
@@ -165,8 +166,31 @@ class PrimeField(TorchDispatchMode):
     @contextmanager
     def far(self) -> Iterator[None]:
         """The same field on other representatives: values made before are read anew, and later those made inside."""
+        with self._on(Far(self.prime)):
+            yield
+
+    @contextmanager
+    def recording(self) -> Iterator[Symbolic]:
+        """What is computed inside is recorded instead: see `symbolic`. Run a copy of a module, which may keep names.
+
+        Raises:
+            NotRecorded: it cannot be, also from inside.
+        """
+        symbolic = Symbolic(self.prime)
+        with self._on(symbolic):
+            yield symbolic
+
+    def unknown(self, *shape: int) -> Tensor:
+        """While it is recorded: names of new numbers, that may not be written into."""
+        assert isinstance(self.arithmetic, Symbolic)
+        with _disable_current_modes():
+            return self._mark(self.arithmetic.unknown(*shape), self._from_outside)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _on(self, arithmetic: Arithmetic) -> Iterator[None]:
+        """With another arithmetic, for which all values are from outside."""
         kept = (self.arithmetic, self._made_inside, self._from_outside)
-        self.arithmetic = Far(self.prime)
+        self.arithmetic = arithmetic
         self._renew_marks()
         try:
             yield
