@@ -1,5 +1,6 @@
 """No bound is contradicted by random cells, in the package's own arithmetic and in Python integers at larger primes."""
 
+import functools
 import random
 from typing import Any
 
@@ -33,6 +34,7 @@ def test_the_primes_are_primes() -> None:
     assert all(flint.fmpz(prime).is_prime() for prime in PRIMES)
 
 
+@functools.cache
 def small_cells() -> list[Asked]:
     """Of which Python integers do a matrix in a moment."""
     cells = draw_cells(4000, seed=5, most=24)
@@ -40,12 +42,9 @@ def small_cells() -> list[Asked]:
     return random.Random(0).sample(several, 24)
 
 
-CELLS = small_cells()
-
-
 @pytest.mark.parametrize("number", range(24))
 def test_python_integers_at_primes_near_2_to_61_exceed_no_bound(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = CELLS[number]
+    asked = small_cells()[number]
     known = for_readout(bounds(**asked.sizes), channels=asked.width, readout=asked.readout)
     least = min(bound.value for bound in known if bound.kind in ("exact", "upper"))
     found = [brute_force(asked, prime, least + 3, monkeypatch) for prime in PRIMES]
