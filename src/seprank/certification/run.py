@@ -40,7 +40,7 @@ Letters = Literal["generic", "one-hot", "ids"]
 Templates = Letters | tuple[tuple[int, ...], ...]
 Words = npt.NDArray[np.int64]
 
-_RECORDED = 2**16
+RECORDED = 2**16
 """From so many pairs on, the module is recorded: it costs as much as some thousand pairs"""
 
 _PERMUTED = 2**22
@@ -159,7 +159,7 @@ class _Checked(StartEndMatrix):
         numbers = ends.sequences()
         evaluate(
             program,
-            state_numbers(self._model, states),  # type: ignore[arg-type]
+            state_numbers(self._model, states)[:, : len(values)],  # type: ignore[arg-type]
             np.ascontiguousarray(read(numbers).reshape(len(ends), -1).T),
             self._run.question.prime,
             values,
@@ -228,7 +228,7 @@ class Run:
     def program(self, states: State, ends: Halves, values: Values) -> Stages | None:
         """The end half as a program, if there are so many pairs that recording it is worth while, and it can be."""
         starts, count, _ = values.shape
-        if self._program is None and not self.not_recorded and starts * count >= _RECORDED:
+        if self._program is None and not self.not_recorded and starts * count >= RECORDED:
             try:
                 self._program = self._record(states, ends)
             except NotRecorded as reason:

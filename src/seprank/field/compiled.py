@@ -11,8 +11,8 @@ from .evaluation import ONE_PASS
 from .program import Stage
 from .symbolic import Numbers
 
-_LANES = 128
-"""Pairs at once: a row of them is a kilobyte"""
+_CACHE = 3 * 2**17
+"""Bytes of all rows, of which a processor's second cache has 512 KiB or more"""
 
 _compile: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 """Products may be added without rounding between: all are integers below 2^53, so that it is the same."""
@@ -25,12 +25,14 @@ def run_steps(stage: Stage, rows: Numbers, p: int) -> None:
 
 def run_pairs(stage: Stage, starts: Numbers, ends: Numbers, p: int, out: Numbers) -> None:
     """As `evaluation.run_pairs`."""
-    batches = max(1, -(-out.shape[1] // _LANES))
+    lanes = min(512, max(64, _CACHE // (8 * stage.rows)))  # below 256, the calls for a row cost more than its numbers
+    batches = max(1, -(-out.shape[1] // lanes))
     rows = np.ones((stage.rows, max(1, -(-out.shape[1] // batches))))
-    given = (np.ascontiguousarray(starts.T), ends)
-    _pairs(
-        stage.heads, stage.places, stage.factors, stage.results, *given, rows, out, 1.0 / p, float(p), _longest(p)
-    )
+    own = out if out.flags.c_contiguous else np.empty_like(out, order="C")  # for which there is one compiled form
+    steps, given = (stage.heads, stage.places, stage.factors), (np.ascontiguousarray(starts.T), ends)
+    _pairs(*steps, stage.results, *given, rows, own, 1.0 / p, float(p), _longest(p))
+    if own is not out:
+        out[:] = own
 
 
 def _longest(p: int) -> int:

@@ -102,6 +102,11 @@ class Stage:
     results: Registers
     """Rows that hold what is asked for"""
 
+    @property
+    def products(self) -> int:
+        """In one lane."""
+        return int((self.heads[:, 1] * self.heads[:, 2]).sum())
+
     @staticmethod
     def of(steps: Sequence[Step], given: Registers, wanted: Registers) -> Stage:
         """Give each register a row, and the row to another one when it is not read any more."""
