@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -12,10 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seprank.certification import run as run_
+from seprank.certification import recording
 from seprank.certification.run import ask, enter
-from seprank.field import DEFAULT_PRIME, NotRecorded, PrimeField, Program, evaluate, evaluation
-from seprank.field.symbolic import MOST_TERMS, Linear, Products, Sums, Symbolic
+from seprank.field import DEFAULT_PRIME, evaluation
 from seprank.models import MODELS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,12 +35,12 @@ def matrix(module: nn.Module, recorded: bool, monkeypatch: pytest.MonkeyPatch, *
     """The Start-End matrix of a module, grown twice, and why it was not recorded."""
     asked: dict[str, Any] = {"length": 6, "cut": None, "domain": "functional", "inputs": None, "templates": None}
     asked |= {"readout": "random", "prime": P, "seed": 3} | settings
-    monkeypatch.setattr(run_, "RECORDED", 1 if recorded else 2**60)
+    monkeypatch.setattr(recording, "RECORDED", 1 if recorded else 2**60)
     with enter(module, ask(module, **asked), arithmetic="float64", device="cpu") as run:
         found = run.matrix(2**28)
         for count in (5, 33):
             found.grow(*(run.samples(side, min(count, run.question.words_in_all(side) or count)) for side in SIDES))
-        return found.take(), run.not_recorded
+        return found.take(), run.recorded.reason
 
 
 SIDES = ("starts", "ends")

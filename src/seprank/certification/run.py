@@ -17,7 +17,15 @@ from ..adapters import ConventionError, Recurrent, State
 from ..adapters.copies import copy_module
 from ..adapters.like_rnn import like_rnn
 from ..adapters.structure import map_tensors
-from ..field import NotRecorded, PrimeField, Stages, Weights, constant, draw_elements, evaluate, raw_stream, read, read_weights
+from ..field import (
+    PrimeField,
+    Weights,
+    constant,
+    draw_elements,
+    raw_stream,
+    read,
+    read_weights,
+)
 from ..models import spec_of
 from ..question import (
     Domain,
@@ -33,15 +41,12 @@ from ..question import (
 )
 from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
 from ..system.quiet import quiet
-from .recording import record, state_numbers
 from .checks import answer, check_entries, check_residues, check_sequences
+from .recording import Recorded
 
 Letters = Literal["generic", "one-hot", "ids"]
 Templates = Letters | tuple[tuple[int, ...], ...]
 Words = npt.NDArray[np.int64]
-
-RECORDED = 2**16
-"""From so many pairs on, the module is recorded: it costs as much as some thousand pairs"""
 
 _PERMUTED = 2**22
 """Up to so many words are drawn as the beginning of a permutation of all; beyond, letter by letter."""
@@ -153,18 +158,8 @@ class _Checked(StartEndMatrix):
         self._run = run
 
     def _fill(self, values: Values, states: State, ends: Halves) -> None:
-        program = self._run.program(states, ends, values)
-        if program is None:
-            return super()._fill(values, states, ends)
-        numbers = ends.sequences()
-        evaluate(
-            program,
-            state_numbers(self._model, states)[:, : len(values)],  # type: ignore[arg-type]
-            np.ascontiguousarray(read(numbers).reshape(len(ends), -1).T),
-            self._run.question.prime,
-            values,
-            done=self._report,
-        )
+        if not self._run.recorded.fill(values, states, ends, self._report):
+            super()._fill(values, states, ends)
 
     def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
         values = super().grow(starts, ends, states=states)
@@ -180,12 +175,16 @@ class Run:
     """
 
     def __init__(
-        self, copies: list[nn.Module], weights: Weights, question: Question, field: PrimeField, arithmetic: str, device: str
+        self,
+        copies: list[nn.Module],
+        weights: Weights,
+        question: Question,
+        field: PrimeField,
+        device: str,
     ) -> None:
         self.question = question
         self._field = field
         self._device = device
-        self._arithmetic = arithmetic
         self._values = self._draw_weights(weights)
         self._module, self._spare = copies
         module = self._module
@@ -194,9 +193,7 @@ class Run:
         self.model = Recurrent(self._call, self._example(), batch_first=getattr(module, "batch_first", True))
         self.channels = self._columns_per_end()
         self._readout_weights = self._draw("readout", (self.model.channels,))
-        self._program: Stages | None = None
-        self.not_recorded = ""
-        """Why pairs are run by the module itself, if they are many"""
+        self.recorded = Recorded(field, self.model, self._read, self._on_spare)
 
     def matrix(self, budget: int, progress: Progress | None = None) -> StartEndMatrix:
         """An empty Start-End matrix of this run, evaluated in blocks that fit the budget of bytes."""
@@ -224,27 +221,6 @@ class Run:
             return Halves(vectors=self._draw(side, (count, steps, question.inputs)))
         words = draw_words(question.seed, side, count, steps=steps, letters=question.inputs)
         return Halves(words=words, alphabet=self._alphabet)
-
-    def program(self, states: State, ends: Halves, values: Values) -> Stages | None:
-        """The end half as a program, if there are so many pairs that recording it is worth while, and it can be."""
-        starts, count, _ = values.shape
-        if self._program is None and not self.not_recorded and starts * count >= RECORDED:
-            try:
-                self._program = self._record(states, ends)
-            except NotRecorded as reason:
-                self.not_recorded = str(reason)
-        return self._program
-
-    def _record(self, states: State, ends: Halves) -> Stages:
-        if self._arithmetic != "float64" or self._device != "cpu":
-            raise NotRecorded("programs run in float64 on the processor")
-        sequences = ends.sequences(0, 1)
-        if not sequences.is_floating_point():
-            raise NotRecorded("its inputs are token ids")
-        two = self.model.spread(states, 0, 1, 2)
-        with self._on_spare():
-            program = record(self._field, self.model, self._read, two, tuple(sequences.shape[1:]))
-        return program.stages()
 
     def check(self, count: int = 3) -> None:
         """Run some sequences alone and among others, at once and in halves, again, and on other representatives.
@@ -408,6 +384,6 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
     with quiet(), PrimeField(question.prime, arithmetic=arithmetic) as field:
-        run = Run(copies, weights, question, field, arithmetic, device)
+        run = Run(copies, weights, question, field, device)
         run.check()
         yield run

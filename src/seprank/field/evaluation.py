@@ -1,8 +1,8 @@
 """Running straight-line programs modulo p on many pairs at once.
 
-`run_steps` and `run_pairs` here are the definition, in NumPy, and what runs where numba is not installed. `compiled` has
-both for numba, on so few pairs at once that their numbers stay in the processor's cache. As a balanced residue is unique,
-both give the same numbers, and the same as the module that was recorded.
+`run_steps` and `run_pairs` here are the definition, in NumPy, and what runs where numba is not installed. `compiled`
+has both for numba, on so few pairs at once that their numbers stay in the processor's cache. As a balanced residue is
+unique, both give the same numbers, and the same as the module that was recorded.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -159,7 +160,7 @@ class _Rows:
         last[wanted], last[ONE], last[given] = len(steps), len(steps), len(steps)
         order = np.argsort(last, kind="stable")
         bounds = np.searchsorted(last[order], np.arange(len(steps) + 1))
-        self._dying = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        self._dying = [order[a:b] for a, b in pairwise(bounds)]
         self._free = np.zeros(self.count, dtype=bool)
 
     def place(self, registers: Registers) -> Registers:

@@ -85,7 +85,7 @@ class Symbolic(Arithmetic):
     def __init__(self, p: int) -> None:
         super().__init__(p)
         self.longest_sum -= 1  # a constant may be added
-        if self.longest_sum < 2:  # noqa: PLR2004
+        if self.longest_sum < 2:
             raise NotRecorded(f"sums of products modulo {p} leave float64")
         self.steps: list[Step] = []
         """What was recorded, in order; each register is written once."""
@@ -136,7 +136,7 @@ class Symbolic(Arithmetic):
 
     def _add(self, terms: Numbers, factors: Numbers) -> Numbers:
         """Sums (rows,) of factors (rows, terms), or (terms,), times constants and names (rows, terms)."""
-        rows, length = terms.shape
+        length = terms.shape[1]
         if length > self.longest_sum:
             pieces = range(0, length, self.longest_sum)
             step, factors = self.longest_sum, np.broadcast_to(factors, terms.shape)
