@@ -130,7 +130,7 @@ class Symbolic(Arithmetic):
 
     def _each(self, function: Callable[..., Numbers], *tensors: Tensor) -> Tensor:
         """Entry by entry, of tensors that are broadcast; stored as `torch.add` would store it."""
-        shape = torch.broadcast_shapes(*(t.shape for t in tensors))
+        shape = np.broadcast_shapes(*(t.shape for t in tensors))
         found = function(*(_array(t.expand(shape)).reshape(-1) for t in tensors))
         return torch.from_numpy(found.reshape(shape))
 
@@ -184,7 +184,7 @@ class Symbolic(Arithmetic):
         return found
 
     def _matrix_product(self, a: Tensor, b: Tensor) -> Tensor:
-        shape = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         left = _array(a.expand(*shape, *a.shape[-2:])).reshape(-1, *a.shape[-2:])
         right = _array(b.expand(*shape, *b.shape[-2:])).reshape(-1, *b.shape[-2:])
         found = [self._product_of_two(x, y) for x, y in zip(left, right, strict=True)]
