@@ -47,6 +47,14 @@ class ModelRecord:
     """Name and shape of every parameter"""
     fixed: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the values of every buffer, and of every parameter that kept its value; not in schema 1"""
+    replaced: dict[str, list[str]] = field(default_factory=dict)
+    """Operations that were replaced by the identity, and the sub-modules they were in"""
+    functions: dict[str, str] = field(default_factory=dict)
+    """Parameters of which the network uses a function alone, for which an element was drawn, and the function"""
+    constants: dict[str, list[str]] = field(default_factory=dict)
+    """Operations on constants that were evaluated in float64, and SHA-256 of what they gave"""
+    divisions: list[str] = field(default_factory=list)
+    """Operations that divide by values, with the sub-modules they are in"""
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,10 @@ class Certificate:
     versions: dict[str, str]
     error: float | None = None
     """Bound on the probability that `saturated` is wrong, None where there is none; not in schema 1"""
+    left_out_starts: list[int] = field(default_factory=list)
+    """Starts that were left out, because a divisor is 0"""
+    left_out_ends: list[tuple[int, int]] = field(default_factory=list)
+    """Ends that were left out, each with a start after which a divisor is 0: (start, end)"""
     schema: Literal[1, 2] = SCHEMA
     """Version of the format of the file it is from"""
 
@@ -106,6 +118,11 @@ class Certificate:
             del body["error"], body["model"]["fixed"]
             for bound in body["bounds"]:
                 del bound["counts"]
+        for place, names in OPTIONAL.items():
+            group = body[place] if place else body
+            for name in names:
+                if not group[name]:
+                    del group[name]
         return body | {"digest": digest(body)}
 
     def summary(self) -> dict[str, Any]:
@@ -129,8 +146,18 @@ class Certificate:
             "ends": self.ends,
             "prime": question.prime,
             "seed": question.seed,
+            **self._special(),
             "seconds": self.seconds,
         }
+
+    def _special(self) -> dict[str, Any]:
+        """What is not as it is in most certificates, as plain values."""
+        body = self.to_dict()
+        return {name: (body[place] if place else body)[name] for place, name in self._optional()}
+
+    def _optional(self) -> list[tuple[str, str]]:
+        body = self.to_dict()
+        return [(p, n) for p, names in OPTIONAL.items() for n in names if n in (body[p] if p else body)]
 
     def save(self, path: str | Path) -> Path:
         """Write the file, at once or not at all.
@@ -157,13 +184,35 @@ class Certificate:
         settings = f" {shown(self.model.settings)}" if self.model.settings else ""
         lines = [
             f"Start-End separation rank of {quoted_name(self.model.name)}{settings}",
-            f"  length {self.question.length}, cut {self.question.cut}, domain {self.question.domain}",
+            f"  length {self.question.length}, {self._start}, domain {self.question.domain}",
+            *self._remarks(),
             f"  rank {relation} {readable(self.rank)}   ({self.verdict})",
         ]
         named = [(bound, shown(bound.name)[1:-1]) for bound in self.bounds]
         width = max([14, *(len(name) for _, name in named)])
         lines += [f"  {bound.kind:<11} {name:<{width}} {readable(bound.value)}" for bound, name in named]
         return "\n".join(lines)
+
+    @property
+    def _start(self) -> str:
+        split = self.question.split
+        return f"cut {self.question.cut}" if split is None else f"start {shown(list(split))}"
+
+    def _remarks(self) -> list[str]:
+        """What the rank is not the rank of the module as it is."""
+        model, lines = self.model, []
+        if self.question.squash is not None:
+            replaced = "; ".join(f"{quoted_name(n)} in {_listed(places)}" for n, places in model.replaced.items())
+            lines.append(f"  replaced by the identity: {replaced or 'nothing'}")
+        if model.functions:
+            lines.append(f"  drawn in the place of functions of parameters: {_listed([*model.functions.values()])}")
+        if model.constants:
+            lines.append(f"  constants evaluated in float64: {_listed([*model.constants])}")
+        if model.divisions:
+            counts = {"starts": len(self.left_out_starts), "ends": len(self.left_out_ends)}
+            left = "".join(f"; {n} {side} left out, where a divisor is 0" for side, n in counts.items() if n)
+            lines.append(f"  rational, without bounds by degree: {_listed(model.divisions)}{left}")
+        return lines
 
     @property
     def short_verdict(self) -> str:
@@ -186,6 +235,20 @@ class Certificate:
         if self.rank < min(self.starts, self.ends):
             return "certified lower bound; how likely it is to be the rank is not known"
         return f"certified lower bound, limited by {self.samples} samples; more may raise it"
+
+
+OPTIONAL = {
+    "model": ("replaced", "functions", "constants", "divisions"),
+    "question": ("squash", "split"),
+    "": ("left_out_starts", "left_out_ends"),
+}
+"""Fields that are there only if they say something"""
+
+
+def _listed(names: list[str]) -> str:
+    """Some names in a line."""
+    few = ", ".join(quoted_name(name) for name in names[:4])
+    return few if len(names) <= 4 else f"{few} and {len(names) - 4} more"
 
 
 def digest(body: dict[str, Any]) -> str:
@@ -212,6 +275,7 @@ def from_dict(body: Any) -> Certificate:
     _check_schema(body)
     if body.get("digest") != digest(body):
         raise CertificateError("digest", "the content does not have the digest it states; the file was edited")
+    _check_optional(body)
     content = {key: value for key, value in body.items() if key != "digest"}
     if body["schema"] == 1:
         content["bounds"] = _with_counts(body.get("bounds"))
@@ -252,6 +316,16 @@ def _check_schema(body: Any) -> None:
             raise CertificateError("fields", f"{name} belongs to schema 2 and not to schema 1; the file has {schema}")
 
 
+def _check_optional(body: Any) -> None:
+    """Refuse fields that say nothing, so that one certificate has one form, and all of them in schema 1."""
+    for place, names in OPTIONAL.items():
+        group = body.get(place) if place else body
+        for name in names:
+            if isinstance(group, dict) and name in group and (not group[name] or body["schema"] == 1):
+                where = f"{place}.{name}" if place else name
+                raise CertificateError("fields", f"{where} is there only in schema 2, and if it says something")
+
+
 def _check_ranges(certificate: Certificate) -> None:
     """Refuse numbers that are out of range, each by itself.
 
@@ -274,7 +348,11 @@ def _check_ranges(certificate: Certificate) -> None:
     if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
         raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
     _check_run(certificate)
-    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed})
+    _check_special(certificate)
+    constants = {
+        f"{name} {number}": text for name, texts in model.constants.items() for number, text in enumerate(texts)
+    }
+    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed, **constants})
 
 
 def _check_run(certificate: Certificate) -> None:
@@ -290,6 +368,26 @@ def _check_run(certificate: Certificate) -> None:
     for name, stated in certificate.versions.items():
         if not _VERSION.fullmatch(stated):
             raise CertificateError("fields", f"versions.{name} must be a version, got {shown(stated)}")
+
+
+def _check_special(certificate: Certificate) -> None:
+    """What most certificates don't have."""
+    question, model = certificate.question, certificate.model
+    lists = {"replaced": model.replaced, "constants": model.constants, "divisions": {"": model.divisions}}
+    for name, groups in lists.items():
+        if any(texts != sorted(set(texts)) or (not texts and name != "divisions") for texts in groups.values()):
+            raise CertificateError("fields", f"model.{name} must list each text once, sorted")
+    if question.split is not None and (
+        len(question.split) != question.cut
+        or question.split != tuple(sorted(set(question.split)))
+        or question.split[0] < 0
+        or question.split[-1] >= question.length
+    ):
+        raise CertificateError("fields", "question.split must be as many different positions as cut, ascending")
+    starts, ends = certificate.left_out_starts, [end for _, end in certificate.left_out_ends]
+    every = [*starts, *(n for pair in certificate.left_out_ends for n in pair)]
+    if any(not 0 <= n <= MOST_SIZE for n in every) or starts != sorted(set(starts)) or ends != sorted(set(ends)):
+        raise CertificateError("fields", "left_out_starts and left_out_ends must have each number once, ascending")
 
 
 def _check_hashes(hashes: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,20 +13,35 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
-from ..adapters import ConventionError, Recurrent, State
+from ..adapters import ConventionError, State
 from ..adapters.copies import copy_module
-from ..field import PrimeField, Weights, constant, draw_elements, raw_stream, read, read_weights
+from ..adapters.split import Cut, joined, read_as
+from ..field import (
+    DivisorVanishes,
+    Functions,
+    Notes,
+    PrimeField,
+    Weights,
+    constant,
+    draw_elements,
+    raw_stream,
+    read,
+    read_weights,
+)
 from ..question import (
     Domain,
     Readout,
+    Squash,
     check_choice,
     check_cut,
     check_domain,
     check_prime,
     check_readout,
     check_seed,
+    check_split,
+    check_squash,
     check_whole,
     is_whole,
 )
@@ -56,6 +72,10 @@ class Question:
     readout: Readout
     prime: int
     seed: int
+    squash: Squash | None = None
+    """What activations, softmax and norms are replaced by"""
+    split: tuple[int, ...] | None = None
+    """Positions of the start, None if it is the first `cut` steps"""
 
     @property
     def halves(self) -> dict[str, int]:
@@ -78,6 +98,8 @@ def ask(
     readout: Any,
     prime: int,
     seed: int,
+    squash: Any = None,
+    split: Any = None,
 ) -> Question:
     """Check the arguments of `certify` and put them together.
 
@@ -85,7 +107,10 @@ def ask(
         ValueError: one of them is out of range; the text says which and what to do.
         NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
     """
-    length, cut = check_cut(length, cut)
+    positions = check_split(split, check_cut(length)[0])
+    if positions is not None and cut not in (None, len(positions)):
+        raise ValueError(f"a split of {len(positions)} positions has no other cut, got {cut!r}; leave the cut out")
+    length, cut = check_cut(length, cut if positions is None else len(positions))
     checked_domain = check_domain(domain)
     checked_templates = _check_templates(templates, checked_domain)
     return Question(
@@ -97,6 +122,8 @@ def ask(
         readout=check_readout(readout),
         prime=check_prime(prime),
         seed=check_seed(seed),
+        squash=check_squash(squash),
+        split=positions,
     )
 
 
@@ -159,20 +186,32 @@ class Run:
         self.question = question
         self._field = field
         self._device = device
+        self._functions = field.functions = Functions(
+            self._draw_function, field.renew, field.notes, integers=question.templates != "ids"
+        )
         self._values = self._draw_weights(weights)
         self._module, self._spare = copies
         module = self._module
         field.parameters_are_drawn = True
         self._alphabet = self._make_alphabet(module) if question.domain == "tokens" else None
-        self.model = Recurrent(self._call, self._example(), batch_first=getattr(module, "batch_first", True))
+        self.model = read_as(
+            self._call,
+            self._example(),
+            Cut(question.length, question.cut, question.split),
+            batch_first=getattr(module, "batch_first", True),
+        )
         self.channels = self._columns_per_end()
         self._readout_weights = self._draw("readout", (self.model.channels,))
+        self.notes = Notes()
+        """What the field noted while the module was checked"""
 
     def matrix(self, budget: int, progress: Progress | None = None) -> StartEndMatrix:
         """An empty Start-End matrix of this run, evaluated in blocks that fit the budget of bytes."""
         layers = getattr(self._module, "num_layers", 1)
         features = 1 if self.question.templates == "ids" else self._example().shape[2]
         model, steps = self.model, max(self.question.halves.values())
+        if not model.splits:
+            steps, features = self.question.length, features * self.question.length
         return _Checked(
             self,
             model,
@@ -185,6 +224,7 @@ class Run:
             ),
             progress=progress,
             read=read,
+            undefined=DivisorVanishes,
         )
 
     def samples(self, side: str, count: int) -> Halves:
@@ -206,7 +246,7 @@ class Run:
         both = min(len(starts), len(ends))
         first, second = starts.sequences(0, both), ends.sequences(0, both)
         check_sequences(self.model, first, second)
-        sequences = torch.cat([first, second], 1)
+        sequences = joined(self.model, first, second)
         found = answer(self.model, sequences).output
         module, self._module = self._module, self._spare  # whose caches, if any, hold no balanced residues
         try:
@@ -215,6 +255,8 @@ class Run:
         finally:
             self._module = module
         check_residues(found, far, self.question.prime)
+        if self.notes == Notes():
+            self.notes = deepcopy(self._field.notes)
 
     def check_entries(self, starts: Halves, ends: Halves, values: Values) -> None:
         """Compare some entries (starts, ends, channels) with their pairs run alone.
@@ -224,8 +266,11 @@ class Run:
         """
 
         def alone(row: int, end: int) -> Values:
-            pair = [starts.sequences(row, row + 1), ends.sequences(end, end + 1)]
-            return read(self._read(self.model(self.model.pieces(torch.cat(pair, 1)), None)[0]))[:, 0]
+            pair = joined(self.model, starts.sequences(row, row + 1), ends.sequences(end, end + 1))
+            try:
+                return read(self._read(self.model(self.model.pieces(pair), None)[0]))[:, 0]
+            except DivisorVanishes:
+                return np.full(self.channels, np.nan)
 
         check_entries(values, alone)
 
@@ -236,20 +281,33 @@ class Run:
 
     def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
         """Every parameter that is learned at random, all else as it is."""
-        values = {name: self._field.admit(tensor.clone()) for name, tensor in weights.kept.items()}
+        values = {}
+        for name, tensor in weights.kept.items():
+            values[name] = self._functions.constant(self._field.admit(tensor.clone()), tensor)
         for name, shape in weights.drawn.items():
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)
-            values[name] = self._field.drawn(table.to(self._device), weights.rows.get(name, {}))
+            rows = weights.rows.get(name, {})
+            values[name] = self._field.drawn(table.to(self._device), rows)
+            if not rows:
+                self._functions.parameter(values[name], name)
         return values
+
+    def _draw_function(self, text: str, count: int) -> Tensor:
+        """What stands for a function of a parameter."""
+        drawn = draw_elements(self.question.seed, f"function/{text}", count, self.question.prime)
+        return self._field.renew(torch.from_numpy(drawn).to(self._device))
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """The module with the drawn weights; what it raises is put in terms of the question."""
         # Blocks and states are used again, so the module may not write into them: what is admitted is read-only.
         inputs, state = tree_map(self._read_only, (inputs, state))
+        self._functions.forget(inputs)
         arguments = (inputs,) if state is None else (inputs, state)
         try:
-            return functional_call(self._module, self._values, arguments)
+            result = functional_call(self._module, self._values, arguments)
+            self._functions.give_out(tree_leaves(result))
+            return result
         except (ArithmeticError, MemoryError):
             raise
         except Exception as error:
@@ -282,10 +340,11 @@ class Run:
         return self._draw("templates", (letters, features))
 
     def _example(self) -> Tensor:
-        """Three sequences of two steps, to try the module on."""
+        """Three sequences, to try the module on."""
+        steps = self.question.length
         if self._alphabet is None:
-            return self._draw("example", (3, 2, self.question.inputs))
-        letters = torch.arange(6, device=self._device).reshape(3, 2) % len(self._alphabet)
+            return self._draw("example", (3, steps, self.question.inputs))
+        letters = torch.arange(3 * steps, device=self._device).reshape(3, steps) % len(self._alphabet)
         return self._alphabet[letters]
 
     def _columns_per_end(self) -> int:
@@ -340,7 +399,7 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with PrimeField(question.prime, arithmetic=arithmetic) as field:
+        with PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
             run = Run(copies, weights, question, field, device)
             run.check()
             yield run

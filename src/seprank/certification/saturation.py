@@ -46,6 +46,8 @@ def stated_error(
             inputs=question.inputs,
             domain=question.domain,
             templates=question.templates,
+            squash=question.squash,
+            split=question.split,
         )
     except NotPolynomial:
         return None  # an operation without a rule for degrees

@@ -6,7 +6,7 @@ import inspect
 import sys
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,12 +15,12 @@ from torch import nn
 from ..adapters.copies import unwrap
 from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
-from ..field import NotPolynomial, read_weights
+from ..field import Notes, NotPolynomial, read_weights
 from ..models import spec_of
 from ..question import DEFAULT_PRIME, check_whole
 from ..sources import Factory
 from ..sources.factory import source_hash
-from ..startend import RowBlocks, StartEndMatrix
+from ..startend import Matrix, RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
 from ..theory import Bound, bounds, for_readout
@@ -35,6 +35,9 @@ _SPARE = 8
 
 _FIRST = 64
 """Samples to begin with where the rank is not known to be bounded."""
+
+_MOST_RATIONAL = 256
+"""Samples to end with by default where a network divides by values: its rank may have no bound"""
 
 _RECHECKED = 64
 """Sequences on which a module is checked again that contradicts a bound"""
@@ -60,6 +63,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     seed: int = 0,
     prime: int = DEFAULT_PRIME,
     readout: str | int = "random",
+    squash: str | None = None,
+    split: Any = None,
     memory: int | None = None,
     device: str = "cpu",
     executor: Executor | None = None,
@@ -86,13 +91,19 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         templates: in the tokens domain: "generic" random vectors (default), "one-hot", "ids" (the module takes
             token numbers), or the vectors themselves, whole numbers (M, features).
         samples: K, start and end halves to draw. By default eight more than the least upper bound if that fits
-            the memory, else doubled from 64 until the rank is saturated or the memory is used up.
+            the memory, else doubled from 64 until the rank is saturated or the memory is used up, or to 256 for a
+            network that divides by values, whose rank may be without bound.
         max_samples: where they are not given, draw no more than this on a side. A rank that reaches it is only "at
             least"; one below it is as sure as without a limit.
         seed: of weights and samples.
         prime: modulus, below 2^27.
         readout: "random" takes one generic linear functional of the last output, as in the paper; "all" keeps
             every output channel as a column of its own; a number takes that channel.
+        squash: "identity" certifies the network's polynomial skeleton: tanh, sigmoid, relu, gelu, silu, exp and the like
+            are left out, a softmax becomes its argument (0 where that is masked), and a norm its affine part. The
+            certificate lists what was replaced.
+        split: positions of the start, such as [0, 2, 4], the others being the end, instead of a cut. The module is then
+            taken as a function of whole sequences, as one that returns a tensor and no state always is.
         memory: bytes this may take; by default half of what is free.
         device: where the module is run. Only "cpu" has been tested.
         executor: evaluates the matrix in blocks of rows on its workers, such as
@@ -132,12 +143,14 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         readout=readout,
         prime=prime,
         seed=seed,
+        squash=squash,
+        split=split,
     )
     samples, max_samples = _check_samples(samples, max_samples)
     budget = default_budget() if memory is None else memory
     _require_halves(question, budget)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
-    near = has_family(module)
+    near = has_family(module, question)
     if not near:
         with enter(module, question, arithmetic="float64", device=device):
             pass  # what is wrong with a module of one's own is said before it is run over degrees
@@ -148,8 +161,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         search = _Search(run, matrix, least_upper(known), budget, most=max_samples, near=near, report=report)
         found = search.run(samples)
         _require_no_contradiction(run, found.profile.rank, least_upper(known))
-        channels = run.channels
-    return _certificate(module, question, found, known, channels, factory=factory, began=began)
+        channels, notes = run.channels, run.notes
+    return _certificate(module, question, found, known, channels, notes=notes, factory=factory, began=began)
 
 
 def _check_samples(samples: int | None, max_samples: int | None) -> tuple[int | None, int | None]:
@@ -175,7 +188,7 @@ def _require_halves(question: Question, budget: int) -> None:
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
     """What theory says about this module's rank, with the read-out and the templates taken into account."""
     spec = spec_of(module)
-    if spec is None or spec.family is None:
+    if spec is None or spec.family is None or not has_family(module, question):
         return _bounds_by_degree(module, question)
     sizes: dict[str, Any] = spec.settings(module)
     if question.templates == "ids" or (question.domain == "functional" and question.inputs != sizes["inputs"]):
@@ -216,10 +229,13 @@ def _are_independent(question: Question, features: int) -> bool:
     return rank_profile(residues, question.prime).rank == len(letters)
 
 
-def has_family(module: nn.Module) -> bool:
-    """Whether theory has bounds for modules of its kind, so that it need not be run over degrees for them."""
+def has_family(module: nn.Module, question: Question) -> bool:
+    """Whether theory has bounds for modules of its kind, so that it need not be run over degrees for them.
+
+    They are about the module as it is, and about cuts.
+    """
     spec = spec_of(module)
-    return spec is not None and spec.family is not None
+    return spec is not None and spec.family is not None and question.squash is None and question.split is None
 
 
 def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:
@@ -233,6 +249,8 @@ def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:
             domain=question.domain,
             readout=question.readout,
             templates=question.templates,
+            squash=question.squash,
+            split=question.split,
         )
     except NotPolynomial:
         return []
@@ -249,6 +267,15 @@ class _Found:
     profile: RankProfile
     starts: int
     ends: int
+    left_out_starts: list[int] = field(default_factory=list)
+    """Starts at which a divisor is 0"""
+    left_out_ends: list[tuple[int, int]] = field(default_factory=list)
+    """Ends at which one is, each after a start"""
+
+    @property
+    def fewest(self) -> int:
+        """Samples of the side that has fewer."""
+        return min(self.starts - len(self.left_out_starts), self.ends - len(self.left_out_ends))
 
 
 class _Search:
@@ -268,7 +295,8 @@ class _Search:
         self._run = run
         self._upper = upper
         self._near = near and upper is not None
-        self._most = sys.maxsize if most is None else most
+        unbounded = upper is None and run.notes.divisions
+        self._most = (_MOST_RATIONAL if unbounded else sys.maxsize) if most is None else most
         self._enough = min(sys.maxsize if upper is None else upper + _SPARE, self._most)
         self._budget = budget
         self._report = report
@@ -313,7 +341,7 @@ class _Search:
         often enough): they are drawn until a bound is met or twice as many show the same rank, which proves
         nothing.
         """
-        rank, fewest = found.profile.rank, min(found.starts, found.ends)
+        rank, fewest = found.profile.rank, found.fewest
         if self._run.question.domain == "functional":
             return rank <= fewest - _SPARE
         return rank == self._upper or before == rank
@@ -324,13 +352,16 @@ class _Search:
         values = self._matrix.grow(*(self._run.samples(side, size) for side, size in sizes.items()))
         if last:
             values = self._matrix.take()
+        left_out: dict[str, Any] = {}
+        if self._run.notes.divisions:
+            values, left_out = without_undefined(values, self._run.channels, sizes["ends"])
         profile = rank_profile(
             values,
             self._run.question.prime,
             overwrite=last,
             progress=lambda done, total: self._report("rank", done, total),
         )
-        return _Found(profile, sizes["starts"], sizes["ends"])
+        return _Found(profile, sizes["starts"], sizes["ends"], **left_out)
 
     def _size(self, side: str, count: int) -> int:
         most = self._run.question.words_in_all(side)
@@ -352,6 +383,31 @@ class _Search:
             )
 
 
+def without_undefined(values: Matrix, channels: int, ends: int) -> tuple[Matrix, dict[str, Any]]:
+    """A Start-End matrix with 0 for the starts, and then for the ends, at which a divisor is 0.
+
+    Returns:
+        The matrix, and the fields of `_Found` that say which these are.
+
+    Raises:
+        ZeroDivisionError: these are more than half of one side.
+    """
+    undefined = np.isnan(values).reshape(len(values), ends, channels).any(2)
+    starts = [int(start) for start in np.flatnonzero(undefined.all(1))]
+    undefined[starts] = False
+    pairs = [(int(undefined[:, end].argmax()), int(end)) for end in np.flatnonzero(undefined.any(0))]
+    if 2 * len(starts) > len(values) or 2 * len(pairs) > ends:
+        raise ZeroDivisionError(
+            f"a divisor is 0 for {len(starts)} of {len(values)} starts and for {len(pairs)} of {ends} ends; use a larger "
+            "--prime, or another --seed"
+        )
+    if starts or pairs:
+        values = values.copy()
+        values[starts] = 0.0
+        values.reshape(len(values), ends, channels)[:, [end for _, end in pairs]] = 0.0
+    return values, {"left_out_starts": starts, "left_out_ends": pairs}
+
+
 def _require_no_contradiction(run: Run, rank: int, upper: int | None) -> None:
     """Refuse a rank above a proved bound. The module is the first suspect: it may break what was checked on a few."""
     if upper is None or rank <= upper:
@@ -370,6 +426,7 @@ def _certificate(
     known: list[Bound],
     channels: int,
     *,
+    notes: Notes,
     factory: Factory | None,
     began: float,
 ) -> Certificate:
@@ -377,7 +434,7 @@ def _certificate(
     sizes = {"starts": found.starts, "ends": found.ends, "channels": channels}
     error = stated_error(module, question, rank=profile.rank, upper=upper, **sizes)
     return Certificate(
-        model=describe(module, factory),
+        model=describe(module, factory, notes),
         question=question,
         starts=found.starts,
         ends=found.ends,
@@ -390,11 +447,28 @@ def _certificate(
         seconds=round(time.perf_counter() - began, 3),
         versions=package_versions(),
         error=error,
+        left_out_starts=found.left_out_starts,
+        left_out_ends=found.left_out_ends,
     )
 
 
-def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
-    """What a certificate records of a module, so that the same can be made again."""
+def describe(module: nn.Module, factory: Factory | None, notes: Notes | None = None) -> ModelRecord:
+    """What a certificate records of a module, so that the same can be made again, and of what was noted as it ran."""
+    record = _describe(module, factory)
+    return record if notes is None else replace(record, **noted(notes))
+
+
+def noted(notes: Notes) -> dict[str, Any]:
+    """What was noted, as a certificate records it."""
+    return {
+        "replaced": {name: sorted(places) for name, places in sorted(notes.replaced.items())},
+        "functions": dict(sorted(notes.functions.items())),
+        "constants": {place: sorted(hashes) for place, hashes in sorted(notes.constants.items())},
+        "divisions": sorted(notes.divisions),
+    }
+
+
+def _describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     parameters = {name: list(p.shape) for name, p in module.named_parameters()}
     fixed = read_weights(module).digests
     spec = spec_of(module)

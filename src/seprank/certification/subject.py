@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from ..adapters.copies import unwrap
+from ..field import Notes
 from ..models import find_model
 from ..sources import Factory
 from ..sources.factory import FactoryError
@@ -17,7 +18,7 @@ from ..system.names import quoted_name, shown
 from .certificate import Certificate, ModelRecord
 from .cost import Meter, count_numbers
 from .form import CertificateError
-from .search import describe
+from .search import describe, noted
 
 _SIZES = ("inputs", "width", "depth")
 
@@ -66,6 +67,23 @@ def _require_same(name: str, record: ModelRecord, found: ModelRecord) -> None:
         raise CertificateError(
             "model", f"{name} is {shown(stated)} in the certificate, but {shown(got)} in this module"
         )
+
+
+def check_notes(record: ModelRecord, notes: Notes) -> None:
+    """What was replaced, evaluated and divided by is what the certificate says.
+
+    Raises:
+        CertificateError: it is not.
+    """
+    for name, got in noted(notes).items():
+        stated = getattr(record, name)
+        if json.dumps(stated, sort_keys=True) != json.dumps(got, sort_keys=True):
+            hint = (
+                "; another machine's mathematical functions may differ in the last digit" if name == "constants" else ""
+            )
+            raise CertificateError(
+                "model", f"{name} is {shown(stated)} in the certificate, but {shown(got)} as the module runs{hint}"
+            )
 
 
 def _require_same_values(stated: dict[str, str], got: dict[str, str]) -> None:

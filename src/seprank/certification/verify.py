@@ -15,7 +15,7 @@ import numpy.typing as npt
 from torch import nn
 
 from ..adapters import ConventionError
-from ..field import NotPolynomial
+from ..field import DivisorVanishes, NotPolynomial
 from ..question import check_prime
 from ..sources import Factory
 from ..system.memory import MemoryBudgetError, default_budget, show_size
@@ -28,7 +28,7 @@ from .claims import check_columns, check_numbers, check_saturated
 from .form import CertificateError
 from .run import Question, Run, ask, enter
 from .search import known_bounds, least_upper
-from .subject import build_subject
+from .subject import build_subject, check_notes
 
 if TYPE_CHECKING:
     from ..system.progress import Report
@@ -130,7 +130,9 @@ def recheck(
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
     with bars(progress) as report, _of_the_certificate(), field as run:
         channels = run.channels
+        check_notes(found.model, run.notes)
         check_columns(found, channels)
+        _check_left_out(found, run, budget)
         entries = _minor(found, run, budget, report)
     is_proved = check_saturated(found, subject, channels)
     _check_determinant(found, entries, _unrecorded(found, subject))
@@ -151,6 +153,8 @@ def _check_question(question: Question, module: nn.Module) -> None:
             readout=question.readout,
             prime=question.prime,
             seed=question.seed,
+            squash=question.squash,
+            split=question.split,
         )
     except (ValueError, TypeError) as error:
         raise CertificateError("fields", str(error)) from None
@@ -216,7 +220,23 @@ def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> n
     starts = run.samples("starts", certificate.starts).only(rows)
     matrix = run.matrix(budget, lambda done, total: report("minor", done, total))
     values = matrix.grow(starts, run.samples("ends", certificate.ends).only(ends))
+    if np.isnan(values).any():
+        raise CertificateError("minor", "one of its entries divides by 0")
     return values[:, place * channels + columns % channels].astype(np.int64) % question.prime
+
+
+def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
+    """Starts, and pairs, that are said to have a divisor that is 0 have one."""
+    pairs = [(start, 0) for start in certificate.left_out_starts] + certificate.left_out_ends
+    for start, end in pairs:
+        first = run.samples("starts", certificate.starts).only(np.array([start]))
+        second = run.samples("ends", certificate.ends).only(np.array([end]))
+        try:
+            defined = not np.isnan(run.matrix(budget).grow(first, second)).any()
+        except DivisorVanishes:
+            continue
+        if defined:
+            raise CertificateError("flags", f"start {start} with end {end} is left out, but no divisor is 0 there")
 
 
 def _check_determinant(certificate: Certificate, entries: npt.NDArray[np.int64], hint: str) -> None:

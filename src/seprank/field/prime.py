@@ -8,6 +8,7 @@ polynomial is thus found out by running it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,11 +23,14 @@ from torch.autograd import forward_ad
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-from ..question import DEFAULT_PRIME, check_choice, check_prime
+from ..question import DEFAULT_PRIME, Squash, check_choice, check_prime, check_squash
 from .arithmetic import ARITHMETICS, Arithmetic, Far, constant
 from .decimals import read_decimals
+from .functions import Functions
 from .guard import Guard
-from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice
+from .notes import Notes
+from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice, divides
+from .squash import FUNCTIONS, SQUASHED, carry, finite, hide, without_lowest
 
 _current = threading.local()
 
@@ -98,6 +102,7 @@ class PrimeField(TorchDispatchMode):
     Args:
         prime: an odd prime below 2^27.
         arithmetic: "float64" (fast) or "int64" (slow and independent; results are equal).
+        squash: "identity" if activations, softmax and norms are to be replaced by it; `notes` says which were.
 
     Raises:
         TypeError, ValueError: `prime` is not such a prime, or `arithmetic` is unknown.
@@ -123,18 +128,25 @@ class PrimeField(TorchDispatchMode):
         # microseconds for each, for a context in which nothing is compiled.
         return False
 
-    def __init__(self, prime: int = DEFAULT_PRIME, *, arithmetic: str = "float64") -> None:
+    def __init__(
+        self, prime: int = DEFAULT_PRIME, *, arithmetic: str = "float64", squash: Squash | None = None
+    ) -> None:
         super().__init__()
         self.prime = check_prime(prime)
         kind = ARITHMETICS[check_choice("arithmetic", arithmetic, [*ARITHMETICS])]
         self.arithmetic: Arithmetic = kind(self.prime)
         self.parameters_are_drawn = False
         """Whether a parameter that a module brings itself is refused, because its place is taken by a drawn one"""
+        self.squash = check_squash(squash)
+        self.notes = Notes()
+        """What was replaced, evaluated, or divided by, so far"""
+        self.functions: Functions | None = None
+        """What follows parameters and constants, where somebody has said which these are"""
         self._made_inside, self._from_outside = "", ""
         self._renew_marks()
         self._path: list[nn.Module] = []
         self._hooks: list[Any] = []
-        self._guard = Guard(self._refuse, self._number)
+        self._guard = Guard(self._refuse, self._number, self._stand_in)
         self._grad = True
 
     def __enter__(self) -> PrimeField:
@@ -185,6 +197,14 @@ class PrimeField(TorchDispatchMode):
     def _refuse(self, operation: str, reason: str) -> None:
         raise NotPolynomial(operation, self._where(), reason)
 
+    def _stand_in(self, function: Any) -> Callable[..., Any] | None:
+        """What a function of torch is replaced by, None if it is not."""
+        if self.squash is None or function not in FUNCTIONS:
+            return None
+        name, replacement = FUNCTIONS[function]
+        self.notes.replace(name, self._where())
+        return replacement
+
     def _number(self, value: int, inverse: bool) -> Tensor:
         """A 0-dimensional value of this run that is an integer of any size, or one divided by it."""
         with _disable_current_modes():
@@ -219,9 +239,13 @@ class PrimeField(TorchDispatchMode):
         if operation.creating or not (_has_value(args) or _has_value(kwargs.values())):
             return self._without_values(operation, args, kwargs)
         if operation.in_place:
+            if operation.structural and self.functions is not None:
+                self.functions.spend([args, *kwargs.values()])
             return self._into(args[0], operation, args, kwargs)
         if "out" in kwargs:
             rest = {key: value for key, value in kwargs.items() if key != "out"}
+            if self.functions is not None:
+                self.functions.spend([kwargs["out"]])
             if operation.handler is None:
                 rest["out"] = torch.empty(0, dtype=torch.float64, device=kwargs["out"].device)
             return self._into(kwargs["out"], operation, args, rest)
@@ -234,21 +258,50 @@ class PrimeField(TorchDispatchMode):
             result.zero_()
         if not operation.creating and _has_value([result]) and _has_tensor(args):
             return self._compute(operation, args, kwargs)
-        return _each(lambda new: self._mark(self._admit(new)), result)
+        if self.functions is None:
+            return _each(lambda new: self._mark(self._admit(new)), result)
+        constant = self.functions.constant
+        return _each(lambda new: constant(self._mark(self._admit(new)), new) if _is_value(new) else new, result)
 
     def _compute(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
         if operation.name == "embedding":
             _require_known_padding(*args)
+        found = None
+        if self.functions is not None:
+            found = self.functions.follow(operation.name, operation.function, args, kwargs, self._where)
+            if found is not None and found.attach is None:
+                return found.values
+        if found is None and divides(operation.name, args):
+            self.notes.divisions.add(f"{operation.name} in {self._where()}")
+        result = self._of_values(operation, args, kwargs)
+        return result if found is None or found.attach is None else found.attach(result)
+
+    def _of_values(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+        """The operation, whatever its arguments follow from."""
+        given = (args, kwargs)
         args = _each(self._admit_all if operation.joining else self._admit, args)
         if kwargs:
             kwargs = {key: _each(self._admit, value) for key, value in kwargs.items()}
+        hide_result = None
+        if self.squash is not None:
+            hide_result = carry(operation.name, operation.function, args, kwargs)
+            if hide_result is not None:
+                args = without_lowest(args)
+        result = self._result(operation, args, kwargs, given)
+        return result if hide_result is None else self._mark(hide_result(result))
+
+    def _result(self, operation: _Operation, args: Any, kwargs: Any, given: Any) -> Any:
         if operation.handler is not None:
             return self._mark(operation.handler(self.arithmetic, *args, **kwargs))
         if operation.joining or operation.structural:
             outside = operation.aliasing and any(self._mark_of(a) is self._from_outside for a in args)
             mark = self._from_outside if outside else self._made_inside
             return _each(lambda moved: self._mark(moved, mark), operation.function(*args, **kwargs))
-        raise Refusal(advice(operation.name))
+        if self.squash is not None and operation.name in SQUASHED:
+            self.notes.replace(operation.name.strip("_"), self._where())
+            return _each(self._mark, SQUASHED[operation.name](self.arithmetic, *args, **kwargs))
+        why = None if self.functions is None else self.functions.why_not(operation.name, *given)
+        raise Refusal(why or advice(operation.name))
 
     def _into(self, target: Any, operation: _Operation, args: Any, kwargs: Any) -> Any:
         """In-place operations and out=: the result is written where the module wants it."""
@@ -283,6 +336,10 @@ class PrimeField(TorchDispatchMode):
             raise NotPolynomial("admit", self._where(), str(refusal)) from None
         return admitted
 
+    def renew(self, value: Tensor) -> Tensor:
+        """`admit` for what the run itself has made, which may be written into."""
+        return self._mark(self._admit(value))  # type: ignore[no-any-return]
+
     def drawn(self, elements: Tensor, rows: Mapping[int, Tensor]) -> Tensor:
         """A table of weights drawn as residues, of which some rows are for padding and keep their values."""
         with _disable_current_modes():
@@ -310,6 +367,9 @@ class PrimeField(TorchDispatchMode):
                 "function outside of the module reaches; register it, as nn.ModuleList does, and use methods"
             )
         if not bool(value.isfinite().all()):
+            if self.squash is not None and not bool((value.isnan() | (value == math.inf)).any()):
+                value, where = finite(value)
+                return hide(self._mark(self._decimals(value), self._from_outside), where)
             raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
         return self._mark(self._decimals(value), self._from_outside)
 
