@@ -103,6 +103,7 @@ def recurrent_modules() -> dict[str, nn.Module]:
     return modules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", recurrent_modules())
 @pytest.mark.parametrize("cut", [1, 4])
 def test_recurrent_modules_in_halves(name: str, cut: int) -> None:
@@ -342,6 +343,7 @@ def causal_models() -> dict[str, nn.Module]:
 CAUSAL = ("GPT2LMHead", "LlamaForCausalLM", "MambaForCausalLM", "RwkvForCausalLM")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CAUSAL)
 @pytest.mark.parametrize("cut", [1, 4, 7])
 def test_causal_models_in_halves(name: str, cut: int) -> None:
@@ -470,6 +472,7 @@ def test_rescaling_changes_nothing_but_the_scale(depth: int) -> None:
     assert 0.5 <= abs(found).max() < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.2, 3.0])
 def test_rescaling_reaches_where_floats_do_not(scale: float) -> None:
     module, starts, ends = wild_rac(2, scale), vectors(8, 200, 1), vectors(8, 200, 2)

@@ -23,6 +23,7 @@ def cell(rank: int, *sizes: int, domain: str = "functional", saturated: bool = T
     return Cell(rank, domain, inputs, width, depth, length, cut, saturated, 100, 100, 8388593, 0)
 
 
+@pytest.mark.slow
 def test_cells_of_a_sweep_are_written_and_read(tmp_path: Path) -> None:
     grid = {"inputs": [1, 2, 3], "width": [2], "depth": [1, 2], "length": [4], "domain": ["tokens", "functional"]}
     plan = Sweep.model_validate({"blocks": [{"command": "certify", "grid": grid}]})
@@ -71,9 +72,7 @@ def test_the_sweep_that_confirms_gaps_asks_for_each(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_shipped_cells_are_those_of_the_shipped_file() -> None:
-    asked = {
-        tuple(work.job.settings[name] for name in KEYS) for work in read_sweep(ROOT / "configs" / "atlas.yaml").works()
-    }
+    asked = {tuple(work.job.settings[name] for name in KEYS) for work in read_sweep("atlas").works()}
     assert {tuple(getattr(found, name) for name in KEYS) for found in CELLS} == asked
     assert len(CELLS) == len(asked) >= 1000
     assert SHIPPED.stat().st_size < 2_000_000
@@ -82,6 +81,7 @@ def test_the_shipped_cells_are_those_of_the_shipped_file() -> None:
 KEYS = ("domain", "inputs", "width", "depth", "length", "cut", "prime", "seed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(12))
 def test_shipped_cells_are_certified_again(number: int) -> None:
     small = [found for found in CELLS if found.rank < 300]

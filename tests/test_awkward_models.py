@@ -20,8 +20,8 @@ from torch.nn.utils import prune
 
 from seprank import measure, profile
 from seprank.adapters import CheckFailed, adapt
+from seprank.callbacks import Probe
 from seprank.measurement import Measurement
-from seprank.measurement.callbacks import Probe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -308,7 +308,7 @@ def by_profile(case: Case, model: Any) -> tuple[Measurement, Tensor, Tensor]:
     cut = case.length // 2
     starts, ends = halves(2 * case.length, case.length)
     data = torch.cat([starts, ends])
-    points = profile(model, length=case.length, at=[1, cut], data=data, starts=48, ends=48, **settings(case)).points
+    points = profile(model, length=case.length, cuts=[1, cut], data=data, starts=48, ends=48, **settings(case)).points
     return points[1], data[:, :cut], data[:, cut : case.length]
 
 
@@ -321,6 +321,7 @@ def spectrum(case: Case, starts: Tensor, ends: Tensor) -> Array:
     return np.linalg.svd(values, compute_uv=False) / np.sqrt(len(starts) * len(ends))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [by_measure, by_profile])
 @pytest.mark.parametrize("name", CASES)
 def test_right_or_refused_with_the_check_named(name: str, verb: Callable[[Case, Any], Any]) -> None:
@@ -345,7 +346,9 @@ def test_right_or_refused_with_the_check_named(name: str, verb: Callable[[Case, 
 def test_callbacks_refuse_the_same(name: str) -> None:
     case = CASES[name]
     made = case.make()
-    probe = Probe(*halves(case.length, case.length // 2), model=lambda _: made, inputs=FEATURES, **case.given)
+    probe = Probe(
+        *halves(case.length, case.length // 2), curve=False, model=lambda _: made, inputs=FEATURES, **case.given
+    )
     with pytest.raises(CheckFailed) as refused:
         probe(nn.Identity(), 100)
     assert refused.value.check in case.checks.split()

@@ -505,6 +505,7 @@ def test_a_table_that_is_scaled_on_the_way_is_refused() -> None:
 # Forward-mode derivatives used to end the process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transform", ["jacfwd(f)(v)", "hessian(lambda a: f(a).sum())(v)", "jvp(f, (v,), (v,))"])
 def test_forward_mode_is_refused_before_it_ends_the_process(transform: str) -> None:
     program = f"""

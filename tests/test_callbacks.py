@@ -9,15 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seprank import measure
-from seprank.measurement import callbacks
+from seprank import callbacks, measure, remember
 
-FIGURES = {"memory/entropy", "memory/effective_rank", "memory/interaction"}
+FIGURES = {f"memory/{name}" for name in ("entropy", "effective_rank", "interaction", "reach", "half", "mean")}
 
 
 def halves() -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(20, 3, 2, generator=generator), torch.randn(20, 3, 2, generator=generator)
+    return torch.randn(64, 3, 2, generator=generator), torch.randn(64, 3, 2, generator=generator)
 
 
 class Last(nn.Module):
@@ -72,6 +71,8 @@ def test_lightning_logs_the_figures(tmp_path: Path) -> None:
     assert len(rows) >= 2
     now = measure(task.model, length=6, cut=3, starts=starts, ends=ends, progress=False)
     assert memory.probe.history[-1][1]["memory/entropy"] == pytest.approx(now.entropy)
+    curve = remember(task.model, length=6, data=torch.cat([starts, ends], 1), progress=False)
+    assert memory.probe.history[-1][1]["memory/mean"] == pytest.approx(curve.mean)
 
 
 @pytest.mark.slow
@@ -82,8 +83,8 @@ def test_hugging_face_trainer_logs_the_figures(tmp_path: Path) -> None:
     config = transformers.GPT2Config(n_embd=8, n_layer=1, n_head=2, vocab_size=11, n_positions=16)
     generator = torch.Generator().manual_seed(0)
     model = transformers.GPT2LMHeadModel(config)
-    tokens = torch.randint(0, 11, (32, 6), generator=generator)
-    memory = callbacks.HFMemory(tokens[:16, :3], tokens[16:, 3:], every=2)
+    tokens = torch.randint(0, 11, (64, 6), generator=generator)
+    memory = callbacks.HFMemory(tokens[:16, :3], tokens[16:, 3:], sequences=tokens, every=2)
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path),
         max_steps=4,
@@ -108,6 +109,27 @@ def test_probe_is_due_every_so_many_steps_and_once() -> None:
     assert not probe.due(3)
     with pytest.raises(ValueError, match="every must be at least 1"):
         callbacks.Probe(*halves(), every=0)
+
+
+class Old(nn.Module):
+    """The input of three steps ago."""
+
+    input_size, batch_first = 2, True
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, -4, 0]
+
+
+def test_a_probe_says_how_many_steps_back() -> None:
+    figures = callbacks.Probe(*halves())(Old(), 100)
+    assert figures.keys() == FIGURES
+    assert [figures[f"memory/{name}"] for name in ("reach", "half", "mean")] == [3.0, 3.0, 3.0]
+    with pytest.raises(ValueError, match="64 starts and as many ends, got 20"):
+        callbacks.Probe(*(half[:20] for half in halves()))
+    with pytest.raises(ValueError, match="64 sequences, got 10"):
+        callbacks.Probe(*halves(), sequences=torch.zeros(10, 6, 2))
+    without = callbacks.Probe(*(half[:20] for half in halves()), curve=False)(Old(), 100)
+    assert without.keys() == {f"memory/{name}" for name in callbacks.FIGURES}
 
 
 def test_a_callback_that_does_not_exist() -> None:

@@ -63,6 +63,7 @@ def test_there_are_enough_cells() -> None:
     assert any(cut != length // 2 for _, _, length, _, cut, _ in CELLS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(8))
 def test_certified_rank_lies_between_the_bounds(chunk: int) -> None:
     for inputs, width, length, depth, cut, domain in CELLS[chunk::8]:
@@ -331,6 +332,22 @@ def test_words_are_different_reproducible_and_begin_alike() -> None:
         assert many.max() < letters
     everything = draw_words(5, "starts", 81, steps=4, letters=3)
     assert {tuple(word) for word in everything.tolist()} == set(itertools.product(range(3), repeat=4))
+
+
+@pytest.mark.parametrize(("letters", "steps"), [(3, 4), (2, 9), (50, 6), (2, 23), (1, 40)])
+def test_words_are_those_of_the_stream_as_the_format_says(letters: int, steps: int) -> None:
+    """Another program can draw them from what docs/certificate.md says alone: this is one."""
+    count = min(letters**steps, 40)
+    found = draw_words(5, "ends", count, steps=steps, letters=letters)
+    if letters**steps <= 2**22:
+        stream = oracles.stream(5, "ends", letters**steps)
+        numbers = sorted(range(letters**steps), key=lambda number: stream[number])[:count]
+        expected = [[number // letters**place % letters for place in reversed(range(steps))] for number in numbers]
+    else:
+        raw = iter(oracles.stream(5, "ends", 60 * steps))
+        words = ([next(raw) % letters for _ in range(steps)] for _ in range(60))
+        expected = [list(word) for word in dict.fromkeys(map(tuple, words))][:count]
+    assert found.tolist() == expected
 
 
 # --- the certificate as a file

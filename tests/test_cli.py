@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from seprank import bounds
+import seprank as sr
+from seprank import Certificate, bounds
 from seprank.cli import app
+from seprank.cli.app import COMMANDS, Command
 
 RAC = ("rac", "--inputs", "2", "--width", "2", "--depth", "2")
 
@@ -217,7 +221,9 @@ def test_bounds_are_those_of_theory_also_when_huge() -> None:
     result = run("bounds", "--inputs", "50", "--width", "64", "--depth", "3", "--length", "400")
     assert result.exit_code == 0
     assert "digits)" in result.stdout
-    assert "did you mean" in refusal("bounds", "--inputs", "2", "--width", "2", "--length", "4", "--model", "rcc")
+    assert "did you mean" in refusal("bounds", "rcc", "--inputs", "2", "--width", "2", "--length", "4")
+    assert "nothing is proved" in refusal("bounds", "lstm", "--inputs", "2", "--width", "2", "--length", "4")
+    assert "needs --inputs and --width" in refusal("bounds", "--length", "4")
 
 
 def test_plan_finds_the_least_network() -> None:
@@ -240,7 +246,6 @@ def test_plan_takes_ranks_of_any_size_and_draws_the_widths(tmp_path: Path) -> No
 
 def test_models_are_listed() -> None:
     assert "rac" in run("models").stdout
-    assert {"name", "summary", "source"} == set(answer("models")["models"][0])
 
 
 def test_doctor_finds_this_installation_sound() -> None:
@@ -346,3 +351,56 @@ def test_models_that_are_only_trained_are_not_certified(model: str) -> None:
     message = refusal("certify", model, "--inputs", "2", "--width", "3", "--length", "6")
     assert "is not polynomial" in message
     assert "`measure` takes any network" in message or "`measure`, which takes any network" in message
+
+
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_the_version_is_shown(flag: str) -> None:
+    assert run(flag).stdout == f"seprank {sr.__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.function.__name__)
+def test_every_command_has_help_with_examples_that_can_be_read(command: Command) -> None:
+    name = command.function.__name__
+    shown = run(name, "-h").stdout
+    assert len(command.examples) >= 1 + (name != "models")
+    for example in command.examples:
+        words = shlex.split(example)
+        assert words[0] == name
+        assert f"seprank {example}" in " ".join(shown.split())
+        # Read to the last word: an option that does not exist, or a value of another type, is an error.
+        get_command(app).commands[name].make_context(name, words[1:])
+
+
+@pytest.mark.slow
+def test_a_dash_is_standard_output_and_standard_input(tmp_path: Path) -> None:
+    """What is said beside the file goes to standard error."""
+    program = [sys.executable, "-m", "seprank"]
+    made = subprocess.run([*program, "certify", *RAC, "--length", "4", "--out", "-"], capture_output=True, check=True)
+    assert Certificate.load(written(tmp_path / "rac.json", made.stdout)).rank == 6
+    assert b"rank = 6" in made.stderr
+    assert b"certificate on standard output" in made.stderr
+    checked = subprocess.run([*program, "verify", "-"], input=made.stdout, capture_output=True, check=True)
+    assert checked.stdout == b"valid: the generic rank of rac is exactly 6\n"
+    # A file that standard output was sent to is filled once, not replaced.
+    with (tmp_path / "all.json").open("ab") as file:
+        file.write(b"[")
+        file.flush()
+        subprocess.run([*program, "certify", *RAC, "--length", "4", "--out", "-"], stdout=file, check=True)
+    assert (tmp_path / "all.json").read_bytes()[1:] != b""
+    assert (tmp_path / "all.json").read_bytes().startswith(b'[{"model"')
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_models_say_what_can_be_done_with_them() -> None:
+    rows = {row["name"]: row for row in answer("models")["models"]}
+    assert [rows[name]["bounds"] for name in ("rac", "elman", "mi_rnn", "lstm")] == [
+        "theory",
+        "theory",
+        "degrees",
+        None,
+    ]
+    assert [rows[name]["certified"] for name in ("rac", "elman", "mi_rnn", "lstm")] == [True, True, True, False]

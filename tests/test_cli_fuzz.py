@@ -83,7 +83,7 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "bounds": {
         "--inputs": NUMBERS, "--width": NUMBERS, "--length": NUMBERS, "--depth": NUMBERS, "--cut": NUMBERS,
-        "--domain": TEXTS, "--model": TEXTS,
+        "--domain": TEXTS, "--memory": NUMBERS, "--set": PAIRS,
     },
     "plan": {
         "--rank": (*NUMBERS, *TEXTS), "--length": NUMBERS, "--inputs": NUMBERS, "--cut": NUMBERS, "--domain": TEXTS,
@@ -323,6 +323,7 @@ def full(files: Path) -> Path:
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buffered", [True, False], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("line", SHELL)
 def test_output_that_nobody_takes(line: str, buffered: bool, full: Path) -> None:

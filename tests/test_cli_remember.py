@@ -75,6 +75,7 @@ def test_sentence_table_and_sparkline(own: str) -> None:
     assert [line.split()[0] for line in result.stdout.splitlines() if line[:6].strip().isdigit()] == list("123456789")
 
 
+@pytest.mark.slow
 def test_several_models_share_a_table() -> None:
     content = answer("remember", "gru", *LSTM)
     assert list(content["models"]) == ["gru", "lstm"]
@@ -98,6 +99,7 @@ def test_checkpoints_are_told_apart(own: str, tmp_path: Path) -> None:
     assert content[models[0]]["memory"][4] != content[models[1]]["memory"][4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["json", "csv", "html", "svg", "pdf", "png"])
 def test_the_ending_decides_what_is_written(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"curve.{ending}"
@@ -116,6 +118,7 @@ def test_the_ending_decides_what_is_written(ending: str, tmp_path: Path) -> None
         assert MemoryCurve.load(path).length == 12
 
 
+@pytest.mark.slow
 def test_two_models_in_files(tmp_path: Path) -> None:
     for ending in ("json", "csv", "svg", "html"):
         assert run("remember", "gru", *LSTM, "--out", str(tmp_path / f"both.{ending}")).exit_code == 0
@@ -205,6 +208,21 @@ def test_measure_says_the_sentence_of_the_curve_and_memory_at_every_cut(own: str
     assert len(json.loads((tmp_path / "kept" / "profile.json").read_text("utf-8"))["points"]) == 5
     content = answer(*arguments)
     assert content["remember"]["reach"] == 3
+
+
+def test_a_profile_at_some_cuts_shows_the_one_next_to_the_middle(own: str) -> None:
+    arguments = ("measure", f"{own}:Last", "--length", "9", "--cuts")
+    content = answer(*arguments, "7,5,2")
+    assert [point["cut"] for point in content["profile"]] == [2, 5, 7]
+    assert (content["cut"], content["starts"], content["ends"]) == (5, 64, 64)
+    content = answer(*arguments, "7,2", "--cut", "3", "--starts", "20")
+    assert [point["cut"] for point in content["profile"]] == [2, 3, 7]
+    assert (content["cut"], content["starts"], content["ends"]) == (3, 20, 64)
+    assert answer("measure", f"{own}:Last", "--length", "9")["starts"] == 256
+    assert "give one of them" in refusal(*arguments, "7", "--profile")
+    assert "between 1 and length - 1 = 8, got 9" in refusal(*arguments, "2,9")
+    assert "whole numbers with commas" in refusal(*arguments, "1/4")
+    assert "at least one number" in refusal(*arguments, ",")
 
 
 def test_measure_does_without_a_curve_where_data_are_few(own: str, tmp_path: Path) -> None:

@@ -156,6 +156,25 @@ def test_a_matrix_grows_by_its_new_entries_alone(monkeypatch: pytest.MonkeyPatch
     assert seen[-1] == (23, 23)
 
 
+def test_after_a_failure_the_blocks_that_wait_are_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startend.matrix, "_SENT_PAIRS", 4)
+    waiting: list[Future[Any]] = []
+
+    class Queue(Executor):
+        """Fails at the first block, and keeps the others."""
+
+        def submit(self, evaluate: Any, /, *args: Any, **settings: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            waiting.append(future)
+            if len(waiting) == 1:
+                future.set_exception(ZeroDivisionError("on the worker"))
+            return future
+
+    with pytest.raises(ZeroDivisionError, match="on the worker"):
+        RowBlocks(Queue(), table, channels=1).grow(halves(6), halves(4))
+    assert [future.cancelled() for future in waiting] == [False] + [True] * 5
+
+
 def test_what_a_worker_raises_is_raised_and_leaves_the_matrix() -> None:
     def failing(rows: range, ends: range, samples: tuple[int, int]) -> np.ndarray:
         if samples[0] > 2:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from oracles import Polynomial, polynomial_product, polynomial_sum
 from seprank import RAC, certify, theory
 from seprank.adapters import ConventionError
-from seprank.degrees import DegreeField, Grading, count_monomials, degree_bounds
+from seprank.degrees import DegreeField, Grading, count_monomials, degree_bounds, total_degrees
 from seprank.degrees.runs import Variables, run_over_degrees
 from seprank.degrees.tropical import RULES
 from seprank.field import NotPolynomial
@@ -628,3 +628,11 @@ def test_a_module_of_unknown_inputs_needs_them() -> None:
     with pytest.raises(ValueError, match=r"inputs \(features per step\) must be given"):
         degree_bounds(Bare(), length=4)
     assert found(Bare(), length=4, inputs=3)["state"] == 4
+
+
+def test_templates_that_are_drawn_count_with_the_weights_and_others_do_not() -> None:
+    """A shallow circuit is a product with a factor W_I x for each of its four steps."""
+    module, asked = RAC(2, 2, 1), {"length": 4, "cut": 2, "inputs": 2}
+    weights = total_degrees(module, **asked).weights
+    for templates, more in (("generic", 4), (None, 4), ("one-hot", 0), (((1, 2), (3, 5)), 0)):
+        assert total_degrees(module, **asked, domain="tokens", templates=templates).weights == weights + more

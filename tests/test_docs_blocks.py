@@ -28,7 +28,7 @@ ELSEWHERE = {
 PRELUDE = {
     "start.md": """
 import torch
-start_tokens = end_tokens = torch.zeros(4, 3, dtype=torch.long)
+start_tokens = end_tokens = torch.zeros(64, 3, dtype=torch.long)
 model = arguments = data = None
 class Trainer:
     def __init__(self, model, args, train_dataset): self.callbacks = []

@@ -1371,7 +1371,7 @@ def test_elements_are_balanced_residues_of_the_stream(p: int) -> None:
         assert set(drawn.tolist()) == {-1, 0, 1}
 
 
-@pytest.mark.parametrize("name", ["arithmetic", "mode", "random"])
+@pytest.mark.parametrize("name", ["arithmetic", "prime", "random"])
 def test_examples_in_docstrings(name: str) -> None:
     failed, tried = doctest.testmod(getattr(field, name))
     assert failed == 0

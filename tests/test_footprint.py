@@ -34,6 +34,7 @@ class Wide(nn.Module):
 BATCHES: list[int] = []
 
 
+@pytest.mark.slow
 def test_what_is_alive_at_once_is_counted() -> None:
     with AllocationWatch() as watch:
         first = torch.zeros(1000)  # 4000 bytes

@@ -216,7 +216,7 @@ def test_all_claims_edited_together_so_that_they_agree_are_refused_or_honest(hon
 
 
 def check_claims(honest: Honest, true: dict[str, Any], forged: dict[str, Any]) -> None:
-    """What verify accepts is what the run found, or no more with other samples: as few as the rank do not saturate it."""
+    """What verify accepts is what the run found, or less: as few samples as the rank do not saturate it."""
     try:
         honest.verify(forged)
     except (CertificateError, MemoryBudgetError):
@@ -260,6 +260,7 @@ def test_a_row_and_a_column_one_past_the_samples_are_refused_before_they_are_loo
         assert honest.refusal(body) == "flags"
 
 
+@pytest.mark.slow
 def test_a_smaller_minor_proves_a_smaller_rank_and_no_more() -> None:
     body = FACTORY.body
     forged = {**body, "rank": 0, "minor": {"rows": [], "columns": [], "determinant": 1}}

@@ -21,11 +21,11 @@ from typer.testing import CliRunner
 from seprank import certify
 from seprank.cli import app
 from seprank.jobs import read_sweep
+from seprank.jobs.config import SHIPPED
 from seprank.models import MODELS
 
-ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "data" / "golden.json"
-CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+CONFIGS = sorted(SHIPPED.glob("*.yaml"))
 PASSING = {"seconds", "versions", "digest", "picture", "store", "eta", "memory_bytes", "created", "torch", "seprank"}
 """Keys of what differs between two runs, or two machines"""
 COMMANDS = (
@@ -40,7 +40,8 @@ COMMANDS = (
     "bounds --inputs 4 --width 3 --depth 3 --length 8 --json",
     "bounds --inputs 2 --width 4 --depth 2 --length 7 --cut 3 --domain tokens --json",
     "bounds --inputs 2 --width 2 --depth 5 --length 30 --json",
-    "bounds --inputs 2 --width 2 --length 9 --model additive --json",
+    "bounds additive --inputs 2 --width 2 --length 9 --json",
+    "bounds mi_rnn --inputs 2 --width 2 --depth 2 --length 6 --json",
     "plan --rank 1000000 --length 12 --inputs 3 --json",
     "plan --rank 1e30 --length 100 --inputs 5 --domain tokens --depth 3 --json",
     "compare --width 2 --inputs 2 --depth 1,2 --length 2,4 --models rac,elman,mi_rnn,cp_rnn --json",
@@ -55,7 +56,7 @@ COMMANDS = (
     "draw rac --inputs 2 --width 2 --depth 2 --length 4 --json",
     "models --json",
     "tasks --json",
-    f"sweep {ROOT}/configs/atlas.yaml --dry-run --json",
+    "sweep atlas --dry-run --json",
 )
 CERTIFIED = ("rac", "elman", "mi_rnn", "second_order", "cp_rnn", "arithmetic_lstm", "arithmetic_gru")
 CERTIFIED += ("linear_attention", "delta_rule", "diagonal_ssm", "selective_ssm")
@@ -110,17 +111,20 @@ def golden() -> Any:
     return json.loads(GOLDEN.read_text("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.split()[:2]))
 def test_answers(command: str, golden: Any, tmp_path: Path) -> None:
-    assert_same(answer(command, tmp_path), golden["answers"][command.replace(f"{ROOT}/", "")], command)
+    assert_same(answer(command, tmp_path), golden["answers"][command], command)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CERTIFIED)
 def test_certificates(name: str, golden: Any) -> None:
     domain = "tokens" if name == "mi_rnn" else "functional"
     assert_same(certificate(name, domain), golden["certificates"][name], name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
 def test_keys_of_jobs(config: Path, golden: Any) -> None:
     assert keys(config) == golden["keys"][config.name]
@@ -131,7 +135,7 @@ def write() -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        answers = {command.replace(f"{ROOT}/", ""): answer(command, Path(folder)) for command in COMMANDS}
+        answers = {command: answer(command, Path(folder)) for command in COMMANDS}
     certificates = {name: certificate(name, "tokens" if name == "mi_rnn" else "functional") for name in CERTIFIED}
     content = {"answers": answers, "certificates": certificates, "keys": {c.name: keys(c) for c in CONFIGS}}
     GOLDEN.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

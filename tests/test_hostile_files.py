@@ -179,6 +179,7 @@ def check_is_refused_at_once(body: dict[str, Any], factory: Factory | None = Non
 LAYERS = 300_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "parameters"),
     [
@@ -236,6 +237,7 @@ def build(width=2, depth=1):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"width": 10**9}, {"depth": 10**9}, {"width": 10**5, "depth": 0}, {"width": "2"}])
 def test_a_factory_is_not_followed_beyond_the_memory(settings: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "deep.py"

@@ -15,12 +15,13 @@ ALL_BUT_CLI = frozenset({"everything but cli"})
 OF_CLI = {"cli", "__main__"}
 """What the command line is made of"""
 # What every module may import.
-EVERYWHERE = frozenset({"question", "system"})
+EVERYWHERE = frozenset({"question", "result", "system"})
 
 # What each module or folder of the package may import from the package.
 ALLOWED: dict[str, frozenset[str]] = {
     "question": frozenset(),
     "system": frozenset(),
+    "result": frozenset(),
     "field": frozenset(),
     "elimination": frozenset(),
     "theory": frozenset(),
@@ -37,11 +38,16 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     "measurement": frozenset({"startend", "adapters"}),
     "memory_curve": frozenset({"measurement", "startend", "adapters"}),
-    "comparison": frozenset({"certification", "models"}),
+    "callbacks": frozenset({"measurement", "memory_curve"}),
+    "comparison": frozenset({"certification", "models", "measurement", "memory_curve"}),
     "tensornet": frozenset({"models", "theory"}),
-    "train": frozenset({"models", "tasks", "measurement", "store"}),
-    "jobs": frozenset({"certification", "measurement", "train", "models", "sources", "theory", "startend", "store"}),
-    "report": frozenset({"certification", "measurement", "store", "theory", "tensornet"}),
+    "train": frozenset({"models", "tasks", "callbacks", "memory_curve", "store"}),
+    "jobs": frozenset(
+        {"certification", "measurement", "memory_curve", "train", "models", "sources", "theory", "startend", "store"}
+    ),
+    "report": frozenset(
+        {"certification", "comparison", "measurement", "memory_curve", "planning", "store", "theory", "tensornet"}
+    ),
     "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report"}),
     "web": ALL_BUT_CLI,
     "cli": ALL_BUT_CLI,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,46 @@ def test_a_profile_over_lengths() -> None:
     assert [(point.length, point.cut) for point in found.points] == [(2, 1), (4, 2), (6, 3)]
 
 
+def test_a_profile_at_some_cuts_with_its_own_number_of_halves() -> None:
+    found = profile(lstm(), length=6, cuts=[4, 2, 4], progress=False)
+    assert [(point.cut, point.starts, point.ends) for point in found.points] == [(2, 64, 64), (4, 64, 64)]
+    alone = measure(lstm(), length=6, cut=4, starts=64, ends=64, progress=False)
+    assert np.allclose(found.at(4).singular_values, alone.singular_values, rtol=1e-12, atol=1e-15)
+    assert [point.length for point in profile(lstm(), length=6, over="length", lengths=3, **SMALL).points] == [3]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cuts": []}, "at least one"),
+        ({"cuts": [0]}, "at least 1"),
+        ({"cuts": [6]}, "between 1 and length - 1 = 5"),
+        ({"lengths": [4]}, "use over='length'"),
+        ({"over": "length", "cuts": [2]}, "cuts are for a profile over cuts"),
+        ({"over": "length", "lengths": [1]}, "at least 2"),
+        ({"starts": 0}, "starts must be at least 1"),
+    ],
+)
+def test_profiles_that_cannot_be(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        profile(lstm(), length=6, progress=False, **settings)
+
+
+def test_a_profile_says_how_long_it_will_take(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were a step to take half a second; what is done in a moment is not announced."""
+    caplog.set_level("INFO", logger="seprank")
+    profile(lstm(), length=6, cuts=[2], **SMALL)
+    assert not caplog.messages
+    monkeypatch.setattr(sys.modules["seprank.measurement.profile"]._Run, "_step", lambda run: 0.5)
+    profile(lstm(), length=6, cuts=[2, 5], starts=20, ends=20, progress=False)
+    (message,) = caplog.messages
+    minutes = 0.5 * 20 * 20 * (4 + 1) / 60
+    assert message == f"profile of 2 cuts, length 6, 20 x 20 halves: about {minutes:.0f} min"
+
+
+@pytest.mark.slow
 def test_long_products_are_rescaled_and_their_rank_is_the_certified_one() -> None:
     module = rac(depth=1, scale=100.0)
     assert not module(torch.ones(1, 400, 3, dtype=torch.float64))[0].isfinite().all()
@@ -269,6 +310,7 @@ def test_a_result_is_kept(tmp_path: Path) -> None:
 # --- where floating-point ranks go wrong
 
 
+@pytest.mark.slow
 def test_floating_point_gets_a_certified_rank_wrong() -> None:
     """The demonstration of docs/errors-of-measurement.md: three layers, rank 759 for certain."""
     module = rac(depth=3)

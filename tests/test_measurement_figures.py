@@ -20,7 +20,16 @@ from numpy.polynomial.legendre import legvander
 
 from seprank.measurement import figures
 from seprank.measurement.figures import ConstantOutput, anova, singular_values
-from seprank.measurement.jackknife import GROUPS, T_QUANTILE, deal, estimate, replicates, shortened
+from seprank.measurement.jackknife import (
+    GROUPS,
+    T_QUANTILE,
+    Estimate,
+    _adding_up,
+    deal,
+    estimate,
+    replicates,
+    shortened,
+)
 from seprank.measurement.measurement import Measurement, measure_matrix
 
 Array = npt.NDArray[Any]
@@ -255,6 +264,21 @@ def test_figures_lie_in_their_ranges(values: Array) -> None:
 
 
 # ---------------------------------------------------------------- jackknife
+
+
+def test_shares_that_are_made_to_add_up_stay_in_their_intervals() -> None:
+    """Two of three come down to 5/6, below the lower ends of their intervals, which come down with them."""
+    given = {name: Estimate(0.6, share, 0.01, share - 0.02, share + 0.02) for name, share in SHARES_ABOVE_ONE.items()}
+    found = _adding_up(given, figures.Shares(0.3, 0.6, 0.1))
+    assert math.isclose(sum(share.estimate for share in found.values()), 1)
+    for name, share in found.items():
+        assert math.isclose(share.estimate, SHARES_ABOVE_ONE[name] / 1.2)
+        assert share.low <= share.estimate <= share.high
+        assert share.low == min(given[name].low, share.estimate)
+    assert [share.plug_in for share in found.values()] == [0.3, 0.6, 0.1]
+
+
+SHARES_ABOVE_ONE = {"start": 0.6, "end": 0.54, "interaction": 0.06}
 
 
 def slow_figures(values: Array) -> dict[str, float]:
@@ -647,7 +671,7 @@ def test_in_words(record: Measurement) -> None:
     assert "95.0 % of the pairs are halves of different sequences" in str(full)
 
 
-@pytest.mark.parametrize("name", ["figures", "jackknife", "result"])
+@pytest.mark.parametrize("name", ["figures", "jackknife", "measurement"])
 def test_examples_in_docstrings(name: str) -> None:
     module = importlib.import_module(f"seprank.measurement.{name}")
     found = doctest.testmod(module)

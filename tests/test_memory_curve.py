@@ -320,6 +320,7 @@ def test_rounding_errors_that_go_round_are_not_shown_as_memory() -> None:
     assert curve.reach() == 6
 
 
+@pytest.mark.slow
 def test_lags_where_rounding_is_amplified_are_left_out() -> None:
     module = recurrent(nn.RNN, hidden=30, gain=3)
     curve = remember(module, length=300, **QUIET)
@@ -331,6 +332,7 @@ def test_lags_where_rounding_is_amplified_are_left_out() -> None:
         remember(module, length=300, lags=(250,), **QUIET)
 
 
+@pytest.mark.slow
 def test_a_product_that_would_overflow_has_a_curve() -> None:
     """States are rescaled, and the curve is that of the plain run where that does not overflow."""
     module = RAC(3, 4).double()

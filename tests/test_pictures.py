@@ -8,21 +8,24 @@ import math
 import re
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import seprank as sr
 from seprank.cli import app
-from seprank.tensornet import Picture, draw, minimal_cut, mps
-from seprank.tensornet import rac_network as network
-from seprank.tensornet.pictures.scene import STYLES
+from seprank.tensornet import Picture, draw, minimal_cut, mps, network
+from seprank.tensornet.pictures.canvas import draw_scene
+from seprank.tensornet.pictures.folded import folded_bonds, shown_times
+from seprank.tensornet.pictures.scene import STYLES, Element, Line, Mark, Scene, Words
+from seprank.tensornet.unrolling import unroll
 
 SVG = "{http://www.w3.org/2000/svg}"
-Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
 KINDS = ["chain", "copies", "folded", "recurrence"]
@@ -46,31 +49,29 @@ def picture(kind: str, depth: int, length: int, line: str = "states", inputs: in
     return found
 
 
-def root(shown: Picture) -> ElementTree.Element:
-    return ElementTree.fromstring(shown.svg())
+def lines(scene: Scene, style: str) -> list[Line]:
+    return [element for element in scene.elements if isinstance(element, Line) and element.style == style]
 
 
-def of_class(svg: ElementTree.Element, name: str) -> list[ElementTree.Element]:
-    return [element for element in svg.iter() if name in element.get("class", "").split()]
+def marks(scene: Scene, *kinds: str) -> list[Mark]:
+    return [element for element in scene.elements if isinstance(element, Mark) and element.kind in kinds]
 
 
-def points(line: ElementTree.Element) -> list[Point]:
-    return [(float(x), float(y)) for x, y in (pair.split(",") for pair in line.get("points", "").split())]
+def words(scene: Scene, style: str) -> list[str]:
+    return [element.text for element in scene.elements if isinstance(element, Words) and element.style == style]
 
 
-def meet(first: ElementTree.Element, second: ElementTree.Element) -> bool:
+def meet(first: Line, second: Line) -> bool:
     """Whether two lines along the axes have a point in common."""
     (a, b), (c, d) = (
-        ((min(xs), max(xs)), (min(ys), max(ys))) for xs, ys in (zip(*points(x), strict=True) for x in (first, second))
+        ((min(xs), max(xs)), (min(ys), max(ys))) for xs, ys in (zip(*x.points, strict=True) for x in (first, second))
     )
     return a[0] <= c[1] and c[0] <= a[1] and b[0] <= d[1] and d[0] <= b[1]
 
 
-def crossed(svg: ElementTree.Element) -> set[str]:
+def crossed(scene: Scene) -> set[str]:
     """The bonds that the line of the cut has a point in common with."""
-    strokes = [line for line in of_class(svg, "cut") if "data-legend" not in line.attrib]
-    bonds = [line for line in of_class(svg, "bond") if "data-legend" not in line.attrib]
-    return {bond.get("id", "") for bond in bonds for stroke in strokes if meet(bond, stroke)}
+    return {bond.name for bond in lines(scene, "bond") for stroke in lines(scene, "cut") if meet(bond, stroke)}
 
 
 # What is drawn
@@ -80,17 +81,23 @@ def crossed(svg: ElementTree.Element) -> set[str]:
 @pytest.mark.parametrize(("depth", "length"), [(2, 4), (2, 6), (3, 4), (3, 5), (1, 4)])
 def test_a_network_has_one_element_per_tensor_and_bond(depth: int, length: int) -> None:
     tensors = network(sr.RAC(4, 3, depth), length).tensors
-    svg = root(picture("copies", depth, length))
-    names = [element.get("id") for element in of_class(svg, "tensor")]
+    scene = picture("copies", depth, length).scene
+    names = [mark.name for mark in marks(scene, "tensor")]
     assert len(names) == tensors.num_tensors
     assert sorted(names) == sorted(tag for tensor in tensors for tag in tensor.tags if re.search(r"-r\d+$", tag))
-    bonds = [line for line in of_class(svg, "bond") if "data-legend" not in line.attrib]
-    assert {bond.get("id"): bond.get("data-dimension") for bond in bonds} == {
-        index: str(tensors.ind_size(index)) for index in tensors.ind_map
-    }
-    assert len(of_class(svg, "token")) == len(tensors.outer_inds())
-    every = [element.get("id") for element in svg.iter() if element.get("id")]
-    assert len(every) == len(set(every))
+    assert sorted(bond.name for bond in lines(scene, "bond")) == sorted(tensors.ind_map)
+    assert Counter(words(scene, "dimension")) == Counter(str(tensors.ind_size(index)) for index in tensors.ind_map)
+    assert len(marks(scene, "token")) == len(tensors.outer_inds())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_file_has_each_element_once(kind: str) -> None:
+    shown = picture(kind, 1 if kind == "chain" else 2, 6)
+    found = [element.get("id") for element in ElementTree.fromstring(shown.svg()).iter() if element.get("id")]
+    named = [e.name for e in shown.scene.elements if isinstance(e, Line | Mark) and e.name]
+    assert sorted(name for name in found if name in set(named)) == sorted(named)
+    assert len(named) == len(set(named))
 
 
 @pytest.mark.slow
@@ -98,17 +105,16 @@ def test_a_network_has_one_element_per_tensor_and_bond(depth: int, length: int) 
 def test_tensors_have_the_colour_of_their_side(depth: int, length: int) -> None:
     tensors = network(sr.RAC(4, 3, depth), length).tensors
     side = {tag: {*tensor.tags} & {"start", "end"} for tensor in tensors for tag in tensor.tags if "-r" in tag}
-    drawn = of_class(root(picture("copies", depth, length)), "tensor")
-    assert {element.get("id", ""): {*element.get("class", "").split()} - {"tensor"} for element in drawn} == side
+    assert {mark.name: {mark.style} for mark in marks(picture("copies", depth, length).scene, "tensor")} == side
 
 
 def test_time_runs_to_the_right_and_layers_upwards() -> None:
     for kind in ("copies", "folded"):
         places = {}
-        for element in of_class(root(picture(kind, 3, 4)), "tensor"):
-            if element.tag == f"{SVG}circle":
-                layer, step, row = map(int, re.findall(r"\d+", element.get("id", "")))
-                places[layer, step, row] = (float(element.get("cx", "")), float(element.get("cy", "")))
+        for mark in marks(picture(kind, 3, 4).scene, "tensor"):
+            if mark.shape == "circle":
+                layer, step, row = map(int, re.findall(r"\d+", mark.name))
+                places[layer, step, row] = mark.centre
         for (layer, step, _), (x, _) in places.items():
             assert {x} == {x2 for (_, step2, _), (x2, _) in places.items() if step2 == step}, (layer, step)
             assert all(x2 > x for (_, step2, _), (x2, _) in places.items() if step2 > step)
@@ -118,39 +124,36 @@ def test_time_runs_to_the_right_and_layers_upwards() -> None:
 
 def test_a_chain_has_one_element_per_site() -> None:
     state = mps(sr.RAC(4, 3), 6)
-    svg = root(picture("chain", 1, 6))
-    assert len(of_class(svg, "tensor")) == state.num_tensors == 6
-    bonds = {line.get("id"): line.get("data-dimension") for line in of_class(svg, "bond") if line.get("id")}
-    assert bonds == {f"bond-{n}": "3" for n in range(1, 6)} | {f"leg-{n}": "4" for n in range(1, 7)}
-    assert crossed(svg) == {"bond-3"}
-    assert crossed(root(picture("chain", 1, 6, width=70))) == {"leg-4", "leg-5", "leg-6"} or crossed(
-        root(picture("chain", 1, 6, width=70))
-    ) == {"leg-1", "leg-2", "leg-3"}
+    scene = picture("chain", 1, 6).scene
+    assert len(marks(scene, "tensor")) == state.num_tensors == 6
+    named = {f"bond-{n}" for n in range(1, 6)} | {f"leg-{n}" for n in range(1, 7)}
+    assert {line.name for line in lines(scene, "bond")} == named
+    sizes = [state.bond_size(n, n + 1) for n in range(5)] + [state.phys_dim(n) for n in range(6)]
+    assert Counter(words(scene, "dimension")) == Counter(map(str, sizes))
+    assert crossed(scene) == {"bond-3"}
+    legs = crossed(picture("chain", 1, 6, width=70).scene)
+    assert legs in ({"leg-4", "leg-5", "leg-6"}, {"leg-1", "leg-2", "leg-3"})
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_a_folded_picture_counts_what_it_folds(depth: int) -> None:
-    found = network(sr.RAC(4, 3, depth), 6)
-    svg = root(picture("folded", depth, 6))
-    for element in of_class(svg, "tensor"):
-        name = element.get("id", "").rpartition("-r")[0]
-        copies = sum(any(tag.startswith(f"{name}-r") for tag in tensor.tags) for tensor in found.tensors)
-        title = element.find(f"{SVG}title")
-        assert title is not None
-        assert copies > 0
-        assert title.text is not None
-        assert title.text.endswith(f": {copies:,} copies")
-    copies_of_bonds = [int(line.get("data-copies", "0")) for line in of_class(svg, "bond")]
-    assert sum(copies_of_bonds) == len(found.unrolling.bonds)
+    shown = picture("folded", depth, 6)
+    unrolling = unroll(shown.sizes)
+    copies = Counter((node.kind, node.layer, node.time) for node in unrolling.nodes)
+    marked = {tuple(mark.name.split("-")[:3]) for mark in marks(shown.scene, "tensor", "token")}
+    assert marked == {(kind, f"l{layer}", f"t{time}") for kind, layer, time in copies}
+    counted = [number for (kind, _, _), number in copies.items() if kind in ("delta", "token") and number > 1]
+    assert Counter(words(shown.scene, "count")) == Counter(f"×{number:,}" for number in counted)
+    bonds = folded_bonds(shown.sizes, shown_times(shown.sizes))
+    assert sum(bonds.values()) == len(unrolling.bonds)
 
 
 def test_a_recurrence_has_a_state_for_each_layer_and_step() -> None:
-    svg = root(picture("recurrence", 3, 4))
-    names = {element.get("id") for element in of_class(svg, "state")}
+    scene = picture("recurrence", 3, 4).scene
+    names = {mark.name for mark in marks(scene, "state")}
     assert names == {f"state-l{layer}-t{step}" for layer in (1, 2, 3) for step in (1, 2, 3, 4)}
-    arrows = [line for line in of_class(svg, "bond") if line.get("id")]
-    assert len(arrows) == 2 * 3 * 4 + 4  # in time, from below, and out of the top layer
-    assert len(of_class(svg, "token")) == 4
+    assert len(lines(scene, "bond")) == 2 * 3 * 4 + 4  # in time, from below, and out of the top layer
+    assert len(marks(scene, "token")) == 4
 
 
 # The line of the cut
@@ -165,14 +168,11 @@ def test_the_line_crosses_the_copies_between_start_and_end(depth: int, length: i
         if {tag for place in places for tag in tensors.tensor_map[place].tags} >= {"start", "end"}
     }
     shown = picture("copies", depth, length)
-    svg = root(shown)
-    assert crossed(svg) == between == set(shown.scene.crossed)
+    assert crossed(shown.scene) == between == set(shown.scene.crossed)
     product = 3 ** len(between)
-    [label] = of_class(svg, "cut-word")
-    assert label.text is not None
-    assert label.text.endswith(f"{product:,}")
-    lines = [line for line in of_class(svg, "cut") if "data-legend" not in line.attrib]
-    assert len(lines) == 1
+    [label] = words(shown.scene, "cut-word")
+    assert label.endswith(f"{product:,}")
+    assert len(lines(shown.scene, "cut")) == 1
 
 
 @pytest.mark.parametrize("inputs", [2, 3, 4])
@@ -181,14 +181,13 @@ def test_the_line_crosses_the_copies_between_start_and_end(depth: int, length: i
 )
 def test_the_line_crosses_the_minimal_cut(inputs: int, width: int, depth: int, length: int) -> None:
     found = minimal_cut(sr.RAC(inputs, width, depth), length)
-    svg = root(picture("copies", depth, length, "minimal", inputs, width))
-    assert crossed(svg) == {bond.name for bond in found.bonds}
-    [label] = of_class(svg, "cut-word")
-    assert label.text is not None
-    assert label.text.endswith(f"{found.value:,}")
-    marks = [mark for mark in svg.iter() if mark.get("id") and mark.tag in (f"{SVG}circle", f"{SVG}polygon")]
-    for stroke in of_class(svg, "cut"):
-        assert not [mark.get("id") for mark in marks if overlap(box_of(stroke), box_of(mark), 0)]
+    scene = picture("copies", depth, length, "minimal", inputs, width).scene
+    assert crossed(scene) == {bond.name for bond in found.bonds}
+    [label] = words(scene, "cut-word")
+    assert label.endswith(f"{found.value:,}")
+    for stroke in lines(scene, "cut"):
+        found_marks = marks(scene, "tensor", "token")
+        assert not [mark.name for mark in found_marks if overlap(box_of(stroke), box_of(mark), 0)]
 
 
 @by_line
@@ -198,21 +197,19 @@ def test_the_line_crosses_the_minimal_cut(inputs: int, width: int, depth: int, l
 def test_the_line_through_a_folded_picture(depth: int, length: int, inputs: int, line: str) -> None:
     shown = picture("folded", depth, length, line, inputs)
     assert shown.cut is not None
-    svg = root(shown)
-    assert crossed(svg) == set(shown.scene.crossed)
-    bonds = {bond.get("id"): bond for bond in of_class(svg, "bond")}
-    copies = sum(int(bonds[name].get("data-copies", "")) for name in crossed(svg))
+    assert crossed(shown.scene) == set(shown.scene.crossed)
+    bonds = {bond.name: copies for bond, copies in folded_bonds(shown.sizes, shown_times(shown.sizes)).items()}
+    copies = sum(bonds[name] for name in crossed(shown.scene))
     expected = len(shown.cut.bonds) if line == "minimal" else sum(count.copies for count in shown.cut.layers)
     assert copies >= expected
     assert line == "minimal" or copies == expected
-    [label] = of_class(svg, "cut-word")
-    assert label.text is not None
-    assert label.text.endswith(f"{shown.cut.value if line == 'minimal' else shown.cut.copies:,}")
+    [label] = words(shown.scene, "cut-word")
+    assert label.endswith(f"{shown.cut.value if line == 'minimal' else shown.cut.copies:,}")
 
 
 def test_both_counts_stand_under_the_picture() -> None:
-    text = " ".join(element.text or "" for element in of_class(root(picture("copies", 2, 6)), "word"))
-    text = text.replace("\N{NO-BREAK SPACE}", " ")
+    text = " ".join(element.text or "" for element in ElementTree.fromstring(picture("copies", 2, 6).svg()).iter())
+    text = " ".join(text.split())
     assert "1 of layer 2, 3 of layer 1" in text
     assert "3⁴ = 81" in text
     assert "3 · ((3; 3)) = 3 · 10 = 30, the state bound" in text
@@ -232,20 +229,21 @@ def extents(text: str, size: float, bold: bool) -> Box:
     return float(left), float(low), float(right), float(high)
 
 
-def text_box(element: ElementTree.Element) -> Box:
-    style = STYLES[element.get("class", "")]
-    left, low, right, high = extents(element.text or "", float(style.size), style.bold)
-    x, y = float(element.get("x", "")), float(element.get("y", ""))
-    x -= (right - left) * {"start": 0, "middle": 0.5, "end": 1}[element.get("text-anchor", "")]
+def text_box(element: Words) -> Box:
+    style = STYLES[element.style]
+    left, low, right, high = extents(element.text, float(style.size), style.bold)
+    x, y = element.at
+    x -= (right - left) * {"start": 0, "middle": 0.5, "end": 1}[element.anchor]
     return (x, y - high, x + right - left, y - low)
 
 
-def box_of(element: ElementTree.Element) -> Box:
+def box_of(element: Element) -> Box:
     """What a mark or line covers."""
-    if element.tag == f"{SVG}circle":
-        x, y, r = (float(element.get(name, "")) for name in ("cx", "cy", "r"))
+    if isinstance(element, Mark):
+        (x, y), r = element.centre, element.radius
         return (x - r, y - r, x + r, y + r)
-    xs, ys = zip(*points(element), strict=True)
+    assert isinstance(element, Line)
+    xs, ys = zip(*element.points, strict=True)
     return (min(xs), min(ys), max(xs), max(ys))
 
 
@@ -258,20 +256,51 @@ def overlap(first: Box, second: Box, space: float) -> bool:
 @by_kind
 def test_labels_do_not_collide(kind: str, depth: int, length: int, line: str) -> None:
     for inputs, width in ((4, 3), (2, 3), (16, 12)):
-        svg = root(picture(kind, depth, length, line, inputs, width))
-        labels = [(element.text, text_box(element)) for element in svg.iter(f"{SVG}text")]
+        scene = picture(kind, depth, length, line, inputs, width).scene
+        labels = [(element.text, text_box(element)) for element in scene.elements if isinstance(element, Words)]
         for (first, box), (second, other) in itertools.combinations(labels, 2):
             assert not overlap(box, other, 1), (first, second)
-        marks = [box_of(e) for e in svg.iter() if e.tag in (f"{SVG}circle", f"{SVG}polygon")]
-        strokes = [e for e in svg.iter(f"{SVG}polyline") if e.get("class") != "side" and "data-legend" not in e.attrib]
-        lines = [box_of(e) for e in strokes]
-        size = (0, 0, float(svg.get("width", "")), float(svg.get("height", "")))
+        covered = [box_of(e) for e in scene.elements if isinstance(e, Mark)]
+        strokes = [box_of(e) for e in scene.elements if isinstance(e, Line) and e.style != "side"]
         for text, box in labels:
-            assert contains(size, box), text
+            assert contains((0, 0, scene.width, scene.height), box), text
             # A label in a mark lies on its line as well, but in front of it.
-            within = [mark for mark in marks if contains(mark, box)]
-            clear = marks if not within else [mark for mark in marks if not overlap(mark, within[0], 0)]
-            assert not [other for other in (clear if within else [*marks, *lines]) if overlap(box, other, 0.5)], text
+            within = [mark for mark in covered if contains(mark, box)]
+            clear = covered if not within else [mark for mark in covered if not overlap(mark, within[0], 0)]
+            assert not [o for o in (clear if within else [*covered, *strokes]) if overlap(box, o, 0.5)], text
+
+
+@by_kind
+def test_heading_legend_and_notes_have_room_of_their_own(kind: str, depth: int, length: int) -> None:
+    scene = picture(kind, depth, length).scene
+    figure = draw_scene(scene)
+    [axes] = figure.axes
+    legend = axes.get_legend().get_window_extent()
+    notes = [text for text in axes.texts if text.get_zorder() > len(scene.elements) and text.get_text() != scene.title]
+    assert " ".join(text.get_text() for text in notes).split() == " ".join(scene.notes).split()
+    boxes = [text.get_window_extent() for text in notes]
+    low, high = (axes.transData.transform((0, y))[1] for y in (scene.height, 48))
+    [heading] = [text.get_window_extent() for text in axes.texts if text.get_text() == scene.title]
+    assert heading.y0 > high
+    assert low > legend.y1
+    assert legend.y0 > max(box.y1 for box in boxes)
+    assert all(below.y1 < above.y0 for above, below in itertools.pairwise(boxes))
+    for box in [legend, heading, *boxes]:
+        assert contains((0, 0, *figure.bbox.size), (box.x0, box.y0, box.x1, box.y1))
+    assert len(axes.get_legend().get_texts()) == len(scene.items)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bare_picture_has_no_heading_legend_or_notes(kind: str) -> None:
+    scene = picture(kind, 1 if kind == "chain" else 2, 6).scene
+    figure = draw_scene(scene, bare=True)
+    [axes] = figure.axes
+    assert axes.get_legend() is None
+    assert sorted(text.get_text() for text in axes.texts) == sorted(
+        element.text for element in scene.elements if isinstance(element, Words)
+    )
+    width, height = figure.get_size_inches()
+    assert (100 * width, 100 * height) == pytest.approx((scene.width, scene.height - 20))
 
 
 def contains(outer: Box, inner: Box) -> bool:
@@ -294,27 +323,36 @@ def test_sides_differ_in_brightness_as_well_as_in_colour() -> None:
     assert contrast(STYLES["end"].stroke, STYLES["end-side"].fill) > 3
     assert contrast(STYLES["cut"].stroke, STYLES["end-side"].fill) > 3
     for words in ("word", "small", "dimension", "note", "start-word", "end-word", "cut-word"):
-        for side in ("page", "start-side", "end-side"):
-            assert contrast(STYLES[words].fill, STYLES[side].fill) > 4.5, (words, side)
+        for side in ("#FFFFFF", STYLES["start-side"].fill, STYLES["end-side"].fill):
+            assert contrast(STYLES[words].fill, side) > 4.5, (words, side)
 
 
 # Files
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("bare", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_files_of_every_kind(kind: str, tmp_path: Path) -> None:
+def test_files_of_every_kind(kind: str, bare: bool, tmp_path: Path) -> None:
     shown = picture(kind, 1 if kind == "chain" else 2, 6)
-    svg, png, html = (shown.save(tmp_path / f"net{suffix}") for suffix in (".svg", ".png", ".html"))
-    assert svg.read_text("utf-8") == shown.svg()
-    content = png.read_bytes()
-    assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    wide, high = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
-    assert (wide, high) == pytest.approx((2 * shown.scene.width, 2 * shown.scene.height), abs=2)
+    suffixes = (".svg", ".png", ".pdf", ".html")
+    svg, png, pdf, html = (shown.save(tmp_path / f"net{suffix}", bare=bare) for suffix in suffixes)
+    assert svg.read_text("utf-8") == shown.svg(bare=bare)
+    root = ElementTree.fromstring(svg.read_text("utf-8"))
+    from matplotlib.image import imread
+
+    pixels = imread(png)
+    inches = [float(root.get(name, "").removesuffix("pt")) / 72 for name in ("height", "width")]
+    assert pixels.shape[:2] == pytest.approx([200 * length for length in inches], abs=2)
+    drawn = np.abs(pixels[:, :, :3] - 1).sum(2) > 0.1
+    assert 0.2 < drawn.mean() < 0.9  # there is something, and it is not all there is
+    assert pdf.read_bytes()[:5] == b"%PDF-"
     page = html.read_text("utf-8")
-    assert shown.svg() in page
-    assert not re.search(r"(src|href)=|url\(", page)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.html", "net.png", "net.svg"]
+    assert svg.read_text("utf-8").partition("<svg")[2] in page
+    assert not re.search(r'src=|href="http|url\(h', page)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"net{suffix}" for suffix in suffixes)
+    text = "".join(root.itertext())
+    assert (shown.scene.items[0].text in text) == (not bare)
 
 
 def test_a_picture_is_the_same_each_time() -> None:
@@ -334,11 +372,10 @@ def test_a_network_too_large_for_its_minimal_cut_is_drawn_without() -> None:
     shown = draw(inputs=4, width=3, depth=3, length=60)
     assert shown.cut is None
     assert "minimal cut not looked for" in str(shown)
-    assert len(of_class(root(shown), "tensor")) < 100
+    assert len(marks(shown.scene, "tensor")) < 100
     total = sum(math.comb(30 + j - 1, j) for j in range(3))
-    [label] = of_class(root(shown), "cut-word")
-    assert label.text is not None
-    assert label.text.startswith("cut: 3" + str(total).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")))
+    [label] = words(shown.scene, "cut-word")
+    assert label.startswith("cut: 3" + str(total).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")))
 
 
 # The command
@@ -353,7 +390,7 @@ def run(*arguments: str, code: int = 0) -> tuple[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["rac", "recurrence"])
-@pytest.mark.parametrize("suffix", [".svg", ".png", ".html"])
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf", ".html"])
 def test_the_command_draws(what: str, suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"picture{suffix}"
     said, _ = run(what, "--depth", "2", "--length", "6", "--out", str(file))
@@ -383,7 +420,7 @@ def test_without_a_name_it_writes_below_runs(tmp_path: Path, monkeypatch: pytest
     ("arguments", "text"),
     [
         (["lstm"], "what to draw must be rac or recurrence, got 'lstm'"),
-        (["rac", "--out", "net.pdf"], "a file ending in .svg, .png, .html, got 'net.pdf'"),
+        (["rac", "--out", "net.gif"], "a file ending in .svg, .png, .pdf, .html, got 'net.gif'"),
         (["rac", "--depth", "0"], "depth must be at least 1, got 0; use 1 or more"),
         (["rac", "--length", "1"], "length must be at least 2 to be cut, got 1"),
         (["rac", "--cut", "6"], "cut must be between 1 and length - 1 = 5, got 6"),
@@ -409,24 +446,29 @@ def test_the_command_refuses_in_one_message(
 BLOCKED = """
 import sys
 sys.modules[{package!r}] = None
-sys.argv = ["seprank", "draw", "rac", "--out", {out!r}]
+sys.argv = ["seprank", "draw", {what!r}, "--bare", "--out", {out!r}]
 from seprank.cli import main
 main()
 """
 
 
+def run_without(package: str, what: str, out: Path) -> subprocess.CompletedProcess[str]:
+    program = BLOCKED.format(package=package, what=what, out=str(out))
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("package", "suffix", "purpose"),
-    [("quimb", ".svg", "drawing tensor networks"), ("matplotlib", ".png", "a picture as PNG")],
-)
-def test_without_the_extra_the_command_says_what_to_install(
-    package: str, suffix: str, purpose: str, tmp_path: Path
-) -> None:
-    program = BLOCKED.format(package=package, out=str(tmp_path / f"net{suffix}"))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+@pytest.mark.parametrize("what", ["rac", "recurrence"])
+def test_drawing_needs_no_quimb(what: str, tmp_path: Path) -> None:
+    done = run_without("quimb", what, tmp_path / "net.pdf")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "net.pdf").exists()
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
+    done = run_without("matplotlib", "recurrence", tmp_path / "net.svg")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == f"seprank: {purpose} needs {package}: pip install 'seprank[tn]'"
+    assert done.stderr.splitlines()[-1] == "seprank: drawing needs matplotlib: pip install 'seprank[tn]'"
     assert list(tmp_path.iterdir()) == []
 
 

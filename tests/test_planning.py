@@ -12,6 +12,7 @@ from seprank.models import MODELS
 from seprank.planning import Row, plan
 from seprank.question import DOMAINS
 from seprank.report.frontier import frontier_page
+from seprank.result.document import Section
 
 
 def tried(rank: int, depth: int, widths: range, sizes: dict[str, Any]) -> tuple[int | None, int | None, int]:
@@ -159,7 +160,7 @@ def test_a_size_is_an_integer() -> None:
 )
 def test_the_picture_of_a_plan(settings: dict[str, Any]) -> None:
     found = plan(**settings)
-    page = frontier_page(str(found), found.to_dict())
+    page = frontier_page(found)
     assert 'src="http' not in page
     for said in ("Least width", "Parameters of these networks", "provably cannot reach it", "if the conjecture holds"):
         assert said in page
@@ -174,14 +175,14 @@ def figures(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[Any]:
     """The figures of a plan's page."""
     kept: list[Any] = []
 
-    def keep(title: str, text: str, sections: list[Any], *, wrap: bool) -> str:
+    def keep(title: str, lead: str, sections: list[Section], *, summary: str) -> str:
         kept.extend(sections)
         return ""
 
-    monkeypatch.setattr("seprank.report.frontier.summary_page", keep)
+    monkeypatch.setattr("seprank.report.frontier.report_page", keep)
     found = plan(**settings)
-    frontier_page(str(found), found.to_dict())
-    return [figure for _, _, figure in kept]
+    frontier_page(found)
+    return [section.parts[0].picture for section in kept]
 
 
 def test_the_picture_draws_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Page
+from torch import nn
 
 import seprank as sr
 from seprank.demo import Sizes, compute, save
+from seprank.jobs.commands import COMMANDS
 from seprank.report.answers import widest_shallow
-from seprank.report.document import SURE, Section, Table, report_page
+from seprank.report.findings import Findings
 from seprank.report.folder import folder_page
-from seprank.report.ranks import sureness
+from seprank.result.document import SURE, AtLeast, Section, Table, report_page
+from seprank.result.sureness import Rank
+from seprank.sources import load_factory
 from seprank.store import Job, Store
 
 FEW = Sizes(
@@ -36,12 +42,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_certainty_is_said_in_the_words_of_the_package() -> None:
-    record = {"exact": False, "saturated": False, "samples": 1234, "rank": 1234}
-    assert sureness(record) == "certified lower bound, limited by 1,234 samples"
-    assert sureness(record | {"rank": 9}).endswith("how likely it is to be the rank is not known")
-    assert sureness(record | {"saturated": True, "error": 0.018}).endswith("saturated, error at most 2^-5 (0.018)")
-    assert sureness(record | {"saturated": True}).endswith("saturated")
-    assert sureness(record | {"saturated": True, "exact": True}).startswith("exact")
+    limited = Rank(1234, 1234, None, exact=False, saturated=False)
+    said = {
+        limited: ("limited by samples", "≥", "certified lower bound, limited by 1,234 samples; more may raise it"),
+        replace(limited, value=9): ("at least", "≥", "how likely it is to be the rank is not known"),
+        replace(limited, value=9, saturated=True, error=0.018): ("saturated", "≥", "error at most 2^-5 (0.018)"),
+        replace(limited, value=9, saturated=True): ("saturated", "≥", "its run called it saturated"),
+        replace(limited, exact=True, saturated=True): ("exact", "=", "meets a proved upper bound"),
+        replace(limited, value=None, failure="no memory"): ("failed", "≥", "failed: no memory"),
+    }
+    for rank, (word, sign, end) in said.items():
+        assert (rank.sureness.value, rank.sign) == (word, sign)
+        assert rank.sentence.endswith(end)
 
 
 def test_a_shallow_network_is_at_most_all_starts_wide() -> None:
@@ -53,6 +65,12 @@ def test_tables_come_back_from_their_links() -> None:
     link = Table("t", rows, "c", shown=("name",)).link
     text = unquote(link.removeprefix("data:text/csv;charset=utf-8,"))
     assert list(csv.DictReader(io.StringIO(text))) == [{k: str(v) for k, v in row.items()} for row in rows]
+
+
+def test_a_lower_bound_has_its_sign_on_the_page_and_is_a_number_in_the_file() -> None:
+    table = Table("t", [{"rank": AtLeast(1234), SURE: "certified"}], "c")
+    assert table.cells()[0][0] == ("≥ 1,234", True)
+    assert unquote(table.link).endswith("\n1234,certified\n")
 
 
 def test_text_is_escaped() -> None:
@@ -80,7 +98,7 @@ def test_a_folder_with_certificate_measurement_and_store(tmp_path: Path) -> None
     sr.measure(rac, length=4, starts=16, ends=16).save(tmp_path / "mine.json")
     (tmp_path / "other.json").write_text("[1, 2]", "utf-8")
     certificate = sr.certify(rac, length=6)
-    found: dict[str, Any] = {**certificate.summary(), "certificate": certificate.to_dict()}
+    found: dict[str, Any] = {**certificate.summary().to_dict(), "certificate": certificate.to_dict()}
     with Store(tmp_path / "runs.db", write=True) as store:
         for command, settings in (("certify", {"model": "rac"}), ("train", {"task": "copying-memory"})):
             store.add([Job(command, settings)])
@@ -94,12 +112,33 @@ def test_a_folder_with_certificate_measurement_and_store(tmp_path: Path) -> None
     assert folder_page(tmp_path / "certificate.json").count("<tr>") == 2
 
 
+def test_memory_curves_of_files_and_of_stores_stand_side_by_side(tmp_path: Path) -> None:
+    settings = {"model": "gru", "inputs": 2, "width": 3, "length": 8, "samples": 32}
+    curve = sr.remember(nn.GRU(2, 3, batch_first=True), length=9, samples=32, progress=False)
+    curve.save(tmp_path / "<mine>.json")
+    work = COMMANDS["remember"].from_settings(settings)
+    result = work.run(tmp_path, 2**30)
+    with Store(tmp_path / "runs.db", write=True) as store:
+        store.finish(work.job, result, seconds=1.0)
+        store.finish(COMMANDS["remember"].from_settings(settings | {"seed": 1}).job, result, seconds=1.0)
+    page = folder_page(tmp_path)
+    assert curve.sentence().replace("'", "&#39;") in page
+    for words in ("How many steps back", "gru, depth 1, width 3 (1)", "gru, depth 1, width 3 (2)", "&lt;mine&gt;"):
+        assert words in page
+    assert page.count("<figure>") == 2
+    assert "<mine>" not in page
+    assert "How many steps back" in folder_page(tmp_path / "<mine>.json")
+    (tmp_path / "<mine>.json").write_text(json.dumps(curve.to_dict() | {"length": 2}))
+    with pytest.raises(ValueError, match="is not a memory curve"):
+        folder_page(tmp_path / "<mine>.json")
+    assert "is not a memory curve" in folder_page(tmp_path)
+
+
 def test_a_missing_extra_is_said_and_the_rest_is_shown(demo: Path) -> None:
     from seprank.report.answers import answers_page
 
-    found = json.loads((demo / "findings.json").read_text("utf-8"))
-    found["training"] = "training needs lightning: pip install 'seprank[train]'"
-    page = answers_page(found)
+    found = Findings.from_dict(json.loads((demo / "findings.json").read_text("utf-8")))
+    page = answers_page(replace(found, training="training needs lightning: pip install 'seprank[train]'"))
     assert "training needs lightning: pip install &#39;seprank[train]&#39;" in page
     assert "How this was made" in page
 
@@ -132,3 +171,27 @@ def test_the_contents_are_reached_by_keyboard(demo: Path, browser_page: Page, co
     browser_page.keyboard.press("Enter")
     assert browser_page.url.endswith("#part2")
     assert complaints == []
+
+
+def test_what_the_samples_limit_and_which_read_out_is_said_in_a_folders_report(tmp_path: Path) -> None:
+    wide = sr.measure(nn.GRU(2, 40, batch_first=True), length=4, starts=32, ends=32, progress=False)
+    assert wide.numerical_rank_is_bound
+    wide.save(tmp_path / "gru" / "measurement.json")
+    for readout in ("all", 1, "random"):
+        sr.certify(sr.RAC(2, 2, 2), length=4, readout=readout, progress=False).save(tmp_path / f"{readout}.json")
+    page = folder_page(tmp_path)
+    assert f"≥ {wide.numerical_rank}" in page or f"&ge; {wide.numerical_rank}" in page
+    # Three certificates, of three questions: none is taken for another.
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>\n<td>rac.*?</tr>", page, re.DOTALL)]
+    assert [(row[6], row[7]) for row in rows] == [("1", "≥ 4"), ("all", "6"), ("random", "6")]
+
+
+def test_names_that_others_chose_stay_names_in_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("<img src=x onerror=alert(1)>.py")
+    file.write_text("from seprank import RAC\nclass Own(RAC): ...\ndef build(): return Own(2, 2)\n")
+    factory = load_factory(f"{file}:build")
+    sr.certify(factory.build(), length=4, factory=factory, progress=False).save(tmp_path / "trap.json")
+    page = folder_page(tmp_path)
+    assert "<img" not in page
+    assert "&#39;&lt;img src=x onerror" in page  # quoted, and escaped

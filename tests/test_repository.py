@@ -1,5 +1,6 @@
 """Facts that are written in more than one file of the repository agree."""
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -116,3 +117,33 @@ def test_the_sdists_tests_collect(source_distribution: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert done.stdout.count("::") > 1000
+
+
+# Sizes that can be read at one sitting
+
+MOST_LINES, MOST_CODE = 400, 40
+SOURCES = sorted((ROOT / "src" / "seprank").rglob("*.py"))
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> int:
+    """Lines of the body that are neither blank nor comment, without the docstring; the signature says what it takes."""
+    body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
+    inside = (line.strip() for line in lines[body[0].lineno - 1 : function.end_lineno])
+    return sum(bool(line) and not line.startswith("#") for line in inside)
+
+
+def test_no_file_is_longer_than_four_hundred_lines() -> None:
+    sizes = {path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    assert {name: size for name, size in sizes.items() if size > MOST_LINES} == {}
+
+
+def test_no_function_has_more_than_forty_lines_of_code() -> None:
+    long = {}
+    for path in SOURCES:
+        text = path.read_text("utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                count = code_lines(node, text.splitlines())
+                if count > MOST_CODE:
+                    long[f"{path.relative_to(ROOT)}: {node.name}"] = count
+    assert long == {}

@@ -11,6 +11,8 @@ from torch import nn
 from seprank import RAC, Certificate, certify
 from seprank.certification import search
 from seprank.certification.luck import sampling_error, weights_error
+from seprank.certification.run import ask
+from seprank.certification.saturation import stated_error
 from seprank.degrees import total_degrees
 from seprank.field import NotPolynomial, PrimeField
 from seprank.models import MODELS
@@ -34,6 +36,27 @@ def test_small_primes_claim_nothing(prime: int, name: str, sizes: tuple[int, int
         assert "probability" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("cut", "rank", "starts", "ends", "certain"),
+    [
+        (4, 8, 16, 4, True),  # all columns of all 4 ends, two for each
+        (4, 8, 12, 4, True),
+        (4, 4, 16, 4, False),  # as many as there are ends, which is only half of the columns
+        (1, 2, 2, 32, True),  # all 2 starts
+        (1, 1, 2, 32, False),
+        (3, 5, 5, 8, False),  # all that were drawn, but not all there are
+    ],
+)
+def test_a_rank_is_certain_as_soon_as_all_starts_or_all_columns_are_independent(
+    cut: int, rank: int, starts: int, ends: int, certain: bool
+) -> None:
+    module, asked = RAC(2, 2, 1), {"length": 6, "domain": "tokens", "inputs": 2, "templates": None}
+    question = ask(module, **asked, cut=cut, readout="all", prime=8388593, seed=0)
+    assert (question.words_in_all("starts"), question.words_in_all("ends")) == (2**cut, 2 ** (6 - cut))
+    error = stated_error(module, question, rank=rank, starts=starts, ends=ends, channels=2, upper=None)
+    assert (error == 0) == certain
+
+
 def test_a_prime_of_four_digits_does_not_vouch_for_a_false_rank() -> None:
     """287 was called saturated; it is 331."""
     found = sure(RAC(2, 3, 5), length=8, cut=1, prime=1009)
@@ -41,6 +64,7 @@ def test_a_prime_of_four_digits_does_not_vouch_for_a_false_rank() -> None:
     assert (found.saturated, found.error) == (False, None)
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_weights_and_samples() -> None:
     found = sure(RAC(3, 3, 3), length=5)
     assert (found.rank, found.saturated) == (678, True)
@@ -53,6 +77,7 @@ def test_the_error_is_that_of_weights_and_samples() -> None:
     assert one.error < found.error
 
 
+@pytest.mark.slow
 def test_without_degrees_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     module = MODELS["mi_rnn"].build(inputs=2, width=2, depth=2)
     known = sure(module, length=6)

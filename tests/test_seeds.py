@@ -112,6 +112,7 @@ VERBS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("seed", [0, 5])
 def test_a_seed_is_a_number_and_leaves_other_generators_alone(
@@ -128,6 +129,7 @@ def test_a_seed_is_a_number_and_leaves_other_generators_alone(
     assert (torch_next, numpy_next) == (torch_alone, numpy_alone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [by_command, by_profile, by_sweep, by_python, by_factory, by_training])
 def test_another_seed_is_another_number(verb: Callable[[int, Path], Any], tmp_path: Path) -> None:
     assert verb(0, tmp_path) != verb(1, tmp_path)
@@ -172,6 +174,7 @@ def test_generators_are_as_they_were_after_an_error() -> None:
     assert random.getstate() == before[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"readout": "random"}, {"data": np.random.default_rng(0).random((30, 6, 2))}])
 def test_points_of_a_profile_are_measurements(settings: dict[str, Any]) -> None:
     module = find_model("lstm").draw(0, **SIZES)
@@ -184,6 +187,7 @@ def test_points_of_a_profile_are_measurements(settings: dict[str, Any]) -> None:
         assert point.errors["interaction"].low == pytest.approx(alone.errors["interaction"].low, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_a_profile_evaluates_each_cut_once_and_on_the_workers() -> None:
     from concurrent.futures import ThreadPoolExecutor
 

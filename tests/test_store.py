@@ -53,6 +53,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(settings=st.dictionaries(st.text(), json_values, max_size=4))
 def test_equal_settings_have_one_key_and_others_another(settings: dict[str, object]) -> None:
     backwards = dict(reversed(settings.items()))

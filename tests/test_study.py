@@ -135,7 +135,7 @@ class TestDepthStudy:
         raise AssertionError(f"no line for {task}, {model}, {equal}, {depth}")
 
     def test_all_runs_of_the_shipped_file_are_there(self) -> None:
-        asked = {work.job.key for work in read_sweep(ROOT / "configs" / "depth.yaml").works()}
+        asked = {work.job.key for work in read_sweep("depth").works()}
         assert {record.job.key for record in self.records} == asked
         assert len(asked) == 216
         assert all(record.result["outcome"] != "diverged" for record in self.records)

@@ -19,12 +19,12 @@ from seprank import Certificate, certify, verify
 from seprank.certification.certificate import from_dict
 from seprank.cli import app
 from seprank.jobs import Sweep, outlook, read_sweep, sweep
-from seprank.jobs.config import ConfigError
+from seprank.jobs.config import SHIPPED, ConfigError
 from seprank.models.rac import RAC
 from seprank.store import Store
 from seprank.theory import upper_bound
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = SHIPPED
 GRID: dict[str, Any] = {"inputs": [1, 2], "width": [2, 3], "depth": [1, 2], "cut": ["1/4", "1/2", "3/4"]}
 CERTIFY: dict[str, Any] = {"blocks": [{"command": "certify", "settings": {"length": 6}, "grid": GRID}]}
 
@@ -84,6 +84,23 @@ def test_a_running_scheduler_is_used_by_its_address(tmp_path: Path) -> None:
     assert summary.done == 24
 
 
+def test_curves_are_swept_and_are_those_of_the_command(tmp_path: Path) -> None:
+    sizes = {"model": "gru", "inputs": 2, "width": 3, "length": 12, "samples": 32}
+    grid = {"depth": [1, 2], "lags": [[1, 4], [4, 1]]}
+    plan = Sweep.model_validate({"blocks": [{"command": "remember", "settings": sizes, "grid": grid}]})
+    assert sweep(plan, store=tmp_path / "a.db").done == 2
+    with Store(tmp_path / "a.db") as store:
+        records = store.records(command="remember")
+    arguments = [word for name, value in list(sizes.items())[1:] for word in (f"--{name}", str(value))]
+    for record in records:
+        depth = str(record.job.settings["depth"])
+        words = ["remember", "gru", *arguments, "--depth", depth, "--lags", "1,4", "--json"]
+        content = json.loads(CliRunner().invoke(app, words).stdout)
+        assert record.result["curve"]["memory"] == content["memory"]
+        assert record.result["reach"] == content["reach"]
+        assert "it reaches" in record.result["sentence"]
+
+
 @pytest.mark.slow
 def test_all_commands_can_be_swept(tmp_path: Path) -> None:
     blocks = [
@@ -140,7 +157,10 @@ def test_equal_jobs_are_one_and_cuts_are_steps() -> None:
         ([1], r"must have the keys description, blocks, got list"),
         ({"block": []}, r"unknown key 'block'; did you mean 'blocks'|blocks: field required"),
         ({"blocks": []}, "at least 1 item"),
-        ({"blocks": [{"command": "certfy"}]}, "command: input should be 'certify', 'measure' or 'train', got 'certfy'"),
+        (
+            {"blocks": [{"command": "certfy"}]},
+            "command: input should be 'certify', 'measure', 'remember' or 'train', got 'certfy'",
+        ),
         ({"blocks": [{"command": "certify", "grids": {}}]}, "unknown key 'blocks.0.grids'; did you mean 'grid'"),
     ],
 )
@@ -170,14 +190,32 @@ def test_files_that_cannot_be_read(tmp_path: Path, content: object, message: str
             {"inputs": 0, "width": 2, "length": 4},
             "inputs must be at least 1, got 0; use 1 or more",
         ),
+        ("remember", {"inputs": 2, "width": 2, "length": 1}, "length must be at least 2"),
+        ("remember", {"inputs": 2, "width": 2, "length": 8, "lags": [8]}, "between 1 and 7, got 8"),
+        ("remember", {"inputs": 2, "width": 2, "length": 8, "lags": "some"}, "numbers of steps or 'all'"),
+        ("remember", {"inputs": 2, "width": 2, "length": 8, "lags": 3}, "numbers of steps or 'all'"),
+        ("remember", {"inputs": 2, "width": 2, "length": 8, "samples": 31}, "at least 32"),
+        ("remember", {"inputs": 2, "width": 2, "length": 8, "cut": 4}, "unknown key 'cut'"),
+        ("remember", {"inputs": 2, "width": 2, "length": 8, "memory": 4}, "unknown key 'memory'"),
         ("train", {"task": "copying-memory", "model": "gru", "wide": 2}, "unknown key 'wide'"),
-        ("train", {"task": "copying-memory", "model": "gru"}, "either width or parameters"),
+        ("train", {"task": "copying-memory", "model": "gru", "width": 3, "parameters": 9}, "give width or parameters"),
         ("train", {"task": "copying-memory", "model": "gru", "width": 2, "task_settings": {"d": 1}}, "no setting 'd'"),
     ],
 )
 def test_jobs_that_cannot_be(command: str, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Sweep.model_validate({"blocks": [{"command": command, "settings": settings}]}).works()
+
+
+def test_jobs_that_run_together_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["seprank.jobs.sweep"]
+    monkeypatch.setattr(module, "default_budget", lambda: 1200)
+    share = module._share
+    assert share(100, 4, None) == 25
+    assert share(None, 4, None) == 300
+    assert share(100, 1, None) == 100
+    assert share(None, 1, None) is None
+    assert share(None, 4, "tcp://host:8786") is None
 
 
 @pytest.mark.slow
@@ -216,8 +254,11 @@ def test_every_shipped_file_can_be_swept(path: Path, tmp_path: Path) -> None:
     assert sum(outlook(read_sweep(path), tmp_path / "none.db").commands.values()) > 0
 
 
-SLOW = {"blocks": [{"command": "certify", "settings": {"length": 8, "width": 3, "inputs": 3, "depth": 2},
-                    "grid": {"seed": list(range(60))}}]}  # fmt: skip
+def slow(jobs: int) -> dict[str, Any]:
+    """A sweep of that many jobs of a fraction of a second each."""
+    settings = {"length": 8, "width": 3, "inputs": 3, "depth": 2}
+    return {"blocks": [{"command": "certify", "settings": settings, "grid": {"seed": list(range(jobs))}}]}
+
 
 KILLING = """
 import os, random, signal, sys, time
@@ -254,20 +295,19 @@ print(len(before))
 
 @pytest.mark.slow
 def test_the_driver_killed_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    block = SLOW["blocks"][0] | {"grid": {"seed": list(range(150))}}  # more than can be done between the kills
-    config = write(tmp_path / "slow.yaml", {"blocks": [block]})
+    config = write(tmp_path / "slow.yaml", slow(60))  # more than can be done between the kills
     arguments = [sys.executable, "-c", KILLING, str(config), str(tmp_path / "a.db")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     kept = int(done.stdout)
     summary = sweep(read_sweep(config), store=tmp_path / "a.db")
-    assert (summary.stored, summary.done, summary.failed) == (kept, 150 - kept, 0)
+    assert (summary.stored, summary.done, summary.failed) == (kept, 60 - kept, 0)
 
 
 @pytest.mark.slow
 def test_a_worker_killed_during_a_job_costs_that_job_alone(tmp_path: Path) -> None:
-    config, store = write(tmp_path / "slow.yaml", SLOW), tmp_path / "a.db"
+    config, store = write(tmp_path / "slow.yaml", slow(24)), tmp_path / "a.db"
     arguments = [
         sys.executable,
         "-m",
@@ -287,8 +327,8 @@ def test_a_worker_killed_during_a_job_costs_that_job_alone(tmp_path: Path) -> No
     workers = [process for process in psutil.Process(driver.pid).children(recursive=True) if is_worker(process)]
     random.Random(1).choice(workers).send_signal(signal.SIGKILL)
     output, _ = driver.communicate(timeout=120)
-    assert json.loads(output) | {"seconds": 0} == {"jobs": 60, "stored": 0, "done": 60, "failed": 0, "seconds": 0}
-    assert finished(store) == 60
+    assert json.loads(output) | {"seconds": 0} == {"jobs": 24, "stored": 0, "done": 24, "failed": 0, "seconds": 0}
+    assert finished(store) == 24
 
 
 def finished(path: Path) -> int:
@@ -304,7 +344,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def test_two_drivers_on_one_store(tmp_path: Path) -> None:
-    config, store = write(tmp_path / "slow.yaml", SLOW), tmp_path / "a.db"
+    config, store = write(tmp_path / "slow.yaml", slow(24)), tmp_path / "a.db"
     with Store(store, write=True):
         done = CliRunner().invoke(app, ["sweep", str(config), "--store", str(store)])
     assert done.exit_code == 2
@@ -326,7 +366,7 @@ mount -o remount,size=10m {folder}
 def test_a_full_disk_stops_the_sweep_and_loses_nothing(tmp_path: Path) -> None:
     """On a small file system of its own, mounted where nobody else sees it."""
     (tmp_path / "small").mkdir()
-    config = write(tmp_path / "slow.yaml", SLOW)
+    config = write(tmp_path / "slow.yaml", slow(60))
     script = FULL.format(folder=tmp_path / "small", python=sys.executable, config=config)
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False)
     if "mount" in done.stderr or "unshare" in done.stderr:

@@ -48,6 +48,7 @@ def within(values: list[float] | Tensor, expected: float, sigmas: float = 5) -> 
 # The contract
 
 
+@pytest.mark.slow
 @every_task
 def test_shapes_and_types(name: str) -> None:
     task = build_task(name)
@@ -90,6 +91,12 @@ def test_streams_never_share_a_seed_and_batches_of_a_stream_never_do() -> None:
             assert len(set(seeds[stream][seed * 1000 : (seed + 1) * 1000])) == 1000
     last = [generator(3, "train", index).initial_seed() for index in (0, 2**30 - 1, 2**30)]
     assert last[0] == last[2] != last[1]
+
+
+def test_a_stream_goes_through_all_its_seeds_before_it_repeats_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seprank.tasks.task._SEEDS_PER_STREAM", 64)
+    for seed in range(20):
+        assert len({generator(seed, "train", index).initial_seed() for index in range(64)}) == 64
 
 
 def test_torch_ignores_all_but_32_bits_of_a_seed() -> None:

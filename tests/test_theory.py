@@ -174,6 +174,7 @@ def small_ranks() -> list[dict[str, Any]]:
     return [arguments for arguments in grid if upper_bound(**arguments).value <= 24]
 
 
+@pytest.mark.slow
 def test_ranks_of_random_circuits_lie_between_the_bounds() -> None:
     """At a random point modulo a prime the rank is at most the generic rank, and below it by bad luck only."""
     attained = 0

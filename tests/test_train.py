@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from torch import nn
 from typer.testing import CliRunner
 
-from seprank import measure
+from seprank import measure, remember
 from seprank.cli import app
 from seprank.models.base.width import nearest_width
+from seprank.sources.weights import load_weights
 from seprank.store import Job, Store
 from seprank.tasks import build_task
-from seprank.train import Network, TrainSettings, build_network, fit, train
+from seprank.train import Network, TrainSettings, build_network, describe, fit, train
 
 TINY = TrainSettings(
     task="copying-memory",
@@ -62,6 +63,21 @@ def test_a_record_has_curve_memory_and_baselines(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == [row["loss"] for row in record["curve"]]
     assert [row["memory_entropy"] != "" for row in rows] == [True, False, True, True]
+    assert record["remembered"] == []
+
+
+@pytest.mark.slow
+def test_memory_curves_before_and_after_are_of_the_tasks_own_sequences(tmp_path: Path) -> None:
+    settings = replace(TINY, memory_samples=40)
+    record = fit(settings, folder=tmp_path)
+    assert [curve["step"] for curve in record["remembered"]] == [0, 10]
+    network = build_network(settings)
+    load_weights(network, tmp_path / "weights.safetensors")
+    data = settings.task_built.sequences(40, seed=3)
+    curve = remember(network, length=settings.task_built.length, data=data, seed=3, progress=False)
+    assert record["remembered"][1]["memory"] == pytest.approx(curve.memory, rel=1e-6)
+    assert record["memory"][-1]["mean"] == pytest.approx(curve.mean, rel=1e-6)
+    assert curve.sentence() in describe(settings, record)
 
 
 @pytest.mark.slow
@@ -319,8 +335,8 @@ def test_equal_parameters_are_nearly_equal() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"width": None}, "either width or parameters"),
-        ({"parameters": 100}, "either width or parameters"),
+        ({"width": 0}, "width must be at least 1"),
+        ({"parameters": 100}, "give width or parameters, got width="),
         ({"width": 0}, "width must be at least 1, got 0"),
         ({"depth": 0}, "depth must be"),
         ({"rate": 0.0}, "rate must be between 0 and inf, got 0.0"),

@@ -93,6 +93,7 @@ def test_batch_first_is_the_default_and_can_be_turned_off(name: str) -> None:
     torch.testing.assert_close(other(x.transpose(0, 1))[0].transpose(0, 1), module(x)[0])
 
 
+@pytest.mark.slow
 @every_trained
 def test_what_is_trained_is_not_certified_but_measured(name: str) -> None:
     with pytest.raises(NotPolynomial, match=r"is not polynomial: .*`measure`"):

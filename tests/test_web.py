@@ -185,6 +185,7 @@ def test_many_tabs_take_no_more_memory_than_one_may() -> None:
             take()
 
 
+@pytest.mark.slow
 def test_bounds_and_pictures_wait_for_room_too() -> None:
     budget = Budget(2 * PROCESS)
     first = Panel("A", Settings(model="mi_rnn"), budget)
@@ -347,6 +348,7 @@ def test_what_cannot_run_is_refused() -> None:
     assert panel.problem is None
 
 
+@pytest.mark.slow
 def test_two_panels_do_not_disturb_each_other() -> None:
     budget = Budget(PLENTY)
     first, second = Panel("A", LONG, budget), Panel("A", SMALL, budget)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from seprank.report.palette import COLOURS
+from seprank.result.palette import COLOURS
 from seprank.store import Record
 
 from .depth import SIZE, Line, lines, success, trials

@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import elimination, tensornet, theory
+    from . import callbacks, elimination, tensornet, theory
     from .certification import Certificate, CertificateError, certify, verify
     from .comparison import Comparison, compare
     from .degrees import degree_bounds
     from .field import NotPolynomial, PrimeField
-    from .measurement import Measurement, Profile, callbacks, measure, profile
+    from .measurement import Measurement, Profile, measure, profile
     from .memory_curve import MemoryCurve, remember
     from .models import MODELS
     from .models.rac import RAC
@@ -48,7 +48,7 @@ _HOMES = {
     "upper_bound": ".theory",
 }
 _MODULES = {
-    "callbacks": ".measurement.callbacks",
+    "callbacks": ".callbacks",
     "elimination": ".elimination",
     "tensornet": ".tensornet",
     "theory": ".theory",

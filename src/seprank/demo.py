@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from .certification import Certificate, certify
-from .certification.certificate import digest
-from .comparison import compare
-from .measurement import measure
+from .certification.summary import Summary
+from .comparison import Comparison, compare
+from .measurement import Measurement, measure
 from .models import MODELS, find_model
-from .report.answers import KIND, answers_page
+from .report.answers import answers_page
+from .report.findings import Findings, Matrix
+from .report.learning import Run
 from .system.files import write_whole
+from .system.versions import versions
 
 Say = Callable[[str], None]
 FINDINGS = "findings.json"
@@ -48,7 +48,7 @@ class Sizes:
     compared_length: int = 6
     compared_depths: tuple[int, ...] = (1, 2)
     compared_samples: int = 256
-    """Most samples on a side"""
+    """Maximum number of samples per side"""
     measured_samples: int = 96
     variants: tuple[str, ...] = ("elman", "rac", "second_order", "mi_rnn", "cp_rnn", "arithmetic_lstm")
     picture_length: int = 6
@@ -57,48 +57,47 @@ class Sizes:
     seed: int = 0
 
 
-def compute(folder: Path, sizes: Sizes, say: Say) -> dict[str, Any]:
-    """Everything, as JSON's values; certificates are saved in the folder as they are found.
+def compute(folder: Path, sizes: Sizes, say: Say) -> Findings:
+    """Everything; certificates are saved in the folder as they are found.
 
     Args:
         folder: for certificates.
         sizes: what is computed.
         say: is told each result in a line.
-
-    Returns:
-        `matrix`, `growth`, `cuts`, `lengths`, `architectures`, `measured`, `integration`, `training` (a list of
-        settings and results, or a text that says why there is none), and `sizes`, `versions`, `seconds`, `finished`.
     """
     began = time.perf_counter()
-    found: dict[str, Any] = {"kind": KIND, "sizes": asdict(sizes)}
     say(f"Start-End rank of a RAC with {sizes.inputs} inputs, width {sizes.width}")
     ranks = Ranks(folder, sizes, say)
-    found["growth"] = ranks.all((d, t, t // 2) for d in sizes.depths for t in sizes.lengths)
+    growth = ranks.all((d, t, t // 2) for d in sizes.depths for t in sizes.lengths)
     say("longer sequences")
-    found["lengths"] = ranks.all((d, t, t // 2) for d in sizes.long_depths for t in sizes.long_lengths)
+    lengths = ranks.all((d, t, t // 2) for d in sizes.long_depths for t in sizes.long_lengths)
     say(f"every cut of length {sizes.cut_length}")
-    cuts = range(1, sizes.cut_length)
-    found["cuts"] = ranks.all((d, sizes.cut_length, c) for d in sizes.depths for c in cuts)
-    found["matrix"] = start_end_matrix(sizes)
+    cuts = ranks.all((d, sizes.cut_length, c) for d in sizes.depths for c in range(1, sizes.cut_length))
+    matrix = start_end_matrix(sizes)
     say("architectures")
-    found["architectures"] = _compared(None, [sizes.compared_length], sizes.compared_depths, sizes)
-    found["measured"] = dict(measured(sizes))
-    found["integration"] = _compared(list(sizes.variants), sizes.lengths, [1], sizes)
+    architectures = _compared(None, [sizes.compared_length], sizes.compared_depths, sizes)
+    found = dict(measured(sizes))
+    integration = _compared(list(sizes.variants), sizes.lengths, [1], sizes)
     say("training")
-    found["training"] = trained(sizes)
-    found |= {
-        "versions": versions(),
-        "seconds": time.perf_counter() - began,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    # what is shown is what a file of it would say
-    plain: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
-    return plain
+    return Findings(
+        sizes=asdict(sizes),
+        matrix=matrix,
+        growth=growth,
+        lengths=lengths,
+        cuts=cuts,
+        architectures=architectures,
+        integration=integration,
+        measured=found,
+        training=trained(sizes),
+        versions={"system": platform.platform()} | versions("seprank", "torch", "numpy", "python-flint", "plotly"),
+        seconds=time.perf_counter() - began,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
-def save(found: dict[str, Any], folder: Path) -> Path:
+def save(found: Findings, folder: Path) -> Path:
     """Write what was found, and the report of it; returns the path of the report."""
-    write_whole(folder / FINDINGS, json.dumps(found | {"digest": digest(found)}, allow_nan=False))
+    found.save(folder / FINDINGS)
     return write_whole(folder / REPORT, answers_page(found))
 
 
@@ -107,13 +106,13 @@ class Ranks:
 
     def __init__(self, folder: Path, sizes: Sizes, say: Say) -> None:
         self._folder, self._sizes, self._say = folder, sizes, say
-        self._known: dict[tuple[int, int, int], dict[str, Any]] = {}
+        self._known: dict[tuple[int, int, int], Summary] = {}
 
-    def all(self, cells: Iterable[tuple[int, int, int]]) -> list[dict[str, Any]]:
+    def all(self, cells: Iterable[tuple[int, int, int]]) -> list[Summary]:
         """Those of (depth, length, cut)."""
         return [self._known.get(cell) or self._certify(*cell) for cell in cells]
 
-    def _certify(self, depth: int, length: int, cut: int) -> dict[str, Any]:
+    def _certify(self, depth: int, length: int, cut: int) -> Summary:
         sizes = self._sizes
         module = find_model("rac").draw(sizes.seed, inputs=sizes.inputs, width=sizes.width, depth=depth)
         limit = None if 2 * cut == length else sizes.most_samples
@@ -127,15 +126,14 @@ class Ranks:
 def line(certificate: Certificate, depth: int) -> str:
     """A result in a line."""
     asked = certificate.question
-    relation = "=" if certificate.exact else ">="
-    sure = certificate.short_verdict
+    known = certificate.known
     return (
-        f"  depth {depth}  length {asked.length:>2}  cut {asked.cut:>2}  rank {relation:>2} {certificate.rank:>6,}  "
-        f"{sure:<18}  {certificate.seconds:5.1f} s"
+        f"  depth {depth}  length {asked.length:>2}  cut {asked.cut:>2}  rank {known.sign} {certificate.rank:>6,}  "
+        f"{known.sureness.value:<18}  {certificate.seconds:5.1f} s"
     )
 
 
-def start_end_matrix(sizes: Sizes) -> dict[str, Any]:
+def start_end_matrix(sizes: Sizes) -> Matrix:
     """One Start-End matrix of a RAC with normal weights: its entries, its figures, and its certified rank."""
     import torch
 
@@ -152,14 +150,10 @@ def start_end_matrix(sizes: Sizes) -> dict[str, Any]:
         values = module(torch.cat(halves, 1))[0][:, -1, 0].reshape(count, count)
     measurement = measure(module, length=length, starts=starts, ends=ends, readout=0, seed=sizes.seed, progress=False)
     certificate = certify(module, length=length, readout=0, seed=sizes.seed, progress=False)
-    return {
-        "values": values.tolist(),
-        "measurement": measurement.to_dict(),
-        "certificate": certificate.summary(),
-    }
+    return Matrix(values.tolist(), certificate.summary(), measurement)
 
 
-def _compared(models: list[str] | None, lengths: Iterable[int], depths: Iterable[int], sizes: Sizes) -> dict[str, Any]:
+def _compared(models: list[str] | None, lengths: Iterable[int], depths: Iterable[int], sizes: Sizes) -> Comparison:
     return compare(
         models,
         length=list(lengths),
@@ -168,28 +162,24 @@ def _compared(models: list[str] | None, lengths: Iterable[int], depths: Iterable
         inputs=sizes.inputs,
         max_samples=sizes.compared_samples,
         seed=sizes.seed,
-    ).to_dict()
+    )
 
 
-def measured(sizes: Sizes) -> Iterable[tuple[str, dict[str, Any]]]:
+def measured(sizes: Sizes) -> Iterable[tuple[str, Measurement]]:
     """Every model of the registry, squashed where it has a squashed form, with weights as they are initialised."""
     for name, spec in MODELS.items():
         squashed = {key: value for key, value in spec.training.items() if key == "nonlinearity"}
         module = spec.draw(sizes.seed, inputs=sizes.inputs, width=sizes.width, depth=1, **squashed)
         count = sizes.measured_samples
-        yield (
-            name,
-            measure(
-                module, length=sizes.compared_length, starts=count, ends=count, seed=sizes.seed, progress=False
-            ).to_dict(),
-        )
+        length = sizes.compared_length
+        yield name, measure(module, length=length, starts=count, ends=count, seed=sizes.seed, progress=False)
 
 
-def trained(sizes: Sizes) -> list[tuple[dict[str, Any], dict[str, Any]]] | str:
+def trained(sizes: Sizes) -> list[Run] | str:
     """Short runs on copying memory, one for each depth; without the extra, what to install."""
     from .train import TrainSettings, fit
 
-    runs = []
+    runs: list[Run] = []
     for depth in sizes.training_depths:
         settings = TrainSettings(
             task="copying-memory",
@@ -211,9 +201,3 @@ def trained(sizes: Sizes) -> list[tuple[dict[str, Any], dict[str, Any]]] | str:
             except ImportError as error:
                 return str(error)
     return runs
-
-
-def versions() -> dict[str, str]:
-    """What the numbers were computed with."""
-    packages = ("seprank", "torch", "numpy", "python-flint", "plotly")
-    return {"python": platform.python_version(), "system": platform.platform(), **{n: version(n) for n in packages}}

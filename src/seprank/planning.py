@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from math import log10
+from typing import Any, ClassVar
 
 from .models import MODELS
 from .question import check_cut, check_whole
+from .result.palette import COLOURS
+from .result.result import STRICT, Result
+from .result.text import text_table
 from .theory import Bound, bounds, least_ceiling, readable
 
 MOST_DIGITS = 1000
@@ -25,6 +29,8 @@ MOST_DEPTH = 200
 @dataclass(frozen=True)
 class Row:
     """What is known about one depth."""
+
+    __pydantic_config__ = STRICT
 
     depth: int
     width: int | None
@@ -42,9 +48,12 @@ class Row:
     """The upper bound that excludes it"""
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Result):
     """The answer of `plan`: the cheapest network, and what is known about every depth."""
+
+    __pydantic_config__ = STRICT
+    NOUN: ClassVar[str] = "plan"
 
     rank: int
     length: int
@@ -64,6 +73,25 @@ class Plan:
         """The plan as plain values for JSON."""
         return asdict(self)
 
+    def headline(self) -> str:
+        """The target and the cheapest network, in a line."""
+        return f"rank {readable(self.rank)} at length {self.length} and {self.inputs} inputs: {self._best()}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each depth."""
+        return [asdict(row) for row in self.rows]
+
+    def draw(self, axes: Any) -> None:
+        """The least width that is proved to reach the rank, and widths that cannot, against depth."""
+        reached = [row for row in self.rows if row.width is not None]
+        depths, widths = [row.depth for row in reached], [log10(row.width or 1) for row in reached]
+        axes.plot(depths, widths, "o-", color=COLOURS[0], label="proved to reach it")
+        excluded = [row for row in self.rows if row.too_narrow]
+        ends = [log10(row.too_narrow or 1) for row in excluded]
+        axes.bar([row.depth for row in excluded], ends, color="#cccccc", label="provably cannot reach it", zorder=0)
+        axes.set(xlabel="depth", ylabel="log10 of the width", xticks=[row.depth for row in self.rows])
+        axes.legend(fontsize=8, frameon=False)
+
     def __str__(self) -> str:
         lines = [
             f"RAC of separation rank {readable(self.rank)}: inputs {self.inputs}, length {self.length}, "
@@ -72,7 +100,7 @@ class Plan:
             *([f"  {self._conjectured(self.conjectured)}"] if self.conjectured else []),
             f"  {self._shallow()}",
             "",
-            *_table(self.rows),
+            text_table([_cells(row) for row in self.rows], heads=_HEADS, left=(len(_HEADS) - 1,)),
         ]
         return "\n".join(line.rstrip() for line in lines)
 
@@ -240,12 +268,7 @@ def _network(depth: int, width: int | None, parameters: int | None) -> str:
     return f"depth {depth}, width {readable(width or 0)}, {readable(parameters or 0)} parameters"
 
 
-def _table(rows: list[Row]) -> list[str]:
-    """Aligned columns, numbers to the right."""
-    heads = ["depth", "width", "parameters", "conjectured", "parameters", "cannot up to", "because of"]
-    cells = [heads, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
-    return ["  ".join([*map(str.rjust, line[:-1], widths), line[-1]]) for line in cells]
+_HEADS = ["depth", "width", "parameters", "conjectured", "parameters", "cannot up to", "because of"]
 
 
 def _cells(row: Row) -> list[str]:

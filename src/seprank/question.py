@@ -142,7 +142,7 @@ def check_choice(name: str, value: Any, known: Sequence[str]) -> str:
     """One of a few words.
 
     Raises:
-        ValueError: it is another; the text names the nearest.
+        ValueError: it is another; the message names the nearest.
 
     Example:
         >>> check_choice("domain", "token", DOMAINS)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..system.extras import need
 from .agreement import compare_halves
 from .batches import Trial, batch_axis, repeat_rows
 from .contract import ConventionError, SequenceModel, State, as_columns
@@ -49,7 +50,7 @@ class Causal(SequenceModel):
     splits = True
 
     def __init__(self, module: nn.Module, example: Tensor) -> None:
-        _require_transformers()
+        need("transformers", "hf", "models of Hugging Face")
         self._module = module
         self._takes = set(inspect.signature(module.forward).parameters)
         self._cache = ""
@@ -181,10 +182,3 @@ class Causal(SequenceModel):
                 for batches, axis in zip(leaves, self._axes, strict=True)
             ),
         ]
-
-
-def _require_transformers() -> None:
-    try:
-        import transformers  # noqa: F401
-    except ImportError as error:
-        raise ImportError("models of Hugging Face need transformers: pip install 'seprank[hf]'") from error

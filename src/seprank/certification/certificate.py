@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ..result.result import STRICT, Result
+from ..result.sureness import Rank
+from ..result.text import text_table
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
-from ..theory import Bound, readable, shown_error
+from ..theory import Bound, readable
 from .form import MOST_DIMENSIONS, MOST_RUN_SECONDS, MOST_SIZE, VERSIONS, CertificateError, check_values, parse, read
 from .run import Question
+from .summary import Summary
 
 SCHEMA: Final = 2
 """Version of the format described in docs/certificate.md"""
@@ -26,14 +28,13 @@ if TYPE_CHECKING:
 
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_STRICT = {"extra": "forbid", "strict": True}
 
 
 @dataclass(frozen=True)
 class ModelRecord:
     """What a certificate says about the module."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     name: str
     """Name in the registry, or file.py:factory, or module.Class"""
@@ -61,7 +62,7 @@ class ModelRecord:
 class Minor:
     """A square submatrix with a determinant that is not zero modulo the prime: the proof of the rank."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     rows: list[int]
     """Numbers of the start halves, ascending"""
@@ -71,15 +72,15 @@ class Minor:
     """Modulo the prime, 1..prime-1"""
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, repr=False)
+class Certificate(Result):
     """A certified lower bound on the generic Start-End separation rank, with its proof.
 
     The rank is proved to be at least `rank` for all parameters but a set of measure zero: one minor of the
     Start-End matrix is non-zero modulo a prime, hence non-zero as a polynomial in the parameters.
     """
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     model: ModelRecord
     question: Question
@@ -125,30 +126,53 @@ class Certificate:
                     del group[name]
         return body | {"digest": digest(body)}
 
-    def summary(self) -> dict[str, Any]:
-        """What `seprank certify --json` prints: the answer, without the proof."""
+    def summary(self) -> Summary:
+        """The answer, without the proof."""
         question = self.question
-        return {
-            "rank": self.rank,
-            "saturated": self.saturated,
-            "error": self.error,
-            "exact": self.exact,
-            "upper_bound": self.upper_bound,
-            "bounds": [bound.to_dict() for bound in self.bounds],
-            "model": self.model.name,
-            "settings": self.model.settings,
-            "length": question.length,
-            "cut": question.cut,
-            "domain": question.domain,
-            "readout": question.readout,
-            "samples": self.samples,
-            "starts": self.starts,
-            "ends": self.ends,
-            "prime": question.prime,
-            "seed": question.seed,
-            **self._special(),
-            "seconds": self.seconds,
-        }
+        return Summary(
+            rank=self.rank,
+            saturated=self.saturated,
+            error=self.error,
+            exact=self.exact,
+            upper_bound=self.upper_bound,
+            bounds=self.bounds,
+            model=self.model.name,
+            settings=self.model.settings,
+            length=question.length,
+            cut=question.cut,
+            domain=question.domain,
+            readout=question.readout,
+            samples=self.samples,
+            starts=self.starts,
+            ends=self.ends,
+            prime=question.prime,
+            seed=question.seed,
+            seconds=self.seconds,
+        )
+
+    @property
+    def known(self) -> Rank:
+        """The rank with what says how sure it is."""
+        return self.summary().known
+
+    def headline(self) -> str:
+        """The rank and how sure it is, in a line."""
+        settings = f" {shown(self.model.settings)}" if self.model.settings else ""
+        asked = f"length {self.question.length}, cut {self.question.cut}, domain {self.question.domain}"
+        rank = f"rank {self.known.sign} {readable(self.rank)} ({self.known.sureness.value})"
+        return f"{quoted_name(self.model.name)}{settings}, {asked}: {rank}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """The certified rank, and each bound, as rows."""
+        certified = {"kind": "certified", "name": "rank", "value": self.rank, "source": self.known.sentence}
+        bounds = [{"kind": b.kind, "name": b.name, "value": b.value, "source": b.source} for b in self.bounds]
+        return [certified, *bounds]
+
+    def draw(self, axes: Any) -> None:
+        """The rank and the bounds on it, on one logarithmic axis."""
+        from ..result.statements import draw_statements
+
+        draw_statements(self.records(), axes)
 
     def _special(self) -> dict[str, Any]:
         """What is not as it is in most certificates, as plain values."""
@@ -169,8 +193,17 @@ class Certificate:
         from_dict(parse(text))
         return write_whole(path, text + "\n")
 
-    @staticmethod
-    def load(path: str | Path) -> Certificate:
+    @classmethod
+    def from_dict(cls, content: Any) -> Certificate:
+        """The certificate in a file's content.
+
+        Raises:
+            CertificateError: a field is missing, unknown, of the wrong type or out of range, or the digest differs.
+        """
+        return from_dict(content)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Certificate:
         """Read a file and check that it is whole: size, form, schema, digest, types, ranges.
 
         Raises:
@@ -180,18 +213,15 @@ class Certificate:
         return from_dict(read(path))
 
     def __str__(self) -> str:
-        relation = "=" if self.exact else ">="
         settings = f" {shown(self.model.settings)}" if self.model.settings else ""
         lines = [
             f"Start-End separation rank of {quoted_name(self.model.name)}{settings}",
             f"  length {self.question.length}, {self._start}, domain {self.question.domain}",
             *self._remarks(),
-            f"  rank {relation} {readable(self.rank)}   ({self.verdict})",
+            f"  rank {self.known.sign} {readable(self.rank)}   ({self.known.sentence})",
         ]
-        named = [(bound, shown(bound.name)[1:-1]) for bound in self.bounds]
-        width = max([14, *(len(name) for _, name in named)])
-        lines += [f"  {bound.kind:<11} {name:<{width}} {readable(bound.value)}" for bound, name in named]
-        return "\n".join(lines)
+        rows = [[bound.kind, shown(bound.name)[1:-1], readable(bound.value)] for bound in self.bounds]
+        return "\n".join([*lines, *([text_table(rows, left=(0, 1), indent=2)] if rows else [])])
 
     @property
     def _start(self) -> str:
@@ -214,28 +244,6 @@ class Certificate:
             lines.append(f"  rational, without bounds by degree: {_listed(model.divisions)}{left}")
         return lines
 
-    @property
-    def short_verdict(self) -> str:
-        """How sure the rank is, in a word or two."""
-        if self.exact:
-            return "exact"
-        if self.saturated:
-            return "saturated"
-        return "at least" if self.rank < min(self.starts, self.ends) else "limited by samples"
-
-    @property
-    def verdict(self) -> str:
-        """How sure the rank is, in a sentence."""
-        if self.exact:
-            return "exact: the certified lower bound meets a proved upper bound"
-        if self.saturated and self.schema == 1:
-            return "certified lower bound; its run called it saturated, and stated no error"
-        if self.error is not None:
-            return f"certified lower bound; saturated, error at most {shown_error(self.error)}"
-        if self.rank < min(self.starts, self.ends):
-            return "certified lower bound; how likely it is to be the rank is not known"
-        return f"certified lower bound, limited by {self.samples} samples; more may raise it"
-
 
 OPTIONAL = {
     "model": ("replaced", "functions", "constants", "divisions"),
@@ -255,12 +263,6 @@ def digest(body: dict[str, Any]) -> str:
     """SHA-256 of the content, keys sorted, without blanks."""
     content = {key: value for key, value in body.items() if key != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def package_versions() -> dict[str, str]:
-    """What the certificate was made with."""
-    packages = {name: version(name) for name in ("seprank", "torch", "numpy")}
-    return {"python": platform.python_version(), **packages}
 
 
 def from_dict(body: Any) -> Certificate:

@@ -46,6 +46,7 @@ from ..question import (
     is_whole,
 )
 from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
+from ..system.quiet import quiet
 from .checks import answer, check_entries, check_residues, check_sequences
 
 Letters = Literal["generic", "one-hot", "ids"]
@@ -87,7 +88,7 @@ class Question:
         return self.inputs ** self.halves[side] if self.domain == "tokens" else None
 
 
-def ask(
+def ask(  # noqa: PLR0913  (each is a setting a user has)
     module: nn.Module,
     *,
     length: int,
@@ -368,8 +369,10 @@ def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) ->
     number of a word written in base `letters`, first letter most significant. Otherwise letters are raw numbers
     modulo `letters`, and repeated words are passed over.
     """
-    if letters**steps <= _PERMUTED:
-        numbers = np.argsort(raw_stream(seed, name, letters**steps), kind="stable")[:count]
+    # A word of more letters than the limit has bits is not counted: the number would be as long as the word.
+    in_all = letters ** min(steps, _PERMUTED.bit_length())
+    if in_all <= _PERMUTED:
+        numbers = np.argsort(raw_stream(seed, name, in_all), kind="stable")[:count]
         return numbers[:, None] // letters ** np.arange(steps)[::-1] % letters
     drawn = count + 16
     while True:
@@ -385,9 +388,6 @@ def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) ->
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
     """A copy of the module in the prime field, in evaluation mode, on one thread, its calls checked.
 
-    The tensors of a block fit the cache, and each operation takes microseconds: a second thread gains nothing on
-    an idle machine and loses a factor on a busy one, where threads wait for each other by spinning.
-
     Raises:
         NotPolynomial: the module does something that has no meaning modulo a prime.
         ConventionError: it does not follow the calling convention, fails on inputs of this size, cannot be copied, or
@@ -396,12 +396,7 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     # Copies: what forward keeps on the module, such as a cache of constants, would be residues.
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
-            run = Run(copies, weights, question, field, device)
-            run.check()
-            yield run
-    finally:
-        torch.set_num_threads(threads)
+    with quiet(), PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
+        run = Run(copies, weights, question, field, device)
+        run.check()
+        yield run

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -19,19 +18,18 @@ from ..field import Notes, NotPolynomial, read_weights
 from ..models import spec_of
 from ..question import DEFAULT_PRIME, check_whole
 from ..sources import Factory
-from ..sources.factory import source_hash
 from ..startend import Matrix, RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
+from ..system.versions import versions
 from ..theory import Bound, bounds, for_readout
-from .certificate import Certificate, Minor, ModelRecord, package_versions
+from .certificate import Certificate, Minor
+from .footprint import SPARE, halves_bytes, matrix_bytes
 from .form import MOST_DIGITS
+from .record import describe
 from .rows import on_workers
 from .run import Question, Run, ask, enter
 from .saturation import stated_error
-
-_SPARE = 8
-"""Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree."""
 
 _FIRST = 64
 """Samples to begin with where the rank is not known to be bounded."""
@@ -99,8 +97,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         prime: modulus, below 2^27.
         readout: "random" takes one generic linear functional of the last output, as in the paper; "all" keeps
             every output channel as a column of its own; a number takes that channel.
-        squash: "identity" certifies the network's polynomial skeleton: tanh, sigmoid, relu, gelu, silu, exp and the like
-            are left out, a softmax becomes its argument (0 where that is masked), and a norm its affine part. The
+        squash: "identity" certifies the network's polynomial skeleton: tanh, sigmoid, relu, gelu, silu, exp and the
+            like are left out, a softmax becomes its argument (0 where that is masked), and a norm its affine part. The
             certificate lists what was replaced.
         split: positions of the start, such as [0, 2, 4], the others being the end, instead of a cut. The module is then
             taken as a function of whole sequences, as one that returns a tensor and no state always is.
@@ -297,7 +295,7 @@ class _Search:
         self._near = near and upper is not None
         unbounded = upper is None and run.notes.divisions
         self._most = (_MOST_RATIONAL if unbounded else sys.maxsize) if most is None else most
-        self._enough = min(sys.maxsize if upper is None else upper + _SPARE, self._most)
+        self._enough = min(sys.maxsize if upper is None else upper + SPARE, self._most)
         self._budget = budget
         self._report = report
         self._matrix = matrix
@@ -343,7 +341,7 @@ class _Search:
         """
         rank, fewest = found.profile.rank, found.fewest
         if self._run.question.domain == "functional":
-            return rank <= fewest - _SPARE
+            return rank <= fewest - SPARE
         return rank == self._upper or before == rank
 
     def _at(self, count: int, *, last: bool) -> _Found:
@@ -371,8 +369,9 @@ class _Search:
         """Memory for the matrix, a copy of it to eliminate in or to grow from, and the halves."""
         question = self._run.question
         rows, ends = self._size("starts", count), self._size("ends", count)
-        halves = (rows * question.cut + ends * (question.length - question.cut)) * question.inputs
-        return int(8 * (rows * ends * self._run.channels * (1.2 if last else 2.3) + 2 * halves))
+        steps = (question.cut, question.length - question.cut)
+        halves = halves_bytes(rows, ends, steps=steps, inputs=question.inputs)
+        return matrix_bytes(rows, ends, channels=self._run.channels, last=last) + halves
 
     def _require(self, count: int) -> None:
         need = self._bytes(count, last=True)
@@ -398,8 +397,8 @@ def without_undefined(values: Matrix, channels: int, ends: int) -> tuple[Matrix,
     pairs = [(int(undefined[:, end].argmax()), int(end)) for end in np.flatnonzero(undefined.any(0))]
     if 2 * len(starts) > len(values) or 2 * len(pairs) > ends:
         raise ZeroDivisionError(
-            f"a divisor is 0 for {len(starts)} of {len(values)} starts and for {len(pairs)} of {ends} ends; use a larger "
-            "--prime, or another --seed"
+            f"a divisor is 0 for {len(starts)} of {len(values)} starts and for {len(pairs)} of {ends} ends; use a "
+            "larger --prime, or another --seed"
         )
     if starts or pairs:
         values = values.copy()
@@ -445,44 +444,8 @@ def _certificate(
         bounds=known,
         minor=Minor([int(i) for i in profile.rows], [int(j) for j in profile.columns], profile.determinant),
         seconds=round(time.perf_counter() - began, 3),
-        versions=package_versions(),
+        versions=versions("seprank", "torch", "numpy"),
         error=error,
         left_out_starts=found.left_out_starts,
         left_out_ends=found.left_out_ends,
     )
-
-
-def describe(module: nn.Module, factory: Factory | None, notes: Notes | None = None) -> ModelRecord:
-    """What a certificate records of a module, so that the same can be made again, and of what was noted as it ran."""
-    record = _describe(module, factory)
-    return record if notes is None else replace(record, **noted(notes))
-
-
-def noted(notes: Notes) -> dict[str, Any]:
-    """What was noted, as a certificate records it."""
-    return {
-        "replaced": {name: sorted(places) for name, places in sorted(notes.replaced.items())},
-        "functions": dict(sorted(notes.functions.items())),
-        "constants": {place: sorted(hashes) for place, hashes in sorted(notes.constants.items())},
-        "divisions": sorted(notes.divisions),
-    }
-
-
-def _describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
-    parameters = {name: list(p.shape) for name, p in module.named_parameters()}
-    fixed = read_weights(module).digests
-    spec = spec_of(module)
-    if spec is not None and not fixed:
-        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
-    if factory is not None:
-        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters, fixed)
-    return ModelRecord(*_class_record(module), parameters, fixed)
-
-
-def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:
-    cls = type(module)
-    try:
-        source = source_hash(inspect.getfile(cls))
-    except (OSError, TypeError):
-        source = None  # defined at a prompt: nothing to hash
-    return f"{cls.__module__}.{cls.__qualname__}", "class", {}, source

@@ -18,7 +18,7 @@ from ..system.names import quoted_name, shown
 from .certificate import Certificate, ModelRecord
 from .cost import Meter, count_numbers
 from .form import CertificateError
-from .search import describe, noted
+from .record import describe, noted
 
 _SIZES = ("inputs", "width", "depth")
 
@@ -78,9 +78,7 @@ def check_notes(record: ModelRecord, notes: Notes) -> None:
     for name, got in noted(notes).items():
         stated = getattr(record, name)
         if json.dumps(stated, sort_keys=True) != json.dumps(got, sort_keys=True):
-            hint = (
-                "; another machine's mathematical functions may differ in the last digit" if name == "constants" else ""
-            )
+            hint = "; another machine may compute another last digit" if name == "constants" else ""
             raise CertificateError(
                 "model", f"{name} is {shown(stated)} in the certificate, but {shown(got)} as the module runs{hint}"
             )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from ..system.versions import versions
 
 PACKAGES = ("seprank", "torch", "numpy", "python-flint", "typer", "rich", "pydantic", "plotly", "psutil")
 
@@ -38,8 +38,8 @@ class Report:
         return asdict(self) | {"healthy": self.healthy}
 
     def __str__(self) -> str:
-        versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
-        lines = [versions, f"{self.cores} cores, {self.free_memory} free"]
+        known = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        lines = [known, f"{self.cores} cores, {self.free_memory} free"]
         lines += [f"{'ok' if c.passed else 'FAILED':<7} {c.name}: {c.detail}" for c in self.checks]
         return "\n".join([*lines, "healthy" if self.healthy else "something is wrong; see FAILED above"])
 
@@ -49,7 +49,7 @@ def examine() -> Report:
     from ..system.memory import default_budget, show_size
 
     return Report(
-        versions={"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        versions=versions(*PACKAGES),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         free_memory=show_size(2 * default_budget()),
         checks=[_attempt("elimination agrees with FLINT", _elimination), _attempt("certify and verify", _certificate)],
@@ -61,13 +61,6 @@ def _attempt(name: str, check: Callable[[], str]) -> Check:
         return Check(name, True, check())
     except Exception as error:
         return Check(name, False, f"{type(error).__name__}: {error}")
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "missing"
 
 
 def _elimination() -> str:

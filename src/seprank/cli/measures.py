@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .terminal import say, say_json
+from .terminal import UsageError, say, say_json, show_announcements
 
 if TYPE_CHECKING:
     from ..measurement import Measurement, Profile
+    from ..memory_curve import MemoryCurve
 from .options import (
     Cut,
     Depth,
@@ -31,6 +32,7 @@ from .options import (
     load_model,
     number_or_name,
     open_executor,
+    split_numbers,
 )
 
 
@@ -42,15 +44,18 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     depth: Depth = None,
     settings: Settings = None,
     cut: Cut = None,
-    starts: Annotated[int, typer.Option(help="Start halves to draw.")] = 256,
-    ends: Annotated[int, typer.Option(help="End halves to draw.")] = 256,
+    starts: Annotated[
+        int | None, typer.Option(help="Start halves to draw; 256 by default, 64 at each cut of a profile.")
+    ] = None,
+    ends: Annotated[int | None, typer.Option(help="End halves to draw; as many by default.")] = None,
     data: Annotated[Path | None, typer.Option(help="Sequences to halve: .npy, .npz, .csv or .safetensors.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Number of token ids, for a model that reads them.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Trained weights: .safetensors, or .pt of tensors.")] = None,
     readout: Readout = "all",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     tolerance: Annotated[float | None, typer.Option(help="Smallest relative singular value that counts.")] = None,
-    profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut, too.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut.")] = False,
+    cuts: Annotated[str | None, typer.Option(help="Measure at these cuts, with commas, such as 4,8,12.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, samples and read-out.")] = 0,
     batch_first: Annotated[
         bool | None,
@@ -67,20 +72,18 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from ..measurement import Profile, read_sequences
     from ..measurement import measure as run
     from ..measurement import profile as run_profile
-    from ..question import check_cut
-    from .remember import curve_beside, keep_curve
+    from ..measurement.measure import SAMPLES
+    from ..measurement.profile import PROFILE_SAMPLES
+    from .remember import curve_beside
 
     check_folder(out)
     budget = find_budget(memory)
     module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
-    if weights is not None:
-        from ..sources.weights import load_weights
-
-        load_weights(module, weights)
+    _load(module, weights)
+    wanted = _cuts(length, cut, profile, cuts)
     common: dict[str, Any] = {
         "length": length,
-        "starts": starts,
-        "ends": ends,
+        **_halves(starts, ends, PROFILE_SAMPLES if wanted else SAMPLES),
         "data": None if data is None else read_sequences(data),
         "inputs": inputs if factory is not None else None,
         "tokens": tokens,
@@ -92,36 +95,59 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         "device": find_device(device),
         "batch_first": batch_first,
     }
+    show_announcements()
     with open_executor(workers, scheduler) as executor:
-        if profile:
-            points = run_profile(module, executor=executor, **common)
-            found = points.at(check_cut(length, cut)[1])
+        if wanted is not None:
+            points = run_profile(module, executor=executor, cuts=wanted[1], **common)
+            found = points.at(wanted[0])
         else:
             points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
         curve, sentence = curve_beside(module, common, executor)
-    if out is not None:
-        _keep_measurement(out, model, found, points)
-        keep_curve(out, curve, points)
+    kept = "" if out is None else f"\n  picture: {_keep(out, model, found, points, curve)}"
     if as_json:
-        more = {"profile": points.to_dict()["points"]} if profile else {}
+        more = {"profile": points.to_dict()["points"]} if points.points else {}
         say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
-        return
-    say(f"{model}\n{sentence}\n\n{found}")
-    for point in points.points:
-        say(
-            f"  cut {point.cut:>4}   memory {point.memory:.4g}   joint {point.shares.interaction:.4g}   "
-            f"entropy {point.entropy:.4f}   effective rank {point.effective_rank:.2f}"
-        )
-    if out is not None:
-        say(f"  picture: {out / 'memory.html'}")
+    else:
+        say(f"{model}\n{sentence}\n\n{found}" + (f"\n\n{points}" if points.points else "") + kept)
 
 
-def _keep_measurement(out: Path, name: str, found: Measurement, points: Profile) -> None:
-    """The measurement as JSON and as a page."""
+def _halves(starts: int | None, ends: int | None, usual: int) -> dict[str, int]:
+    """How many are drawn of each."""
+    return {"starts": usual if starts is None else starts, "ends": usual if ends is None else ends}
+
+
+def _load(module: Any, weights: Path | None) -> None:
+    """Trained weights into a module, if there are any."""
+    if weights is not None:
+        from ..sources.weights import load_weights
+
+        load_weights(module, weights)
+
+
+def _cuts(length: int, cut: int | None, every: bool, several: str | None) -> tuple[int, list[int]] | None:
+    """The cut whose figures are shown in full, and all that are measured, it among them; None without a profile."""
+    from ..question import check_cut, check_several
+
+    if not every and several is None:
+        return None
+    length, middle = check_cut(length, cut)
+    if several is None:
+        return middle, [*range(1, length)]
+    if every:
+        raise UsageError("--profile measures at every cut, and --cuts at some; give one of them")
+    numbers = [check_cut(length, c)[1] for c in check_several("cuts", split_numbers("--cuts", several), 1)]
+    shown = middle if cut is not None else min(numbers, key=lambda number: (abs(number - middle), number))
+    return shown, sorted({*numbers, shown})
+
+
+def _keep(out: Path, name: str, found: Measurement, points: Profile, curve: MemoryCurve | None) -> Path:
+    """The measurement as JSON and as a page, with the curve beside it; returns the path of the page."""
     from ..report.measured import memory_page
     from ..system.files import write_whole
+    from .remember import keep_curve
+
+    keep_curve(out, curve, points)
 
     found.save(out / "measurement.json")
-    records = [point.to_dict() for point in points.points]
-    page = memory_page(f"Long-term memory of {name}", str(found), found.to_dict(), records or None)
-    write_whole(out / "memory.html", page)
+    page = memory_page(f"Long-term memory of {name}", found, points if points.points else None)
+    return write_whole(out / "memory.html", page)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .terminal import UsageError
+from .terminal import UsageError, leave_output
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,6 +58,19 @@ Settings = Annotated[
 ]
 
 
+STANDARD_INPUT, STANDARD_OUTPUT = Path("/dev/stdin"), Path("/dev/stdout")
+
+
+def read_from(text: str | Path) -> Path:
+    """The file that an argument names; `-` is standard input."""
+    return STANDARD_INPUT if text == "-" else Path(text)
+
+
+def write_to(text: str | Path) -> Path:
+    """The file that an option names; `-` is standard output."""
+    return STANDARD_OUTPUT if text == "-" else Path(text)
+
+
 def whole_number(option: str, text: str) -> int:
     """A whole number of any size, also written as 1e100."""
     from decimal import Decimal, InvalidOperation
@@ -90,6 +103,8 @@ def check_files(*paths: Path | None) -> None:
     for path in paths:
         if path is not None:
             check_writable(path)
+        if path == STANDARD_OUTPUT:
+            leave_output()
 
 
 def check_folder(path: Path | None) -> None:

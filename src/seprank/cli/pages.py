@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from .options import Cut, Json, Memory, check_files, check_folder, find_budget, write_to
 from .terminal import UsageError, say, say_json
 
-if TYPE_CHECKING:
-    pass
-from .options import Cut, Json, Memory, check_files, check_folder, find_budget
 
-
-def draw(
+def draw(  # noqa: PLR0913  (each is a setting a user has)
     what: Annotated[str, typer.Argument(help="rac: its tensor network and a cut; recurrence: what it computes.")],
     inputs: Annotated[int, typer.Option(help="M: features per time step.")] = 4,
     width: Annotated[int, typer.Option(help="R: width of every layer.")] = 3,
@@ -27,7 +24,8 @@ def draw(
     line: Annotated[str, typer.Option(help="Cut to draw: states (all copies between start and end) or minimal.")] = (
         "states"
     ),
-    out: Annotated[Path | None, typer.Option(help="Picture: .svg, .png or .html; runs/WHAT.svg by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File: .svg, .png, .pdf or .html; runs/WHAT.svg by default.")] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Leave out heading, legend and notes.")] = False,
     as_json: Json = False,
 ) -> None:
     """Draw a RAC as a tensor network with its copies and a cut, or as a recurrence."""
@@ -40,7 +38,7 @@ def draw(
     check_files(path)
     kind = "network" if what == "rac" else what
     picture = run(inputs=inputs, width=width, depth=depth, length=length, cut=cut, kind=kind, style=style, line=line)
-    picture.save(path)
+    picture.save(path, bare=bare)
     if as_json:
         say_json({"picture": str(path), **picture.to_dict()})
     else:
@@ -51,7 +49,7 @@ def report(
     source: Annotated[
         Path, typer.Argument(help="A folder with certificates, measurements or stores; or one of these.")
     ],
-    out: Annotated[Path, typer.Option(help="File of the page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(parser=write_to, metavar="FILE", help="File of the page.")] = Path("report.html"),
 ) -> None:
     """Gather results into one HTML file that needs no network."""
     from ..report.folder import folder_page
@@ -71,12 +69,12 @@ def demo(
     check_folder(out)
     found = show.compute(out, show.Sizes(), say)
     page = show.save(found, out)
-    say(f"\n{meaning(found['growth'])}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
+    say(f"\n{meaning(found.growth)}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")
     say(f"report: {page}")
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="Of the page's address, http://127.0.0.1:PORT/.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port to serve on: http://127.0.0.1:PORT/.")] = 8080,
     memory: Memory = None,
 ) -> None:
     """Explore on a local page: bounds, certificates, charts; for this machine only."""

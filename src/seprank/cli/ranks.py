@@ -12,6 +12,7 @@ from .terminal import UsageError, say, say_json, stop
 if TYPE_CHECKING:
     from ..comparison import Comparison
 from .options import (
+    STANDARD_OUTPUT,
     Cut,
     Depth,
     Device,
@@ -33,9 +34,11 @@ from .options import (
     load_templates,
     number_or_name,
     open_executor,
+    read_from,
     split_names,
     split_numbers,
     whole_number,
+    write_to,
 )
 
 
@@ -65,7 +68,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     device: Device = "cpu",
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    out: Annotated[Path | None, typer.Option(help="File for the certificate.")] = None,
+    out: Annotated[Path | None, typer.Option(parser=write_to, metavar="FILE", help="File for the certificate.")] = None,
     as_json: Json = False,
 ) -> None:
     """Certify the Start-End separation rank of a polynomial model."""
@@ -97,18 +100,22 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     if out is not None:
         certificate.save(out)
     if as_json:
-        say_json(certificate.summary())
+        say_json(certificate.summary().to_dict())
     else:
         say(str(certificate))
         say(f"  {certificate.seconds:.1f} s; " + _kept(out))
 
 
 def _kept(out: Path | None) -> str:
-    return "certificate not kept (--out FILE keeps it)" if out is None else f"certificate in {out}"
+    if out is None:
+        return "certificate not kept (--out FILE keeps it)"
+    return "certificate on standard output" if out == STANDARD_OUTPUT else f"certificate in {out}"
 
 
 def verify(
-    certificate: Annotated[Path, typer.Argument(help="File written by `seprank certify --out`.")],
+    certificate: Annotated[
+        Path, typer.Argument(parser=read_from, metavar="FILE", help="File written by `seprank certify --out`.")
+    ],
     model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
     memory: Memory = None,
     seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
@@ -142,25 +149,77 @@ def verify(
 
 
 def bounds(
-    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")],
-    width: Annotated[int, typer.Option(help="R: width of every layer.")],
     length: Length,
-    depth: Annotated[int, typer.Option(help="L: number of layers.")] = 1,
+    model: Annotated[
+        str,
+        typer.Argument(help="A name from `seprank models`; additive, for any of that kind; or file.py:factory."),
+    ] = "rac",
+    inputs: Inputs = None,
+    width: Width = None,
+    depth: Depth = None,
+    settings: Settings = None,
     cut: Cut = None,
     domain: Domain = "functional",
-    model: Annotated[str, typer.Option(help="Family of networks: rac or additive.")] = "rac",
+    memory: Memory = None,
     as_json: Json = False,
 ) -> None:
-    """What theory says about a rank, without running anything."""
-    from ..theory import bounds as state
-    from ..theory import readable
+    """What is proved of a rank: by theory for RACs and additive networks, else by running the model over degrees."""
 
-    known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=model)
+    family = _family(model, settings)
+    if family is None:
+        from ..degrees import degree_bounds
+
+        module, own = load_model(model, inputs, width, depth, settings, find_budget(memory), seed=0)
+        known = degree_bounds(module, length=length, cut=cut, inputs=inputs if own else None, domain=domain)
+    else:
+        from ..theory import bounds as state
+
+        if inputs is None or width is None:
+            raise UsageError(f"{model} needs --inputs and --width, and takes --depth (1 by default)")
+        depth = 1 if depth is None else depth
+        known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=family)
     if as_json:
-        say_json({"bounds": [bound.to_dict() for bound in known]})
+        say_json(known.to_dict())
+    else:
+        say(str(known))
+
+
+def _family(model: str, settings: list[str] | None) -> str | None:
+    """Whose bounds theory has for a model; None where a model has to be run for them."""
+    from ..models import find_model
+    from ..theory.rac import MODELS as FAMILIES
+
+    if ":" in model:
+        return None
+    if settings:
+        raise UsageError(f"--set is for modules of your own; {model} takes --inputs, --width and --depth")
+    if model in FAMILIES:
+        return model
+    spec = find_model(model)
+    if not spec.polynomial:
+        raise UsageError(f"{model} is not polynomial: nothing is proved of its rank; `seprank remember` measures it")
+    return spec.family
+
+
+def explain(
+    name: Annotated[
+        str | None, typer.Argument(help="A statement, such as state-bound; all are listed if it is left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What a bound states, and its proof."""
+    from ..theory.statements import explain as find
+    from ..theory.statements import statements
+
+    if name is None:
+        known = statements()
+        say_json({"statements": list(known)}) if as_json else say("\n".join(known))
         return
-    for bound in known:
-        say(f"{bound.kind:<12} {bound.name:<14} {readable(bound.value):>24}   {bound.source}")
+    found = find(name)
+    if as_json:
+        say_json({"name": found.slug, "title": found.title, "page": f"docs/{found.page}", "text": found.text})
+    else:
+        say(f"{found.title}\n{'=' * len(found.title)}\n\n{found.text}")
 
 
 def plan(
@@ -170,10 +229,12 @@ def plan(
     cut: Cut = None,
     domain: Domain = "functional",
     depth: Annotated[int, typer.Option(help="Largest depth to look at.")] = 4,
-    out: Annotated[Path | None, typer.Option(help="HTML page with a plot of the widths.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with a plot of the widths.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """The smallest RAC that reaches a rank, by theory alone: proved, conjectured, and what cannot."""
+    """Find the smallest RAC proved to reach a rank, and the sizes proved too small."""
     from ..planning import plan as find
 
     check_files(out)
@@ -184,7 +245,7 @@ def plan(
         from ..report.frontier import frontier_page
         from ..system.files import write_whole
 
-        write_whole(out, frontier_page(str(found), found.to_dict()))
+        write_whole(out, frontier_page(found))
     if as_json:
         say_json(found.to_dict())
     else:
@@ -199,18 +260,24 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     depth: Annotated[str, typer.Option(help="L: numbers of layers, one or several with commas.")] = "1,2,3",
     width: Width = None,
     parameters: Annotated[
-        int | None, typer.Option(help="Instead of a width: numbers in a network; the nearest width is taken.")
+        int | None, typer.Option(help="Target number of parameters, in place of --width; the closest width is used.")
     ] = None,
     inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")] = 3,
     domain: Domain = "functional",
     max_samples: Annotated[
         int,
-        typer.Option("--samples", "--max-samples", help="Most halves a side; a rank that reaches it is only ≥."),
+        typer.Option(
+            "--samples",
+            "--max-samples",
+            help="Maximum number of halves per side; a rank equal to it is only ≥.",
+        ),
     ] = 1024,
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
     memory: Memory = None,
-    out: Annotated[Path | None, typer.Option(help="HTML page with plot and table.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="CSV file of the cells.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with plot and table.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(parser=write_to, metavar="FILE", help="CSV file of the cells.")] = None,
     as_json: Json = False,
 ) -> None:
     """Compare certified ranks of architectures, at equal width or at an equal number of parameters."""
@@ -249,5 +316,5 @@ def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_j
     if out is not None:
         from ..report.compared import comparison_page
 
-        write_whole(out, comparison_page(str(found), found.to_dict()))
+        write_whole(out, comparison_page(found))
     say_json(found.to_dict()) if as_json else say(str(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +27,7 @@ from .options import (
     open_executor,
     split_numbers,
 )
-from .terminal import UsageError, say, say_json, stop, tell
+from .terminal import UsageError, say, say_json, show_announcements, stop
 
 if TYPE_CHECKING:
     from torch import nn
@@ -112,7 +111,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         "memory": budget,
         "device": find_device(device),
     }
-    _show_announcements()
+    show_announcements()
     curves: dict[str, MemoryCurve] = {}
     with open_executor(workers, scheduler) as executor:
         for name in models:
@@ -137,10 +136,11 @@ def curve_beside(module: Any, measured: dict[str, Any], executor: Any) -> tuple[
     """
     from ..measurement import DataError
     from ..memory_curve import remember as run
+    from ..memory_curve.settings import shared_with_measure
 
-    kept = ("length", "data", "inputs", "tokens", "dtype", "seed", "memory", "device", "batch_first", "readout")
+    common = shared_with_measure({**measured, "executor": executor})
     try:
-        curve = run(module, **{name: measured[name] for name in kept}, executor=executor)
+        curve = run(module, length=measured["length"], data=measured["data"], **common)
     except DataError as error:
         return None, f"no memory curve: {error}"
     return curve, curve.sentence()
@@ -169,21 +169,6 @@ def keep_curve(folder: Path, curve: MemoryCurve | None, profile: Profile) -> Non
         for point in profile.points
     ]
     write_whole(folder / "profile.csv", csv_text(rows))
-
-
-def _show_announcements() -> None:
-    """How long a run will take is logged, and shown on standard error."""
-    log = logging.getLogger("seprank")
-    if not log.handlers:
-        log.addHandler(_Told())
-        log.setLevel(logging.INFO)
-
-
-class _Told(logging.Handler):
-    """Log messages as lines of ours on standard error."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        tell(record.getMessage())
 
 
 def _module(
@@ -220,17 +205,16 @@ def _read(path: Path, tokenizer: str | None) -> Any:
 
 
 def _tokenizer(name: str) -> Any:
+    from ..system.extras import need
+
     if not name.endswith(".json"):
         from ..sources import load_factory
 
         return load_factory(name).function
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ImportError("reading a tokenizer.json needs tokenizers: pip install 'seprank[hf]'") from error
+    tokenizers = need("tokenizers", "hf", "reading a tokenizer.json")
     if not Path(name).is_file():
         raise UsageError(f"no file {name}")
-    return Tokenizer.from_file(name)
+    return tokenizers.Tokenizer.from_file(name)
 
 
 def _print(curves: dict[str, MemoryCurve], out: Path | None, as_json: bool) -> None:
@@ -281,4 +265,4 @@ def _page(curves: dict[str, MemoryCurve]) -> str:
     from ..report.memory_curve import curve_page
 
     said = [f"{name}\n{curve}" for name, curve in curves.items()]
-    return curve_page("How many steps back?", "\n\n".join(said), {n: curve.to_dict() for n, curve in curves.items()})
+    return curve_page("How many steps back?", "\n\n".join(said), curves)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .terminal import UsageError, say, say_json
-
-if TYPE_CHECKING:
-    pass
 from .options import (
     DEFAULT_STORE,
     Device,
@@ -24,14 +20,19 @@ from .options import (
     find_budget,
     find_device,
     parse_settings,
+    read_from,
+    write_to,
 )
+from .terminal import UsageError, say, say_json
 
 
 def train(  # noqa: PLR0913  (each is a setting a user has)
     task: Annotated[str, typer.Argument(help="A name from `seprank tasks`.")],
     model: Annotated[str, typer.Option(help="A name from `seprank models`.")] = "orthogonal",
     width: Width = None,
-    parameters: Annotated[int | None, typer.Option(help="Numbers in the network: the nearest width is taken.")] = None,
+    parameters: Annotated[
+        int | None, typer.Option(help="Target number of parameters; the closest width is used.")
+    ] = None,
     depth: Annotated[int, typer.Option(help="L: number of layers.")] = 1,
     residual: Annotated[
         bool, typer.Option("--residual", help="Add its input to the output of an upper layer.")
@@ -43,7 +44,7 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
         list[str] | None,
         typer.Option("--model-set", help="key=value for the model; may be repeated.", metavar="KEY=VALUE"),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Most optimizer steps.")] = 5000,
+    steps: Annotated[int, typer.Option(help="Maximum number of optimizer steps.")] = 5000,
     batch: Annotated[int, typer.Option(help="Sequences in a step.")] = 64,
     rate: Annotated[float, typer.Option(help="Learning rate of RMSprop.")] = 1e-3,
     decay: Annotated[float, typer.Option(help="Smoothing constant of RMSprop.")] = 0.9,
@@ -59,7 +60,7 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Train a network on a task; interrupted, the same command takes the run up again."""
+    """Train a network on a task. Rerun the same command to resume."""
     from ..train import TrainSettings, describe
     from ..train import train as run
 
@@ -91,7 +92,9 @@ def train(  # noqa: PLR0913  (each is a setting a user has)
 
 
 def sweep(
-    config: Annotated[Path, typer.Argument(help="YAML file of jobs, such as configs/depth.yaml.")],
+    config: Annotated[
+        Path, typer.Argument(parser=read_from, metavar="FILE", help="YAML file of jobs, or atlas, depth, depth-paper.")
+    ],
     store: Annotated[
         Path | None, typer.Option(help="SQLite file of the records; runs/NAME OF THE FILE.db by default.")
     ] = None,
@@ -99,13 +102,13 @@ def sweep(
     scheduler: Scheduler = None,
     retry: Annotated[bool, typer.Option("--retry", help="Do failed jobs again.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume/--fresh", help="Go on with the store, or refuse one that has records.")
+        bool, typer.Option("--resume/--fresh", help="Continue an existing store, or stop if there is one.")
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     memory: Memory = None,
     as_json: Json = False,
 ) -> None:
-    """Do all jobs of a file that are not done yet, on this machine or a cluster."""
+    """Run every job of a sweep file that is not in the store yet, locally or on a cluster."""
     from ..jobs import outlook, read_sweep
     from ..jobs import sweep as run
 
@@ -137,9 +140,13 @@ def results(
     store: Annotated[Path, typer.Argument(help="The SQLite file that `seprank train` and `seprank sweep` write.")] = (
         DEFAULT_STORE
     ),
-    command: Annotated[str | None, typer.Option(help="Only jobs of this command: certify, measure or train.")] = None,
+    command: Annotated[
+        str | None, typer.Option(help="Only jobs of this command: certify, measure, remember or train.")
+    ] = None,
     status: Annotated[str | None, typer.Option(help="Only done, or only failed jobs.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to export to: .csv, .json or .json.gz.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=write_to, metavar="FILE", help="File to export to: .csv, .json or .json.gz.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the records of a store, or export them."""
@@ -162,14 +169,26 @@ def results(
 
 
 def models(as_json: Json = False) -> None:
-    """List the models that have a name."""
+    """List the registered models."""
     from ..models import MODELS
 
     if as_json:
-        say_json({"models": [{"name": m.name, "summary": m.summary, "source": m.source} for m in MODELS.values()]})
+        rows = [
+            {
+                "name": m.name,
+                "year": m.year,
+                "summary": m.summary,
+                "source": m.source,
+                "certified": m.polynomial,
+                "bounds": "theory" if m.family else "degrees" if m.polynomial else None,
+            }
+            for m in MODELS.values()
+        ]
+        say_json({"models": rows})
         return
     for spec in MODELS.values():
-        say(f"{spec.name:<17}{spec.year}  {spec.summary}\n{'':<23}{spec.source}")
+        can = "certified, bounds, measured, trained" if spec.polynomial else "measured, trained"
+        say(f"{spec.name:<17}{spec.year}  {can:<37} {spec.summary}\n{'':<61}{spec.source}")
     say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
 
 

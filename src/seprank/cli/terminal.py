@@ -6,10 +6,12 @@ Exit codes: 0 done, 1 the answer is no, 2 usage or input error, 130 interrupted,
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -24,7 +26,7 @@ _LONGEST = 1500
 
 
 class UsageError(ValueError):
-    """The command line asks for something that cannot be."""
+    """Invalid combination of options."""
 
 
 class OutputError(OSError):
@@ -77,12 +79,13 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> None:
+        _beside.set(False)
         try:
             command(*args, **kwargs)
         except (typer.Exit, Unheard, OutputError):
             raise
         except KeyboardInterrupt:
-            stop("interrupted; nothing was written that is not complete", 130)
+            stop("interrupted; every file written so far is complete", 130)
         except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
             stop(_worded(error), getattr(error, "exit_code", 2))
         except SystemExit as end:
@@ -129,6 +132,21 @@ def tell(message: str) -> None:
         print(f"seprank: {one_line(message)}", file=sys.stderr)  # noqa: T201
 
 
+def show_announcements() -> None:
+    """How long a run will take is logged, and shown on standard error."""
+    log = logging.getLogger("seprank")
+    if not log.handlers:
+        log.addHandler(_Told())
+        log.setLevel(logging.INFO)
+
+
+class _Told(logging.Handler):
+    """Log messages as lines of ours on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(record.getMessage())
+
+
 def one_line(text: str, longest: int = _LONGEST) -> str:
     r"""A text as one line of limited length, in which nothing moves the cursor or changes colours.
 
@@ -142,6 +160,15 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(line for line in lines if line))
 
 
+_beside: ContextVar[bool] = ContextVar("beside", default=False)
+"""Whether standard output belongs to a file that the command writes"""
+
+
+def leave_output() -> None:
+    """What is said from here to the end of the command goes to standard error: a file is written to standard output."""
+    _beside.set(True)
+
+
 def say(text: str) -> None:
     """A line of the answer on standard output.
 
@@ -150,7 +177,7 @@ def say(text: str) -> None:
         OutputError: it cannot be written.
     """
     try:
-        print(text)  # noqa: T201
+        print(text, file=sys.stderr if _beside.get() else sys.stdout)
     except OSError as error:
         raise _lost(error) from None
 

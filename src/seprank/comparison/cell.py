@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-Verdict = Literal["exact", "gap", "at least", "failed"]
+from ..result.result import STRICT
+from ..result.sureness import Rank
 
 
 @dataclass(frozen=True)
 class Cell:
     """One network at one length."""
 
+    __pydantic_config__ = STRICT
+
     model: str
     depth: int
     width: int
     parameters: int
-    """Numbers in all parameters of the network"""
+    """Number of parameters of the network"""
     length: int
     cut: int
     rank: int | None
@@ -36,15 +39,15 @@ class Cell:
     """Why there is no rank"""
 
     @property
-    def verdict(self) -> Verdict:
-        """How near the certified rank is to the truth.
+    def known(self) -> Rank:
+        """The rank with what says how sure it is."""
+        samples = self.samples or 0
+        return Rank(self.rank, samples, self.upper_bound, self.exact, self.saturated, failure=self.failure)
 
-        "exact": it meets an upper bound. "gap": it does not, and is saturated. "at least": it may be larger.
-        "failed": there is none.
-        """
-        if self.failure is not None:
-            return "failed"
-        return "exact" if self.exact else "gap" if self.saturated else "at least"
+    @property
+    def verdict(self) -> str:
+        """How sure the rank is, in a word or two: see `seprank.result.sureness`."""
+        return self.known.sureness.value
 
     def to_dict(self) -> dict[str, Any]:
         """The cell as plain values for JSON and CSV, its verdict included."""

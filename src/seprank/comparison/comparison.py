@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import cycle
+from typing import Any, ClassVar
 
-from ..system.files import csv_text
+from ..result.palette import COLOURS
+from ..result.result import STRICT, Result, without
+from ..result.text import text_table
 from .cell import Cell
-from .table import table
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
     """The answer of `compare`."""
+
+    __pydantic_config__ = STRICT
+    NOUN: ClassVar[str] = "comparison"
 
     inputs: int
     domain: str
@@ -21,7 +27,7 @@ class Comparison:
     parameters: int | None
     """The wanted number of parameters, None at equal width"""
     max_samples: int
-    """Most samples on a side"""
+    """Maximum number of samples per side"""
     seed: int
     wanted: int
     """How many cells were asked for; more than there are if it was interrupted"""
@@ -46,10 +52,51 @@ class Comparison:
         cells = [cell.to_dict() for cell in self.cells]
         return content | {"deviation": self.deviation, "complete": len(cells) == self.wanted, "cells": cells}
 
-    def to_csv(self) -> str:
-        """A line for each cell, seconds left out: the same question gives the same text."""
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Comparison:
+        """The comparison that `to_dict` gave; what follows from the rest is worked out anew."""
+        own = without(content, "deviation", "complete")
+        if isinstance(cells := own.get("cells"), list):
+            own["cells"] = [without(cell, "verdict") for cell in cells]
+        return super().from_dict(own)
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each cell, seconds left out: the same question gives the same rows."""
         rows = [cell.to_dict() for cell in self.cells]
-        return csv_text([{name: value for name, value in row.items() if name != "seconds"} for row in rows])
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+    def headline(self) -> str:
+        """What was compared, in a sentence."""
+        return self.heading()
+
+    def draw(self, axes: Any) -> None:
+        """Ranks against length, a line for each network; full markers are exact."""
+        for colour, line in zip(cycle(COLOURS), self._networks().values(), strict=False):
+            found = [cell for cell in line.values() if cell.rank is not None]
+            lengths, ranks = [cell.length for cell in found], [cell.rank for cell in found]
+            name = f"{found[0].model}, depth {found[0].depth}" if found else None
+            axes.plot(lengths, ranks, "o-", color=colour, mfc="none", label=name)
+            exact = [cell for cell in found if cell.exact]
+            axes.plot([cell.length for cell in exact], [cell.rank for cell in exact], "o", color=colour)
+        axes.set(xlabel="length T", ylabel="certified rank", yscale="log")
+        axes.legend(fontsize=8, frameon=False)
+
+    def _networks(self) -> dict[tuple[str, int], dict[int, Cell]]:
+        """The cells of each network by length."""
+        networks: dict[tuple[str, int], dict[int, Cell]] = {}
+        for cell in self.cells:
+            networks.setdefault((cell.model, cell.depth), {})[cell.length] = cell
+        return networks
+
+    def table(self) -> str:
+        """A line for each network, a column for each length."""
+        lengths = list(dict.fromkeys(cell.length for cell in self.cells))
+        rows = []
+        for (model, depth), by_length in self._networks().items():
+            first = next(iter(by_length.values()))
+            ranks = [by_length[length].known.entry if length in by_length else "" for length in lengths]
+            rows.append([model, str(depth), f"{first.width:,}", f"{first.parameters:,}", *ranks])
+        return text_table(rows, heads=["model", "depth", "width", "parameters", *(f"T={length}" for length in lengths)])
 
     def heading(self) -> str:
         """What was compared, in a sentence."""
@@ -74,4 +121,4 @@ class Comparison:
         return notes
 
     def __str__(self) -> str:
-        return "\n".join([self.heading(), "", *table(self.cells), "", *self.notes()])
+        return "\n".join([self.heading(), "", self.table(), "", *self.notes()])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ..question import (
@@ -21,7 +18,8 @@ from ..question import (
     check_whole,
     is_whole,
 )
-from ..theory import Bound, Counts
+from ..system.quiet import quiet
+from ..theory import Bound, Bounds, Counts
 from .counting import Grading, count_jointly, count_monomials
 from .runs import Degree, Run, Variables, run_over_degrees
 
@@ -67,7 +65,7 @@ def degree_bounds(
     templates: Any = None,
     squash: str | None = None,
     split: Any = None,
-) -> list[Bound]:
+) -> Bounds:
     """Proved upper bounds on the Start-End separation rank of a polynomial module, registered or not.
 
     The module is run over degrees: which monomials in the state at the cut, in the inputs of the start and in those
@@ -112,7 +110,7 @@ def degree_bounds(
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
     variables = Variables(length, cut, features, positions, check_squash(squash))
-    with one_thread():
+    with quiet():
         highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
         lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
     channels, copies = _read(readout, len(highest.output))
@@ -137,7 +135,7 @@ def degree_bounds(
     joint = None if features is None else _joint(variables, highest, lowest, channels, points, copies)
     if joint is not None and all(joint < bound.value for bound in known):
         known.append(Bound("degrees: joint", "upper", joint, _SOURCE + "joint bounds", "rank"))
-    return sorted(known, key=lambda bound: bound.value)
+    return Bounds(sorted(known, key=lambda bound: bound.value))
 
 
 def _joint(
@@ -165,17 +163,6 @@ def _most(degrees: Degree) -> int | None:
     """The highest degree over channels, None if it is infinite."""
     most = degrees.max(initial=0)
     return int(most) if np.isfinite(most) else None
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Tensors are small: a second thread gains nothing."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:

@@ -47,7 +47,7 @@ class Variables:
         return Cut(self.length, self.cut, self.split)
 
     def sequences(self) -> npt.NDArray[np.float64]:
-        """Degrees (length + 3, length, features): a row for each step, then for the start, for the end, and for both."""
+        """Degrees (length + 3, length, features): a row for each step, then for start, end, and both."""
         start = np.isin(np.arange(self.length), self.where.starts)
         rows = np.vstack([np.eye(self.length), start, ~start, np.ones(self.length)])
         return np.repeat(rows[:, :, None], self.features or 1, axis=2)

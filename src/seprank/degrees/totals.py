@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from ..question import Squash
-from .bounds import check_inputs, one_thread
+from ..system.quiet import quiet
+from .bounds import check_inputs
 from .runs import Variables, highest_output
 
 
@@ -58,7 +59,7 @@ def total_degrees(
     drawn = domain == "tokens" and templates in (None, "generic")
     variables = Variables(length, cut, features, split, squash)
     batch_first = getattr(module, "batch_first", True)
-    with one_thread():
+    with quiet():
         sides = highest_output(module, variables, batch_first=batch_first, inputs=None, weights=0)
         weights = highest_output(module, variables, batch_first=batch_first, inputs=int(drawn), weights=1)
     return Totals(*(max(0.0, float(degree)) for degree in (*sides.max(0), weights.max())))

@@ -153,8 +153,8 @@ class Functions:
         if not known or None in known:
             return None
         return (
-            "it is a function of parameters that is constant on an interval, or of several of their entries, so that no "
-            "drawn element can stand for it; use exp, sigmoid or the like of one parameter, or a plain parameter"
+            "it is a function of parameters that is constant on an interval, or of several of their entries, so that "
+            "no drawn element can stand for it; use exp, sigmoid or the like of one parameter, or a plain parameter"
         )
 
     def _of(self, leaf: Tensor) -> Known | None:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -16,6 +16,7 @@ from ..question import DEFAULT_PRIME, check_cut, check_domain, check_prime, chec
 from ..store import Job
 
 if TYPE_CHECKING:
+    from ..memory_curve.settings import CurveSettings
     from ..train import TrainSettings
 
 
@@ -62,7 +63,7 @@ class Work(BaseModel):
 
 
 class _OfModel(Work):
-    """A job about a model of the registry and a cut."""
+    """A job about a model of the registry."""
 
     model: str = "rac"
     inputs: Positive
@@ -70,9 +71,29 @@ class _OfModel(Work):
     depth: Positive = 1
     model_settings: dict[str, Any] = Field(default_factory=dict)
     length: int
+    seed: Annotated[int, BeforeValidator(check_seed)] = 0
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return find_model(name).name
+
+    def build(self) -> Any:
+        """A new module, with weights from the seed."""
+        return find_model(self.model).draw(
+            self.seed, inputs=self.inputs, width=self.width, depth=self.depth, **self.model_settings
+        )
+
+    def _per_step(self) -> float:
+        """Operations of one step of one sequence."""
+        return 2.0 * find_model(self.model).count_parameters(self.inputs, self.width, self.depth)
+
+
+class _OfCut(_OfModel):
+    """A job about a model of the registry and a cut."""
+
     cut: int = Field(default=0)
     """c, or a fraction of the length such as "1/4"; the middle by default"""
-    seed: Annotated[int, BeforeValidator(check_seed)] = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -87,21 +108,9 @@ class _OfModel(Work):
         length, cut = check_cut(length, cut)
         return {**content, "length": length, "cut": cut}
 
-    @field_validator("model")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        return find_model(name).name
-
-    def build(self) -> Any:
-        """A new module, with weights from the seed."""
-        return find_model(self.model).draw(
-            self.seed, inputs=self.inputs, width=self.width, depth=self.depth, **self.model_settings
-        )
-
     def _steps(self, starts: int, ends: int) -> float:
         """Operations of evaluating a Start-End matrix."""
-        per_step = 2.0 * find_model(self.model).count_parameters(self.inputs, self.width, self.depth)
-        return per_step * (starts * self.cut + starts * ends * (self.length - self.cut))
+        return self._per_step() * (starts * self.cut + starts * ends * (self.length - self.cut))
 
 
 def _share(cut: str | Fraction) -> Fraction:
@@ -118,7 +127,7 @@ def _share(cut: str | Fraction) -> Fraction:
     return share
 
 
-class CertifyWork(_OfModel):
+class CertifyWork(_OfCut):
     """Certify a rank; the settings are those of `seprank.certify`."""
 
     command = "certify"
@@ -165,10 +174,10 @@ class CertifyWork(_OfModel):
             memory=memory,
             progress=False,
         )
-        return {**certificate.summary(), "certificate": certificate.to_dict()}
+        return {**certificate.summary().to_dict(), "certificate": certificate.to_dict()}
 
 
-class MeasureWork(_OfModel):
+class MeasureWork(_OfCut):
     """Measure a model with weights from the seed: what `seprank measure` gives with the same settings."""
 
     command = "measure"
@@ -198,6 +207,56 @@ class MeasureWork(_OfModel):
             memory=memory,
             progress=False,
         ).to_dict()
+
+
+class RememberWork(_OfModel):
+    """Memory curve of a model with weights from the seed: what `seprank remember` gives with the same settings."""
+
+    command = "remember"
+
+    samples: int = 256
+    lags: tuple[int, ...] | Literal["all"] | None = None
+    readout: str | int | None = None
+    threshold: float = 0.01
+    past: str = "resampled"
+    influence: bool = False
+    dtype: str = "float64"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, content: Any) -> Any:
+        """Settings as `remember` checks them; lags in order, so that equal questions are one job."""
+        from ..memory_curve.lags import check_lags
+        from ..memory_curve.settings import CurveSettings
+
+        if not isinstance(content, dict) or "length" not in content:
+            return content
+        if content.get("lags") not in (None, "all"):
+            length = CurveSettings(content["length"]).length
+            content = {**content, "lags": check_lags(content["lags"], length)}
+        names = content.keys() & CurveSettings.__dataclass_fields__.keys() & cls.model_fields.keys()
+        asked = CurveSettings(**{name: content[name] for name in names})
+        return {**content, **{name: getattr(asked, name) for name in names}}
+
+    @cached_property
+    def curve(self) -> CurveSettings:
+        """The settings of the curve."""
+        from ..memory_curve.settings import CurveSettings
+
+        names = CurveSettings.__dataclass_fields__.keys() & type(self).model_fields.keys()
+        return CurveSettings(**{name: getattr(self, name) for name in names})
+
+    def cost(self) -> float:
+        return 2.0 * self.samples * self._per_step() * (self.length + sum(self.curve.wanted) * (1 + self.influence))
+
+    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+        from ..memory_curve import remember
+
+        names = type(self).model_fields.keys() - _OfModel.model_fields.keys() | {"length", "seed"}
+        asked = {name: getattr(self, name) for name in names}
+        curve = remember(self.build(), **asked, memory=memory, progress=False)
+        figures = {"reach": curve.reach(), "half": curve.half, "mean": curve.mean, "sentence": curve.sentence()}
+        return {**figures, "curve": curve.to_dict()}
 
 
 class TrainWork(Work):
@@ -242,5 +301,5 @@ class TrainWork(Work):
         return fit(self.training, folder=folder, progress=False)
 
 
-COMMANDS: dict[str, type[Work]] = {kind.command: kind for kind in (CertifyWork, MeasureWork, TrainWork)}
+COMMANDS: dict[str, type[Work]] = {kind.command: kind for kind in (CertifyWork, MeasureWork, RememberWork, TrainWork)}
 """What can be swept"""

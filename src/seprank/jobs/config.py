@@ -23,7 +23,7 @@ _MOST_VALUES = 10**6
 
 
 class ConfigError(ValueError):
-    """A file of settings cannot be used; the text says where and why."""
+    """A file of settings cannot be used; the message says where and why."""
 
 
 class Block(BaseModel):
@@ -31,7 +31,7 @@ class Block(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["certify", "measure", "train"]
+    command: Literal["certify", "measure", "remember", "train"]
     settings: dict[str, Any] = Field(default_factory=dict)
     """What all jobs have in common"""
     grid: dict[str, list[Any]] = Field(default_factory=dict)
@@ -48,7 +48,7 @@ class Block(BaseModel):
         """The jobs of this block, in the order of the grid, its last name going fastest.
 
         Raises:
-            ConfigError: a combination is not possible; the text says which.
+            ConfigError: a combination is not possible; the message says which.
         """
         if self.size > MOST_JOBS:
             raise ConfigError(
@@ -84,8 +84,19 @@ class Sweep(BaseModel):
         return list({work.job.key: work for block in self.blocks for work in block.works()}.values())
 
 
+SHIPPED = Path(__file__).parents[1] / "configs"
+"""Folder of the sweeps that come with the package"""
+
+
+def find_sweep(name: str | Path) -> Path:
+    """The file of that path, or the sweep of that name that comes with the package, if there is no such file."""
+    path = Path(name)
+    shipped = SHIPPED / f"{name}.yaml"
+    return shipped if path.parent == Path() and not path.exists() and shipped.is_file() else path
+
+
 def read_sweep(path: str | Path) -> Sweep:
-    """Read a YAML file.
+    """Read a YAML file, or one of those that come with the package: atlas, depth, depth-paper.
 
     Raises:
         ConfigError: it is not YAML, or a key or value does not fit.
@@ -93,6 +104,7 @@ def read_sweep(path: str | Path) -> Sweep:
     """
     import yaml
 
+    path = find_sweep(path)
     text = read_whole(path, most=MOST_BYTES)
     try:
         content = yaml.safe_load(text.decode("utf-8"))

@@ -43,7 +43,7 @@ def run_one(command: str, settings: dict[str, Any], key: str, place: Place) -> t
         work = COMMANDS[command].model_validate(settings)
         memory = default_budget() if place.memory is None else place.memory
         result = work.run(Path(place.folder) / command / key[:16], memory)
-    except Exception:  # whatever a job dies of is its record
+    except Exception:  # any exception becomes the job's record
         return None, traceback.format_exc(), time.perf_counter() - begin
     return result, None, time.perf_counter() - begin
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..result.result import STRICT
+
 Vector = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
 """Outputs of all pairs, (starts, ends, channels)"""
-
-STRICT = {"extra": "forbid", "strict": True}
-"""How records are read back from files: no unknown fields, no conversions"""
 
 EPSILON = 2.0**-52
 """Relative precision of float64: the distance from 1 to the next number"""

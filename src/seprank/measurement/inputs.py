@@ -20,7 +20,7 @@ READERS = ".npy, .npz, .csv or .safetensors"
 
 
 class DataError(ValueError):
-    """Data cannot be used as sequences; the text says why and what to do."""
+    """Data cannot be used as sequences; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

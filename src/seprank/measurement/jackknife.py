@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..result.result import STRICT
 from .figures import (
     EPSILON,
-    STRICT,
     ConstantOutput,
     Shares,
     Values,

@@ -1,12 +1,10 @@
-"""measure() and profile(): from a model to the figures of its Start-End matrix."""
+"""measure(): from a model to the figures of its Start-End matrix."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -79,7 +77,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         Singular values and the figures made from them, each with its sampling error.
 
     Raises:
-        ConventionError: the model cannot be called, or fails one of the checks, which the text names.
+        ConventionError: the model cannot be called, or fails one of the checks, which the message names.
         DataError: data or halves do not fit the model.
         MemoryBudgetError: the work does not fit the memory.
         ValueError: an argument is out of range, or outputs are constant or not finite.
@@ -97,126 +95,15 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     length, cut = check_cut(length, cut)
     starts, ends = _numbers_or_halves("starts", starts), _numbers_or_halves("ends", ends)
     alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
-    settings = _settings(alphabet, readout, dtype, tolerance, seed, memory, device, batch_first)
+    settings = settings_for(alphabet, readout, dtype, tolerance, seed, memory, device, batch_first)
     samples = _samples(settings.alphabet, length, cut, starts, ends, data, settings.seed)
     with bars(progress) as report, prepared(model, settings) as versions:
         subject = adapt_to(versions, samples, settings, length)
         make = make_matrix if executor is None else on_workers(model, executor)
-        return _measure_at(subject, samples, length, cut, settings, report, make=make)
+        return measure_at(subject, samples, length, cut, settings, report, make=make)
 
 
-Axis = Literal["cut", "length"]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A measurement at every cut, or at every length."""
-
-    over: Axis
-    """What is varied"""
-    points: list[Measurement]
-    """In ascending order of it"""
-
-    def at(self, cut: int) -> Measurement:
-        """The measurement at a cut.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return {point.cut: point for point in self.points}[cut]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        return {"over": self.over, "points": [point.to_dict() for point in self.points]}
-
-
-def profile(
-    model: Any,
-    *,
-    length: int,
-    over: Axis = "cut",
-    at: list[int] | None = None,
-    progress: bool = True,
-    **settings: Any,
-) -> Profile:
-    """Measure at every cut of a length, or at the middle of several lengths.
-
-    Over cuts, the same start and end sequences serve all of them: the first c steps of a start and the last T - c
-    steps of an end. They are those of `measure`, so that each point is what `measure` gives at its cut. Every start is
-    run once, its states kept at every cut, unless an executor evaluates the matrices.
-
-    Args:
-        model: as in `measure`.
-        length: T; over lengths, the largest.
-        over: "cut" or "length".
-        at: cuts, by default 1..T-1; or lengths, by default powers of two up to T, and T.
-        progress: show progress bars on standard error if it is a terminal.
-        settings: of `measure`, but `cut` and halves of one's own; `starts` and `ends` are numbers.
-
-    Returns:
-        The measurements.
-
-    Raises:
-        As `measure`.
-
-    Example:
-        >>> import torch
-        >>> from seprank import profile
-        >>> points = profile(torch.nn.GRU(2, 3, batch_first=True), length=4, starts=32, ends=32).points
-        >>> [point.cut for point in points]
-        [1, 2, 3]
-    """
-    length, _ = check_cut(length)
-    if check_choice("over", over, get_args(Axis)) == "length":
-        powers = [2**k for k in range(1, length.bit_length()) if 2**k <= length]
-        lengths = sorted({check_cut(t)[0] for t in ([*powers, length] if at is None else at)})
-        return Profile(over, [measure(model, length=t, progress=progress, **settings) for t in lengths])
-    cuts = sorted({check_cut(length, cut)[1] for cut in (range(1, length) if at is None else at)})
-    return Profile("cut", list(_over_cuts(model, length, cuts, progress, **settings)))
-
-
-def _over_cuts(
-    model: Any,
-    length: int,
-    cuts: list[int],
-    progress: bool,
-    *,
-    starts: int = SAMPLES,
-    ends: int = SAMPLES,
-    data: Array | Tensor | None = None,
-    executor: Executor | None = None,
-    **given: Any,
-) -> Iterator[Measurement]:
-    given = _DEFAULTS | given
-    starts, ends = check_whole("starts", starts, 1), check_whole("ends", ends, 1)
-    alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
-    settings = _settings(alphabet, **given)
-    whole = whole_sequences(settings.alphabet, length=length, starts=starts, ends=ends, data=data, seed=settings.seed)
-    with bars(progress) as report, prepared(model, settings) as versions:
-        subject = adapt_to(versions, halved(whole, cuts[0]), settings, length)
-        if executor is not None:
-            make = on_workers(model, executor)
-            for cut in cuts:
-                yield _measure_at(subject, halved(whole, cut), length, cut, settings, report, make=make)
-            return
-        for cut, states in _run_to(subject, whole, cuts, length, settings):
-            yield _measure_at(subject, halved(whole, cut), length, cut, settings, report, states)
-
-
-_DEFAULTS: dict[str, Any] = {
-    "inputs": None,
-    "tokens": None,
-    "readout": "all",
-    "dtype": "float64",
-    "tolerance": None,
-    "seed": 0,
-    "memory": None,
-    "device": "cpu",
-    "batch_first": None,
-}
-
-
-def _settings(
+def settings_for(
     alphabet: Alphabet,
     readout: str | int,
     dtype: str,
@@ -290,25 +177,7 @@ def _samples(
     return given_halves(starts, ends, alphabet, length=length, cut=cut)
 
 
-def _run_to(
-    subject: Subject, whole: Samples, cuts: list[int], length: int, settings: Settings
-) -> Iterator[tuple[int, State]]:
-    """States of all starts at every cut, run once from each to the next."""
-    model = subject.model
-    sequences = subject.cast(whole.starts).sequences()
-    block = block_size(subject, halved(whole, cuts[0]), length, settings)
-    pieces = [slice(first, first + block) for first in range(0, len(sequences), block)]
-    states: list[State | None] = [None] * len(pieces)
-    done = 0
-    for cut in cuts:
-        states = [
-            model(model.pieces(sequences[rows, done:cut]), state)[1] for rows, state in zip(pieces, states, strict=True)
-        ]
-        done = cut
-        yield cut, model.join([state for state in states if state is not None])
-
-
-def _measure_at(
+def measure_at(
     subject: Subject,
     samples: Samples,
     length: int,

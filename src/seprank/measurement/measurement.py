@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..system.files import write_whole
-from .figures import EPSILON, STRICT, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
+from ..result.palette import COLOURS
+from ..result.result import STRICT, Result
+from ..result.text import text_table
+from .figures import EPSILON, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
 from .jackknife import Estimate, deal, estimates
 
 PRECISIONS = {"float64": EPSILON, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
@@ -29,8 +29,8 @@ _HALF = 0.5
 """The largest tolerance: the largest singular value counts in whatever arithmetic"""
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(Result):
     """How much the output of a model depends on start and end together, measured in floating point.
 
     The figures are freed of their bias of first order in 1 / samples. `errors` has the same figures with standard
@@ -38,6 +38,7 @@ class Measurement:
     """
 
     __pydantic_config__ = STRICT
+    NOUN: ClassVar[str] = "measurement"
 
     singular_values: tuple[float, ...]
     """Of Y / sqrt(starts x ends), largest first, in the unit of the output; plug-in values"""
@@ -86,32 +87,35 @@ class Measurement:
         """Share of the variance that depends on the start, alone or jointly with the end: what a memory curve shows."""
         return self.shares.start + self.shares.interaction
 
-    def to_dict(self) -> dict[str, Any]:
-        """The measurement as plain values for JSON: all fields by name."""
-        plain = json.loads(json.dumps(asdict(self), allow_nan=False))
-        assert isinstance(plain, dict)
-        return plain
+    def headline(self) -> str:
+        """Sizes, effective rank and share of interaction, in a line."""
+        return (
+            f"length {self.length}, cut {self.cut}, {self.starts} starts x {self.ends} ends: effective rank "
+            f"{self.effective_rank:.3g}, {_percent(self.shares.interaction)} % of the variance by start and end jointly"
+        )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the measurement as JSON, at once or not at all."""
-        return write_whole(path, json.dumps(self.to_dict(), indent=1) + "\n")
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each figure, with its 90 % interval."""
+        return [
+            {
+                "figure": label,
+                "estimate": found.estimate,
+                "low": found.low,
+                "high": found.high,
+                "plug in": found.plug_in,
+            }
+            for label, found in ((label, self.errors[name]) for name, label in LABELS.items())
+        ]
 
-    @staticmethod
-    def load(path: str | Path) -> Measurement:
-        """Read what `save` wrote.
-
-        Raises:
-            ValueError: the file holds something else; the first wrong field is named.
-            OSError: the file cannot be read.
-        """
-        from pydantic import TypeAdapter, ValidationError
-
-        try:
-            return TypeAdapter(Measurement).validate_json(Path(path).read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "content"
-            raise ValueError(f"{path} is not a measurement: {where}: {first['msg']}; measure again") from None
+    def draw(self, axes: Any) -> None:
+        """The spectrum, and the tolerance below which rounding makes it."""
+        shown = [value for value in self.singular_values if value > 0]
+        axes.semilogy(range(1, len(shown) + 1), shown, "o-", ms=3, color=COLOURS[0], label="singular values")
+        axes.axhline(
+            self.singular_values[0] * self.tolerance or 1e-300, ls="--", lw=1, color="#777777", label="tolerance"
+        )
+        axes.set(xlabel="number", ylabel="singular value")
+        axes.legend(fontsize=8, frameon=False)
 
     def sentence(self) -> str:
         """What came out, in plain words."""
@@ -130,8 +134,9 @@ class Measurement:
         ]
         if self.recombined is not None:
             lines.append(f"  {_percent(self.recombined)} % of the pairs are halves of different sequences")
-        lines += ["", f"  {'':<32}{'estimate':>9}   {'90 % interval':<20} plug-in"]
-        lines += [_row(label, self.errors[name]) for name, label in _LABELS.items()]
+        rows = [_row(label, self.errors[name]) for name, label in LABELS.items()]
+        heads = ["", "estimate", "90 % interval", "plug-in"]
+        lines += ["", text_table(rows, heads=heads, left=(0, 2), indent=2)]
         relation = "≥" if self.numerical_rank_is_bound else "="
         lines.append(f"  numerical rank {relation} {self.numerical_rank} (relative tolerance {self.tolerance:.2g})")
         if self.floor is not None:
@@ -141,7 +146,7 @@ class Measurement:
         return "\n".join([*lines, "", self.sentence(), *(f"Note: {note}." for note in self.notes)])
 
 
-_LABELS = {
+LABELS = {
     "entropy": "entanglement entropy (nats)",
     "effective_rank": "effective rank exp(entropy)",
     "roy_vetterli_rank": "effective rank, Roy-Vetterli",
@@ -153,9 +158,9 @@ _LABELS = {
 }
 
 
-def _row(label: str, figure: Estimate) -> str:
+def _row(label: str, figure: Estimate) -> list[str]:
     interval = f"{figure.low:.4g} to {figure.high:.4g}"
-    return f"  {label:<32}{figure.estimate:>9.4g}   {interval:<20} {figure.plug_in:.4g}"
+    return [label, f"{figure.estimate:.4g}", interval, f"{figure.plug_in:.4g}"]
 
 
 def _percent(share: float) -> str:

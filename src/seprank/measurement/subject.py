@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..adapters import CallFailed, Checked, Rescaled, adapt
 from ..adapters.copies import copy_module
 from ..startend import Halves
+from ..system.quiet import quiet
 from ..system.seeds import seeded
 from .inputs import Alphabet, Samples
 
@@ -81,13 +82,8 @@ def prepared(model: Any, settings: Settings) -> Iterator[list[Version]]:
 
     Global generators of random numbers are left as they were, whatever the model does.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in `certify`: small operations do not gain by a second
-    try:
-        with torch.no_grad(), threadpool_limits(limits=1), seeded(settings.seed):
-            yield list(_versions(model, settings))
-    finally:
-        torch.set_num_threads(threads)
+    with quiet(), torch.no_grad(), threadpool_limits(limits=1), seeded(settings.seed):
+        yield list(_versions(model, settings))
 
 
 def _versions(model: Any, settings: Settings) -> Iterator[Version]:

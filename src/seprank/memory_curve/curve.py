@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from ..system.files import csv_text, write_whole
+from ..result.result import STRICT, Result
 from . import wording
 from .estimator import Interval
 from .settings import check_share
-
-STRICT = {"extra": "forbid", "strict": True}
-"""How records are read back from files: no unknown fields, no conversions"""
 
 COLUMNS = ("memory", "joint", "carried")
 
@@ -45,8 +40,8 @@ class Series:
         return self.values[self.steps.index(step)]
 
 
-@dataclass(frozen=True)
-class MemoryCurve:
+@dataclass(frozen=True, repr=False)
+class MemoryCurve(Result):
     """How much of the output's variance depends on inputs before the last k steps, for several k.
 
     What is not above `floor`, the size that rounding alone may have, is 0 here, with the floor as upper end of its
@@ -54,6 +49,7 @@ class MemoryCurve:
     """
 
     __pydantic_config__ = STRICT
+    NOUN: ClassVar[str] = "memory curve"
 
     lags: tuple[int, ...]
     """k, ascending, from 1 to length - 1"""
@@ -234,33 +230,6 @@ class MemoryCurve:
             **{name: getattr(self, name) for name in ("length", "samples", "readout", "dtype", "seed", "seconds")},
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """The curve as plain values for JSON: all fields by name."""
-        plain = json.loads(json.dumps(asdict(self), allow_nan=False))
-        assert isinstance(plain, dict)
-        return plain
-
-    def save(self, path: str | Path) -> Path:
-        """Write the curve as JSON, at once or not at all."""
-        return write_whole(path, json.dumps(self.to_dict(), indent=1) + "\n")
-
-    @staticmethod
-    def load(path: str | Path) -> MemoryCurve:
-        """Read what `save` wrote.
-
-        Raises:
-            ValueError: the file holds something else; the first wrong field is named.
-            OSError: the file cannot be read.
-        """
-        from pydantic import TypeAdapter, ValidationError
-
-        try:
-            return TypeAdapter(MemoryCurve).validate_json(Path(path).read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "content"
-            raise ValueError(f"{path} is not a memory curve: {where}: {first['msg']}; run it again") from None
-
     def records(self) -> list[dict[str, Any]]:
         """A row for each lag."""
         rows = []
@@ -271,22 +240,6 @@ class MemoryCurve:
                 row |= {name: getattr(self, name)[place], f"{name}_low": low, f"{name}_high": high}
             rows.append(row | {"floor": self.floor[place]})
         return rows
-
-    def to_csv(self) -> str:
-        """The rows as comma-separated values."""
-        return csv_text(self.records())
-
-    def to_frame(self) -> Any:
-        """The rows as a pandas.DataFrame.
-
-        Raises:
-            ImportError: pandas is not installed.
-        """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("data frames need pandas: pip install pandas; to_csv() does without") from error
-        return pandas.DataFrame(self.records())
 
     def plot(self, ax: Any = None) -> tuple[Any, Any]:
         """Draw the curve, on a logarithmic and on a linear scale of memory.
@@ -304,11 +257,12 @@ class MemoryCurve:
 
         return draw({"": self}, ax)
 
-    def __repr__(self) -> str:
+    def headline(self) -> str:
+        """Reach, half and mean age, in a line."""
         least = "at least " if self.at_least() else ""
         return (
-            f"MemoryCurve(reach {least}{self.reach()}, half {self.half}, mean {self.mean:.3g}; {len(self.lags)} lags, "
-            f"length {self.length}, {self.samples} pairs)"
+            f"reach {least}{self.reach()}, half {self.half}, mean {self.mean:.3g}; {len(self.lags)} lags, "
+            f"length {self.length}, {self.samples} pairs"
         )
 
     def __str__(self) -> str:

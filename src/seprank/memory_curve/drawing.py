@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..result.palette import COLOURS
+from ..system.extras import need
 from .wording import steps
 
 if TYPE_CHECKING:
     from .curve import MemoryCurve
-
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Told apart by the colour-blind, too (Okabe & Ito)"""
 
 
 def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
@@ -45,13 +44,7 @@ def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
 
 
 def _new_figure() -> tuple[Any, Any]:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("pictures need matplotlib: pip install 'seprank[tn]'") from error
-    figure = Figure(figsize=(9, 4.4), layout="constrained")  # not pyplot, which keeps every figure
-    FigureCanvasAgg(figure)
+    figure = need("matplotlib.figure", "tn", "drawing").Figure(figsize=(9, 4.4), layout="constrained")
     return figure, figure.subplots(1, 2)
 
 

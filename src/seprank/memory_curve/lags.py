@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ..question import check_between, check_several
 
@@ -12,16 +13,18 @@ TOTAL = 24
 """Lags in all, by default"""
 
 
-def check_lags(lags: Iterable[int], length: int) -> tuple[int, ...]:
+def check_lags(lags: Any, length: int) -> tuple[int, ...]:
     """Lags in ascending order, each once.
 
     Raises:
-        ValueError: there are none, or one is outside 1..length - 1.
+        ValueError: there are none, or one is outside 1..length - 1, or they are no numbers.
 
     Example:
         >>> check_lags([4, 1, 4], 8)
         (1, 4)
     """
+    if isinstance(lags, str) or not isinstance(lags, Iterable):
+        raise ValueError(f"lags must be numbers of steps or 'all', got {lags!r}; use (1, 2, 4)")
     remedy = f"with length {length} a lag leaves 1 to {length - 1} steps to the end, and the others to the past"
     several = [check_between("lags", lag, 1, length - 1, remedy=remedy) for lag in lags]
     return tuple(sorted(check_several("lags", several, 1)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import Executor
@@ -12,22 +11,17 @@ from typing import Any
 from ..measurement.measure import find_alphabet
 from ..measurement.subject import Subject
 from ..system.memory import default_budget
-from ..system.progress import Report, bars
+from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
 from .crossing import Work
 from .curve import MemoryCurve, Series
 from .figures import Column, Figures, figures, floors, variance_of
-from .lags import bracket, default_lags
+from .lags import bracket
 from .readout import Readout, choose_readout
 from .settings import CurveSettings
 from .subject import checked
 from .terms import Terms, join_lags
 from .windows import Data, Pairs, make_pairs
-
-LONG = 10.0
-"""Seconds from which on a run is announced"""
-
-log = logging.getLogger("seprank")
 
 
 def remember(  # noqa: PLR0913  (each is a setting a user has)
@@ -100,9 +94,9 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         >>> curve.reach(), curve.half, curve.mean
         (3, 3, 3.0)
     """
-    chosen = lags if lags is None or isinstance(lags, str) else tuple(lags)
+    chosen: Any = lags if lags is None or isinstance(lags, str) else tuple(lags)
     settings = CurveSettings(
-        length, samples, _named(chosen), readout, threshold, past, influence, dtype, seed, memory, device, batch_first
+        length, samples, chosen, readout, threshold, past, influence, dtype, seed, memory, device, batch_first
     )
     budget = default_budget() if memory is None else memory
     alphabet = find_alphabet(model, inputs, tokens, shown=data)
@@ -121,25 +115,14 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     return _curve(found, terms, ended, run.interrupted, settings, pairs, subject, read, time.perf_counter() - began)
 
 
-def _named(lags: str | tuple[int, ...] | None) -> Any:
-    if isinstance(lags, str) and lags != "all":
-        raise ValueError(f"lags must be numbers of steps or 'all', got {lags!r}")
-    return lags
-
-
-def _wanted(settings: CurveSettings) -> tuple[int, ...]:
-    if settings.lags is None:
-        return default_lags(settings.length)
-    return tuple(range(1, settings.length)) if settings.lags == "all" else settings.lags
-
-
 def _collected(
     run: Collection | SentCollection, settings: CurveSettings, pairs: Pairs, report: Report
 ) -> tuple[Terms, bool]:
     """Terms at the lags wanted and at those between that place the reach; and whether memory ended on the way."""
-    wanted = _wanted(settings)
+    wanted = settings.wanted
     if isinstance(run, Collection):
-        _announce(run.seconds(wanted), settings, report)
+        what = f"memory curve of {settings.samples} pairs, length {settings.length}"
+        announce(report, STAGE, what, run.seconds(wanted))
     ends = pairs.independent and settings.past != "dropped"
     terms = run.terms(wanted, (lambda part: _nothing_left(part, settings)) if ends else (lambda part: False))
     ended = terms.lags[-1] < wanted[-1] and not run.interrupted
@@ -148,13 +131,6 @@ def _collected(
             for threshold in (settings.threshold, 0.5):
                 terms = _refined(run, terms, settings.threshold, threshold)
     return terms, ended
-
-
-def _announce(seconds: float, settings: CurveSettings, report: Report) -> None:
-    if seconds > LONG:
-        text = f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
-        log.info("memory curve of %d pairs, length %d: %s", settings.samples, settings.length, text)
-        report(STAGE, 0, 1, text)
 
 
 def _nothing_left(terms: Terms, settings: CurveSettings) -> bool:
@@ -200,7 +176,7 @@ def _curve(
     seconds: float,
 ) -> MemoryCurve:
     notes = [*pairs.notes, *subject.notes, *found.notes]
-    further = tuple(lag for lag in _wanted(settings) if ended and lag > found.lags[-1])
+    further = tuple(lag for lag in settings.wanted if ended and lag > found.lags[-1])
     if further:
         notes.append(
             f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back where it "

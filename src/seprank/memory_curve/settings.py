@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 from ..question import check_choice, check_readout, check_seed, check_whole
-from .lags import check_lags
+from .lags import check_lags, default_lags
 
-Lags = Literal["all"] | tuple[int, ...] | None
+Lags = str | tuple[int, ...] | None
 
 FEWEST = 32
 """Pairs below which the intervals, from eight groups of pairs, are not to be trusted"""
 PROBABILITIES = "probabilities"
 """The read-out that only a model with a logit for each of several choices has"""
+
+
+SHARED = ("inputs", "tokens", "dtype", "seed", "memory", "device", "batch_first", "readout", "executor")
+
+
+def shared_with_measure(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings of `measure` that mean the same in `remember`.
+
+    Example:
+        >>> shared_with_measure({"cut": 3, "seed": 1})
+        {'seed': 1}
+    """
+    return {name: settings[name] for name in SHARED if name in settings}
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,13 @@ class CurveSettings:
         check_choice("past", self.past, ("resampled", "dropped"))
         if self.readout is not None and self.readout != PROBABILITIES:
             object.__setattr__(self, "readout", check_readout(self.readout))
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """Lags that are looked at in any case."""
+        if self.lags is None:
+            return default_lags(self.length)
+        return tuple(range(1, self.length)) if isinstance(self.lags, str) else self.lags
 
 
 def check_share(name: str, value: float) -> float:

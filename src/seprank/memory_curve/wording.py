@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..result.text import text_table
+
 if TYPE_CHECKING:
     from .curve import MemoryCurve
 
@@ -94,15 +96,15 @@ def table(curves: Mapping[str, MemoryCurve]) -> str:
     """A table of one curve in full, or of several beside each other, a row for each lag."""
     if len(curves) == 1:
         curve = next(iter(curves.values()))
-        return _aligned([HEADINGS, *rows(curve)])
+        return text_table(rows(curve), heads=HEADINGS, left=(), indent=2)
     lags = sorted({lag for curve in curves.values() for lag in curve.lags})
-    lines = [("lag", *curves)]
+    lines: list[tuple[str, ...]] = []
     for lag in lags:
         lines.append((f"{lag:,}", *(_cell(curve, lag) for curve in curves.values())))
     for name, threshold in (("reach", None), ("half", 0.5)):
         lines.append((name, *(_reach(curve, threshold) for curve in curves.values())))
     lines.append(("mean", *(f"{curve.mean:.3g}" for curve in curves.values())))
-    return _aligned(lines)
+    return text_table(lines, heads=("lag", *curves), left=(), indent=2)
 
 
 def _reach(curve: MemoryCurve, threshold: float | None) -> str:
@@ -111,11 +113,3 @@ def _reach(curve: MemoryCurve, threshold: float | None) -> str:
 
 def _cell(curve: MemoryCurve, lag: int) -> str:
     return f"{curve.memory[curve.lags.index(lag)]:.3g}" if lag in curve.lags else ""
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  " + "   ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )

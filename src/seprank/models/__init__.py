@@ -225,7 +225,7 @@ def find_model(name: str) -> ModelSpec:
     """The entry of that name.
 
     Raises:
-        ValueError: there is none; the text names the nearest.
+        ValueError: there is none; the message names the nearest.
     """
     if name in MODELS:
         return MODELS[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -43,20 +45,12 @@ class CPRNN(StackedCell):
         3
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        batch_first: bool = True,
-        *,
-        rank: int | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        # before the shapes are asked for
-        self.rank = check_whole("hidden_size", hidden_size, 1) if rank is None else check_whole("rank", rank, 1)
-        super().__init__(input_size, hidden_size, num_layers, batch_first, device=device, dtype=dtype)
+    OPTIONS: ClassVar[dict[str, Any]] = {"rank": None}
+    rank: int
+
+    def check_options(self) -> None:
+        given: int | None = self.rank
+        self.rank = self.hidden_size if given is None else check_whole("rank", given, 1)
 
     def parameter_shapes(self, below: int) -> Shapes:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,17 +49,8 @@ class OrthogonalRNN(StackedCell):
         (torch.Size([5, 7, 6]), torch.Size([2, 5, 6]))
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        batch_first: bool = True,
-        *,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, batch_first, device=device, dtype=dtype)
+    def __init__(self, *sizes: Any, device: Any = None, dtype: torch.dtype | None = None, **settings: Any) -> None:
+        super().__init__(*sizes, device=device, dtype=dtype, **settings)
         # In modules of their own: torch gives a parametrised module another class, and this one is to keep its own.
         self.recurrent = nn.ModuleList(
             orthogonal(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -52,19 +54,8 @@ class RAC(StackedCell):
         (torch.Size([5, 4, 3]), torch.Size([2, 5, 3]))
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        batch_first: bool = True,
-        *,
-        normalize: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, batch_first, device=device, dtype=dtype)
-        self.normalize = normalize
+    OPTIONS: ClassVar[dict[str, Any]] = {"normalize": False}
+    normalize: bool
 
     def parameter_shapes(self, below: int) -> Shapes:
         return {"weight_ih": (self.hidden_size, below), "weight_hh": (self.hidden_size, self.hidden_size)}

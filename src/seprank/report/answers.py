@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from ..certification.summary import Summary
+from ..result.document import SURE, Section, Table, report_page
 from ..theory import upper_bound
 from .cuts import cuts_section
-from .document import SURE, Section, Table, report_page
+from .findings import Findings
 from .growth import growth_section
 from .image import matrix_section
 from .learning import learning_section, missing_section
 from .networks import networks_section
 from .side_by_side import architectures_section, integration_section
 
-Findings = Mapping[str, Any]
-"""What the demonstration found, as JSON's values: see `seprank.demo.compute`"""
-KIND = "seprank demo 1"
-_GREATEST = 1000
-"""Of a size that the demonstration may have had: pictures and bounds of it are made anew"""
 TITLE = "The long-term memory of recurrent networks, measured"
 
 
@@ -33,59 +29,28 @@ def answers_page(findings: Findings) -> str:
     return report_page(TITLE, lead, answers(findings))
 
 
-def check_findings(content: Findings) -> dict[str, Any]:
-    """What the file of a demonstration holds, if it is whole and of sizes that can be shown.
-
-    Raises:
-        ValueError: it is not.
-    """
-    from ..certification.certificate import digest
-
-    found = dict(content)
-    if found.pop("digest", None) != digest(found):
-        raise ValueError("the findings do not have the digest they state; run `seprank demo` anew")
-    numbers = [*_numbers(found.get("sizes"))]
-    for name in ("growth", "lengths", "cuts"):
-        records = found.get(name)
-        for record in records if isinstance(records, list) else []:
-            numbers += _numbers(record) if isinstance(record, dict) else []
-    if not all(0 <= number <= _GREATEST for number in numbers):
-        raise ValueError(f"the findings have sizes above {_GREATEST:,}; run `seprank demo` anew")
-    return found
-
-
-def _numbers(record: Any) -> list[int]:
-    """Sizes in a record, or in the sizes of the demonstration, which are numbers, lists and texts."""
-    if not isinstance(record, dict):
-        return []
-    sizes = record | (record["settings"] if isinstance(record.get("settings"), dict) else {})
-    names = ("inputs", "width", "depth", "length", "cut", "picture_length")
-    return [value for name in names if isinstance(value := sizes.get(name), int)]
-
-
 def answers(findings: Findings) -> list[Section]:
     """The five answers, pictures, training, and how it was made."""
-    sizes = findings["sizes"]
-    matrix, trained = findings["matrix"], findings["training"]
+    sizes, trained = findings.sizes, findings.training
     return [
-        matrix_section(matrix["values"], matrix["certificate"], matrix["measurement"]),
-        growth_section(findings["growth"], meaning(findings["growth"])),
+        matrix_section(findings.matrix),
+        growth_section(findings.growth, meaning(findings.growth)),
         networks_section(inputs=sizes["inputs"], width=sizes["width"], length=sizes["picture_length"]),
-        cuts_section(findings["cuts"], findings["lengths"]),
-        architectures_section(findings["architectures"]["cells"], findings["measured"]),
-        integration_section(findings["integration"]["cells"]),
-        missing_section(trained) if isinstance(trained, str) else learning_section([tuple(run) for run in trained]),
+        cuts_section(findings.cuts, findings.lengths),
+        architectures_section(findings.architectures.cells, findings.measured),
+        integration_section(findings.integration.cells),
+        missing_section(trained) if isinstance(trained, str) else learning_section(trained),
         made_section(findings),
     ]
 
 
-def meaning(records: list[dict[str, Any]]) -> str:
+def meaning(records: Sequence[Summary]) -> str:
     """What depth buys, in a sentence, from the numbers themselves."""
-    last = max(record["length"] for record in records)
-    ranks = {record["settings"]["depth"]: record["rank"] for record in records if record["length"] == last}
+    last = max(record.length for record in records)
+    ranks = {int(record.depth or 0): record.rank for record in records if record.length == last}
     shallow, deep = min(ranks), max(ranks)
-    sizes = records[0]["settings"]
-    limit = widest_shallow(sizes["inputs"], last)
+    sizes = records[0].settings
+    limit = widest_shallow(int(sizes["inputs"]), last)
     beyond = (
         f"no single layer, however wide, carries more than {limit:,} at this length"
         if ranks[deep] > limit
@@ -108,11 +73,11 @@ def made_section(findings: Findings) -> Section:
     rows = [
         *(
             {"what": name.replace("_", " "), "value": str(value), SURE: "setting"}
-            for name, value in findings["sizes"].items()
+            for name, value in findings.sizes.items()
         ),
-        *({"what": name, "value": value, SURE: "version"} for name, value in findings["versions"].items()),
-        {"what": "seconds", "value": f"{findings['seconds']:.0f}", SURE: "measured on this machine"},
-        {"what": "computed", "value": findings["finished"], SURE: "clock of this machine (UTC)"},
+        *({"what": name, "value": value, SURE: "version"} for name, value in findings.versions.items()),
+        {"what": "seconds", "value": f"{findings.seconds:.0f}", SURE: "measured on this machine"},
+        {"what": "computed", "value": findings.finished, SURE: "clock of this machine (UTC)"},
     ]
     text = (
         "All weights and samples of certificates are drawn from (seed, name) and are the same on every machine. The "

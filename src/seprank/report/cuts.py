@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .document import Figure, Section
-from .ranks import Record, add_ranks, laid_out, rank_table
+from ..certification.summary import Summary
+from ..result.document import Figure, Section
+from .ranks import add_ranks, depths_of, laid_out, rank_table
 
 
-def cuts_section(by_cut: Sequence[Record], by_length: Sequence[Record]) -> Section:
+def cuts_section(by_cut: Sequence[Summary], by_length: Sequence[Summary]) -> Section:
     """Ranks of several depths over cuts and over lengths.
 
     Args:
@@ -26,7 +27,7 @@ def cuts_section(by_cut: Sequence[Record], by_length: Sequence[Record]) -> Secti
                 "sequence gives it nothing more to remember with. That of two layers rises at every step.",
             ),
             Figure(
-                _figure(by_cut, "cut", f"cut: steps in the start, of {by_cut[0]['length']}", log=True),
+                _figure(by_cut, "cut", f"cut: steps in the start, of {by_cut[0].length}", log=True),
                 "Rank at every cut of one length, logarithmic. One layer carries the same at each. Deeper networks "
                 "carry more the longer the end is, because every later step asks the start anew, until the start is "
                 "too short to answer. Open markers are certified from below and not known to be exact.",
@@ -37,10 +38,10 @@ def cuts_section(by_cut: Sequence[Record], by_length: Sequence[Record]) -> Secti
     )
 
 
-def _sentence(records: Sequence[Record]) -> str:
+def _sentence(records: Sequence[Summary]) -> str:
     """From the ranks at the greatest length that all depths have."""
-    depths = sorted({record["settings"]["depth"] for record in records})
-    ranks = {depth: {r["length"]: r["rank"] for r in records if r["settings"]["depth"] == depth} for depth in depths}
+    depths = depths_of(records)
+    ranks = {depth: {r.length: r.rank for r in records if r.depth == depth} for depth in depths}
     lengths = sorted(set.intersection(*(set(found) for found in ranks.values())))
     low, high = depths[0], depths[-1]
     flat = len({ranks[low][length] for length in lengths}) == 1
@@ -57,15 +58,15 @@ def _layers(depth: int) -> str:
     return "one layer" if depth == 1 else f"{depth} layers"
 
 
-def _figure(records: Sequence[Record], over: str, title: str, log: bool = False) -> Any:
+def _figure(records: Sequence[Summary], over: str, title: str, log: bool = False) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for number, depth in enumerate(sorted({record["settings"]["depth"] for record in records})):
-        line = [record for record in records if record["settings"]["depth"] == depth]
+    for number, depth in enumerate(depths_of(records)):
+        line = [record for record in records if record.depth == depth]
         add_ranks(figure, line, f"depth {depth}", number, over)
     laid_out(figure, 400)
-    figure.update_xaxes(title=title, tickvals=sorted({record[over] for record in records}))
+    figure.update_xaxes(title=title, tickvals=sorted({getattr(record, over) for record in records}))
     figure.update_yaxes(title="Start-End rank", rangemode="tozero")
     if log:
         figure.update_yaxes(type="log", dtick=1)

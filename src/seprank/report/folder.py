@@ -6,56 +6,76 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from ..certification.certificate import Certificate
+from ..certification.form import CertificateError
+from ..certification.summary import Summary
+from ..measurement import Measurement
+from ..memory_curve import MemoryCurve
+from ..result.document import SURE, Figure, Section, Table, report_page
 from ..store import Store
 from ..system.files import read_json
-from .answers import KIND, answers, answers_page, check_findings
-from .document import SURE, Figure, Section, Table, report_page
+from ..system.names import quoted_name, shown
+from .answers import answers, answers_page
+from .findings import KIND, Findings
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
-from .ranks import Record, add_ranks, laid_out, rank_table
+from .memory_curve import curves_section
+from .ranks import add_ranks, laid_out, rank_table
 
 _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}
+_CURVE = {"lags", "memory", "joint", "carried"}
 _STRANGE = (LookupError, TypeError, AttributeError, ArithmeticError, ValueError, AssertionError)
 """What comes of records that have not the form of ours"""
+
+
+R = TypeVar("R", Measurement, MemoryCurve)
 
 
 @dataclass
 class Found:
     """What was read."""
 
-    certified: list[Record] = field(default_factory=list)
-    measured: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    certified: list[Summary] = field(default_factory=list)
+    measured: list[tuple[str, Measurement]] = field(default_factory=list)
     """Name and measurement"""
+    remembered: list[tuple[str, MemoryCurve]] = field(default_factory=list)
+    """Name and memory curve"""
     trained: list[Run] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, Any]] = field(default_factory=list)
     """Files that claim to be of ours and are not whole"""
-    answers: dict[str, Any] | None = None
+    answers: Findings | None = None
     """What `seprank demo` left"""
 
     def __bool__(self) -> bool:
-        return bool(self.certified or self.measured or self.trained or self.failed or self.answers or self.left_out)
+        return bool(self.answers) or self.more
+
+    @property
+    def more(self) -> bool:
+        """Whether there is anything but what `seprank demo` left."""
+        return any((self.certified, self.measured, self.remembered, self.trained, self.failed, self.left_out))
 
     def add(self, other: Found) -> None:
         """Take in what was read of another file."""
         self.certified += other.certified
         self.measured += other.measured
+        self.remembered += other.remembered
         self.trained += other.trained
         self.failed += other.failed
         self.answers = other.answers or self.answers
 
 
 def folder_page(path: str | Path) -> str:
-    """A report of all certificates, measurements and stores in a folder (and the folders in it), or of one store.
+    """A report of all certificates, measurements, memory curves and stores in a folder and those in it, or of a store.
 
     Every file is read with its types checked, and its digest where it has one. In a folder, one that is not whole is
     listed with the reason; given by itself it is refused.
 
     Args:
-        path: a folder, or a file: a store, a certificate or a measurement.
+        path: a folder, or a file: a store, a certificate, a measurement or a memory curve.
 
     Returns:
         HTML that needs no other file and no network.
@@ -82,7 +102,7 @@ def folder_page(path: str | Path) -> str:
                 found.add(read)
     if not found:
         raise ValueError(
-            f"{path} holds no certificate, measurement or store; "
+            f"{path} holds no certificate, measurement, memory curve or store; "
             f"make one with `seprank certify ... --out {path}/a.json`"
         )
     return _page(path, found)
@@ -92,9 +112,10 @@ def _page(path: Path, found: Found) -> str:
     try:
         parts = []
         if found.answers is not None:
-            shown = [_identity(r) for name in ("growth", "lengths", "cuts") for r in found.answers[name]]
-            found.certified = [record for record in found.certified if _identity(record) not in shown]
-            if not (found.certified or found.measured or found.trained or found.failed or found.left_out):
+            known = found.answers
+            shown = [record.but_seconds() for record in (*known.growth, *known.lengths, *known.cuts)]
+            found.certified = [record for record in found.certified if record.but_seconds() not in shown]
+            if not found.more:
                 return answers_page(found.answers)
             parts = answers(found.answers)
         parts += sections(found)
@@ -108,11 +129,6 @@ def _page(path: Path, found: Found) -> str:
     return report_page(f"Report of {path.resolve().name}", lead, parts)
 
 
-def _identity(record: Record) -> Record:
-    """All that a certificate says, but for the time that it took."""
-    return {name: value for name, value in record.items() if name != "seconds"}
-
-
 def _read_file(file: Path, found: Found, name: str) -> None:
     """Add what a file holds; a JSON file of another kind is passed over."""
     if file.suffix == ".db":
@@ -124,47 +140,38 @@ def _read_file(file: Path, found: Found, name: str) -> None:
         return
     if content.get("kind") == KIND:
         try:
-            found.answers = check_findings(content)
+            found.answers = Findings.from_dict(content)
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
     elif content.keys() >= _CERTIFICATE:
         found.certified.append(_certificate(content, f"{file}"))
     elif content.keys() >= _MEASUREMENT:
-        found.measured.append((name, _measurement(content, f"{file}")))
+        found.measured.append((quoted_name(name), _result(Measurement, content, f"{file}")))
+    elif content.keys() >= _CURVE:
+        found.remembered.append((quoted_name(name), _result(MemoryCurve, content, f"{file}")))
 
 
-def _certificate(content: Any, place: str) -> Record:
+def _certificate(content: Any, place: str) -> Summary:
     """The answer of a certificate, whose form and digest are checked."""
-    from ..certification.certificate import from_dict
-    from ..certification.form import CertificateError
-
     try:
-        return from_dict(content).summary()
+        return Certificate.from_dict(content).summary()
     except (CertificateError, RecursionError) as error:
         raise ValueError(f"{place}: {error}") from None
 
 
-def _measurement(content: Any, place: str) -> dict[str, Any]:
-    """A measurement, whose form is checked."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from ..measurement import Measurement
-
+def _result(form: type[R], content: Any, place: str) -> R:
+    """A result, whose form is checked."""
     try:
-        return TypeAdapter(Measurement).validate_json(json.dumps(content, allow_nan=False)).to_dict()
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise ValueError(f"{place} is not a measurement: {where}: {first['msg']}; measure again") from None
-    except ValueError as error:
-        raise ValueError(f"{place} is not a measurement: {error}; measure again") from None
+        return form.from_dict(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{place} is not a {form.NOUN}: {error}; run it again") from None
 
 
 def read_store(store: Store, found: Found) -> None:
     """Add the records of a store.
 
     Raises:
-        ValueError: one of them has not the form of its command's results; the text names it.
+        ValueError: one of them has not the form of its command's results; the message names it.
     """
     for record in store.records():
         settings, result = dict(record.job.settings), record.result
@@ -175,14 +182,21 @@ def read_store(store: Store, found: Found) -> None:
         elif record.job.command == "certify":
             found.certified.append(_certificate(result.get("certificate"), place))
         elif record.job.command == "measure":
-            name = ", ".join([f"{settings.get('model')}", *(f"{n} {settings.get(n)}" for n in ("depth", "width"))])
-            found.measured.append((name, _measurement(result, place)))
+            found.measured.append((_network(settings), _result(Measurement, result, place)))
+        elif record.job.command == "remember":
+            found.remembered.append((_network(settings), _result(MemoryCurve, result.get("curve") or {}, place)))
         elif record.job.command == "train":
             found.trained.append((settings, result))
 
 
+def _network(settings: dict[str, Any]) -> str:
+    return ", ".join([quoted_name(f"{settings.get('model')}"), *(f"{n} {settings.get(n)}" for n in ("depth", "width"))])
+
+
 def sections(found: Found) -> Iterator[Section]:
     """A section for each kind of result there is."""
+    if found.remembered:
+        yield curves_section(found.remembered)
     if found.certified:
         yield Section("Certified ranks", "", [*_growth(found.certified), _ranks(found.certified)])
     if found.measured:
@@ -201,21 +215,21 @@ def sections(found: Found) -> Iterator[Section]:
         yield Section("Failed jobs", "", [Table("failed", rows, "What failed, and why")])
 
 
-def _ranks(records: Sequence[Record]) -> Table:
+def _ranks(records: Sequence[Summary]) -> Table:
     return rank_table("certified", records, "Certified ranks")
 
 
-def _growth(records: Sequence[Record]) -> list[Figure]:
+def _growth(records: Sequence[Summary]) -> list[Figure]:
     """Ranks at the middle cut against length, for up to six networks that have several lengths."""
     import plotly.graph_objects as go
 
-    lines: dict[str, list[Record]] = {}
+    lines: dict[str, list[Summary]] = {}
     for record in records:
-        if 2 * record["cut"] == record["length"] and record["domain"] == "functional":
-            sizes = ", ".join(f"{name} {value}" for name, value in sorted(record["settings"].items()))
-            read = "" if record["readout"] == "random" else f", read-out {record['readout']}"
-            lines.setdefault(f"{record['model']} {sizes}".strip() + read, []).append(record)
-    chosen = [item for item in lines.items() if len({r["length"] for r in item[1]}) > 1][:6]
+        if 2 * record.cut == record.length and record.domain == "functional":
+            sizes = "".join(f" {quoted_name(name)} {shown(value)}" for name, value in sorted(record.settings.items()))
+            read = "" if record.readout == "random" else f", read-out {record.readout}"
+            lines.setdefault(f"{quoted_name(record.model)}{sizes}{read}", []).append(record)
+    chosen = [item for item in lines.items() if len({r.length for r in item[1]}) > 1][:6]
     if not chosen:
         return []
     figure = go.Figure()
@@ -231,19 +245,19 @@ def _growth(records: Sequence[Record]) -> list[Figure]:
     return [Figure(figure, caption)]
 
 
-def _measured(found: Sequence[tuple[str, dict[str, Any]]]) -> Table:
+def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:
     rows = [
         {
             "what": name,
-            "length": record["length"],
-            "cut": record["cut"],
-            "effective rank": record["effective_rank"],
-            "entropy": record["entropy"],
-            "interaction share": record["shares"]["interaction"],
-            SURE: interval(record, "effective_rank") + f", {record['starts']} starts x {record['ends']} ends",
-            "tolerance": record["tolerance"],
+            "length": record.length,
+            "cut": record.cut,
+            "effective rank": record.effective_rank,
+            "entropy": record.entropy,
+            "interaction share": record.shares.interaction,
+            SURE: interval(record, "effective_rank") + f", {record.starts} starts x {record.ends} ends",
+            "tolerance": record.tolerance,
             "numerical rank": numerical_rank(record),
-            "seed": record["seed"],
+            "seed": record.seed,
         }
         for name, record in found
     ]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .document import Figure, Section
-from .palette import COLOURS
-from .ranks import add_ranks, laid_out, rank_table
+from ..certification.summary import Summary
+from ..result.document import Figure, Section
+from ..result.palette import COLOURS
+from .ranks import add_ranks, depths_of, laid_out, rank_table
 
-Record = dict[str, Any]
 
-
-def growth_section(records: Sequence[Record], sentence: str) -> Section:
+def growth_section(records: Sequence[Summary], sentence: str) -> Section:
     """Certified ranks of several depths at growing length.
 
     Args:
@@ -35,23 +34,22 @@ def growth_section(records: Sequence[Record], sentence: str) -> Section:
     )
 
 
-def stated(record: Record) -> int | None:
+def stated(record: Summary) -> int | None:
     """What is proved that the rank is, or is at least."""
-    values = [b["value"] for b in record["bounds"] if b["kind"] in ("exact", "lower") and b["value"] is not None]
-    return max(values, default=None)
+    return max((bound.value for bound in record.bounds if bound.kind in ("exact", "lower")), default=None)
 
 
-def _figure(records: Sequence[Record]) -> Any:
+def _figure(records: Sequence[Summary]) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    depths = sorted({record["settings"]["depth"] for record in records})
+    depths = depths_of(records)
     for number, depth in enumerate(depths):
-        line = [record for record in records if record["settings"]["depth"] == depth]
-        line.sort(key=lambda record: int(record["length"]))
+        line = [record for record in records if record.depth == depth]
+        line.sort(key=lambda record: int(record.length))
         add_ranks(figure, line, f"depth {depth}", number)
         figure.add_scatter(
-            x=[record["length"] for record in line],
+            x=[record.length for record in line],
             y=[stated(record) for record in line],
             name=f"{'paper' if depth <= 2 else 'power bound'}, depth {depth}",
             mode="lines",
@@ -59,6 +57,6 @@ def _figure(records: Sequence[Record]) -> Any:
             hovertemplate="length %{x}<br>proved in advance: %{y:,}<extra></extra>",
         )
     laid_out(figure, 480)
-    figure.update_xaxes(title="length T of the sequence", tickvals=sorted({record["length"] for record in records}))
+    figure.update_xaxes(title="length T of the sequence", tickvals=sorted({record.length for record in records}))
     figure.update_yaxes(title="Start-End separation rank", type="log", dtick=1)
     return figure

@@ -7,20 +7,18 @@ from math import asinh
 from statistics import median
 from typing import Any
 
-from .document import SURE, Figure, Section, Table
-from .palette import COLOURS
-from .ranks import Record, laid_out, sureness
+from ..certification.summary import Summary
+from ..measurement import Measurement
+from ..result.document import SURE, AtLeast, Figure, Section, Table
+from ..result.palette import COLOURS
+from .findings import Matrix
+from .ranks import laid_out, shown_rank
 
 
-def matrix_section(values: Sequence[Sequence[float]], certificate: Record, measurement: dict[str, Any]) -> Section:
-    """How long-term memory is measured.
-
-    Args:
-        values: Start-End matrix, (starts, ends), of the network with real weights.
-        certificate: summary of that of the same network.
-        measurement: of these values.
-    """
-    rank, length, cut = certificate["rank"], certificate["length"], certificate["cut"]
+def matrix_section(matrix: Matrix) -> Section:
+    """How long-term memory is measured."""
+    values, certificate, measurement = matrix.values, matrix.certificate, matrix.measurement
+    rank, length, cut = certificate.rank, certificate.length, certificate.cut
     text = (
         f"Run the network on every start (the first {cut} steps) followed by every end (the other {length - cut}), and "
         "write the outputs into a matrix: a row for each start, a column for each end. Were start and end independent, "
@@ -34,7 +32,7 @@ def matrix_section(values: Sequence[Sequence[float]], certificate: Record, measu
         "for rows that are no multiple of another: the end answers differently to them.",
     )
     spectrum = Figure(
-        _spectrum(measurement["singular_values"], certificate, measurement["tolerance"]),
+        _spectrum(measurement, rank),
         f"Its singular values. After number {rank:,} (the certified rank, dotted line) they fall to the size of "
         "rounding errors, below the dashed tolerance. The certificate needs no tolerance: it counts in whole "
         "numbers modulo a prime.",
@@ -42,40 +40,39 @@ def matrix_section(values: Sequence[Sequence[float]], certificate: Record, measu
     return Section("How is long-term memory measured?", text, [image, spectrum, _table(certificate, measurement)])
 
 
-def _table(certificate: Record, measurement: dict[str, Any]) -> Table:
-    samples = f"{measurement['starts']} starts, {measurement['ends']} ends"
+def _table(certificate: Summary, measurement: Measurement) -> Table:
+    samples = f"{measurement.starts} starts, {measurement.ends} ends"
     rows: list[dict[str, Any]] = [
-        {"quantity": "rank", "value": certificate["rank"], SURE: sureness(certificate)},
+        {"quantity": "rank", "value": shown_rank(certificate), SURE: certificate.known.sentence},
         {
             "quantity": "upper bound of the rank",
-            "value": certificate["upper_bound"],
+            "value": certificate.upper_bound,
             SURE: "proved bound",
         },
         {
             "quantity": "numerical rank",
             "value": numerical_rank(measurement),
-            SURE: f"measured, tolerance {measurement['tolerance']:.1e}, {samples}",
+            SURE: f"measured, tolerance {measurement.tolerance:.1e}, {samples}",
         },
     ]
     rows += [
-        {"quantity": label, "value": measurement["errors"][name]["estimate"], SURE: interval(measurement, name)}
+        {"quantity": label, "value": measurement.errors[name].estimate, SURE: interval(measurement, name)}
         for name, label in (("effective_rank", "effective rank"), ("interaction", "share of interaction"))
     ]
     return Table("one-matrix", rows, "The same matrix in numbers")
 
 
-def numerical_rank(measurement: dict[str, Any]) -> str:
+def numerical_rank(measurement: Measurement) -> int:
     """The numerical rank, which is only a bound where all singular values count."""
-    return f"{'≥ ' if measurement['numerical_rank_is_bound'] else ''}{measurement['numerical_rank']:,}"
+    found = measurement.numerical_rank
+    return AtLeast(found) if measurement.numerical_rank_is_bound else found
 
 
-def interval(measurement: dict[str, Any], name: str) -> str:
+def interval(measurement: Measurement, name: str) -> str:
     """How sure a measured figure is."""
-    figure = measurement["errors"][name]
-    text = f"measured, 90 % interval {figure['low']:.3g} to {figure['high']:.3g}"
-    doubtful = (
-        " (may be too narrow)" if any("too narrow" in n or "too small" in n for n in measurement["notes"]) else ""
-    )
+    figure = measurement.errors[name]
+    text = f"measured, 90 % interval {figure.low:.3g} to {figure.high:.3g}"
+    doubtful = " (may be too narrow)" if any("too narrow" in n or "too small" in n for n in measurement.notes) else ""
     return text + doubtful
 
 
@@ -100,10 +97,11 @@ def _image(values: Sequence[Sequence[float]]) -> Any:
     return figure
 
 
-def _spectrum(values: Sequence[float], certificate: Record, tolerance: float) -> Any:
+def _spectrum(measurement: Measurement, rank: int) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    values = measurement.singular_values
     positive = [value / values[0] for value in values if value > 0]
     figure.add_scatter(
         x=list(range(1, len(positive) + 1)),
@@ -114,13 +112,13 @@ def _spectrum(values: Sequence[float], certificate: Record, tolerance: float) ->
     )
     ends = [1, len(positive)]
     figure.add_scatter(
-        x=ends, y=[tolerance] * 2, mode="lines", name="tolerance", line={"dash": "dash", "color": "#555"}
+        x=ends, y=[measurement.tolerance] * 2, mode="lines", name="tolerance", line={"dash": "dash", "color": "#555"}
     )
     figure.add_scatter(
-        x=[certificate["rank"] + 0.5] * 2,
+        x=[rank + 0.5] * 2,
         y=[min(positive), 1],
         mode="lines",
-        name=f"certified rank {certificate['rank']:,}",
+        name=f"certified rank {rank:,}",
         line={"dash": "dot", "color": COLOURS[1], "width": 3},
     )
     laid_out(figure, 400)

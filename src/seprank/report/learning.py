@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .document import SURE, Figure, Section, Table
-from .palette import COLOURS, MARKERS
+from ..result.document import SURE, Figure, Section, Table
+from ..result.palette import COLOURS, MARKERS
 from .ranks import laid_out
 
 Run = tuple[Mapping[str, Any], Mapping[str, Any]]

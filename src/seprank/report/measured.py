@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from .page import summary_page
-from .palette import COLOURS
-
-Record = dict[str, Any]
-"""A measurement as plain values, what `Measurement.to_dict` gives"""
+from ..measurement import Measurement, Profile
+from ..result.document import Figure, Section, report_page
+from ..result.palette import COLOURS
 
 
-def memory_page(
-    title: str, summary: str, record: Record, profile: list[Record] | None = None, over: str = "cut"
-) -> str:
+def memory_page(title: str, found: Measurement, profile: Profile | None = None) -> str:
     """A page about a measurement, and about its profile if there is one.
 
     Args:
         title: heading.
-        summary: the measurement in words.
-        record: the measurement.
+        found: the measurement.
         profile: measurements at several cuts or lengths.
-        over: "cut" or "length", what is varied there.
 
     Returns:
         HTML that needs no other file and no network.
     """
-    plots = [_spectrum(record), _shares(record), *([] if profile is None else [_profile(profile, over)])]
-    return summary_page(title, summary, plots)
+    plots = [_spectrum(found), _shares(found), *([] if profile is None else [_profile(profile)])]
+    sections = [Section(heading, text, [Figure(figure)]) for heading, text, figure in plots]
+    return report_page(title, "", sections, summary=str(found), wrap=True)
 
 
 def _layout(figure: Any, **settings: Any) -> Any:
@@ -35,10 +30,10 @@ def _layout(figure: Any, **settings: Any) -> Any:
     return figure
 
 
-def _spectrum(record: Record) -> tuple[str, str, Any]:
+def _spectrum(record: Measurement) -> tuple[str, str, Any]:
     import plotly.graph_objects as go
 
-    values = [value for value in record["singular_values"] if value > 0]
+    values = [value for value in record.singular_values if value > 0]
     figure = go.Figure()
     figure.add_scatter(
         x=list(range(1, len(values) + 1)),
@@ -50,7 +45,7 @@ def _spectrum(record: Record) -> tuple[str, str, Any]:
     )
     figure.add_scatter(
         x=[1, len(values)],
-        y=[values[0] * record["tolerance"]] * 2,
+        y=[values[0] * record.tolerance] * 2,
         mode="lines",
         name="tolerance",
         line={"dash": "dash", "color": "#777"},
@@ -62,10 +57,10 @@ def _spectrum(record: Record) -> tuple[str, str, Any]:
     return "Spectrum of the Start-End matrix", text, figure
 
 
-def _shares(record: Record) -> tuple[str, str, Any]:
+def _shares(record: Measurement) -> tuple[str, str, Any]:
     import plotly.graph_objects as go
 
-    shares = record["shares"]
+    shares = vars(record.shares)
     figure = go.Figure()
     for name, colour in zip(("start", "end", "interaction"), COLOURS, strict=False):
         figure.add_bar(
@@ -85,32 +80,27 @@ def _shares(record: Record) -> tuple[str, str, Any]:
     return "Shares of the output's variance", text, figure
 
 
-def _profile(profile: list[Record], over: str) -> tuple[str, str, Any]:
+def _profile(profile: Profile) -> tuple[str, str, Any]:
     import plotly.graph_objects as go
 
-    where = [record[over] for record in profile]
+    over, points = profile.over, profile.points
+    where = [getattr(point, over) for point in points]
     figure = go.Figure()
+    shares = [point.shares.interaction for point in points]
     lines = [
-        ("entropy (nats)", [record["entropy"] for record in profile], "entropy", "y", "circle"),
-        (
-            "interaction share",
-            [record["shares"]["interaction"] for record in profile],
-            "interaction",
-            "y2",
-            "square",
-        ),
+        ("entropy", "entropy (nats)", [point.entropy for point in points], {"yaxis": "y", "symbol": "circle"}),
+        ("interaction", "interaction share", shares, {"yaxis": "y2", "symbol": "square"}),
     ]
-    for (name, values, key, axis, marker), colour in zip(lines, COLOURS, strict=False):
-        errors = [record["errors"][key]["standard_error"] for record in profile]
+    for (key, name, values, look), colour in zip(lines, COLOURS, strict=False):
         figure.add_scatter(
             x=where,
             y=values,
             name=name,
-            yaxis=axis,
+            yaxis=look["yaxis"],
             mode="lines+markers",
             line={"color": colour},
-            marker={"symbol": marker, "size": 8},
-            error_y={"array": errors},
+            marker={"symbol": look["symbol"], "size": 8},
+            error_y={"array": [point.errors[key].standard_error for point in points]},
         )
     _layout(
         figure,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .document import SURE, Figure, Section, Table
+from ..result.document import SURE, Figure, Section, Table
 
 HEADING = "Where does the rank come from? The tensor networks"
 

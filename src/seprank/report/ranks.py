@@ -6,80 +6,71 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from ..theory import shown_error
-from .document import SURE, Table
-from .palette import COLOURS, MARKERS
+from ..certification.summary import Summary
+from ..comparison import Cell
+from ..result.document import SURE, AtLeast, Table, shortened
+from ..result.palette import COLOURS, MARKERS
+from ..system.names import quoted_name
 
-Record = dict[str, Any]
-"""A certified rank as plain values, what `Certificate.summary` or `Cell.to_dict` gives"""
-
-
-_ASKED = {"domain": "domain", "readout": "read-out"}
-"""What else a certificate answers, where the record says it: ranks that differ in it are of different matrices"""
+Ranked = Summary | Cell
+"""A certified rank: the answer of a certificate, or a cell of a comparison"""
 
 
-def sureness(record: Record) -> str:
-    """How near the certified rank is to the truth, in words."""
-    if record.get("failure"):
-        return f"failed: {record['failure']}"
-    if record["exact"]:
-        return "exact: certified, and a proved upper bound"
-    if record["saturated"]:
-        error = record.get("error")
-        return "certified lower bound; saturated" + ("" if error is None else f", error at most {shown_error(error)}")
-    if record["rank"] < record["samples"]:
-        return "certified lower bound; how likely it is to be the rank is not known"
-    return f"certified lower bound, limited by {record['samples']:,} samples"
-
-
-def size(record: Record, name: str) -> Any:
-    """A size of the network, wherever the record has it."""
-    return record[name] if name in record else record["settings"].get(name)
-
-
-def rank_table(name: str, records: Sequence[Record], caption: str) -> Table:
+def rank_table(name: str, records: Sequence[Ranked], caption: str) -> Table:
     """Networks with rank, least upper bound and how sure the rank is."""
-    rows = [
-        {
-            "model": record["model"],
-            "depth": size(record, "depth"),
-            "width": size(record, "width"),
-            "length": record["length"],
-            "cut": record["cut"],
-            **{shown: record[name] for name, shown in _ASKED.items() if name in record},
-            "rank": record["rank"],
-            "proved: at most": record["upper_bound"],
-            SURE: sureness(record),
-            "samples": record["samples"],
-            "seed": record.get("seed"),
-            "prime": record.get("prime"),
-            "seconds": record.get("seconds"),
-        }
-        for record in records
-    ]
+    rows = [_row(record) for record in records]
     return Table(name, rows, caption, shown=tuple(rows[0])[: list(rows[0]).index(SURE) + 1] if rows else None)
 
 
-def symbol(record: Record, marker: str) -> str:
-    """The marker, open where the rank is not known to be exact."""
-    return marker if record["exact"] else f"{marker}-open"
+def _row(record: Ranked) -> dict[str, Any]:
+    # Ranks that differ in what was asked are of different matrices.
+    asked = {"domain": record.domain, "read-out": record.readout} if isinstance(record, Summary) else {}
+    drawn = {"seed": record.seed, "prime": record.prime} if isinstance(record, Summary) else {}
+    return {
+        "model": quoted_name(record.model),
+        "depth": record.depth,
+        "width": record.width,
+        "length": record.length,
+        "cut": record.cut,
+        **asked,
+        "rank": shown_rank(record),
+        "proved: at most": record.upper_bound,
+        SURE: record.known.sentence,
+        "samples": record.samples,
+        **drawn,
+        "seconds": record.seconds,
+    }
 
 
-def add_ranks(figure: Any, records: Iterable[Record], name: str, number: int, over: str = "length") -> None:
-    """A line of certified ranks; open markers are not exact."""
-    found = sorted((r for r in records if r["rank"] is not None), key=lambda r: int(r[over]))
-    marker = MARKERS[number % len(MARKERS)]
+def shown_rank(record: Ranked) -> int | None:
+    """The rank; with its sign where it is only known to be at least that."""
+    return record.rank if record.rank is None or record.exact else AtLeast(record.rank)
+
+
+def add_ranks(figure: Any, records: Iterable[Ranked], name: str, number: int, over: str = "length") -> None:
+    """A line of certified ranks over length or cut; open markers are not exact."""
+    found = sorted((r for r in records if r.rank is not None), key=lambda r: int(getattr(r, over)))
     figure.add_scatter(
-        x=[record[over] for record in found],
-        y=[record["rank"] for record in found],
-        name=escape(name),
+        x=[getattr(record, over) for record in found],
+        y=[record.rank for record in found],
+        name=escape(shortened(name)),
         mode="lines+markers",
         line={"color": COLOURS[number % len(COLOURS)], "width": 2},
         cliponaxis=False,
-        marker={"symbol": [symbol(record, marker) for record in found], "size": 9, "line": {"width": 2}},
-        customdata=[escape(sureness(record)) for record in found],
-        hovertemplate=over + " %{x}<br>rank %{y:,}<br>%{customdata}<extra>" + escape(name) + "</extra>",
+        marker={"symbol": [symbol(record, number) for record in found], "size": 9, "line": {"width": 2}},
+        customdata=[escape(f"{record.known.sign} {record.rank:,}: {record.known.sentence}") for record in found],
+        hovertemplate=over + " %{x}<br>rank %{customdata}<extra>" + escape(name) + "</extra>",
     )
+
+
+def depths_of(records: Iterable[Summary]) -> list[int]:
+    """The depths that there are, ascending."""
+    return sorted({int(record.depth or 0) for record in records})
+
+
+def symbol(record: Ranked, number: int) -> str:
+    """The marker of a line, open where the rank is not known to be exact."""
+    return MARKERS[number % len(MARKERS)] + ("" if record.exact else "-open")
 
 
 def laid_out(figure: Any, height: int = 420, **settings: Any) -> Any:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from .document import SURE, Figure, Section, Table
+from ..comparison import Cell
+from ..measurement import Measurement
+from ..result.document import SURE, Figure, Section, Table
+from ..result.palette import COLOURS
 from .image import interval
-from .palette import COLOURS, MARKERS
-from .ranks import Record, add_ranks, laid_out, rank_table, sureness, symbol
+from .ranks import add_ranks, laid_out, rank_table, shown_rank, symbol
 
 
-def architectures_section(cells: Sequence[Record], measured: dict[str, dict[str, Any]]) -> Section:
+def architectures_section(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Section:
     """Certified and measured side by side.
 
     Args:
@@ -27,7 +29,7 @@ def architectures_section(cells: Sequence[Record], measured: dict[str, dict[str,
     )
     certified = Figure(
         _certified(cells),
-        f"Certified ranks at length {cells[0]['length']} and width {cells[0]['width']}, a line for each architecture, "
+        f"Certified ranks at length {cells[0].length} and width {cells[0].width}, a line for each architecture, "
         "logarithmic. Full markers are exact, open ones certified from below. A second layer helps those that multiply "
         "what they are given; additive ones stay "
         "where they are, and their two markers coincide.",
@@ -50,24 +52,24 @@ def architectures_section(cells: Sequence[Record], measured: dict[str, dict[str,
     )
 
 
-def _certified(cells: Sequence[Record]) -> Any:
+def _certified(cells: Sequence[Cell]) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for number, depth in enumerate(sorted({cell["depth"] for cell in cells})):
-        line = [cell for cell in cells if cell["depth"] == depth and cell["rank"] is not None]
+    for number, depth in enumerate(sorted({cell.depth for cell in cells})):
+        line = [cell for cell in cells if cell.depth == depth and cell.rank is not None]
         figure.add_scatter(
-            y=[escape(cell["model"]) for cell in line],
-            x=[cell["rank"] for cell in line],
+            y=[escape(cell.model) for cell in line],
+            x=[cell.rank for cell in line],
             name=f"depth {depth}",
             mode="markers",
             marker={
-                "symbol": [symbol(cell, MARKERS[number]) for cell in line],
+                "symbol": [symbol(cell, number) for cell in line],
                 "color": COLOURS[number],
                 "size": 11,
                 "line": {"width": 2},
             },
-            customdata=[escape(sureness(cell)) for cell in line],
+            customdata=[escape(cell.known.sentence) for cell in line],
             hovertemplate="%{y}<br>rank %{x:,}<br>%{customdata}<extra></extra>",
         )
     laid_out(figure, 460)
@@ -76,20 +78,20 @@ def _certified(cells: Sequence[Record]) -> Any:
     return figure
 
 
-def _measured(measured: dict[str, dict[str, Any]]) -> Any:
+def _measured(measured: dict[str, Measurement]) -> Any:
     import plotly.graph_objects as go
 
-    ranks = {name: found["errors"]["effective_rank"] for name, found in measured.items()}
+    ranks = {name: found.errors["effective_rank"] for name, found in measured.items()}
     figure = go.Figure()
     figure.add_scatter(
         y=[escape(name) for name in ranks],
-        x=[found["estimate"] for found in ranks.values()],
+        x=[found.estimate for found in ranks.values()],
         mode="markers",
         marker={"symbol": "diamond", "color": COLOURS[2], "size": 10},
         error_x={
             "type": "data",
-            "array": [found["high"] - found["estimate"] for found in ranks.values()],
-            "arrayminus": [found["estimate"] - found["low"] for found in ranks.values()],
+            "array": [found.high - found.estimate for found in ranks.values()],
+            "arrayminus": [found.estimate - found.low for found in ranks.values()],
         },
         hovertemplate="%{y}<br>effective rank %{x:.4g}<extra></extra>",
         showlegend=False,
@@ -100,34 +102,34 @@ def _measured(measured: dict[str, dict[str, Any]]) -> Any:
     return figure
 
 
-def _table(cells: Sequence[Record], measured: dict[str, dict[str, Any]]) -> Table:
-    shallow = {cell["model"]: cell for cell in cells if cell["depth"] == min(c["depth"] for c in cells)}
+def _table(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Table:
+    shallow = {cell.model: cell for cell in cells if cell.depth == min(c.depth for c in cells)}
     rows = []
     for name in [*shallow, *(name for name in measured if name not in shallow)]:
         row: dict[str, Any] = {"model": name, "certified rank": None, SURE: "not polynomial: cannot be certified"}
         if name in shallow:
-            row |= {"certified rank": shallow[name]["rank"], SURE: sureness(shallow[name])}
+            row |= {"certified rank": shown_rank(shallow[name]), SURE: shallow[name].known.sentence}
         if name in measured:
             found = measured[name]
             row |= {
-                "effective rank": found["effective_rank"],
-                "interaction share": found["shares"]["interaction"],
+                "effective rank": found.effective_rank,
+                "interaction share": found.shares.interaction,
                 "how sure (measured)": interval(found, "effective_rank"),
             }
         rows.append(row)
     return Table("architectures", rows, "One layer: certified without squashing, measured with it")
 
 
-def integration_section(cells: Sequence[Record]) -> Section:
+def integration_section(cells: Sequence[Cell]) -> Section:
     """What multiplicative integration does: variants of one layer against length."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    names = list(dict.fromkeys(cell["model"] for cell in cells))
+    names = list(dict.fromkeys(cell.model for cell in cells))
     for number, name in enumerate(names):
-        add_ranks(figure, [cell for cell in cells if cell["model"] == name], name, number)
+        add_ranks(figure, [cell for cell in cells if cell.model == name], name, number)
     laid_out(figure, 480)
-    figure.update_xaxes(title="length T of the sequence", tickvals=sorted({cell["length"] for cell in cells}))
+    figure.update_xaxes(title="length T of the sequence", tickvals=sorted({cell.length for cell in cells}))
     figure.update_yaxes(title="certified rank", type="log", dtick=1)
     caption = (
         "One layer of each, equal width, logarithmic. Flat at 2: additive (elman). Flat at the width or one above: one "
@@ -139,12 +141,12 @@ def integration_section(cells: Sequence[Record]) -> Section:
     return Section("What does multiplicative integration do?", _integration(cells), [Figure(figure, caption), table])
 
 
-def _integration(cells: Sequence[Record]) -> str:
-    last = max(cell["length"] for cell in cells)
-    found = {cell["model"]: cell for cell in cells if cell["length"] == last and cell["rank"] is not None}
-    said = ", ".join(f"{name} {'' if c['exact'] else 'at least '}{c['rank']:,}" for name, c in found.items())
+def _integration(cells: Sequence[Cell]) -> str:
+    last = max(cell.length for cell in cells)
+    found = {cell.model: cell for cell in cells if cell.length == last and cell.rank is not None}
+    said = ", ".join(f"{name} {'' if c.exact else 'at least '}{c.rank:,}" for name, c in found.items())
     return (
-        f"At length {last} and width {cells[0]['width']}, one layer carries: {said}. Adding input and state leaves two "
+        f"At length {last} and width {cells[0].width}, one layer carries: {said}. Adding input and state leaves two "
         "threads at most, the start's own contribution and the end's; multiplying them opens as many as there are "
         "units; multiplying the state with itself opens more with every step."
     )

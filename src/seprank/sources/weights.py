@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class WeightsError(ValueError):
-    """Weights cannot be loaded into a module; the text says why."""
+    """Weights cannot be loaded into a module; the message says why."""
 
 
 def load_weights(module: nn.Module, path: str | Path) -> nn.Module:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..sources.factory import user_modules
+from ..system.extras import need
 
 # Dask would also set a threshold for giving memory back, which keeps the C library from learning ours: every larger
 # tensor would then be fresh memory, and half of the time go into page faults.
@@ -39,16 +40,13 @@ def connect(*, workers: int | None = None, scheduler: str | None = None) -> Iter
         raise ValueError(
             f"workers must be at most {MOST_WORKERS} on one machine, got {workers:,}; for more give --scheduler"
         )
-    try:
-        import dask
-        from dask.distributed import Client, LocalCluster
-    except ImportError as error:
-        raise ImportError("running on workers needs Dask: pip install 'seprank[dist]'") from error
+    purpose = "running on workers"
+    dask, distributed = need("dask", "dist", purpose), need("distributed", "dist", purpose)
     with dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRONMENT}), ExitStack() as stack:
         if scheduler is None:
             # One thread each: a job's own threads would compete with the other workers.
             scheduler = stack.enter_context(
-                LocalCluster(
+                distributed.LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
                     memory_limit=None,
@@ -56,7 +54,7 @@ def connect(*, workers: int | None = None, scheduler: str | None = None) -> Iter
                     silence_logs=logging.CRITICAL,
                 )
             )
-        yield stack.enter_context(Client(scheduler, timeout=TIMEOUT))
+        yield stack.enter_context(distributed.Client(scheduler, timeout=TIMEOUT))
 
 
 def pack(content: Any) -> bytes:
@@ -66,10 +64,7 @@ def pack(content: Any) -> bytes:
         ImportError: cloudpickle, which comes with Dask, is not installed.
         ValueError: it holds what cannot be sent, such as an open file.
     """
-    try:
-        import cloudpickle
-    except ImportError as error:
-        raise ImportError("sending a model to workers needs cloudpickle: pip install 'seprank[dist]'") from error
+    cloudpickle = need("cloudpickle", "dist", "sending a model to workers")
     # No worker can import what is from files that the user named, or lies beside them.
     own = [sys.modules[name] for name in user_modules()]
     for module in own:

@@ -14,7 +14,7 @@ STATUSES: tuple[Status, ...] = ("done", "failed")
 
 
 class RecordError(ValueError):
-    """A record or a job is not what was kept; the text says which, and how that is known."""
+    """A record or a job is not what was kept; the message says which, and how that is known."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Job:
     """
 
     command: str
-    """Which command of this package: certify, measure or train"""
+    """Which command of this package: certify, measure, remember or train"""
     settings: Mapping[str, Any]
     """All settings, of JSON's types"""
 

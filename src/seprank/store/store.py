@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from ..system.files import FileError, csv_text, existing_file, write_whole
+from ..system.lock import acquire
 from .record import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
 
 __all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows", "table"]
@@ -43,7 +44,7 @@ _SELECT += "LEFT JOIN jobs USING (key)"
 
 
 class StoreError(ValueError):
-    """A store cannot be opened, read or written; the text says why and what to do."""
+    """A store cannot be opened, read or written; the message says why and what to do."""
 
 
 class Store:
@@ -210,7 +211,7 @@ class Store:
         """How a job ended, None if it has not.
 
         Raises:
-            StoreError: the record is not what was kept; the text names it.
+            StoreError: the record is not what was kept; the message names it.
         """
         return next(iter(self._read("key = ?1", (job.key,))), None)
 
@@ -218,7 +219,7 @@ class Store:
         """All records, the oldest first, or those of one command or of one status.
 
         Raises:
-            StoreError: one of them is not what was kept; the text names it.
+            StoreError: one of them is not what was kept; the message names it.
         """
         # Chosen here and not by the file, in which a damaged record might hide from the question.
         return [
@@ -265,20 +266,15 @@ def _check_kind(path: Path, write: bool) -> None:
 
 
 def _lock(path: Path, wait: float) -> Any:
-    """The right to write a store; the system takes it back when the process ends, however it ends."""
-    from filelock import FileLock, Timeout
-
+    """The right to write a store."""
+    busy = StoreError(
+        f"another process is writing {path}; wait until it has ended, or give this one a store of its own"
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock", timeout=wait)
-        lock.acquire()
-    except Timeout as error:
-        raise StoreError(
-            f"another process is writing {path}; wait until it has ended, or give this one a store of its own"
-        ) from error
+        return acquire(Path(f"{path}.lock"), busy, wait=wait)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
-    return lock
 
 
 def _now() -> str:

@@ -28,7 +28,7 @@ _PATIENCE = 10.0
 
 
 class FileError(OSError):
-    """A file cannot be read or written; the text says which, why, and what to do."""
+    """A file cannot be read or written; the message says which, why, and what to do."""
 
 
 class FileTooLarge(FileError):

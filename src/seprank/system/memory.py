@@ -8,7 +8,7 @@ _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "KB": 
 
 
 class MemoryBudgetError(ValueError):
-    """Work was refused before it took more memory than it may; the text says the estimate and what to change."""
+    """Raised before work that would exceed the memory budget; the message gives the estimate and the remedy."""
 
 
 def default_budget() -> int:

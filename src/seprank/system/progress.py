@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
+
+LONG = 10.0
+"""Seconds from which on work is announced"""
+
+log = logging.getLogger("seprank")
 
 
 @runtime_checkable
@@ -17,6 +23,23 @@ class Report(Protocol):
 
 def silent(stage: str, done: int, total: int, note: str = "") -> None:
     """A report that nobody reads."""
+
+
+def announce(report: Report, stage: str, what: str, seconds: float, *, shared: bool = False) -> None:
+    """Say in the log, and beside the bar, about how long work will take; nothing of what is done in a moment.
+
+    Args:
+        report: that draws the bar.
+        stage: name of the bar.
+        what: the work, in words.
+        seconds: that it takes in one process.
+        shared: whether workers share it.
+    """
+    if seconds > LONG:
+        text = f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
+        text += " of one processor, shared by the workers" if shared else ""
+        log.info("%s: %s", what, text)
+        report(stage, 0, 1, text)
 
 
 @contextmanager

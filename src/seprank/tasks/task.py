@@ -137,9 +137,13 @@ class Task(ABC):
             Starts (count, cut, features) and ends (count, T - cut, features).
         """
         _, cut = check_cut(self.length, self.cut if cut is None else cut)
-        count = check_whole("count", count, 1)
-        sequences = self._two_sets(count, check_seed(seed))
+        sequences = self.sequences(count, seed=seed)
+        count = len(sequences) // 2
         return sequences[:count, :cut], sequences[count:, cut:]
+
+    def sequences(self, count: int, *, seed: int) -> Tensor:
+        """The whole sequences that `halves` are of: (2 x count, T, features), the second half those of the ends."""
+        return self._two_sets(check_whole("count", count, 1), check_seed(seed))
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """What training makes small: the mean cross-entropy.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..question import check_choice
+from ..system.extras import need
 from .labelled_series import Counts, LabelledSeries, share_counts, shares
 
 _VALIDATION = 5
@@ -81,11 +82,8 @@ class UCR(LabelledSeries):
 @cache
 def _load(dataset: str, part: str) -> tuple[Tensor, Tensor]:
     """Series (count, time, 1) and classes from 0 (count,)."""
-    try:
-        from sktime.datasets import load_UCR_UEA_dataset
-    except ImportError as error:
-        raise ImportError("the task ucr needs sktime: pip install 'seprank[data]'") from error
-    values, labels = load_UCR_UEA_dataset(dataset, split=part, return_X_y=True, return_type="numpy3D")
+    archive = need("sktime.datasets", "data", "the task ucr")
+    values, labels = archive.load_UCR_UEA_dataset(dataset, split=part, return_X_y=True, return_type="numpy3D")
     names = sorted(set(labels), key=int)
     classes = torch.tensor([names.index(label) for label in labels])
     return torch.from_numpy(values).float().transpose(1, 2).contiguous(), classes

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..question import check_domain
+from ..result.text import text_table
 from ..theory import multichoose, readable
 from .rac_network import check_number
 from .rac_sizes import Sizes, sizes_of
@@ -61,11 +61,6 @@ class MinimalCut:
         """The same with equal copies, the product of the monomials: an upper bound on the rank as well."""
         return math.prod(count.monomials for count in self.layers)
 
-    @cached_property
-    def through_states(self) -> bool:
-        """Whether it is the cut through all copies of the last start states."""
-        return set(self.bonds) == set(state_bonds(unroll(self.sizes)))
-
     def to_dict(self) -> dict[str, Any]:
         """The cut as plain values for JSON."""
         return {
@@ -86,22 +81,19 @@ class MinimalCut:
 def comparison(sizes: Sizes) -> list[str]:
     """Lines that set the two counts of the cut through all state copies side by side."""
     counts = state_copies(sizes)
-    rows = [
+    named = [
         (f"layer {c.layer}, {c.copies:,} {'copy' if c.copies == 1 else 'copies'}", c.words, c.monomials) for c in counts
     ]
-    rows.append(("together", math.prod(c.words for c in counts), math.prod(c.monomials for c in counts)))
+    named.append(("together", math.prod(c.words for c in counts), math.prod(c.monomials for c in counts)))
     cells = [("cut through all states", "copies apart", "copies equal")]
-    cells += [(name, readable(words), readable(monomials)) for name, words, monomials in rows]
-    wide = [max(len(cell[column]) for cell in cells) for column in range(3)]
+    cells += [(name, readable(words), readable(monomials)) for name, words, monomials in named]
     notes = [
         "",
         *(_reason(count, sizes.width) for count in counts),
         "R^copies, and the state bound: both at least the rank",
     ]
-    return [
-        f"  {name:<{wide[0]}}  {words:>{wide[1]}}  {monomials:>{wide[2]}}   {note}".rstrip()
-        for (name, words, monomials), note in zip(cells, notes, strict=True)
-    ]
+    rows = [(*cell, note) for cell, note in zip(cells, notes, strict=True)]
+    return text_table(rows, left=(0, 3), indent=2).splitlines()
 
 
 def _reason(count: LayerCount, width: int) -> str:
@@ -159,7 +151,7 @@ def minimal_cut(rac: RAC, length: int, cut: int | None = None, *, domain: str = 
 
     Raises:
         MemoryBudgetError: the network has too many tensors.
-        TypeError, ValueError: the module is no RAC, or an argument cannot be.
+        TypeError, ValueError: the module is no RAC, or an argument is invalid.
 
     Source: Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), minimal cuts of the networks; the symmetric count is
         proved in docs/theory.md: state bound.

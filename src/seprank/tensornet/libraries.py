@@ -1,4 +1,4 @@
-"""The packages of the extra `tn`, imported when they are needed."""
+"""quimb, imported when it is needed; its first import is slow."""
 
 from __future__ import annotations
 
@@ -6,39 +6,25 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from types import ModuleType
+from typing import Any
+
+from ..system.extras import need
 
 PATIENCE = 3.0
-"""Seconds after which it is said what is being waited for"""
+"""Seconds after which a line says what is being waited for"""
 COMPILING = "loading quimb; at its first import it compiles parts of itself, which takes 15 to 45 s"
 
 
-def load(name: str, purpose: str) -> ModuleType:
-    """A package of the extra.
-
-    Raises:
-        ImportError: it is not installed; the text says how to install it.
-    """
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        package = name.split(".")[0]
-        if error.name is None or error.name.split(".")[0] != package:
-            raise
-        raise ImportError(f"{purpose} needs {package}: pip install 'seprank[tn]'", name=package) from None
-
-
-def load_quimb() -> ModuleType:
+def load_quimb() -> Any:
     """`quimb.tensor`; when that takes a while, standard error says why.
 
     Raises:
         ImportError: it or cotengra is not installed.
     """
-    purpose = "drawing tensor networks"
+    purpose = "contracting tensor networks"
     with said_if_slow(COMPILING):
-        load("cotengra", purpose)
-        return load("quimb.tensor", purpose)
+        need("cotengra", "tn", purpose)
+        return need("quimb.tensor", "tn", purpose)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def mps(rac: RAC, length: int, *, readout: Any = None, exact: bool = False) -> A
 
     Raises:
         ImportError: quimb is not installed.
-        TypeError, ValueError: the module has more than one layer or is no RAC, or the read-out or length cannot be.
+        TypeError, ValueError: the module has several layers or is no RAC, or the read-out or the length is invalid.
 
     Source: Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), the tensor network of a shallow network.
 

@@ -140,7 +140,7 @@ def network(
     Raises:
         ImportError: quimb or cotengra is not installed.
         MemoryBudgetError: the network has too many tensors, or too large ones.
-        TypeError, ValueError: the module is no RAC, or an argument cannot be.
+        TypeError, ValueError: the module is no RAC, or an argument is invalid.
 
     Source: Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), the tensor network of a deep network.
 

@@ -69,7 +69,7 @@ class Sizes:
 
 
 def check_sizes(*, inputs: int, width: int, depth: int, length: int, cut: int | None) -> Sizes:
-    """The sizes, if they can be, with the cut in the middle by default.
+    """The sizes, checked, with the cut in the middle by default.
 
     Raises:
         NotWholeError: one is no whole number.
@@ -85,7 +85,7 @@ def sizes_of(rac: RAC, length: int, cut: int | None) -> Sizes:
 
     Raises:
         TypeError: it is no `RAC`.
-        ValueError: it normalises its states, or the length or the cut cannot be.
+        ValueError: it normalises its states, or the length or the cut is invalid.
     """
     check_rac(rac)
     return check_sizes(inputs=rac.input_size, width=rac.hidden_size, depth=rac.num_layers, length=length, cut=cut)

@@ -90,10 +90,6 @@ class Unrolling:
     def tensors(self) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes if node.kind != "token")
 
-    @cached_property
-    def by_name(self) -> dict[str, Node]:
-        return {node.name: node for node in self.nodes}
-
     def on_end_side(self, node: Node) -> bool:
         """Whether it belongs to a step after the cut."""
         return node.time > self.sizes.cut

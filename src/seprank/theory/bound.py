@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..question import check_whole
-from .counting import readable
+from ..result.numbers import readable
+from ..result.result import Result, validated, without
+from ..result.text import text_table
 
 Kind = Literal["exact", "lower", "conjectured", "upper"]
 
@@ -62,6 +64,51 @@ class Bound:
             "source": self.source,
             "counts": self.counts,
         }
+
+
+def bounds_of(content: Mapping[str, Any]) -> Any:
+    """The bounds in a file's content, as they can be read back: without their text, and without those too long."""
+    found = content.get("bounds")
+    if not isinstance(found, list):
+        return found
+    return [
+        without(bound, "readable") for bound in found if not (isinstance(bound, dict) and bound.get("value") is None)
+    ]
+
+
+class Bounds(Result, list[Bound]):
+    """A list of statements about one rank."""
+
+    NOUN: ClassVar[str] = "list of bounds"
+
+    def headline(self) -> str:
+        """How many there are, and what they leave open, in a line."""
+        least = min((b.value for b in self if b.kind in ("upper", "exact")), default=None)
+        most = max((b.value for b in self if b.kind in ("lower", "exact")), default=1)
+        return f"{len(self)} statements: {readable(most)} <= rank" + ("" if least is None else f" <= {readable(least)}")
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each statement."""
+        return [{"kind": b.kind, "name": b.name, "value": b.value, "source": b.source} for b in self]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The statements as plain values for JSON."""
+        return {"bounds": [bound.to_dict() for bound in self]}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Bounds:
+        """The statements that `to_dict` gave; what was too long to be written is missing."""
+        return cls(validated(list[Bound], bounds_of(content)))
+
+    def draw(self, axes: Any) -> None:
+        """The statements on one logarithmic axis."""
+        from ..result.statements import draw_statements
+
+        draw_statements(self.records(), axes)
+
+    def __str__(self) -> str:
+        rows = [[bound.kind, bound.name, readable(bound.value), bound.source] for bound in self]
+        return text_table(rows, left=(0, 1, 3))
 
 
 def max_distance_squared(rank: int) -> Fraction:

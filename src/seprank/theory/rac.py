@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..question import check_choice, check_cut, check_domain, check_network, check_whole
-from .bound import KINDS, Bound, Counts
+from .bound import KINDS, Bound, Bounds, Counts
 from .counting import (
     MOST_DIGITS,
     bounded_power,
@@ -73,7 +73,7 @@ def bounds(
     model: str = "rac",
     kinds: Collection[str] = KINDS,
     below: int | None = None,
-) -> list[Bound]:
+) -> Bounds:
     """Every known statement about the generic separation rank of a network of these sizes.
 
     Values longer than 100,000 digits (10,000 for `copies`) are left out. If that would leave no upper bound,
@@ -118,7 +118,8 @@ def bounds(
     else:
         found = [_shallow(cell)] if cell.depth == 1 else [*_lower(cell, wanted)]
         found += _upper(cell) if "upper" in wanted else []
-    return sorted((b for b in found if b.kind in wanted), key=lambda bound: (KINDS.index(bound.kind), bound.value))
+    listed = (bound for bound in found if bound.kind in wanted)
+    return Bounds(sorted(listed, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
 
 
 def upper_bound(

@@ -23,7 +23,8 @@ class Curve:
         self.rows: list[Row] = []
         """step, train_loss and the scores of the validation"""
         self.memory: list[Row] = []
-        """step, entropy, effective_rank, interaction; these are None where the output did not vary"""
+        """step, entropy, effective_rank, interaction, which are None where the output did not vary; and reach, half and
+        mean of the memory curve, where there is one"""
 
     def add(self, step: int, train_loss: float | None, scores: Mapping[str, float]) -> None:
         """Note a validation; before the first step there is no training loss."""

@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from ..measurement.callbacks import Probe
+from ..callbacks import FIGURES, Probe, curve_figures
+from ..memory_curve.settings import FEWEST
 from .curve import Curve
 from .settings import TrainSettings
 
@@ -39,6 +40,8 @@ class Evaluation:
         self.solved_at: int | None = None
         self.test: dict[str, float] | None = None
         """Scores of the newest test"""
+        self.remembered: list[dict[str, Any]] = []
+        """Memory curves of the first and of the last look, each with its step"""
 
     def look(self, learner: Learning, step: int) -> bool:
         """Add to the curve what the network does at this step; True if the task is solved."""
@@ -53,17 +56,39 @@ class Evaluation:
                 self.solved_at = step
         last = last or self.solved_at is not None
         if self._probe is not None and (last or step % settings.memory_every == 0):
-            self.curve.add_memory(step, remember(self._probe, learner.network, step))
+            self._measure(self._probe, learner.network, step, keep=last or step == 0)
         return self.solved_at is not None
 
     def state(self) -> dict[str, Any]:
         """All that a run taken up again must know, of plain types."""
-        return {"curve": self.curve.rows, "memory": self.curve.memory, "solved_at": self.solved_at, "test": self.test}
+        return {
+            "curve": self.curve.rows,
+            "memory": self.curve.memory,
+            "solved_at": self.solved_at,
+            "test": self.test,
+            "remembered": self.remembered,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state` returned."""
         self.curve.rows, self.curve.memory = state["curve"], state["memory"]
         self.solved_at, self.test = state["solved_at"], state["test"]
+        self.remembered = state["remembered"]
+
+    def _measure(self, probe: Probe, network: nn.Module, step: int, *, keep: bool) -> None:
+        """Add memory to the learning curve, and keep the whole memory curve if asked to."""
+        figures: dict[str, Any]
+        try:
+            figures = dict(probe.at_cut(network))
+            curve = probe.curve(network)
+        except ValueError as error:  # an output that does not vary has no memory to speak of
+            figures, curve = {**dict.fromkeys(FIGURES), "why": str(error)}, None
+        if curve is not None:
+            figures |= curve_figures(curve)
+            if keep:
+                numbers = {name: value for name, value in curve.summary().items() if name != "seconds"}
+                self.remembered.append({"step": step, **numbers, "sentence": curve.sentence()})
+        self.curve.add_memory(step, figures)
 
     def _scores(self, network: nn.Module, stream: str, count: int) -> dict[str, float]:
         batches = self._settings.task_built.batches(
@@ -77,16 +102,11 @@ class Evaluation:
 
 
 def _probe(settings: TrainSettings) -> Probe:
-    starts, ends = settings.task_built.halves(settings.memory_samples, seed=settings.seed, cut=settings.memory_cut)
-    return Probe(starts, ends, every=1, prefix="", seed=settings.seed)
-
-
-def remember(probe: Probe, network: nn.Module, step: int) -> dict[str, Any]:
-    """Entropy, effective rank and interaction share; none of them of an output that does not vary."""
-    try:
-        return probe(network, step)
-    except ValueError as error:
-        return {"entropy": None, "effective_rank": None, "interaction": None, "why": str(error)}
+    task, count = settings.task_built, settings.memory_samples
+    starts, ends = task.halves(count, seed=settings.seed, cut=settings.memory_cut)
+    sequences = task.sequences(count, seed=settings.seed)
+    enough = len(sequences) >= 2 * FEWEST
+    return Probe(starts, ends, sequences=sequences, curve=enough, seed=settings.seed)
 
 
 @torch.no_grad()

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..system.extras import need
 from ..system.files import check_folder, write_whole
+from ..system.lock import acquire
 from ..system.memory import check_weights, default_budget
 from ..system.progress import bars
+from ..system.versions import versions
 from .curve import Curve
 from .evaluation import Evaluation
 from .network import build_network
@@ -58,7 +60,8 @@ def fit(
     Returns:
         The record: `outcome` (solved, unsolved or diverged), `steps` taken, `solved_at` (the step of the validation
         that found the task solved, or None), `test` (scores on the test sequences, None if diverged), `baselines` (of
-        the task, exact), `width`, `parameters`, `curve` and `memory` (lists of rows), `seconds` and `versions`.
+        the task, exact), `width`, `parameters`, `curve` and `memory` (lists of rows), `remembered` (memory curves
+        before and after), `seconds` and `versions`.
 
     Raises:
         ImportError: lightning, or what the task's data need, is not installed.
@@ -93,13 +96,12 @@ def fit(
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
+    busy = ValueError(f"another process is training in {folder}; wait for it, or give another folder")
+    lock = acquire(folder / "lock", busy)
     try:
-        with FileLock(folder / "lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise ValueError(f"another process is training in {folder}; wait for it, or give another folder") from error
+        yield
+    finally:
+        lock.release()
 
 
 def _claim(folder: Path, settings: TrainSettings) -> None:
@@ -141,10 +143,7 @@ def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progre
 
 
 def _lightning() -> Any:
-    try:
-        import lightning  # noqa: F401
-    except ImportError as error:
-        raise ImportError("training needs lightning: pip install 'seprank[train]'") from error
+    need("lightning", "train", "training")
     from . import learner
 
     return learner
@@ -180,7 +179,7 @@ def _train(trainer: Any, learner: Learner, checkpoint: Path) -> None:
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """No remarks about hardware and workers: our settings are meant."""
+    """Silence Lightning's hints on hardware and workers."""
     log = logging.getLogger("lightning.pytorch")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -194,7 +193,7 @@ def _quiet_lightning() -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Lightning turns Ctrl-C into an exit and goes deaf to it; here it is a KeyboardInterrupt, as everywhere."""
+    """Lightning swallows Ctrl-C; here it is a KeyboardInterrupt, as everywhere."""
     try:
         yield
     except SystemExit as end:
@@ -227,13 +226,7 @@ def _result(
         "parameters": settings.count_parameters(settings.network_width),
         "curve": curve.rows,
         "memory": curve.memory,
+        "remembered": evaluation.remembered,
         "seconds": round(seconds, 3),
-        "versions": versions(),
+        "versions": versions("seprank", "torch"),
     }
-
-
-def versions() -> Mapping[str, str]:
-    """What the numbers may depend on besides the settings."""
-    from .. import __version__
-
-    return {"seprank": __version__, "torch": torch.__version__, "python": platform.python_version()}

@@ -37,7 +37,8 @@ def train(
         The record of `fit`.
 
     Raises:
-        StoreError: the store is damaged, newer, or in the hands of another process; the result is in the folder then.
+        StoreError: the store is damaged, of a newer version, or locked by another process; the result is then in
+            the folder.
         ValueError: see `fit`, or there is no such logger.
     """
     job = Job("train", settings.to_dict())
@@ -85,6 +86,8 @@ def describe(settings: TrainSettings, record: dict[str, Any]) -> str:
     ):
         if row["entropy"] is not None:
             lines.append(f"  memory {when:<9}entropy {row['entropy']:.4f}   interaction {row['interaction']:.4f}")
+    for when, row in zip(("before", "after"), record.get("remembered", []), strict=False):
+        lines.append(f"  {when:<16}{row['sentence']}")
     return "\n".join([*lines, f"  {record['seconds']:.1f} s"])
 
 

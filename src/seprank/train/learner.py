@@ -66,7 +66,7 @@ class Batches(IterableDataset[Batch]):
 
 
 class Watch(Callback):
-    """Between two epochs: has the network looked at, stops when the task is solved, and keeps a checkpoint.
+    """Between two epochs: evaluates the network, stops when the task is solved, and writes a checkpoint.
 
     Args:
         evaluation: what looks at the network; its state is kept in the checkpoint.

@@ -12,6 +12,9 @@ from ..models.base.width import nearest_width
 from ..question import keep_whole
 from ..tasks import Task, build_task
 
+USUAL_WIDTH = 64
+"""Where neither a width nor a number of parameters is asked for"""
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -31,7 +34,7 @@ class TrainSettings:
     model: str
     """Name of a model, see `seprank models`"""
     width: int | None = None
-    """R, width of every layer; or give `parameters`"""
+    """R, width of every layer, 64 if `parameters` is not given"""
     parameters: int | None = None
     """Numbers in network and read-out together; the nearest width is taken"""
     depth: int = 1
@@ -43,7 +46,7 @@ class TrainSettings:
     model_settings: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of the model's class"""
     steps: int = 5000
-    """Most optimizer steps"""
+    """Maximum number of optimizer steps"""
     batch: int = 64
     """Sequences in a step"""
     rate: float = 1e-3
@@ -61,15 +64,19 @@ class TrainSettings:
     memory_every: int = 0
     """Steps between two measurements of long-term memory, a multiple of `evaluate_every`; 0 for none"""
     memory_samples: int = 64
-    """Start halves, and end halves, of these measurements"""
+    """Start halves, and end halves, of these measurements; with 32 or more there is a memory curve, too"""
     memory_cut: int | None = None
     """c, steps in their start halves; the task's own by default"""
     seed: int = 0
     """Of weights and batches"""
 
     def __post_init__(self) -> None:
-        if (self.width is None) == (self.parameters is None):
-            raise ValueError("either width or parameters must be given, and not both; use --width 64")
+        self.spec.load()
+        _ = self.task_built
+        if self.width is not None and self.parameters is not None:
+            raise ValueError(f"give width or parameters, got width={self.width} and parameters={self.parameters}")
+        if self.width is None and self.parameters is None:
+            object.__setattr__(self, "width", USUAL_WIDTH)
         for name in ("depth", "steps", "batch", "evaluate_every", "validation", "test"):
             keep_whole(self, name, 1)
         keep_whole(self, "seed", 0)
@@ -89,7 +96,6 @@ class TrainSettings:
             raise ValueError(
                 f"memory_cut must be below the task's length, {self.task_built.length}, got {self.memory_cut}"
             )
-        self.spec.load()
 
     @cached_property
     def task_built(self) -> Task:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from ..certification.footprint import SPARE, halves_bytes, matrix_bytes
 from ..system.memory import MemoryBudgetError, show_size
 from ..theory import bounds
 from .settings import Settings
@@ -13,8 +14,6 @@ _LEAST = 2**26
 """A run is given no less than this, for the blocks that it works in"""
 PROCESS = 2**28
 """What a process takes for itself: torch, threads and BLAS; measured 130 MiB to certify, 205 MiB to draw"""
-_SPARE = 8
-"""Samples beyond an upper bound, as `certify` draws them"""
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,11 @@ def estimate(settings: Settings) -> Estimate:
     """
     most = min(settings.max_samples, _enough(settings))
     start, end = (_halves(settings, steps, most) for steps in settings.steps)
-    sequences = (start * settings.steps[0] + end * settings.steps[1]) * settings.inputs
-    # a copy of the matrix to eliminate in, or to grow from; inputs twice, as they are drawn and as they are read
+    sequences = halves_bytes(start, end, steps=settings.steps, inputs=settings.inputs)
     return Estimate(
         weights=20 * settings.parameters,
-        sequences=16 * max(sequences, 16 * settings.length * settings.inputs),
-        matrix=int(8 * 2.3 * start * end),
+        sequences=max(sequences, halves_bytes(16, 16, steps=settings.steps, inputs=settings.inputs)),
+        matrix=matrix_bytes(start, end),
         samples=max(start, end),
     )
 
@@ -77,7 +75,7 @@ def _enough(settings: Settings) -> int:
         kinds=("exact", "upper"),
         below=settings.max_samples,
     )
-    return min((bound.value for bound in known), default=settings.max_samples) + _SPARE
+    return min((bound.value for bound in known), default=settings.max_samples) + SPARE
 
 
 def _halves(settings: Settings, steps: int, most: int) -> int:

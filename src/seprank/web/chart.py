@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..report.palette import COLOURS, MARKERS
+from ..result.palette import COLOURS, MARKERS
+from ..result.sureness import MARKERS as SYMBOLS
+from ..result.sureness import Sureness
 from ..theory import bounds, readable
 from .panel import Panel
 
@@ -29,12 +31,9 @@ def chart(panels: Sequence[Panel]) -> dict[str, Any]:
     return {"data": traces, "layout": _layout(math.log10(top)), "config": {"displayModeBar": False, "responsive": True}}
 
 
-def _certified(panel: Panel) -> list[tuple[int, int, str]]:
-    """Length, rank and verdict of the chosen network."""
-    return [
-        (length, found.rank, "exact" if found.exact else "gap" if found.saturated else "at least")
-        for length, found in sorted(panel.current.items())
-    ]
+def _certified(panel: Panel) -> list[tuple[int, int, Sureness]]:
+    """Length, rank and how sure it is, of the chosen network."""
+    return [(length, found.rank, found.known.sureness) for length, found in sorted(panel.current.items())]
 
 
 def _limits(panel: Panel) -> list[tuple[int, int]]:
@@ -79,22 +78,23 @@ def _upper_trace(name: str, limits: list[tuple[int, int]], *, colour: str, marke
     }
 
 
-def _rank_trace(name: str, points: list[tuple[int, int, str]], *, colour: str, marker: str) -> Trace:
+def _rank_trace(name: str, points: list[tuple[int, int, Sureness]], *, colour: str, marker: str) -> Trace:
     return {
         "type": "scatter",
         "x": [length for length, _, _ in points],
         "y": [rank for _, rank, _ in points],
-        "text": [f"{rank:,} ({verdict})" for _, rank, verdict in points],
+        "text": [f"{rank:,} ({sure.value})" for _, rank, sure in points],
         "name": f"{name}: certified",
         "mode": "lines+markers",
         "line": {"color": colour, "width": 2},
-        "marker": {"symbol": [_symbol(marker, verdict) for _, _, verdict in points], "size": 11, "color": colour},
+        "marker": {"symbol": [_symbol(marker, sure) for _, _, sure in points], "size": 11, "color": colour},
         "hovertemplate": "length %{x}<br>%{text}<extra>" + name + "</extra>",
     }
 
 
-def _symbol(marker: str, verdict: str) -> str:
-    return {"exact": marker, "gap": f"{marker}-open"}.get(verdict, "triangle-up-open")
+def _symbol(marker: str, sure: Sureness) -> str:
+    """That of the panel, full or open; what is only at least that has the same symbol in every panel."""
+    return {Sureness.EXACT: marker, Sureness.SATURATED: f"{marker}-open"}.get(sure, SYMBOLS[sure])
 
 
 def _layout(top: float) -> dict[str, Any]:

@@ -32,7 +32,6 @@ _LEAD = (
     "Choose an architecture and sizes. What theory knows is shown at once; Certify computes a lower bound with a "
     "proof, in a process on this machine."
 )
-_PATIENCE = "The first picture can take a minute: quimb compiles parts of itself when it is first used."
 _CAPTION = (
     "Certified ranks are lower bounds with a proof. A full marker is exact: the rank meets a proved upper bound. An "
     "open marker is not raised by more samples; a triangle is limited by the number of samples. Dotted: least proved "
@@ -266,7 +265,6 @@ class PictureBox:
             ui.html(f"Tensor network of setting {name}", sanitize=False, tag="h2")
             self._draw = ui.button("Draw", on_click=self._begin)
             self._draw.props(f'no-caps outline aria-label="Draw {name}"')
-            self._patience = ui.label(_PATIENCE).classes("muted").props("role=status")
             self._notice = ui.label().classes("alert empty").props("role=alert")
             self._picture = ui.html("", sanitize=False)
 
@@ -279,7 +277,6 @@ class PictureBox:
         panel = self._panel
         self.box.set_visibility(panel.settings.model == "rac")
         self._draw.text = "Drawing ..." if panel.drawing else "Draw"
-        self._patience.set_visibility(panel.drawing)
         self._draw.set_enabled(not panel.drawing and panel.problem is None)
         self._notice.text = panel.picture_notice or ""
         self._picture.content = "" if panel.picture is None else _picture_html(*panel.picture)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..certification import Certificate
 from ..system.memory import MemoryBudgetError, show_size
 from ..theory import Bound, bounds, readable
 from .budget import PROCESS, Budget
-from .jobs import Job
+from .jobs import Slot
 from .settings import Settings, parse
 from .work import certify_lengths, draw_network, find_degree_bounds
 
@@ -25,8 +25,8 @@ class Panel:
     """The state behind one setting of one browser tab.
 
     Attributes:
-        settings: the last ones that could be.
-        problem: why what is in the fields cannot be, None if it can.
+        settings: the last valid ones.
+        problem: why the form is invalid, or None.
         need: the size of the network, and the memory that a run takes.
         notice: why a run was refused or failed, or that it was cancelled.
         known: bounds, exact and lower ones first; None while they are looked for.
@@ -50,26 +50,25 @@ class Panel:
         self.stage = ""
         self.version = 0
         self._budget = budget
-        self._certifying: Job | None = None
-        self._bounding: Job | None = None
-        self._bounding_began = 0.0
-        self._drawing: Job | None = None
+        self._certifying = Slot(partial(budget.give_back, id(self)))
+        self._bounding = Slot(partial(budget.give_back, (id(self), "bounds")))
+        self._drawing = Slot(partial(budget.give_back, (id(self), "picture")))
         self._lengths: list[int] = []
         self._number = 0
         self.choose({name: getattr(settings, name) for name in settings.to_query()})
 
     @property
     def running(self) -> bool:
-        return self._certifying is not None
+        return self._certifying.running
 
     @property
     def drawing(self) -> bool:
-        return self._drawing is not None
+        return self._drawing.running
 
     @property
     def busy(self) -> bool:
         """Whether there is a process to listen to."""
-        return any(job is not None for job in (self._certifying, self._bounding, self._drawing))
+        return any(slot.running for slot in (self._certifying, self._bounding, self._drawing))
 
     @property
     def current(self) -> dict[int, Certificate]:
@@ -94,7 +93,7 @@ class Panel:
         self.settings = settings
         self._check_memory()
         if changed:
-            self._stop_drawing()
+            self._drawing.stop()
             self.picture = self.picture_notice = None
             self._look_for_bounds()
 
@@ -111,7 +110,7 @@ class Panel:
             )
 
     def _look_for_bounds(self) -> None:
-        self._stop_bounding()
+        self._bounding.stop()
         settings = self.settings
         if settings.spec.family is not None:
             sizes = settings.network()
@@ -131,19 +130,11 @@ class Panel:
         """Look for bounds by degree; where there is no room for a process none are known, which is what is shown."""
         try:
             self._budget.take_process((id(self), "bounds"))
-            self._bounding = Job(find_degree_bounds, self.settings)
+            self._bounding.begin(find_degree_bounds, self.settings)
         except (MemoryBudgetError, OSError):
-            self._stop_bounding()
             self.known = []
-            return
-        self.known = None
-        self._bounding_began = time.monotonic()
-
-    def _stop_bounding(self) -> None:
-        if self._bounding is not None:
-            self._bounding.cancel()
-            self._bounding = None
-        self._budget.give_back((id(self), "bounds"))
+        else:
+            self.known = None
 
     def certify(self, *, all_lengths: bool = True) -> None:
         """Begin to certify; a refusal is said in `notice`."""
@@ -161,14 +152,14 @@ class Panel:
         self._lengths = self.settings.chart_lengths() if all_lengths else [self.settings.length]
         self.progress, self.stage, self._number = 0.0, "starting a process", 0
         try:
-            self._certifying = Job(certify_lengths, self.settings, self._lengths, memory)
+            self._certifying.begin(certify_lengths, self.settings, self._lengths, memory)
         except OSError as error:
             self._finish(f"no process could be started: {error}")
 
     def cancel(self) -> None:
         """End the run at once; certificates that are complete are kept."""
-        if self._certifying is not None:
-            self._certifying.cancel()
+        if self.running:
+            self._certifying.stop()
             self._finish("cancelled; what was certified before is kept")
 
     def draw(self) -> None:
@@ -179,16 +170,15 @@ class Panel:
         self.picture_notice = None
         try:
             self._budget.take_process((id(self), "picture"))
-            self._drawing = Job(draw_network, self.settings)
+            self._drawing.begin(draw_network, self.settings)
         except (MemoryBudgetError, OSError) as error:
-            self._stop_drawing()
             self.picture_notice = f"{error}"
 
     def close(self) -> None:
         """End all processes: the tab was closed."""
         self.cancel()
-        self._stop_drawing()
-        self._stop_bounding()
+        self._drawing.stop()
+        self._bounding.stop()
 
     def poll(self) -> None:
         """Take in what the processes reported."""
@@ -197,7 +187,7 @@ class Panel:
         self._poll_drawing()
 
     def _poll_certifying(self) -> None:
-        if self._certifying is None:
+        if not self.running:
             return
         for kind, content in self._certifying.poll():
             self.version += 1
@@ -210,7 +200,7 @@ class Panel:
             else:
                 length, certificate = content
                 self.certificates[length] = certificate
-        if self._certifying.state != "running":
+        if not self.running:
             self._finish(self._certifying.failure)
 
     def _show(self, stage: str, length: int, part: float) -> None:
@@ -218,46 +208,35 @@ class Panel:
         self.progress = (self._number + min(part, 1.0)) / len(self._lengths)
 
     def _finish(self, notice: str | None) -> None:
-        self._certifying = None
-        self._budget.give_back(id(self))
         self.notice, self.stage = notice, ""
         self.version += 1
 
     def _poll_bounding(self) -> None:
-        if self._bounding is None:
+        if not self._bounding.running:
             return
         for _, content in self._bounding.poll():
             self.known = content
-        if time.monotonic() - self._bounding_began > _PATIENCE:
-            self._bounding.cancel()
-        if self._bounding.state != "running":
+        if self._bounding.seconds > _PATIENCE:
+            self._bounding.stop()
+        if not self._bounding.running:
             self.known = self.known or []
-            self._stop_bounding()
             self.version += 1
 
     def _poll_drawing(self) -> None:
-        if self._drawing is None:
+        if not self.drawing:
             return
         for _, content in self._drawing.poll():
             self.picture = content
-        if self._drawing.state != "running":
+        if not self.drawing:
             self.picture_notice = self._drawing.failure
-            self._stop_drawing()
             self.version += 1
-
-    def _stop_drawing(self) -> None:
-        if self._drawing is not None:
-            self._drawing.cancel()
-            self._drawing = None
-        self._budget.give_back((id(self), "picture"))
 
     def verdict(self) -> str:
         """The rank at the chosen length and how sure it is, in a sentence."""
         found = self.certificate
         if found is None:
             return "not certified yet"
-        rank = readable(found.rank)
-        return f"rank {'=' if found.exact else '≥'} {rank}: {found.verdict}"
+        return f"rank {found.known.sign} {readable(found.rank)}: {found.known.sentence}"
 
     def file(self) -> tuple[str, str] | None:
         """Name and content of the certificate's file, byte by byte what `seprank certify --out` writes."""

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from ..system.extras import need
 from ..system.memory import default_budget, show_size
 from .budget import PROCESS, Budget
 
@@ -14,7 +15,7 @@ _RECONNECT = 10.0
 """Seconds for which a tab that is not heard of keeps what it has; on a busy machine answers can be late"""
 
 HOST = "127.0.0.1"
-"""Nobody else's machine"""
+"""Loopback only"""
 
 
 def serve(*, port: int = 8080, memory: int | None = None) -> None:
@@ -25,7 +26,7 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
         memory: bytes that all runs may take together; by default half of what is free now.
 
     Raises:
-        ImportError: NiceGUI is not installed; the text says how to install it.
+        ImportError: NiceGUI is not installed; the message says how to install it.
         OSError: the port is taken.
         ValueError: the port is no port, or the memory is too little for one run.
     """
@@ -37,12 +38,7 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
             f"the page needs at least {show_size(2 * PROCESS)}, a process and its work, got {show_size(budget.total)}; "
             "use more --memory"
         )
-    try:
-        import nicegui  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != "nicegui":
-            raise
-        raise ImportError("the explorer page needs nicegui: pip install 'seprank[ui]'", name="nicegui") from None
+    need("nicegui", "ui", "the explorer page")
     _check_free(port)
     _run(port, budget)
 

@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def parameters(self) -> int:
-        """Numbers in the network."""
+        """Number of parameters of the network."""
         return self.spec.count_parameters(self.inputs, self.width, self.depth)
 
     def network(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def parse(values: Mapping[str, Any]) -> Settings:
     """Settings from texts or numbers by name; what is not there is as by default.
 
     Raises:
-        ValueError: one of them cannot be; the text says which, what it must be, and what it was.
+        ValueError: a value is invalid; the message names it, the valid range and the value received.
     """
     names = {field.name for field in fields(Settings)}
     given = {name: _read(name, value) for name, value in values.items() if name in names}

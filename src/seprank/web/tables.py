@@ -47,8 +47,8 @@ def ranks_table(panels: Sequence[Panel]) -> str:
 def _rank_rows(panel: Panel) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for length, found in sorted(panel.certificates.items()):
-        rank = f"{'=' if found.exact else '≥'} {readable(found.rank)}"
+        rank = f"{found.known.sign} {readable(found.rank)}"
         upper = "none known" if found.upper_bound is None else readable(found.upper_bound)
-        sure = found.short_verdict
+        sure = found.known.sureness.value
         rows.append((str(length), str(found.question.cut), rank, upper, sure))
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,20 +25,11 @@ class SquashedCell(StackedCell):
         ValueError: `nonlinearity` is unknown, a size is below 1, or inputs do not fit.
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        batch_first: bool = True,
-        *,
-        nonlinearity: str = "identity",
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        nonlinearity = check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
-        super().__init__(input_size, hidden_size, num_layers, batch_first, device=device, dtype=dtype)
-        self.nonlinearity = nonlinearity
+    OPTIONS: ClassVar[dict[str, Any]] = {"nonlinearity": "identity"}
+    nonlinearity: str
+
+    def check_options(self) -> None:
+        check_choice("nonlinearity", self.nonlinearity, NONLINEARITIES)
 
     def tanh(self, x: Tensor) -> Tensor:
         """Between -1 and 1, or as it is."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from inspect import Parameter, signature
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +20,10 @@ class StackedCell(nn.Module, ABC):
     """Layers of one cell in the calling convention of `torch.nn.RNN`, each fed with the outputs of the one below.
 
     A subclass says what a layer's parameters are (`parameter_shapes`), what its state is (`state_shapes`, by default
-    one vector of `hidden_size` numbers), and what happens in a step (`cell`). Parameters are named as in `nn.RNN`:
-    `weight_hh` of layer 1 is `weight_hh_l1`. The states before the first step are parameters, `initial_<name of the
-    state>` (num_layers, ...): a zero state would make every product zero.
+    one vector of `hidden_size` numbers), what happens in a step (`cell`), and which keyword arguments it has
+    (`OPTIONS`). Parameters are named as in `nn.RNN`: `weight_hh` of layer 1 is `weight_hh_l1`. The states before the
+    first step are parameters, `initial_<name of the state>` (num_layers, ...): a zero state would make every product
+    zero.
 
     Args:
         input_size: M, features per time step.
@@ -28,6 +31,7 @@ class StackedCell(nn.Module, ABC):
         num_layers: L, depth.
         batch_first: input and output are (batch, time, features) rather than (time, batch, features).
         device, dtype: of the parameters.
+        options: those of the cell.
 
     Shape:
         input (batch, time, input_size), state None or as it is returned; returns the top layer's outputs
@@ -36,6 +40,7 @@ class StackedCell(nn.Module, ABC):
 
     Raises:
         ValueError: a size below 1, or inputs that do not fit.
+        TypeError: a keyword argument that the cell does not have.
 
     Example:
         >>> class Sum(StackedCell):
@@ -50,6 +55,9 @@ class StackedCell(nn.Module, ABC):
         (torch.Size([5, 7, 3]), torch.Size([2, 5, 3]))
     """
 
+    OPTIONS: ClassVar[dict[str, Any]] = {}
+    """Further keyword arguments, with their defaults"""
+
     def __init__(
         self,
         input_size: int,
@@ -59,12 +67,18 @@ class StackedCell(nn.Module, ABC):
         *,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        **options: Any,
     ) -> None:
         super().__init__()
+        if unknown := options.keys() - self.OPTIONS.keys():
+            raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {min(unknown)!r}")
         self.input_size = check_whole("input_size", input_size, 1)
         self.hidden_size = check_whole("hidden_size", hidden_size, 1)
         self.num_layers = check_whole("num_layers", num_layers, 1)
         self.batch_first = batch_first
+        for name, value in (self.OPTIONS | options).items():
+            setattr(self, name, value)
+        self.check_options()
         shapes = {
             f"{name}_l{layer}": shape
             for layer in range(self.num_layers)
@@ -74,6 +88,17 @@ class StackedCell(nn.Module, ABC):
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """The options are part of the signature that help and inspection show."""
+        super().__init_subclass__(**more)
+        own = signature(StackedCell.__init__)
+        *first, device, dtype, _ = list(own.parameters.values())[1:]
+        options = [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in cls.OPTIONS.items()]
+        cls.__signature__ = own.replace(parameters=[*first, *options, device, dtype])  # type: ignore[attr-defined]
+
+    def check_options(self) -> None:
+        """Refuse or complete the values of `OPTIONS`, which are attributes by now; shapes are asked for afterwards."""
 
     @abstractmethod
     def parameter_shapes(self, below: int) -> Shapes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ...theory import readable
 from ..cut import cheapest
 from ..rac_sizes import Sizes
 from ..unrolling import Bond, Node
-from .frame import MARGIN, NARROWEST, STEPS, TOP, Item, draw_frame, draw_sides, frame_height, label_cut
-from .scene import Length, Point, Scene, power, subscript, text_width
+from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .scene import Item, Length, Point, Scene, power, subscript, text_width
 from .strokes import draw_cut
 from .wording import powers, unbroken
 
@@ -26,33 +25,30 @@ _ITEMS = (
 )
 
 
-def chain_picture(state: Any, sizes: Sizes) -> Scene:
-    """The picture of a quimb matrix product state of as many sites as the sequence has steps."""
-    bonds = chain_bonds(state)
+def chain_picture(sizes: Sizes) -> Scene:
+    """The picture of a matrix product state of as many sites as the sequence has steps."""
+    bonds = chain_bonds(sizes)
     middle = [bond for bond in bonds if bond.name == f"bond-{sizes.cut}"]
     found = cheapest(bonds, set(middle), limit=middle[0].dimension, cut=sizes.cut)
     value = powers(found)
-    notes = _notes(sizes, found)
     right = _LEFT + _COLUMN * (sizes.length - 0.5)
-    width = max(NARROWEST, right + text_width(f"cut: {value}", "cut-word") + 2 * MARGIN)
+    width = right + text_width(f"cut: {value}", "cut-word") + 2 * MARGIN
     bottom = _ROW + _LEG + _TOKEN + 12
-    scene = Scene(f"A shallow network is a chain: depth 1, width {sizes.width}, {sizes.inputs} inputs", width)
-    scene.height = bottom + frame_height(_ITEMS, notes, width)
+    title = f"A shallow network is a chain: depth 1, width {sizes.width}, {sizes.inputs} inputs"
+    scene = Scene(title, _ITEMS, _notes(sizes, found), width, bottom)
     boundary = _x(sizes.cut) + _COLUMN / 2
     draw_sides(scene, sizes, left=_LEFT - _COLUMN / 2, middle=boundary, right=right, bottom=bottom)
     _draw_bonds(scene, bonds)
     _draw_nodes(scene, sizes)
     strokes = draw_cut(scene, {bond.name: _crossing(bond) for bond in found})
     label_cut(scene, value, strokes, middle=boundary, right=right)
-    draw_frame(scene, _ITEMS, notes, bottom)
     return scene
 
 
-def chain_bonds(state: Any) -> list[Bond]:
-    """Bonds and legs of a matrix product state, as quimb has them."""
-    legs = [Bond(f"leg-{t}", state.phys_dim(t - 1), (_token(t), _site(t))) for t in range(1, state.L + 1)]
-    inner = [Bond(f"bond-{t}", state.bond_size(t - 1, t), (_site(t), _site(t + 1))) for t in range(1, state.L)]
-    return legs + inner
+def chain_bonds(sizes: Sizes) -> list[Bond]:
+    """Bonds and legs of the matrix product state of a circuit of one layer, as `tensornet.mps` makes it."""
+    legs = [Bond(f"leg-{t}", sizes.inputs, (_token(t), _site(t))) for t in sizes.times]
+    return legs + [Bond(f"bond-{t}", sizes.width, (_site(t), _site(t + 1))) for t in range(1, sizes.length)]
 
 
 def _token(time: int) -> Node:
@@ -72,10 +68,10 @@ def _draw_bonds(scene: Scene, bonds: list[Bond]) -> None:
         source, target = bond.ends
         if source.kind == "token":
             x = _x(target.time)
-            scene.line((x, _ROW + _LEG), (x, _ROW), name=bond.name, dimension=str(bond.dimension))
+            scene.line((x, _ROW + _LEG), (x, _ROW), name=bond.name)
             scene.words(f"{bond.dimension}", (x + 6, _ROW + 44), "dimension", "start")
         else:
-            scene.line((_x(source.time), _ROW), (_x(target.time), _ROW), name=bond.name, dimension=str(bond.dimension))
+            scene.line((_x(source.time), _ROW), (_x(target.time), _ROW), name=bond.name)
             # Left of the middle, where the cut goes.
             scene.words(f"{bond.dimension}", (_x(source.time) + _SITE + 13, _ROW - 6), "dimension")
 
@@ -85,11 +81,9 @@ def _draw_nodes(scene: Scene, sizes: Sizes) -> None:
         side = "end" if time > sizes.cut else "start"
         x = _x(time)
         scene.words(f"t = {time}", (x, STEPS), "note")
-        scene.mark(
-            "circle", (x, _ROW), _SITE, side, name=f"site-{time}", kind="tensor", title=f"A of step {time}, {side}"
-        )
+        scene.mark("circle", (x, _ROW), _SITE, side, f"site-{time}", "tensor")
         scene.words("A", (x, _ROW + 4), "word" if side == "end" else "light")
-        scene.mark("circle", (x, _ROW + _LEG), _TOKEN, "leg", name=f"token-{time}", kind="token", title=f"input {time}")
+        scene.mark("circle", (x, _ROW + _LEG), _TOKEN, "leg", f"token-{time}", "token")
         scene.words(subscript("x", time), (x, _ROW + _LEG + 4), "small")
 
 

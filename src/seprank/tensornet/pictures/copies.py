@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from ..cut import MinimalCut
-from ..rac_network import RACNetwork
 from ..unrolling import Bond, Node, Unrolling
-from .frame import MARGIN, NARROWEST, STEPS, TOP, Item, draw_frame, draw_sides, frame_height, label_cut
-from .scene import Length, Point, Scene, subscript
+from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .scene import Item, Length, Point, Scene, subscript
 from .strokes import draw_cut
 from .wording import count_notes, powers
 
@@ -94,53 +93,43 @@ class _Layout:
         return names
 
 
-def copies_picture(network: RACNetwork, cut: MinimalCut, line: Sequence[Bond]) -> Scene:
+def copies_picture(unrolling: Unrolling, cut: MinimalCut, line: Sequence[Bond]) -> Scene:
     """The picture of a network, one element per tensor, with a line through some bonds that are a cut."""
-    sizes, layout = network.sizes, _Layout(network.unrolling)
-    width = max(NARROWEST, layout.right + MARGIN)
+    sizes, layout = unrolling.sizes, _Layout(unrolling)
     notes = [
         "Each row is a copy of one layer's states. A state is used by the next step and by the layer above, and a "
         "tensor network uses a tensor once: so it is drawn once for each use, with all that lies under it.",
         *count_notes(sizes, cut),
     ]
-    scene = Scene(f"Every copy: depth {sizes.depth}, width {sizes.width}, {sizes.inputs} inputs", width)
-    scene.height = layout.bottom + frame_height(ITEMS, notes, width)
+    title = f"Every copy: depth {sizes.depth}, width {sizes.width}, {sizes.inputs} inputs"
+    scene = Scene(title, ITEMS, notes, layout.right + MARGIN, layout.bottom)
     draw_sides(scene, sizes, left=_LEFT - 8, middle=layout.middle, right=layout.right, bottom=layout.bottom)
-    _draw_network(scene, network, layout)
+    _draw_network(scene, layout)
     strokes = draw_cut(scene, {bond.name: layout.crossing(bond) for bond in line})
     label_cut(scene, powers(line), strokes, middle=layout.middle, right=layout.right)
-    draw_frame(scene, ITEMS, notes, layout.bottom)
     return scene
 
 
-def _draw_network(scene: Scene, network: RACNetwork, layout: _Layout) -> None:
-    unrolling = network.unrolling
+def _draw_network(scene: Scene, layout: _Layout) -> None:
+    unrolling = layout.unrolling
     for time in unrolling.sizes.times:
         scene.words(f"t = {time}", (layout.x(time), STEPS), "note")
     for name, height in layout.row_names:
         scene.words(name, (_LEFT - 14, height + 4), "word", "end")
     for bond in unrolling.bonds:
-        _draw_bond(scene, bond, network.tensors.ind_size(bond.name), layout)
-    tensors = [unrolling.by_name[tag] for tensor in network.tensors for tag in tensor.tags if tag in unrolling.by_name]
-    for node in [*tensors, *(node for node in unrolling.nodes if node.kind == "token")]:
+        scene.line(*map(layout.place, bond.ends), name=bond.name)
+        at, anchor = layout.label(bond)
+        scene.words(f"{bond.dimension}", at, "dimension", anchor)
+    for node in unrolling.nodes:
         _draw_node(scene, node, layout)
 
 
-def _draw_bond(scene: Scene, bond: Bond, dimension: int, layout: _Layout) -> None:
-    ends = map(layout.place, bond.ends)
-    scene.line(*ends, name=bond.name, title=f"bond of dimension {dimension}", dimension=str(dimension))
-    at, anchor = layout.label(bond)
-    scene.words(f"{dimension}", at, "dimension", anchor)
-
-
 def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
-    shape, radius, meaning = SHAPES[node.kind]
+    shape, radius, _ = SHAPES[node.kind]
     place = layout.place(node)
-    side = "end" if layout.unrolling.on_end_side(node) else "start"
-    copy = layout.unrolling.copy_number(node)
-    title = f"{meaning.split(':')[0]}, layer {node.layer}, time {node.time}, copy {copy}, {side}"
     if node.kind == "token":
-        scene.mark(shape, place, radius, "leg", name=node.name, kind="token", title=title)
+        scene.mark(shape, place, radius, "leg", node.name, "token")
         scene.words(subscript("x", node.time), (place[0], place[1] + 3.5), "small")
     else:
-        scene.mark(shape, place, radius, side, name=node.name, kind="tensor", title=title)
+        side = "end" if layout.unrolling.on_end_side(node) else "start"
+        scene.mark(shape, place, radius, side, node.name, "tensor")

@@ -5,32 +5,27 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ...result.document import Figure, Section, report_page
 from ...system.files import write_whole
 from ...theory import readable
 from ..cut import MinimalCut, comparison, cut_of, state_bonds
-from ..libraries import load_quimb
-from ..rac_network import MOST_TENSORS, RACNetwork, check_number, wired
+from ..rac_network import MOST_TENSORS, check_number
 from ..rac_sizes import Sizes, check_sizes
-from ..rac_weights import Array
-from ..unrolling import Node, unroll
+from ..unrolling import unroll
+from .canvas import picture_bytes
 from .chain import chain_picture
 from .copies import copies_picture
 from .folded import folded, folded_picture, folded_states
-from .raster import write_png
 from .recurrence import recurrence_picture
 from .scene import Scene
-from .svg import svg_text
 
 KINDS = ("network", "recurrence")
 STYLES = ("auto", "copies", "folded")
 LINES = ("states", "minimal")
-SUFFIXES = (".svg", ".png", ".html")
+SUFFIXES = (".svg", ".png", ".pdf", ".html")
 MOST_ROWS = 15
 """Of a picture with every copy, unless it is asked for: about a page"""
 MOST_DRAWN = 3_000
@@ -51,25 +46,36 @@ class Picture:
     cut: MinimalCut | None
     """The minimal cut; None for a recurrence, and for a network too large to look for it"""
 
-    def svg(self) -> str:
-        """The picture as the text of an SVG file."""
-        return svg_text(self.scene)
+    def svg(self, *, bare: bool = False) -> str:
+        """The picture as the text of an SVG file, which may stand in a page."""
+        text = picture_bytes(self.scene, "svg", bare=bare).decode()
+        return text[text.index("<svg") :]
 
-    def html(self) -> str:
+    def html(self, *, bare: bool = False) -> str:
         """A page that needs no other file and no network."""
-        return _PAGE.format(title=escape(self.scene.title), svg=self.svg(), facts=escape(str(self)))
+        picture = Section("", "", [Figure(self.svg(bare=bare))])
+        return report_page(self.scene.title, "", [picture], summary=str(self))
 
-    def save(self, path: str | Path) -> Path:
-        """Write the picture as SVG, PNG or HTML, by the name of the file.
+    def save(self, path: str | Path, *, bare: bool = False) -> Path:
+        """Write the picture as SVG, PNG, PDF or HTML, by the name of the file.
+
+        Args:
+            path: ends in `.svg`, `.png`, `.pdf` or `.html`.
+            bare: without heading, legend and notes, as a figure of a paper that has a caption of its own.
 
         Raises:
             ValueError: the name ends in something else.
-            ImportError: PNG is asked for, and matplotlib is not installed.
+            ImportError: matplotlib is not installed.
         """
         path = check_name(path)
-        if path.suffix == ".png":
-            return write_whole(path, lambda draft: write_png(self.scene, draft))
-        return write_whole(path, self.html() if path.suffix == ".html" else self.svg())
+        if path.suffix in (".html", ".svg"):
+            return write_whole(path, self.html(bare=bare) if path.suffix == ".html" else self.svg(bare=bare))
+        content = picture_bytes(self.scene, path.suffix[1:], bare=bare)
+
+        def write(draft: Path) -> None:
+            draft.write_bytes(content)
+
+        return write_whole(path, write)
 
     def to_dict(self) -> dict[str, Any]:
         """What it shows, as plain values for JSON."""
@@ -84,21 +90,6 @@ class Picture:
         heading = f"cuts of the network of a RAC: {self.sizes}, domain functional"
         why = f"  minimal cut not looked for: {readable(self.sizes.tensors)} tensors, more than {MOST_TENSORS:,}"
         return "\n".join([heading, why, *comparison(self.sizes)])
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; color: #222; max-width: 80rem }}
-svg {{ max-width: 100%; height: auto }}
-pre {{ overflow-x: auto }}
-</style></head>
-<body>
-{svg}
-<pre>{facts}</pre>
-</body></html>
-"""
 
 
 def draw(
@@ -124,8 +115,7 @@ def draw(
             start states, or `minimal`, the cut of least product. (A chain shows the latter.)
 
     Raises:
-        ImportError: quimb is not installed (chain, copies).
-        ValueError: a size, the kind or the style cannot be, or the picture would be too large.
+        ValueError: a size, kind or style is invalid, or the picture is too large.
 
     Example:
         >>> picture = draw(inputs=4, width=3, depth=2, length=6)
@@ -149,13 +139,13 @@ def draw(
 
 def _network_scene(sizes: Sizes, style: str, cut: MinimalCut | None, line: str) -> Scene:
     if style == "chain":
-        return chain_picture(_blank_chain(sizes), sizes)
+        return chain_picture(sizes)
     if style == "folded":
         through = Counter(map(folded, cut.bonds)) if cut and line == "minimal" else folded_states(sizes)
         return folded_picture(sizes, cut, through)
     assert cut is not None  # as every tensor is drawn there are not too many
-    network = _blank(sizes)
-    return copies_picture(network, cut, cut.bonds if line == "minimal" else state_bonds(network.unrolling))
+    unrolling = unroll(sizes)
+    return copies_picture(unrolling, cut, cut.bonds if line == "minimal" else state_bonds(unrolling))
 
 
 def check_name(path: str | Path) -> Path:
@@ -205,27 +195,3 @@ def _check_network(sizes: Sizes, style: str) -> None:
             f"the cut of {sizes} crosses {readable(crossing)} bonds, and their product has more than {MOST_DIGITS:,} "
             "digits; use a smaller length or depth"
         )
-
-
-def _blank(sizes: Sizes) -> RACNetwork:
-    """A network for its shape: quimb is given arrays of zeros that take no memory."""
-    shapes = {
-        "delta": (sizes.width,) * 3,
-        "hidden": (sizes.width,) * 2,
-        "initial": (sizes.width,),
-        "readout": (sizes.width,),
-    }
-
-    def array(node: Node) -> Array:
-        above = sizes.inputs if node.layer == 1 else sizes.width
-        return np.broadcast_to(0.0, shapes.get(node.kind, (sizes.width, above)))
-
-    unrolling = unroll(sizes)
-    return RACNetwork(unrolling, wired(unrolling, array))
-
-
-def _blank_chain(sizes: Sizes) -> Any:
-    """A matrix product state for its shape."""
-    ends, inner = (sizes.width, sizes.inputs), (sizes.width, sizes.width, sizes.inputs)
-    arrays = [np.broadcast_to(0.0, shape) for shape in (ends, *[inner] * (sizes.length - 2), ends)]
-    return load_quimb().MatrixProductState(arrays, shape="lrp")

@@ -10,7 +10,7 @@ from ..cut import MinimalCut
 from ..rac_sizes import Sizes
 from ..unrolling import Bond, Node
 from .copies import ITEMS, SHAPES
-from .frame import MARGIN, NARROWEST, STEPS, TOP, draw_frame, draw_sides, frame_height, label_cut
+from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
 from .scene import Length, Point, Scene, power, subscript
 from .strokes import draw_cut
 from .wording import count_notes, product_words
@@ -96,9 +96,8 @@ def folded_picture(sizes: Sizes, cut: MinimalCut | None, line: Mapping[Bond, int
     layout = _Layout(sizes)
     bonds = folded_bonds(sizes, layout.times)
     notes = [_NOTE, *count_notes(sizes, cut)]
-    width = max(NARROWEST, layout.right + MARGIN)
-    scene = Scene(f"Copies folded: depth {sizes.depth}, width {sizes.width}, {sizes.inputs} inputs", width)
-    scene.height = layout.bottom + frame_height(ITEMS, notes, width)
+    title = f"Copies folded: depth {sizes.depth}, width {sizes.width}, {sizes.inputs} inputs"
+    scene = Scene(title, ITEMS, notes, layout.right + MARGIN, layout.bottom)
     draw_sides(scene, sizes, left=_LEFT - 4, middle=layout.middle, right=layout.right, bottom=layout.bottom)
     _draw_words(scene, layout)
     for bond, copies in bonds.items():
@@ -107,7 +106,6 @@ def folded_picture(sizes: Sizes, cut: MinimalCut | None, line: Mapping[Bond, int
         if node.time in layout.columns:
             _draw_node(scene, node, layout)
     _draw_cut(scene, line, bonds, layout)
-    draw_frame(scene, ITEMS, notes, layout.bottom)
     return scene
 
 
@@ -136,8 +134,7 @@ def _draw_words(scene: Scene, layout: _Layout) -> None:
 
 def _draw_bond(scene: Scene, bond: Bond, copies: int, layout: _Layout) -> None:
     places = [layout.place(end) for end in bond.ends]
-    title = f"{copies:,} bonds of dimension {bond.dimension}"
-    scene.line(*places, name=bond.name, title=title, dimension=str(bond.dimension), copies=str(copies))
+    scene.line(*places, name=bond.name)
     (x, y), (x2, y2) = places
     text = power(bond.dimension, copies)
     kind = bond.ends[1].kind
@@ -148,7 +145,7 @@ def _draw_bond(scene: Scene, bond: Bond, copies: int, layout: _Layout) -> None:
 
 
 def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
-    shape, radius, meaning = SHAPES[node.kind]
+    shape, radius, _ = SHAPES[node.kind]
     radius *= _GROWN
     x, y = layout.place(node)
     copies = _copies(node, layout.sizes)
@@ -156,8 +153,7 @@ def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
     for behind in (2, 1) if copies > 1 else ():
         scene.mark(shape, (x + behind * _STACK, y - behind * _STACK), radius, "leg")
     kind = "token" if node.kind == "token" else "tensor"
-    title = f"{meaning.split(':')[0]}, layer {node.layer}, time {node.time}: {copies:,} copies"
-    scene.mark(shape, (x, y), radius, side, name=node.name, kind=kind, title=title)
+    scene.mark(shape, (x, y), radius, side, node.name, kind)
     if node.kind == "token":
         scene.words(subscript("x", node.time), (x, y + 4), "small")
     if node.kind in ("delta", "token") and copies > 1:

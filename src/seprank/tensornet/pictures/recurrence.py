@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..rac_sizes import Sizes
-from .frame import MARGIN, NARROWEST, STEPS, TOP, Item, draw_frame, draw_sides, frame_height
-from .scene import Length, Point, Scene, subscript
+from .frame import MARGIN, STEPS, TOP, draw_sides
+from .scene import Item, Length, Point, Scene, subscript
 
 _COLUMN, _LEFT, _ROW, _STATE, _TOKEN = 112.0, 84.0, 96.0, 21.0, 14.0
 _HEAD = 7.0
@@ -38,14 +38,13 @@ class _Layout:
 def recurrence_picture(sizes: Sizes) -> Scene:
     """The picture of a circuit's computation, with inputs below, outputs above and the initial states on the left."""
     layout = _Layout(sizes)
-    width = max(NARROWEST, layout.right + MARGIN)
     notes = [
         "Each state is the product, element by element, of the state before, multiplied by the layer's Wᴴ, and of what "
         f"comes from below, multiplied by its Wᴵ. All states have {sizes.width} numbers, all inputs {sizes.inputs}. "
         f"What crosses the dotted line, {_states(sizes)}, is all that the end can know of the start.",
     ]
-    scene = Scene(f"The computation: depth {sizes.depth}, width {sizes.width}, {sizes.inputs} inputs", width)
-    scene.height = layout.bottom + frame_height(ITEMS, notes, width)
+    title = f"The computation: depth {sizes.depth}, width {sizes.width}, {sizes.inputs} inputs"
+    scene = Scene(title, ITEMS, notes, layout.right + MARGIN, layout.bottom)
     draw_sides(scene, sizes, left=_LEFT - 32, middle=layout.middle, right=layout.right, bottom=layout.bottom)
     for layer in sizes.layers:
         scene.words(f"layer {layer}", (MARGIN - 6, layout.y(layer) + 4), "word", "start")
@@ -53,7 +52,6 @@ def recurrence_picture(sizes: Sizes) -> Scene:
     for time in sizes.times:
         scene.words(f"t = {time}", (layout.x(time), STEPS), "note")
         _draw_step(scene, time, layout)
-    draw_frame(scene, ITEMS, notes, layout.bottom)
     return scene
 
 
@@ -64,7 +62,7 @@ def _states(sizes: Sizes) -> str:
 def _draw_step(scene: Scene, time: int, layout: _Layout) -> None:
     x, top = layout.x(time), layout.sizes.depth
     side = "end" if time > layout.sizes.cut else "start"
-    scene.mark("circle", (x, layout.inputs), _TOKEN, "leg", name=f"input-t{time}", kind="token", title=f"input {time}")
+    scene.mark("circle", (x, layout.inputs), _TOKEN, "leg", f"input-t{time}", "token")
     scene.words(subscript("x", time), (x, layout.inputs + 4), "small")
     for layer in layout.sizes.layers:
         y = layout.y(layer)
@@ -74,8 +72,7 @@ def _draw_step(scene: Scene, time: int, layout: _Layout) -> None:
         below = layout.inputs - _TOKEN if layer == 1 else layout.y(layer - 1) - _STATE
         _arrow(scene, (x, below), (x, y + _STATE), f"below-l{layer}-t{time}")
         scene.words(subscript("Wᴵ", layer), (x + 6, y + _STATE + 26), "small", "start")
-        title = f"state of layer {layer} at time {time}"
-        scene.mark("square", (x, y), _STATE, side, name=f"state-l{layer}-t{time}", kind="state", title=title)
+        scene.mark("square", (x, y), _STATE, side, f"state-l{layer}-t{time}", "state")
         scene.words(subscript("h", time), (x, y + 4), "word" if side == "end" else "light")
     y = layout.y(top)
     _arrow(scene, (x, y - _STATE), (x, y - _STATE - 24), f"output-t{time}")

@@ -1,7 +1,8 @@
-"""What a picture is made of: shapes, lines and words, each with a class that says how it looks."""
+"""What a picture is made of: shapes, lines and words, each with a style that says how it looks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Length = float | int
@@ -9,12 +10,10 @@ Length = float | int
 Point = tuple[Length, Length]
 """To the right and down"""
 
-FONT = ("DejaVu Sans", "Verdana", "Segoe UI", "Helvetica", "sans-serif")
-
 
 @dataclass(frozen=True)
 class Style:
-    """How the elements of a class look."""
+    """How elements look."""
 
     fill: str = "none"
     stroke: str = "none"
@@ -29,7 +28,6 @@ class Style:
 # a thick outline, and what a tensor does is told by its shape.
 BLUE, ORANGE, VERMILION, INK, PALE = "#0072B2", "#E69F00", "#D55E00", "#222222", "#666666"
 STYLES = {
-    "page": Style(fill="#FFFFFF"),
     "start-side": Style(fill="#EAF3F9"),
     "end-side": Style(fill="#FDF3DC"),
     "bond": Style(stroke="#444444", width=1.4),
@@ -59,10 +57,14 @@ class Line:
     points: tuple[Point, ...]
     style: str
     name: str = ""
-    title: str = ""
-    """Shown when pointed at"""
-    data: dict[str, str] = field(default_factory=dict)
-    """Facts for programs that read the picture"""
+
+
+_CORNERS = {
+    "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "diamond": ((0, -1), (1, 0), (0, 1), (-1, 0)),
+    "right": ((-1, -1), (1, 0), (-1, 1)),
+    "left": ((1, -1), (-1, 0), (1, 1)),
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,6 @@ class Mark:
     radius: Length
     style: str
     name: str = ""
-    title: str = ""
     kind: str = ""
     """tensor, token, state, or nothing for what only explains"""
 
@@ -83,12 +84,7 @@ class Mark:
     def corners(self) -> tuple[Point, ...]:
         """Of what is no circle."""
         (x, y), r = self.centre, self.radius
-        return {
-            "square": ((x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)),
-            "diamond": ((x, y - r), (x + r, y), (x, y + r), (x - r, y)),
-            "right": ((x - r, y - r), (x + r, y), (x - r, y + r)),
-            "left": ((x + r, y - r), (x - r, y), (x + r, y + r)),
-        }[self.shape]
+        return tuple((x + across * r, y + down * r) for across, down in _CORNERS[self.shape])
 
 
 @dataclass(frozen=True)
@@ -116,22 +112,35 @@ class Words:
 Element = Line | Mark | Area | Words
 
 
+@dataclass(frozen=True)
+class Item:
+    """An entry of the legend: a shape, or a line, and what it means."""
+
+    shape: str
+    style: str
+    text: str
+
+
 @dataclass
 class Scene:
-    """A picture: its elements from back to front, and its size."""
+    """A picture: its elements from back to front, and what stands around it unless it is to be bare."""
 
     title: str
+    items: Sequence[Item]
+    """The legend"""
+    notes: Sequence[str]
     width: Length = 0.0
     height: Length = 0.0
+    """Of the elements, without legend and notes"""
     elements: list[Element] = field(default_factory=list)
     crossed: tuple[str, ...] = ()
     """Names of the bonds that the line of the cut crosses"""
 
-    def line(self, *points: Point, style: str = "bond", name: str = "", title: str = "", **data: str) -> None:
-        self.elements.append(Line(points, style, name, title, data))
+    def line(self, *points: Point, style: str = "bond", name: str = "") -> None:
+        self.elements.append(Line(points, style, name))
 
-    def mark(self, shape: str, centre: Point, radius: Length, style: str, **more: str) -> None:
-        self.elements.append(Mark(shape, centre, radius, style, **more))
+    def mark(self, shape: str, centre: Point, radius: Length, style: str, name: str = "", kind: str = "") -> None:
+        self.elements.append(Mark(shape, centre, radius, style, name, kind))
 
     def area(self, corner: Point, width: Length, height: Length, style: str) -> None:
         self.elements.append(Area(corner, width, height, style))
@@ -141,7 +150,7 @@ class Scene:
 
 
 def text_width(text: str, style: str) -> Length:
-    """About how wide a text is in a class; rather too much than too little."""
+    """About how wide a text is; rather too much than too little."""
     return (0.64 if STYLES[style].bold else 0.57) * STYLES[style].size * len(text)
 
 

@@ -53,7 +53,7 @@ def _strokes(crossed: list[Point], upright: bool, others: list[Line], boxes: lis
             groups.append([place])
     before, after = _BEYOND[upright]
     ends = [((at, first - before), (at, group[-1][1] + after)) for group in groups for at, first in group[:1]]
-    return [Line(tuple(_along(point, upright) for point in pair), "cut", title="cut") for pair in ends]
+    return [Line(tuple(_along(point, upright) for point in pair), "cut") for pair in ends]
 
 
 def _free(first: Point, last: Point, upright: bool, others: list[Line], boxes: list[Box]) -> bool:

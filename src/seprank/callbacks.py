@@ -1,8 +1,9 @@
 """Watch a model's long-term memory while it is trained: callbacks for Lightning and for Hugging Face's Trainer.
 
-Every so many steps the model is measured on a fixed small set of start and end halves, and entropy, effective rank
-and interaction share go to the trainer's own loggers. The classes are made when they are first asked for, because
-they derive from classes of packages that this one does not need.
+Every so many steps the model is measured on a fixed small set of sequences. How many steps back it remembers (reach,
+half and mean of its memory curve), and entropy, effective rank and interaction share at one cut go to the trainer's own
+loggers. The classes are made when they are first asked for, because they derive from classes of packages that this one
+does not need.
 """
 
 from __future__ import annotations
@@ -11,26 +12,36 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
-from ..question import check_whole
+from .question import check_whole
+from .system.extras import need
 
 if TYPE_CHECKING:
+    from .memory_curve import MemoryCurve
+
     LightningMemory: Any
     HFMemory: Any
 
 FIGURES = ("entropy", "effective_rank", "interaction")
+CURVE_FIGURES = ("reach", "half", "mean")
 
 
 class Probe:
-    """Measures a model on fixed halves.
+    """Measures a model on fixed sequences.
 
     Args:
         starts, ends: halves as `measure` takes them.
+        sequences: whole ones for the memory curve, at least 64, (count, steps, ...); by default each start with an end.
+        curve: whether there is to be a memory curve.
         every: training steps between two measurements.
         model: from what is trained to the model to measure; by default itself.
         prefix: put before the names of the figures.
-        settings: further settings of `measure`.
+        settings: further settings of `measure`; those that `remember` has, too, hold for both.
+
+    Raises:
+        ValueError: there are too few sequences for a curve.
     """
 
     def __init__(
@@ -38,12 +49,15 @@ class Probe:
         starts: Tensor,
         ends: Tensor,
         *,
+        sequences: Tensor | None = None,
+        curve: bool = True,
         every: int = 100,
         model: Callable[[Any], Any] = lambda module: module,
         prefix: str = "memory/",
         **settings: Any,
     ) -> None:
         self.starts, self.ends, self.every = starts, ends, check_whole("every", every, 1)
+        self._sequences = _sequences(starts, ends, sequences) if curve else None
         self._model, self._prefix, self._settings = model, prefix, settings
         self.history: list[tuple[int, dict[str, float]]] = []
         """(step, figures) of every measurement"""
@@ -54,21 +68,62 @@ class Probe:
 
     def __call__(self, trained: nn.Module, step: int) -> dict[str, float]:
         """The figures of the model as it is now, by the names they are logged under."""
-        from . import measure
+        values = self.at_cut(trained)
+        found = self.curve(trained)
+        values |= {} if found is None else curve_figures(found)
+        figures = {self._prefix + name: float(value) for name, value in values.items()}
+        self.history.append((step, figures))
+        return figures
 
+    def at_cut(self, trained: nn.Module) -> dict[str, float]:
+        """Entropy, effective rank and interaction share between starts and ends."""
+        from .measurement import measure
+
+        steps = self.starts.shape[1]
         found = measure(
             self._model(trained),
-            length=self.starts.shape[1] + self.ends.shape[1],
-            cut=self.starts.shape[1],
+            length=steps + self.ends.shape[1],
+            cut=steps,
             starts=self.starts,
             ends=self.ends,
             progress=False,
             **self._settings,
         )
         values = (found.entropy, found.effective_rank, found.shares.interaction)
-        figures = {self._prefix + name: float(value) for name, value in zip(FIGURES, values, strict=True)}
-        self.history.append((step, figures))
-        return figures
+        return dict(zip(FIGURES, values, strict=True))
+
+    def curve(self, trained: nn.Module) -> MemoryCurve | None:
+        """The memory curve on the sequences; None where none is wanted."""
+        from .memory_curve import remember
+        from .memory_curve.settings import shared_with_measure
+
+        if self._sequences is None:
+            return None
+        return remember(
+            self._model(trained),
+            length=self._sequences.shape[1],
+            data=self._sequences,
+            progress=False,
+            **shared_with_measure(self._settings),
+        )
+
+
+def curve_figures(curve: MemoryCurve) -> dict[str, float]:
+    """What is logged of a memory curve."""
+    return dict(zip(CURVE_FIGURES, (float(curve.reach()), float(curve.half), curve.mean), strict=True))
+
+
+def _sequences(starts: Tensor, ends: Tensor, given: Tensor | None) -> Tensor:
+    """Those for the memory curve."""
+    from .memory_curve.settings import FEWEST
+
+    count = min(len(starts), len(ends)) if given is None else len(given)
+    if count < 2 * FEWEST:
+        what = "starts and as many ends" if given is None else "sequences"
+        raise ValueError(
+            f"a memory curve needs at least {2 * FEWEST} {what}, got {count}; give more, or sequences, or curve=False"
+        )
+    return torch.cat([starts[:count], ends[:count]], 1) if given is None else given
 
 
 def __getattr__(name: str) -> Any:
@@ -80,10 +135,8 @@ def __getattr__(name: str) -> Any:
 
 @cache
 def _lightning_memory() -> type[Any]:
-    try:
-        from lightning.pytorch import Callback
-    except ImportError as error:
-        raise ImportError("watching a Lightning run needs lightning: pip install 'seprank[train]'") from error
+    need("lightning", "train", "watching a Lightning run")
+    from lightning.pytorch import Callback
 
     class LightningMemory(Callback):
         """Callback for Lightning's Trainer; arguments as `Probe`, `every` counts optimizer steps."""
@@ -103,10 +156,8 @@ def _lightning_memory() -> type[Any]:
 
 @cache
 def _hf_memory() -> type[Any]:
-    try:
-        from transformers import TrainerCallback
-    except ImportError as error:
-        raise ImportError("watching a Hugging Face run needs transformers: pip install 'seprank[hf]'") from error
+    need("transformers", "hf", "watching a Hugging Face run")
+    from transformers import TrainerCallback
 
     class HFMemory(TrainerCallback):
         """Callback for Hugging Face's Trainer; arguments as `Probe`. Call `attach` so that it can log."""

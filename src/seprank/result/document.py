@@ -11,12 +11,16 @@ from urllib.parse import quote
 from jinja2 import Template
 
 from ..system.files import csv_text
-from ..theory import readable
+from .numbers import readable
 
 SURE = "how sure"
 """Name of the column that every table of numbers has"""
 _LONGEST = 300
 """Characters of a text in a table; some are from strangers' files"""
+
+
+class AtLeast(int):
+    """A number that is a lower bound: shown with a sign, and a plain number in the CSV file."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ def _cell(value: Any) -> tuple[str, bool]:
         return "", False
     if isinstance(value, bool):
         return ("yes" if value else "no"), False
+    if isinstance(value, AtLeast):
+        return f"≥ {int(value):,}", True
     if isinstance(value, int):
         return (f"{value:,}" if abs(value) < 10**15 else readable(value)), True
     return (f"{value:.4g}", True) if isinstance(value, float) else (shortened(str(value)), False)
@@ -75,7 +81,7 @@ class Figure:
 
     picture: Any
     """A plotly figure, or the text of an SVG"""
-    caption: str
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,21 +111,25 @@ th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px so
 th { border-bottom: 2px solid #888 } .number { text-align: right; white-space: nowrap }
 th.number { white-space: normal } .aside { display: none; font-size: .88rem; color: #444; margin: 0 }
 .csv { font-size: .88rem; margin: 0 } details { margin: 1rem 0 } summary { cursor: pointer; padding: .3rem 0 }
-.picture svg { max-width: 100% }
+.picture svg { max-width: 100% } pre { background: #f5f5f5; padding: .8rem; overflow-x: auto }
+.wrapped { white-space: pre-wrap }
 @media (max-width: 600px) { .picture svg { max-width: none } .aside { display: block }
   td:not(.number):not(:first-child) { min-width: 10rem } }
 @media print { .csv, .aside, nav { display: none } figure, tr { break-inside: avoid } h2, caption { break-after: avoid }
   .rows, .picture { overflow: visible } .picture svg { max-width: 100% } body { font-size: 11pt; padding: 0 } }
 </style>{{ plotly }}</head>
 <body><main><h1>{{ title }}</h1>
-<p>{{ lead }}</p>
+{% if lead %}<p>{{ lead }}</p>{% endif %}
+{% if summary %}<pre{% if wrap %} class="wrapped"{% endif %}>{{ summary }}</pre>{% endif %}
 {% if sections|length > 2 %}<nav aria-label="Contents"><ol>
 {% for section in sections %}<li><a href="#part{{ loop.index }}">{{ section.heading }}</a></li>{% endfor %}
 </ol></nav>{% endif %}
-{% for section in sections %}<section id="part{{ loop.index }}"><h2>{{ section.heading }}</h2>
+{% for section in sections %}<section id="part{{ loop.index }}">
+{% if section.heading %}<h2>{{ section.heading }}</h2>{% endif %}
 {% if section.text %}<p class="answer">{{ section.text }}</p>{% endif %}
 {% for part in section.parts %}{% if part.rows is defined %}{{ table(part) }}
-{% else %}<figure>{{ picture(part) }}<figcaption>{{ part.caption }}</figcaption></figure>
+{% else %}<figure>{{ picture(part) }}
+{% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}</figure>
 {% endif %}{% endfor %}</section>{% endfor %}
 </main>
 <script>
@@ -142,20 +152,28 @@ _TABLE = Template(
 <td{% if number %} class="number"{% endif %}>{{ text }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if long %}</details>{% endif %}
-<p class="csv"><a download="{{ table.name }}.csv" href="{{ table.link }}">{{ table.name }}.csv</a></p>""",
+{% if link %}<p class="csv">
+<a download="{{ table.name }}.csv" href="{{ table.link }}">{{ table.name }}.csv</a></p>{% endif %}""",
     autoescape=True,
 )
 _LONG = 15
 """Rows beyond which a table is folded"""
 
 
-def report_page(title: str, lead: str, sections: Sequence[Section]) -> str:
+def table_html(table: Table) -> str:
+    """A table by itself, folded where it is long, as notebooks show it."""
+    return str(_table(table, link=False))
+
+
+def report_page(title: str, lead: str, sections: Sequence[Section], *, summary: str = "", wrap: bool = False) -> str:
     """A self-contained page.
 
     Args:
         title: heading.
         lead: what it is about.
         sections: in the order they are read.
+        summary: text in a fixed-width font, lines kept.
+        wrap: break long lines of the summary; otherwise it scrolls, as tables must.
 
     Returns:
         HTML with Plotly in it once, if there is a figure that needs it.
@@ -171,6 +189,8 @@ def report_page(title: str, lead: str, sections: Sequence[Section]) -> str:
     page: str = _PAGE.render(
         title=title,
         lead=lead,
+        summary=summary,
+        wrap=wrap,
         sections=sections,
         plotly=Markup(_plotly() if plots else ""),
         picture=_picture,
@@ -200,7 +220,7 @@ def _picture(figure: Figure) -> Any:
     return Markup(figure.picture.to_html(full_html=False, include_plotlyjs=False, config=settings))
 
 
-def _table(table: Table) -> Any:
+def _table(table: Table, *, link: bool = True) -> Any:
     from markupsafe import Markup
 
-    return Markup(_TABLE.render(table=table, long=len(table.rows) > _LONG))
+    return Markup(_TABLE.render(table=table, long=len(table.rows) > _LONG, link=link))

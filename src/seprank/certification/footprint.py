@@ -1,0 +1,16 @@
+"""The memory that certifying takes, for the run itself and for whoever asks before."""
+
+from __future__ import annotations
+
+SPARE = 8
+"""Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree"""
+
+
+def matrix_bytes(starts: int, ends: int, *, channels: int = 1, last: bool = False) -> int:
+    """Of a Start-End matrix and a copy of it to eliminate in, or to grow from where it is not the last."""
+    return int(8 * starts * ends * channels * (1.2 if last else 2.3))
+
+
+def halves_bytes(starts: int, ends: int, *, steps: tuple[int, int], inputs: int) -> int:
+    """Of the start and end halves, as they are drawn and as they are read; steps of a start and of an end."""
+    return 16 * (starts * steps[0] + ends * steps[1]) * inputs

@@ -1,0 +1,51 @@
+"""What a certificate records of the module that it is about."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Any, Literal
+
+from torch import nn
+
+from ..field import Notes, read_weights
+from ..models import spec_of
+from ..sources import Factory
+from ..sources.factory import source_hash
+from .certificate import ModelRecord
+
+
+def describe(module: nn.Module, factory: Factory | None, notes: Notes | None = None) -> ModelRecord:
+    """What a certificate records of a module, so that the same can be made again, and of what was noted as it ran."""
+    record = _describe(module, factory)
+    return record if notes is None else replace(record, **noted(notes))
+
+
+def noted(notes: Notes) -> dict[str, Any]:
+    """What was noted, as a certificate records it."""
+    return {
+        "replaced": {name: sorted(places) for name, places in sorted(notes.replaced.items())},
+        "functions": dict(sorted(notes.functions.items())),
+        "constants": {place: sorted(hashes) for place, hashes in sorted(notes.constants.items())},
+        "divisions": sorted(notes.divisions),
+    }
+
+
+def _describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
+    parameters = {name: list(p.shape) for name, p in module.named_parameters()}
+    fixed = read_weights(module).digests
+    spec = spec_of(module)
+    if spec is not None and not fixed:
+        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
+    if factory is not None:
+        return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters, fixed)
+    return ModelRecord(*_class_record(module), parameters, fixed)
+
+
+def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:
+    cls = type(module)
+    try:
+        source = source_hash(inspect.getfile(cls))
+    except (OSError, TypeError):
+        source = None  # defined at a prompt: nothing to hash
+    return f"{cls.__module__}.{cls.__qualname__}", "class", {}, source

@@ -1,0 +1,29 @@
+"""Versions of Python and of packages, for records."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """What numbers were computed with.
+
+    Args:
+        packages: names as pip knows them.
+
+    Returns:
+        The version of Python and of each package, `missing` where it is not installed.
+
+    Example:
+        >>> versions("no-such-package")["no-such-package"]
+        'missing'
+    """
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"

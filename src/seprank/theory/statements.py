@@ -1,0 +1,93 @@
+"""What is proved, with its proof: sections of two pages of the documentation, found by the names that bounds give."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..question import nearest
+
+PAGES = ("theory.md", "degrees.md")
+_HERE = Path(__file__).parent
+_PLACES = (_HERE, _HERE.parents[2] / "docs")
+"""Where the pages are: beside this file in an installed package, in `docs` where the package runs from its sources"""
+_HEADING = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
+
+
+class NoStatement(ValueError):
+    """There is no statement of that name; the text says which there are."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A section of a page: what is stated, and why it holds."""
+
+    page: str
+    """Its file in the documentation"""
+    title: str
+    """As the source of a bound gives it"""
+    text: str
+    """Markdown, formulas in LaTeX between dollar signs where there are any"""
+
+    @property
+    def slug(self) -> str:
+        """The name to ask for: of small letters, with dashes; after "degrees-" where it is from that page."""
+        name = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+        return name if self.page == PAGES[0] else f"{self.page.removesuffix('.md')}-{name}"
+
+
+@cache
+def statements() -> dict[str, Statement]:
+    """All statements by their slugs, in the order of the pages.
+
+    Raises:
+        FileNotFoundError: a page is missing from this installation.
+    """
+    found = [statement for page in PAGES for statement in _sections(page)]
+    return {statement.slug: statement for statement in found}
+
+
+def explain(name: str) -> Statement:
+    """The statement of that name.
+
+    Args:
+        name: its slug, its title, or the source of a bound, such as "proved in docs/theory.md: state bound".
+
+    Raises:
+        NoStatement: there is none.
+
+    Example:
+        >>> explain("state-bound").title
+        'State bound'
+        >>> explain("proved in docs/degrees.md: input bounds").slug
+        'degrees-input-bounds'
+    """
+    page, _, title = name.rpartition(".md:")
+    prefix = "degrees-" if page.endswith("degrees") else ""
+    # A source may say more after the title: "state bound, rounded up", "copies, for each of 3 channels".
+    plain = re.sub(r"[^a-z0-9]+", "-", re.split(r"[,(]", title.lower())[0]).strip("-")
+    known = statements()
+    if prefix + plain in known:
+        return known[prefix + plain]
+    near = nearest(prefix + plain, known)
+    hint = f"did you mean {near!r}?" if near else f"the statements are: {', '.join(known)}"
+    raise NoStatement(f"there is no statement {name!r}; {hint}")
+
+
+def _sections(page: str) -> list[Statement]:
+    text = _read(page)
+    headings = list(_HEADING.finditer(text))
+    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    return [
+        Statement(page, heading[2].strip(), text[heading.end() : end].strip())
+        for heading, end in zip(headings, ends, strict=True)
+    ]
+
+
+def _read(page: str) -> str:
+    for place in _PLACES:
+        if (place / page).is_file():
+            return (place / page).read_text("utf-8")
+    raise FileNotFoundError(f"this installation has no {page}; install seprank again")
