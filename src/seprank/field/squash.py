@@ -144,7 +144,8 @@ def carry(name: str, function: Any, args: Any, kwargs: Any) -> Callable[[Any], A
         return lambda made: _each_hidden(made, moved)
     if name in ("add", "baddbmm", "addmm") or name in SQUASHED:
         if name in SOFTMAX:
-            return lambda made: torch.where(hidden[0], 0.0, made)
+            where = _any(leaves[0], [h for h in hidden if h is not None])
+            return lambda made: torch.where(where, 0.0, made)
         if name == "_scaled_dot_product_flash_attention_for_cpu":
             return lambda made: made
         if name in ("add",) or hidden[0] is not None:
