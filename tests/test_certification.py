@@ -241,19 +241,11 @@ class Grows(Views):
         return x, x if state is None else torch.cat([state, x], 1)
 
 
-class Single(Views):
-    """No state at all."""
-
-    def forward(self, x: torch.Tensor, state: torch.Tensor | None = None) -> Any:
-        return x
-
-
 @pytest.mark.parametrize(
     ("module", "text"),
     [
         (Forgets(), "two halves"),
         (Grows(), "keep its shape"),
-        (Single(), r"must return \(output, state\)"),
         (Reader(), "inputs .* must be given"),
     ],
 )

@@ -19,7 +19,8 @@ def without_undefined(values: Matrix, channels: int, ends: int) -> tuple[Matrix,
     Raises:
         ZeroDivisionError: these are more than half of one side.
     """
-    undefined: npt.NDArray[np.bool_] = np.isnan(values).reshape(len(values), ends, channels).any(axis=2)
+    by_channel = np.isnan(values).reshape(len(values), ends, channels)
+    undefined: npt.NDArray[np.bool_] = np.logical_or.reduce(by_channel, axis=2)
     starts = [int(start) for start in np.flatnonzero(undefined.all(axis=1))]
     undefined[starts] = False
     pairs = [(int(undefined[:, end].argmax()), int(end)) for end in np.flatnonzero(undefined.any(axis=0))]
