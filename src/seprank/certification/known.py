@@ -13,8 +13,8 @@ from ..elimination import rank_profile
 from ..field import NotPolynomial, read_weights
 from ..models import spec_of
 from ..theory import Bound, bounds, for_readout
+from .asked import Question
 from .form import MOST_DIGITS
-from .run import Question
 
 
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
