@@ -27,6 +27,7 @@ from .certificate import Certificate, Minor
 from .footprint import SPARE, halves_bytes, matrix_bytes
 from .form import MOST_DIGITS
 from .record import describe
+from .family import family_bounds
 from .rows import on_workers
 from .run import Question, Run, ask, enter
 from .saturation import stated_error
@@ -185,19 +186,12 @@ def _require_halves(question: Question, budget: int) -> None:
 
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
     """What theory says about this module's rank, with the read-out and the templates taken into account."""
-    spec = spec_of(module)
-    if spec is None or spec.family is None or not has_family(module, question):
+    statements = family_bounds(module, question)
+    if statements is None:
         return _bounds_by_degree(module, question)
-    sizes: dict[str, Any] = spec.settings(module)
+    sizes = spec_of(module).settings(module)
     if question.templates == "ids" or (question.domain == "functional" and question.inputs != sizes["inputs"]):
         return []
-    statements = bounds(
-        **{**sizes, "inputs": question.inputs},
-        length=question.length,
-        cut=question.cut,
-        domain=question.domain,
-        model=spec.family,
-    )
     found = for_readout(
         statements if _is_generic(module) else special(statements),
         channels=sizes["width"],
@@ -232,8 +226,7 @@ def has_family(module: nn.Module, question: Question) -> bool:
 
     They are about the module as it is, and about cuts.
     """
-    spec = spec_of(module)
-    return spec is not None and spec.family is not None and question.squash is None and question.split is None
+    return family_bounds(module, question) is not None
 
 
 def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:

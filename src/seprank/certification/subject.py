@@ -10,7 +10,7 @@ from torch import nn
 
 from ..adapters.copies import unwrap
 from ..field import Notes
-from ..models import find_model
+from ..models import ModelSpec, find_model
 from ..sources import Factory
 from ..sources.factory import FactoryError
 from ..system.memory import MemoryBudgetError
@@ -97,23 +97,39 @@ def _require_same_values(stated: dict[str, str], got: dict[str, str]) -> None:
 
 def _from_registry(certificate: Certificate) -> nn.Module:
     record = certificate.model
-    sizes = dict(record.settings)
-    if tuple(sorted(sizes)) != tuple(sorted(_SIZES)) or not all(_is_size(n) for n in sizes.values()):
-        raise CertificateError("model", f"settings must be {', '.join(_SIZES)}, whole numbers, got {shown(sizes)}")
     try:
         spec = find_model(record.name)
     except ValueError as error:
         raise CertificateError("model", str(error)) from None
-    whole: dict[str, Any] = {name: sizes[name] for name in _SIZES}
+    sizes, options = _stated_sizes(record, spec)
     # Each layer has a tensor of its own, so a depth beyond them is false; and so is another count of numbers.
-    if whole["depth"] > len(record.parameters) or spec.count_parameters(*whole.values()) != count_numbers(record):
+    count = spec.count_parameters(*sizes.values(), **options)
+    if sizes["depth"] > len(record.parameters) or count != count_numbers(record):
         raise CertificateError(
-            "model", f"{record.name} of settings {shown(sizes)} does not have the parameters that are stated"
+            "model", f"{record.name} of settings {shown(record.settings)} does not have the parameters that are stated"
         )
     try:
-        return spec.draw(certificate.question.seed, **whole)
+        return spec.draw(certificate.question.seed, **sizes, **options)
     except (ValueError, TypeError) as error:
         raise CertificateError("model", str(error)) from None
+
+
+def _stated_sizes(record: ModelRecord, spec: ModelSpec) -> tuple[dict[str, int], dict[str, Any]]:
+    """The sizes, in the order of `count_parameters`, and the options that are not as by default."""
+    settings: dict[str, Any] = dict(record.settings)
+    sizes = {name: settings.pop(name, None) for name in _SIZES}
+    if settings.keys() - {*spec.options} or not all(map(_is_size, sizes.values())):
+        wanted = ", ".join([*_SIZES, *spec.options])
+        raise CertificateError("model", f"settings must be {wanted}, whole numbers, got {shown(record.settings)}")
+    if any(not _is_option(value) for value in settings.values()) or spec.changed(settings) != settings:
+        raise CertificateError(
+            "model", f"settings beside the sizes must be other than by default, got {shown(record.settings)}"
+        )
+    return sizes, settings
+
+
+def _is_option(value: object) -> bool:
+    return _is_size(value) or isinstance(value, bool)
 
 
 def _is_size(value: object) -> bool:

@@ -13,7 +13,7 @@ from itertools import accumulate, product
 from typing import Any
 
 from ..question import check_cut, check_domain, check_network, check_split, check_whole
-from .bound import KINDS, Bound, Bounds
+from .bound import KINDS, Bound, Bounds, Kind
 from .counting import MOST_DIGITS, count_digits, least, multichoose
 from .partitions import count_gram, count_read, is_quick
 
@@ -86,7 +86,7 @@ def attention_bounds(
         causal: whether a position sees only those before it and itself.
 
     Returns:
-        Exact and upper statements, least first. None of them for causal layers from the second on.
+        Exact, lower and upper statements in this order. None of them for causal layers from the second on.
 
     Raises:
         ValueError, TypeError: a size is out of range or no whole number.
@@ -96,13 +96,14 @@ def attention_bounds(
     Example:
         >>> for bound in attention_bounds(inputs=3, width=3, depth=2, length=4):
         ...     print(bound.kind, bound.name, bound.value)
+        lower degrees 5
         upper moments 49
         upper monomials 210
     """
     cell = _checked(inputs, width, depth, length, cut, split, domain, num_heads)
     if causal and depth > 1:
         return Bounds([])
-    found = [*_by_moments(cell, feed_forward)]
+    found = [*_upper(cell, feed_forward), *_lower(cell, feed_forward)]
     if cell.tokens:
         words = min(multichoose(cell.inputs, cell.other), cell.inputs * multichoose(cell.inputs, cell.reading - 1))
         found.append(Bound("multisets", "upper", words, _PROVED + "attention over tokens", "rank"))
@@ -123,26 +124,39 @@ def _checked(
     return _Cell(inputs, width, depth, heads, reading, other, check_domain(domain) == "tokens")
 
 
-def _by_moments(cell: _Cell, feed_forward: bool) -> Iterator[Bound]:
+def _upper(cell: _Cell, feed_forward: bool) -> Iterator[Bound]:
+    """What is exact is an upper bound, too."""
     if cell.depth == 1 and not feed_forward:
-        kind, source = "upper" if cell.tokens else "exact", _PROVED + "one layer of attention"
-        yield Bound("one layer", kind, cell.channels + 1, source, "rank")  # type: ignore[arg-type]
+        kind: Kind = "upper" if cell.tokens else "exact"
+        yield Bound("one layer", kind, cell.channels + 1, _PROVED + "one layer of attention", "rank")
         return
-    value = _products(cell) if feed_forward else _gram(cell)
-    if value is not None:
-        section = "attention with products" if feed_forward else "layers of attention"
-        yield Bound("moments", "upper", value, _PROVED + section, "rank")
-    if not feed_forward:
-        every = _monomials(cell)
-        if every is not None:
-            yield Bound("monomials", "upper", every, _PROVED + "layers of attention", "rank")
+    section = "attention with products" if feed_forward else "layers of attention"
+    counted = {"moments": _products(cell)} if feed_forward else {"moments": _gram(cell), "monomials": _monomials(cell)}
+    for name, value in counted.items():
+        if value is not None:
+            yield Bound(name, "upper", value, _PROVED + section, "rank")
+
+
+def _lower(cell: _Cell, feed_forward: bool) -> Iterator[Bound]:
+    """One for each degree in the inputs of the other side that occurs."""
+    if cell.tokens:
+        yield Bound("not zero", "lower", 1, _PROVED + "attention over tokens", "rank")
+    elif cell.depth <= _MOST_DEPTH and (feed_forward or cell.depth > 1):
+        degrees = [2 * 6 ** (cell.depth - 1 - layer) for layer in range(cell.depth)]
+        highest = sum(2**layer * degree for layer, degree in enumerate(degrees)) if feed_forward else _degree(cell)
+        yield Bound("degrees", "lower", highest + 1, _PROVED + "layers of attention", "rank")
+
+
+def _degree(cell: _Cell) -> int:
+    """p, the degree of the output in the Gram sum."""
+    return int(3**cell.depth - 1) // 2
 
 
 def _monomials(cell: _Cell) -> int | None:
     """((D + 1; p)): all polynomials of degree p at most in the Gram sum of the other side."""
     if cell.depth > 40:
         return None
-    degree = (3**cell.depth - 1) // 2
+    degree = _degree(cell)
     return multichoose(cell.moments + 1, degree) if count_digits(cell.moments + 1, degree) <= MOST_DIGITS else None
 
 
@@ -150,7 +164,8 @@ def _gram(cell: _Cell) -> int | None:
     """Over all degrees k in the other side's Gram sum, the lesser of what is independent on either side."""
     if cell.depth > _MOST_DEPTH:
         return None
-    degree, unseen = (3**cell.depth - 1) // 2, (3 ** (cell.depth - 1) - 1) // 2
+    degree = _degree(cell)
+    unseen = (degree - 1) // 3
     total = 0
     for k in range(degree + 1):
         total += min([_staircase(cell, k, degree - k, unseen), *_of_few_vectors(cell, k, degree - k)])
