@@ -22,12 +22,12 @@ from ..startend import Matrix, RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
 from ..system.versions import versions
-from ..theory import Bound, bounds, for_readout
+from ..theory import Bound, for_readout
 from .certificate import Certificate, Minor
+from .family import family_bounds
 from .footprint import SPARE, halves_bytes, matrix_bytes
 from .form import MOST_DIGITS
 from .record import describe
-from .family import family_bounds
 from .rows import on_workers
 from .run import Question, Run, ask, enter
 from .saturation import stated_error

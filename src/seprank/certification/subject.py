@@ -116,20 +116,17 @@ def _from_registry(certificate: Certificate) -> nn.Module:
 
 def _stated_sizes(record: ModelRecord, spec: ModelSpec) -> tuple[dict[str, int], dict[str, Any]]:
     """The sizes, in the order of `count_parameters`, and the options that are not as by default."""
-    settings: dict[str, Any] = dict(record.settings)
-    sizes = {name: settings.pop(name, None) for name in _SIZES}
-    if settings.keys() - {*spec.options} or not all(map(_is_size, sizes.values())):
-        wanted = ", ".join([*_SIZES, *spec.options])
+    options: dict[str, Any] = dict(record.settings)
+    sizes, defaults = {name: options.pop(name, None) for name in _SIZES}, spec.option_defaults()
+    if options.keys() - defaults.keys() or not all(map(_is_size, sizes.values())):
+        wanted = ", ".join([*_SIZES, *defaults])
         raise CertificateError("model", f"settings must be {wanted}, whole numbers, got {shown(record.settings)}")
-    if any(not _is_option(value) for value in settings.values()) or spec.changed(settings) != settings:
-        raise CertificateError(
-            "model", f"settings beside the sizes must be other than by default, got {shown(record.settings)}"
-        )
-    return sizes, settings
-
-
-def _is_option(value: object) -> bool:
-    return _is_size(value) or isinstance(value, bool)
+    for name, value in options.items():
+        if type(value) is not type(defaults[name]) or value == defaults[name] or value < 1:
+            raise CertificateError(
+                "model", f"{name} must be left out or be other than {defaults[name]}, got {shown(record.settings)}"
+            )
+    return sizes, options
 
 
 def _is_size(value: object) -> bool:

@@ -69,14 +69,13 @@ class ModelSpec:
     def settings(self, module: nn.Module) -> dict[str, int]:
         """The sizes of a module of this class, and those of its options that are not as by default."""
         sizes = {name: getattr(module, getattr(self, name)) for name in ("inputs", "width", "depth")}
-        return sizes | self.changed({name: getattr(module, name) for name in self.options})
+        defaults = self.option_defaults()
+        return sizes | {name: value for name in defaults if (value := getattr(module, name)) != defaults[name]}
 
-    def changed(self, options: Mapping[str, int]) -> dict[str, int]:
-        """Those of some options that are not as the constructor has them by default."""
-        if not options:
-            return {}
-        own = signature(self.load()).parameters
-        return {name: value for name, value in options.items() if value != own[name].default}
+    def option_defaults(self) -> dict[str, int]:
+        """What the constructor takes for the options where they are not given."""
+        parameters = signature(self.load()).parameters if self.options else {}
+        return {name: parameters[name].default for name in self.options}
 
 
 def _features(m: int, r: int, depth: int) -> int:
@@ -89,7 +88,7 @@ def _torch_like(m: int, r: int, depth: int, *, gates: int) -> int:
     return gates * r * (_features(m, r, depth) + depth * (r + 2))
 
 
-def _attention(m: int, r: int, depth: int, *, feed_forward: bool = False, **_: int) -> int:
+def _attention(m: int, r: int, depth: int, *, feed_forward: int = False, **_: int) -> int:
     """An embedding, and for each layer queries, keys, values and outputs, and three matrices more for products."""
     return r * m + depth * (7 if feed_forward else 4) * r * r
 

@@ -18,8 +18,8 @@ class Attention(nn.Module):
 
     summed over all positions $j$, or those up to $i$ where it is `causal`. The first layer is fed with $E x^j$, an
     embedding of the inputs into the width. With `feed_forward` each layer ends in a product of two linear maps,
-    $y \mapsto C (A y \odot B y)$. There are no positions: a permutation of the inputs permutes the outputs, unless it is
-    causal. Positions added to the inputs would change no rank of functions of vectors, which they only shift.
+    $y \mapsto C (A y \odot B y)$. There are no positions: a permutation of the inputs permutes the outputs, unless it
+    is causal. Positions added to the inputs would change no rank of functions of vectors, which they only shift.
 
     `nonlinearity="softmax"` weights the positions by $\operatorname{softmax}_j (\langle Q_h x^i, K_h x^j \rangle /
     \sqrt a)$, as it is used; that is no polynomial and is measured rather than certified.
