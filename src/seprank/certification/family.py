@@ -21,7 +21,7 @@ def family_bounds(module: nn.Module, question: Question) -> Bounds | None:
     if spec is None or spec.family is None or question.squash is not None:
         return None
     asked: dict[str, Any] = {"length": question.length, "cut": question.cut, "domain": question.domain}
-    settings = {**spec.settings(module), "inputs": question.inputs}
+    settings: dict[str, Any] = {**spec.settings(module), "inputs": question.inputs}
     if isinstance(module, Attention):
         return attention_bounds(**settings, **asked, split=question.split) or None
     return None if question.split is not None else bounds(**settings, **asked, model=spec.family)

@@ -186,10 +186,10 @@ def _require_halves(question: Question, budget: int) -> None:
 
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
     """What theory says about this module's rank, with the read-out and the templates taken into account."""
-    statements = family_bounds(module, question)
-    if statements is None:
+    spec, statements = spec_of(module), family_bounds(module, question)
+    if spec is None or statements is None:
         return _bounds_by_degree(module, question)
-    sizes = spec_of(module).settings(module)
+    sizes = spec.settings(module)
     if question.templates == "ids" or (question.domain == "functional" and question.inputs != sizes["inputs"]):
         return []
     found = for_readout(

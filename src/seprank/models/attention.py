@@ -108,7 +108,7 @@ class Attention(nn.Module):
 
     def _layer(self, number: int, x: Tensor) -> Tensor:
         """One layer on (batch, time, hidden_size)."""
-        weight = {name: getattr(self, f"{name}_l{number}") for name in self.parameter_names()}
+        weight: dict[str, Tensor] = {name: getattr(self, f"{name}_l{number}") for name in self.parameter_names()}
         q, k, v = (self._heads(F.linear(x, weight[f"weight_{name}"])) for name in "qkv")
         mixed = torch.matmul(self._weights(torch.matmul(q, k.transpose(2, 3))), v)
         output = F.linear(mixed.transpose(1, 2).reshape(x.shape), weight["weight_out"])
@@ -119,7 +119,7 @@ class Attention(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """(batch, heads, time, units)"""
-        return x.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
 
     def _weights(self, scores: Tensor) -> Tensor:
         """How much each position (second last) takes of each other (last)."""
