@@ -53,11 +53,14 @@ def write_atlas(cells: list[atlas.Cell]) -> None:
     write("atlas-summary.md", atlas.summary_markdown(known))
     write("atlas-bounds.md", atlas.bounds_markdown(known))
     write("atlas-statements.md", atlas.statements_markdown(known))
+    write("conjecture.md", atlas.conjecture_markdown(known))
     tokens = atlas.check_conjecture(known, "tokens")
     write("atlas-counterexamples.md", atlas.cells_markdown(tokens.too_high, stated=True))
     rest = [item for item in tokens.fails if item not in tokens.too_high]
     write("atlas-fails.md", atlas.cells_markdown(rest, stated=True) if rest else "None.")
-    write("atlas-gaps.md", atlas.cells_markdown(atlas.gaps(known)))
+    write("atlas-exchange.md", atlas.exchanges_markdown(known))
+    open_ = atlas.gaps(known)
+    write("atlas-gaps.md", atlas.cells_markdown(open_) if open_ else "None.")
 
 
 def write(name: str, text: str) -> None:

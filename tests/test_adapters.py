@@ -416,10 +416,12 @@ def test_a_model_that_reads_both_ways_has_no_cache() -> None:
         vocab_size=LETTERS, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
     )
     module = transformers.BertModel(config).eval()
-    with pytest.raises(ConventionError, match="BertModel returned no cache"):
-        adapt(module, tokens(3, 4, 0))
-    model = adapt(lambda ids: module(ids).last_hidden_state, tokens(3, 4, 0))
+    model = adapt(module, tokens(3, 4, 0))
+    assert model.read_as == "whole sequences, output 'last_hidden_state'"
     assert not model.splits
+    with torch.no_grad():
+        expected = module(tokens(2, 5, 1)).last_hidden_state[:, -1].T
+    assert torch.equal(model(model.pieces(tokens(2, 5, 1)), None)[0], expected)
 
 
 def test_without_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -563,21 +565,12 @@ class Normalised(nn.Module):
 @pytest.mark.parametrize(
     ("module", "text"),
     [
-        (
-            nn.LSTM(4, 5, bidirectional=True),
-            r"bidirectional LSTM .* lambda x: module\(x\)\[0\], with batch_first=False; .* twice",
-        ),
-        (nn.Sequential(nn.GRU(4, 5, bidirectional=True, batch_first=True)), "a bidirectional GRU"),
         (nn.Sequential(nn.GRU(4, 5, batch_first=True), nn.GRU(5, 5)), "all members must have the same batch_first"),
         (nn.LSTM(3, 5), "LSTM failed on sequences .* with"),
         (nn.GRU(4, 5, 2, dropout=0.5), "check 'repeat' failed: the same call made twice"),
         (Normalised(), "check 'batch' failed: outputs must not depend on the other sequences"),
-        (Growing(), "a growing memory has no finite state"),
-        (
-            Forgetful(4, 5, batch_first=True),
-            "in two halves must give what running it at once gives, but on a trial they differ",
-        ),
-        (lambda x, state=None: (x, x, x), r"must return \(output, state\) as torch.nn.RNN does, got 3 values"),
+        (Growing(), r"of which 0 and 1 may be the output; say which, output=0; .* a growing"),
+        (lambda x, state=None: (x, x, x), r"of which 0 and 1 and 2 may be the output"),
         (lambda x: x.sum(), "a function of whole sequences must return"),
     ],
 )
@@ -588,10 +581,36 @@ def test_what_cannot_be_cut(module: Any, text: str) -> None:
         adapt(module, vectors(3, 4, 0))
 
 
+BIDIRECTIONAL = nn.LSTM(4, 5, bidirectional=True)
+WHOLE: dict[str, tuple[Any, Callable[[Tensor], Tensor]]] = {
+    "both directions": (BIDIRECTIONAL, lambda x: BIDIRECTIONAL(x.transpose(0, 1))[0][-1]),
+    "both directions in a chain": (
+        nn.Sequential(nn.LSTM(4, 5, bidirectional=True, batch_first=True), nn.Linear(10, 2)),
+        lambda x: WHOLE["both directions in a chain"][0][1](WHOLE["both directions in a chain"][0][0](x)[0])[:, -1],
+    ),
+    "a state that it does not use": (
+        Forgetful(4, 5, batch_first=True),
+        lambda x: WHOLE["a state that it does not use"][0](x)[0][:, -1],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_has_no_state_at_a_cut_is_run_as_a_whole(name: str) -> None:
+    module, definition = WHOLE[name]
+    module.double()
+    model, sequences = adapt(module, vectors(3, 4, 0)), vectors(4, 7, 1)
+    assert not model.splits
+    assert model.looks_ahead == name.startswith("both")
+    with torch.no_grad():
+        assert torch.allclose(model(model.pieces(sequences), None)[0].T, definition(sequences), rtol=0, atol=1e-14)
+
+
 def test_the_wrong_order_of_axes_is_found() -> None:
     module = nn.LSTM(4, 5, dtype=DOUBLE)
-    with pytest.raises(ConventionError, match="say batch_first=False"):
-        adapt(lambda x: module(x)[0], vectors(3, 4, 0))
+    assert adapt(lambda x: module(x)[0], vectors(3, 4, 0)).read_as == "whole sequences, time first"
+    with pytest.raises(CheckFailed, match="say batch_first=False"):
+        adapt(lambda x: module(x)[0][-1], vectors(3, 4, 0))  # the last output alone does not show which axis is time
     with pytest.raises(ConventionError, match="batch_first must be False, which is what LSTM was built with, got True"):
         adapt(module, vectors(3, 4, 0), batch_first=True)
 

@@ -1,12 +1,13 @@
 """The atlas: its findings follow from its cells, and the cells that are shipped are what certify finds."""
 
+import itertools
 import random
 from pathlib import Path
 
 import pytest
 import yaml
 
-from seprank import RAC, certify, verify
+from seprank import RAC, Certificate, certify, upper_bound, verify
 from seprank.jobs import Sweep, read_sweep, sweep
 from seprank.store import Store
 from studies import atlas
@@ -37,11 +38,11 @@ def test_cells_of_a_sweep_are_written_and_read(tmp_path: Path) -> None:
 
 def test_what_is_known_of_a_cell() -> None:
     exact, gap, limited = (
-        know(cell(rank, 2, 2, 4, 8, 4, saturated=ok)) for rank, ok in ((2174, True), (2038, True), (2038, False))
+        know(cell(rank, 2, 2, 4, 8, 4, saturated=ok)) for rank, ok in ((2038, True), (2000, True), (2000, False))
     )
-    assert (exact.upper, exact.names) == (2174, ("4-layer",))
+    assert (exact.upper, exact.names) == (2038, ("null states",))
     assert [(item.exact, item.gap) for item in (exact, gap, limited)] == [(True, False), (False, True), (False, False)]
-    assert atlas.met_by([exact, gap]) == {"4-layer": 1}
+    assert atlas.met_by([exact, gap]) == {"null states": 1}
     assert atlas.gaps([exact, gap, limited]) == [gap]
 
 
@@ -63,10 +64,33 @@ def test_statements_are_checked_and_a_wrong_cell_is_noticed() -> None:
     assert (found.fails, found.too_high) == ((token,), (token,))
 
 
+def test_the_smallest_counterexample_for_tokens_has_a_certificate() -> None:
+    found = Certificate.load(ROOT / "docs" / "conjecture" / "counterexample.json")
+    assert verify(found, progress=False)
+    assert found.exact
+    assert found.question.domain == "tokens"
+    sizes = found.model.settings
+    smallest = cell(found.rank, sizes["inputs"], sizes["width"], sizes["depth"], found.question.length, 2)
+    assert (found.rank, atlas.conjectured(smallest)) == (6, 7)
+    for inputs, width, length, depth in itertools.product(range(1, 4), range(1, 4), (2, 4), range(3, 9)):
+        if width >= inputs or inputs ** (length // 2) > 9:
+            continue
+        stated = atlas.conjectured(cell(1, inputs, width, depth, length, length // 2))
+        least = upper_bound(inputs=inputs, width=width, depth=depth, length=length, domain="tokens").value
+        assert (least < stated) == ((inputs, width, length) == (3, 2, 4) and depth >= 6)
+
+
+def test_the_conjecture_holds_in_all_cells_of_tokens_with_as_many_units() -> None:
+    said = atlas.conjecture_markdown([know(item) for item in CELLS if item.middle and item.depth > 2])
+    rows = [line.split(" | ")[-3:] for line in said.splitlines()[2:]]
+    counts = [[int(n.strip(" |")) for n in row] for row in rows]
+    assert counts == [[147, 147, 0], [161, 161, 0], [214, 214, 0], [189, 174, 15]]
+
+
 def test_the_sweep_that_confirms_gaps_asks_for_each(tmp_path: Path) -> None:
-    gap = know(cell(2038, 2, 2, 4, 8, 4))
+    gap = know(cell(2000, 2, 2, 4, 8, 4))
     (work,) = Sweep.model_validate(atlas.confirmation([gap], prime=8388587, more=64)).works()
-    assert (work.job.settings["samples"], work.job.settings["prime"], work.job.settings["cut"]) == (2238, 8388587, 4)
+    assert (work.job.settings["samples"], work.job.settings["prime"], work.job.settings["cut"]) == (2102, 8388587, 4)
     assert yaml.safe_load(yaml.safe_dump(atlas.confirmation([gap], prime=8388587, more=64)))
 
 
@@ -99,6 +123,22 @@ def test_no_shipped_rank_contradicts_a_bound() -> None:
         item = know(found)
         assert found.rank <= item.upper
         assert found.rank >= item.lower or not found.saturated
+
+
+def test_layers_and_end_steps_exchange_over_vectors_with_enough_inputs_and_a_long_start() -> None:
+    found = atlas.exchanges([know(item) for item in CELLS])
+    assert (found["functional", True, True].pairs, found["functional", True, True].differ) == (255, ())
+    agree = {key for key, other in found.items() if not other.differ}
+    assert agree == {("functional", True, True), ("tokens", False, False)}
+    assert found["tokens", False, False].pairs == 30
+    first, second = found["functional", True, False].differ[0]
+    assert (first.depth, first.steps, first.rank, second.depth, second.steps, second.rank) == (2, 3, 5, 3, 2, 7)
+
+
+def test_an_exchange_compares_equal_cuts() -> None:
+    pair = [cell(5, 2, 2, 2, 4, 1), cell(7, 2, 2, 3, 3, 1), cell(8, 2, 2, 3, 4, 2)]
+    (found,) = atlas.exchanges([know(item) for item in pair]).values()
+    assert (found.pairs, found.differ) == (1, ((pair[0], pair[1]),))
 
 
 @pytest.mark.slow

@@ -256,11 +256,14 @@ CASES = {
     "place in the batch": Case(lambda: moved_by_position, "batch"),
     "softmax over the batch": Case(lambda: lambda x: torch.softmax(x @ WEIGHT, 0), "batch"),
     "batch normalisation": Case(normalised, "batch", says="batch normalisation"),
-    "state without a batch": Case(Mixed, "batch halves"),
+    "state without a batch": Case(Mixed, truth=lambda x: in_double(Mixed())(x), says="whole sequences"),
     "state that is not the whole": Case(Slipping, "halves"),
     "state lost after many steps": Case(Leaking, "halves", length=61),
     "state of both directions": Case(BothWays, "causal"),
-    "time first, not said": Case(lambda: time_first, "batch", says="batch_first=False"),
+    "time first, not said": Case(
+        lambda: time_first, truth=lambda x: torch.tanh(x[0].sum(0) @ WEIGHT), says="time first"
+    ),
+    "time first, not to be seen": Case(lambda: lambda x: time_first(x)[-1], "batch", says="batch_first=False"),
     "time first, said": Case(
         lambda: time_first,
         truth=lambda x: torch.tanh(x[0].sum(0) @ WEIGHT),

@@ -305,7 +305,8 @@ def test_json_and_csv_say_the_same() -> None:
 
 def test_page_shows_every_model_and_needs_no_network() -> None:
     # A bound of a hundred digits is off the panel, and no number a plot could hold.
-    cells = [cell(), cell(length=4, rank=18, exact=True), cell(model="elman", upper_bound=10**400, saturated=False)]
+    unbounded = cell(model="elman", upper_bound=10**400, saturated=False, samples=125)
+    cells = [cell(), cell(length=4, rank=18, exact=True), unbounded]
     found = Comparison(3, "functional", 3, None, 1024, 0, 3, cells)
     page = comparison_page(found)
     assert 'src="http' not in page

@@ -67,13 +67,24 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("call", ["sr.certify", "sr.measure"])
+@pytest.mark.parametrize("call", ["sr.certify"])
 def test_the_readme_session_prints_what_the_readme_shows(call: str, tmp_path: Path) -> None:
     session = next(block for block in blocks("python") if call in block)
     shown = README.split(session)[1].split("```")[2]
     program = "import seprank as sr\n" + session
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert run.stdout.strip() == shown.strip()
+
+
+@pytest.mark.slow
+def test_the_readme_opens_with_what_a_trained_network_remembers() -> None:
+    """What it has learned is known: to repeat the input of 8 steps ago."""
+    found = runpy.run_path(str(ROOT / "examples" / "how_far_back.py"))["curves"]()
+    for name, reach in (("untrained", 3), ("trained", 8)):
+        assert found[name].reach() == reach
+        assert f"it reaches {reach} steps back" in found[name].sentence()
+        assert f"it reaches {reach} steps back" in " ".join(README.split())
+    assert found["trained"].memory[found["trained"].lags.index(9)] < 0.001
 
 
 def test_the_readme_model_is_the_example() -> None:

@@ -19,6 +19,7 @@ PAGES += [page for page in sorted((ROOT / "docs").rglob("*.md")) if not is_built
 # Pages whose outputs have tests of their own, with stand-ins for what is not here or for hours of work.
 ELSEWHERE = {
     "README.md": "test_docs.py",
+    "CONTRIBUTING.md": "test_recipes.py",
     "architectures.md": "test_comparison.py",
     "scale-out.md": "test_scale_out.py",
     "pictures.md": "test_pictures.py, and conf.py when the page is built",

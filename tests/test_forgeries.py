@@ -30,6 +30,7 @@ class Honest:
     file: str
     source: str | None = None
     schema: int = 1
+    confidence: float | None = None
 
     @property
     def body(self) -> dict[str, Any]:
@@ -41,7 +42,9 @@ class Honest:
         factory = None if self.factory is None else replace(self.factory, settings=sizes)
         module = RAC(sizes["inputs"], sizes["width"], sizes["depth"]) if factory is None else factory.build()
         question = {name: value for name, value in asked.items() if name != "inputs"}
-        found = certify(module, **question, samples=old["starts"], factory=factory, progress=False)
+        found = certify(
+            module, **question, samples=old["starts"], factory=factory, progress=False, confidence=self.confidence
+        )
         return json.loads(json.dumps(found.to_dict()))
 
     @property
@@ -70,6 +73,7 @@ HONEST = [
     Honest("one-channel.json"),
     Honest("zero.json", "zero_model.py"),
 ]
+SURE = replace(FACTORY, schema=2, confidence=1e-12)
 NEW = [replace(honest, schema=2) for honest in (REGISTRY, FACTORY, WORDS)]
 
 
@@ -169,6 +173,29 @@ def test_every_edit_of_every_field_is_refused_or_about_the_run(honest: Honest) -
             continue
         assert is_about_the_run(honest, path) or states_less(true, body), (path, body)
     assert count > 1000
+
+
+@pytest.mark.slow
+def test_every_edit_of_a_confidence_and_its_draws_is_refused_or_about_the_run() -> None:
+    """What another draw showed is not checked, but that the error follows from as many, and is below the confidence."""
+    count, true = 0, SURE.body
+    assert len(true["draws"]) > 2
+    for path, body in edits(true):
+        if path[0] not in ("confidence", "draws"):
+            continue
+        count += 1
+        try:
+            SURE.verify(body)
+        except (CertificateError, MemoryBudgetError):
+            continue
+        if path == ("confidence",):
+            assert body["error"] <= body["confidence"] < 1
+        elif path == ("draws",):
+            assert sorted(body["draws"], key=str) == sorted(true["draws"], key=str)
+        else:
+            assert path[2] in ("seed", "samples", "rank")
+            assert body["draws"][path[1]]["rank"] <= true["rank"] < body["draws"][path[1]]["samples"]
+    assert count > 100
 
 
 def states_less(true: dict[str, Any], body: dict[str, Any]) -> bool:

@@ -38,6 +38,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     "measurement": frozenset({"startend", "adapters"}),
     "memory_curve": frozenset({"measurement", "startend", "adapters"}),
+    "neighbours": frozenset(
+        {"startend", "adapters", "field", "elimination", "measurement", "memory_curve", "certification"}
+    ),
     "callbacks": frozenset({"measurement", "memory_curve"}),
     "comparison": frozenset({"certification", "models", "measurement", "memory_curve"}),
     "tensornet": frozenset({"models", "theory"}),
@@ -46,7 +49,17 @@ ALLOWED: dict[str, frozenset[str]] = {
         {"certification", "measurement", "memory_curve", "train", "models", "sources", "theory", "startend", "store"}
     ),
     "report": frozenset(
-        {"certification", "comparison", "measurement", "memory_curve", "planning", "store", "theory", "tensornet"}
+        {
+            "certification",
+            "comparison",
+            "measurement",
+            "memory_curve",
+            "neighbours",
+            "planning",
+            "store",
+            "theory",
+            "tensornet",
+        }
     ),
     "demo": frozenset({"certification", "comparison", "measurement", "models", "train", "report"}),
     "web": ALL_BUT_CLI,

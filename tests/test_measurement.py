@@ -416,3 +416,8 @@ def test_command_line_refusals(options: tuple[str, ...], text: str, tmp_path: Pa
     assert result.exit_code == 2, result.stdout
     assert text in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_setting_that_a_profile_does_not_have_is_named() -> None:
+    with pytest.raises(TypeError, match="profile has no setting 'at'; beside cuts and lengths it has inputs, "):
+        profile(torch.nn.GRU(2, 3, batch_first=True), length=6, at=[1])

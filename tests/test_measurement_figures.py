@@ -645,7 +645,7 @@ def test_saved_and_loaded(record: Measurement, tmp_path: Path) -> None:
         (lambda plain: {k: v for k, v in plain.items() if k != "cut"}, "cut: "),
         (lambda plain: plain | {"shares": {"start": 1.0}}, "shares.end: "),
         (lambda plain: plain | {"shares": plain["shares"] | {"end": "0.5"}}, "shares.end: "),
-        (lambda plain: [], "content: "),
+        (lambda plain: [], "it must hold an object of JSON, got list"),
     ],
 )
 def test_other_files_are_refused(record: Measurement, tmp_path: Path, change: Callable[[Any], Any], text: str) -> None:

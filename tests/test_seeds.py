@@ -96,7 +96,7 @@ def by_training(seed: int, folder: Path) -> Any:
 
 def by_demonstration(seed: int, folder: Path) -> Any:
     sizes = Sizes(inputs=2, width=3, measured_samples=24, compared_length=5, seed=seed)
-    return next(record["singular_values"] for name, record in measured(sizes) if name == "gru")
+    return next(list(record.singular_values) for name, record in measured(sizes) if name == "gru")
 
 
 VERBS = [

@@ -29,6 +29,7 @@ from seprank.system.memory import MemoryBudgetError
 from seprank.web import serve
 from seprank.web.budget import PROCESS, Budget, estimate
 from seprank.web.chart import chart
+from seprank.web.curve import curve_command
 from seprank.web.jobs import Job, Paced
 from seprank.web.panel import Panel
 from seprank.web.session import Session
@@ -349,6 +350,46 @@ def test_what_cannot_run_is_refused() -> None:
 
 
 @pytest.mark.slow
+def test_a_curve_follows_the_settings_and_is_cancelled() -> None:
+    budget = Budget(PLENTY)
+    panel = Panel("A", SMALL, budget)
+    panel.choose({**asdict(SMALL), "length": 9})
+    assert not panel.curve.running  # not before it was asked for
+    panel.curve.begin(panel.settings)
+    until(lambda: finished(panel))
+    first = panel.curve.found
+    assert first is not None
+    assert (first.length, panel.curve.settings) == (9, panel.settings)
+    words = shlex.split(curve_command(panel.settings))[1:]
+    content = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert content["memory"] == list(first.memory)
+    panel.choose({**asdict(SMALL), "length": 12})
+    assert panel.curve.running
+    until(lambda: finished(panel))
+    assert panel.curve.found is not None
+    assert panel.curve.found.length == 12
+    panel.choose({**asdict(SMALL), "length": 0})
+    assert panel.curve.notice is not None
+    assert "length" in panel.curve.notice
+    panel.choose({**asdict(SMALL), "length": 50_000, "inputs": 100})
+    panel.curve.begin(panel.settings)
+    panel.curve.cancel()
+    assert panel.curve.notice == "cancelled" or "other runs" in (panel.curve.notice or "")
+    assert not panel.curve.running
+    assert not panel.busy
+    assert budget.left == budget.total
+    panel.choose({**asdict(SMALL), "length": 10})
+    assert not panel.curve.running
+
+
+def test_a_curve_that_cannot_be_says_why() -> None:
+    panel = Panel("A", SMALL, Budget(2 * PROCESS))
+    panel.choose({**asdict(SMALL), "inputs": 50, "length": 5000})
+    panel.curve.begin(panel.settings)
+    assert "a process takes" in (panel.curve.notice or "")
+    assert not panel.curve.running
+
+
 def test_two_panels_do_not_disturb_each_other() -> None:
     budget = Budget(PLENTY)
     first, second = Panel("A", LONG, budget), Panel("A", SMALL, budget)

@@ -153,7 +153,9 @@ def test_bounds_follow_the_fields_and_the_address_follows_too(explore: Callable[
     # ((2 + 10 - 1; 10)) * 2 = 22
     expect(bounds).to_contain_text("22")
     expect(page).to_have_url(re.compile("length=20"))
-    expect(page.locator(".command")).to_contain_text("seprank certify rac --inputs 2 --width 2 --depth 2 --length 20")
+    expect(page.locator(".command").first).to_contain_text(
+        "seprank certify rac --inputs 2 --width 2 --depth 2 --length 20"
+    )
     field(page, "Length T").fill("")
     expect(page.get_by_role("alert").filter(has_text="length must be a whole number")).to_be_visible()
     expect(page.get_by_role("button", name="Certify A")).to_be_disabled()
@@ -164,6 +166,20 @@ def test_a_model_without_family_has_bounds_by_degree(explore: Callable[[str], Pa
     bounds = page.get_by_label("Setting A", exact=True).locator("table")
     expect(bounds).to_contain_text("degrees: state")
     expect(page.get_by_label("Tensor network A")).to_be_hidden()
+
+
+def test_the_memory_curve_is_drawn_and_follows(explore: Callable[[str], Page]) -> None:
+    page = explore(SMALL)
+    box = page.get_by_label("Memory curve", exact=True)
+    press(page, "Draw curve")
+    expect(box.locator(".verdict")).to_contain_text("it reaches")
+    expect(box.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    before = box.locator(".command").inner_text()
+    field(page, "Length T").fill("11")
+    expect(box.locator(".command")).to_contain_text("--length 11")
+    assert "--length 11" not in before
+    press(page, "Cancel curve")
+    expect(page.get_by_role("button", name="Cancel curve", exact=True)).to_be_disabled()
 
 
 def test_an_address_restores_the_settings(explore: Callable[[str], Page]) -> None:

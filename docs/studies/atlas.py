@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -172,6 +173,50 @@ def gaps(known: Iterable[Known]) -> list[Known]:
     return sorted((item for item in known if item.gap), key=lambda item: item.cell)
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """Pairs of cells that differ by L and b, the numbers of layers and of end steps, being exchanged."""
+
+    pairs: int
+    differ: tuple[tuple[Cell, Cell], ...]
+    """Those of different ranks, smallest ranks first"""
+
+
+def exchanges(known: Sequence[Known]) -> dict[tuple[str, bool, bool], Exchange]:
+    """Compare all cells that have a partner.
+
+    Returns:
+        By domain, whether there are as many inputs as units (M >= R), and whether the start is as long as the shorter
+        of both (c >= min(L, b)).
+    """
+    cells = {(c.domain, c.inputs, c.width, c.cut, c.depth, c.steps): c for c in (item.cell for item in known)}
+    groups: dict[tuple[str, bool, bool], list[tuple[Cell, Cell]]] = {}
+    for (domain, inputs, width, cut, depth, steps), cell in cells.items():
+        partner = cells.get((domain, inputs, width, cut, steps, depth))
+        if partner is not None and depth < steps:
+            groups.setdefault((domain, inputs >= width, cut >= depth), []).append((cell, partner))
+    found = {}
+    for group in sorted(groups, key=lambda key: (key[0], not key[1], not key[2])):
+        differ = [pair for pair in groups[group] if pair[0].rank != pair[1].rank]
+        found[group] = Exchange(len(groups[group]), tuple(sorted(differ, key=lambda pair: max(pair).rank)))
+    return found
+
+
+def exchanges_markdown(known: Sequence[Known]) -> str:
+    """How many pairs agree, and the smallest that do not."""
+    rows = []
+    for (domain, is_wide, is_long), found in exchanges(known).items():
+        sizes = ["$M \\ge R$" if is_wide else "$M < R$", "$c \\ge \\min(L, b)$" if is_long else "$c < \\min(L, b)$"]
+        rows.append([domain, *sizes, found.pairs, len(found.differ), _shown(*found.differ[0]) if found.differ else ""])
+    return _table(["domain", "inputs", "start", "pairs", "that differ", "the smallest"], rows)
+
+
+def _shown(cell: Cell, partner: Cell) -> str:
+    sizes = f"M = {cell.inputs}, R = {cell.width}, c = {cell.cut}"
+    ranks = f"{cell.rank} for L = {cell.depth}, b = {cell.steps}; {partner.rank} exchanged"
+    return f"{sizes}: {ranks}"
+
+
 def confirmation(found: Sequence[Known], *, prime: int, more: int) -> dict[str, object]:
     """A sweep that certifies gaps again, modulo another prime and with more samples.
 
@@ -244,6 +289,17 @@ def statements_markdown(known: Sequence[Known]) -> str:
         for name, check in checks.items()
     ]
     return _table(["statement", "cells", "holds", "rank below it", "proved bound below it"], rows)
+
+
+def conjecture_markdown(known: Sequence[Known]) -> str:
+    """Conjecture 1, three layers and more, by domain and by whether there are more tokens than units."""
+    rows: list[list[object]] = []
+    for domain, sign in itertools.product(("functional", "tokens"), (">=", "<")):
+        chosen = [item for item in known if (item.cell.width >= item.cell.inputs) == (sign == ">=")]
+        check = check_conjecture(chosen, domain)
+        relation = "$R \\ge M$" if sign == ">=" else "$R < M$"
+        rows.append([domain, relation, f"{check.cells:,}", f"{check.holds:,}", f"{len(check.fails):,}"])
+    return _table(["domain", "width", "cells", "holds", "fails"], rows)
 
 
 def cells_markdown(known: Iterable[Known], *, stated: bool = False) -> str:

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from .memory_curve import MemoryCurve, remember
     from .models import MODELS
     from .models.rac import RAC
+    from .neighbours import (
+        EffectiveStateSize,
+        GradientCurve,
+        HankelSpectrum,
+        MemoryCapacity,
+        effective_state_size,
+        gradient_curve,
+        hankel_singular_values,
+        memory_capacity,
+    )
     from .planning import plan
     from .tasks import TASKS, build_task
     from .theory import Bound, bounds, upper_bound
@@ -43,6 +53,14 @@ _HOMES = {
     "Profile": ".measurement",
     "remember": ".memory_curve",
     "MemoryCurve": ".memory_curve",
+    "effective_state_size": ".neighbours",
+    "EffectiveStateSize": ".neighbours",
+    "memory_capacity": ".neighbours",
+    "MemoryCapacity": ".neighbours",
+    "gradient_curve": ".neighbours",
+    "GradientCurve": ".neighbours",
+    "hankel_singular_values": ".neighbours",
+    "HankelSpectrum": ".neighbours",
     "Bound": ".theory",
     "bounds": ".theory",
     "upper_bound": ".theory",
@@ -64,7 +82,11 @@ __all__ = [
     "Certificate",
     "CertificateError",
     "Comparison",
+    "EffectiveStateSize",
+    "GradientCurve",
+    "HankelSpectrum",
     "Measurement",
+    "MemoryCapacity",
     "MemoryCurve",
     "NotPolynomial",
     "PrimeField",
@@ -75,8 +97,12 @@ __all__ = [
     "certify",
     "compare",
     "degree_bounds",
+    "effective_state_size",
     "elimination",
+    "gradient_curve",
+    "hankel_singular_values",
     "measure",
+    "memory_capacity",
     "plan",
     "profile",
     "remember",

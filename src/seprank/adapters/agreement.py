@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .batches import Trial
 from .contract import Check, CheckFailed, SequenceModel, State
+from .reading import Reading
 from .rounding import EPSILON, RoundingWatch, difference, precision
 
 
@@ -33,7 +34,7 @@ class Agreement:
     repeats: float
     """Difference of the last outputs if the same call is made twice"""
     ahead: float
-    """The largest difference of outputs at steps of the start if another end follows"""
+    """The largest difference of outputs at steps of the start if another end follows; no fault without a state"""
     draws: bool
     """Whether a call takes numbers from the global generator of torch or NumPy: the result may be noisy, if rarely"""
     rounding: float
@@ -137,8 +138,6 @@ def _in_other_batches(model: SequenceModel, trial: Trial, expected: Tensor) -> l
 
 def _looking_ahead(model: SequenceModel, trial: Trial) -> float:
     """What another end changes in outputs at the steps before it, where the model gives them."""
-    if not model.splits:
-        return 0.0
     sequences, _ = trial.pairs()
     past = trial.starts.shape[1]
     history = model.history(_fresh(model, sequences))
@@ -184,6 +183,20 @@ class Checked(SequenceModel):
         """What the checks found"""
         self.channels, self.state_size = model.channels, model.state_size
         self.width, self.splits = model.width, model.splits
+        self.read_as = ""
+        """How the module is called, where that is not as `torch.nn.RNN`"""
+        self.reading: Reading | None = None
+        """The same, to be used on other weights"""
+
+    def described(self, read_as: str, reading: Reading | None, *, plain: bool) -> Checked:
+        """The same with how it is read; `plain` needs no words."""
+        self.read_as, self.reading = "" if plain else read_as, reading
+        return self
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether outputs at a step depend on later steps."""
+        return self.agreement.ahead > self.agreement.tolerance
 
     @property
     def floor(self) -> float:
@@ -232,7 +245,7 @@ def check(model: SequenceModel, trial: Trial) -> Checked:
     for name, apart in (
         ("repeat", found.repeats),
         ("batch", found.batches),
-        ("causal", found.ahead),
+        ("causal", found.ahead if model.splits else 0.0),  # where no state is claimed it is no fault
         ("halves", max(found.together, found.stepwise, found.outputs)),
     ):
         if apart > found.tolerance:

@@ -68,6 +68,14 @@ class Chain:
 
     def __call__(self, sequences: Tensor, state: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
         """Run the members in turn, recurrent ones from their states."""
+        return self._run(sequences, state, last_only=self._last_step_only)
+
+    def outputs(self, sequences: Tensor) -> Tensor:
+        """Outputs at all steps, from the beginning."""
+        output: Tensor = self._run(sequences, None, last_only=False)[0]
+        return output
+
+    def _run(self, sequences: Tensor, state: list[Any] | None, *, last_only: bool) -> tuple[Tensor, list[Any]]:
         before: Iterator[Any] = repeat(None) if state is None else iter(state)
         value: Any = sequences
         after = []
@@ -77,10 +85,10 @@ class Chain:
                 continue
             output, new = member(value, next(before))
             after.append(new)
-            if self._last_step_only and number == max(self._recurrent):
+            if last_only and number == max(self._recurrent):
                 output = output.narrow(self._time, output.shape[self._time] - 1, 1)
             value = output if self._unpack else (output, new)
-        if self._last_step_only:
+        if last_only:
             return value.select(self._time, -1), after
         return value[0] if isinstance(value, tuple) else value, after
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .agreement import Checked, check
+from .agreement import Checked, check, failure, tolerance
+from .arrays import OverArrays
 from .batches import Trial
-from .chain import Chain, NotRecurrent, flatten
-from .contract import CallFailed, CheckFailed, ConventionError, SequenceModel
-from .recurrent import Layout, Recurrent
+from .candidates import Candidate, Candidates, Failed, Found
+from .contract import CheckFailed, ConventionError, SequenceModel, Undetermined
+from .copies import unwrapped
+from .first_state import Zeros
+from .hints import Hints, hints
+from .library import own_adapter
+from .recurrent import Recurrent
+from .refusal import Attempt, Refused, call_failed, refusal
 from .rescaled import NotHomogeneous, Rescaled
-from .whole import Whole
-
-GATES: dict[type, int] = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4}
-"""Rows of the recurrent weight per unit, in the modules of torch whose kernels are known"""
+from .rounding import difference, precision
 
 
 def adapt(
@@ -25,38 +28,41 @@ def adapt(
     example: Tensor,
     *,
     batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | Callable[[int], Any] | None = None,
+    call: Mapping[str, Any] | None = None,
     length: int | None = None,
     rescale: bool = False,
 ) -> Checked:
     """The adapter for a module, tried on an example, having passed every check of `agreement`.
 
-    The first rule that fits decides:
-
-    1. an adapter is taken as it is, and checked;
-    2. `nn.RNN`, `nn.GRU`, `nn.LSTM`: `Recurrent`, and for an `nn.LSTM` in float64 on a processor its faster cell
-       `models.lstm_cell.SigmoidLSTM`;
-    3. `nn.Sequential` with a member that returns (output, state): `Recurrent` on a `Chain`;
-    4. a model of Hugging Face transformers: `Causal`, through its cache;
-    5. what returns a pair (output, state): `Recurrent`;
-    6. what returns one tensor: `Whole`, a function of the whole sequence. It is slower; `splits` is False.
+    Ways to read the module are tried in a fixed order, and the first that passes is taken; docs/adapters.md has the
+    table. First, what its class says: an adapter, `nn.RNN`, `nn.GRU`, `nn.LSTM`, an `nn.Sequential` with such a
+    member, a model of Hugging Face transformers. Then (output, state) from whole pieces; step cells; its method `step`;
+    recurrent modules inside; and a function of whole sequences, which is slower: `splits` is False. Each batch first,
+    and if none passes time first. All ways to read a step cell are tried, because any state continues itself: they must
+    agree.
 
     Args:
         module: a module, or any function of sequences. It is used as it is: put it in evaluation mode.
         example: at least one sequence of at least one step that the module takes, with the type and on the device of
             its inputs: vectors (batch, time, features) or token ids (batch, time). Batch first, always.
         batch_first: whether the module itself takes (batch, time, ...) or (time, batch, ...); by default its
-            attribute `batch_first`, where it has none True, and if it fails like that the order that all its layers
-            have by their own such attributes.
+            attribute `batch_first`, where it has none both orders are tried.
+        output: name or place of the output in what a call returns, such as "logits".
+        state: name of the argument or the field that holds the state, such as "past_key_values", or of the method that
+            makes the first one; or a function from the size of a batch to the first one.
+        call: further arguments by name, such as {"sr": 16000}. A function among them is called with the inputs.
         length: of the sequences in question, where functions of whole sequences need take no other; `example` has it.
         rescale: take `Rescaled` where the module is homogeneous.
 
     Returns:
-        The adapter, with `floor` as measured on the example.
+        The adapter, with `floor` as measured on the example, and what it was read as.
 
     Raises:
         CallFailed: the module fails on the example.
         CheckFailed: a check fails; the error says which and by how much.
-        ConventionError: it returns something else, or is bidirectional.
+        ConventionError: it returns something else, or may be read in two ways that differ.
         TypeError: it cannot be called, or the example is no batch of sequences.
 
     Example:
@@ -66,61 +72,159 @@ def adapt(
         >>> output.shape
         torch.Size([5, 8])
     """
+    try:
+        return search(module, example, hints(batch_first, output, state, call), length=length, rescale=rescale)
+    except Refused as refused:
+        raise refused.error from refused.error.__cause__
+
+
+def search(
+    module: Any,
+    example: Tensor,
+    said: Hints,
+    *,
+    length: int | None = None,
+    rescale: bool = False,
+    barred: frozenset[str] = frozenset(),
+) -> Checked:
+    """As `adapt`; ways with a barred name are not tried.
+
+    Raises:
+        Refused: no way is right; with the error for the user.
+    """
     if not callable(module):
         raise TypeError(f"module must be a torch.nn.Module or a function of sequences, got {type(module).__name__}")
-    if not isinstance(example, Tensor) or example.ndim not in (2, 3) or 0 in example.shape:
+    if not isinstance(example, Tensor) or example.ndim < 2 or 0 in example.shape:
         shown = tuple(example.shape) if isinstance(example, Tensor) else type(example).__name__
         raise TypeError(f"example must be sequences (batch, time, features) or token ids (batch, time), got {shown}")
-    refused: list[ConventionError] = []
-    for first in _orders(module, batch_first):
-        reading = _Reading(module, example, first, length)
+    found = _Search(unwrapped(module), example, said, length, barred)
+    model = found.model()
+    return _rescaled(model, Trial.short(example)) or model if rescale and isinstance(model.model, Recurrent) else model
+
+
+class _Search:
+    """The ways to read a module, tried one after the other."""
+
+    def __init__(self, module: Any, example: Tensor, said: Hints, length: int | None, barred: frozenset[str]) -> None:
+        self._module, self._example, self._said, self._length = module, example, said, length
+        self._barred = barred
+        self._attempts: list[Attempt] = []
+
+    def model(self) -> Checked:
+        """The first that passes."""
+        if isinstance(self._module, SequenceModel):
+            return self._only(Candidate("an adapter", lambda: self._module, "own", plain=True))
+        for ways in self._groups():
+            passed = list(self._passing(ways))
+            if passed:
+                return self._agreed(passed)
+        raise refusal(self._module, self._attempts, self._said)
+
+    def _passing(self, ways: Found) -> Iterator[tuple[Candidate, Checked]]:
+        """The first way that passes; of ways to read a step cell all, because any state continues itself."""
+        for way in ways:
+            model = self._tried(way)
+            if model is not None and isinstance(way, Candidate):
+                yield way, model
+                if way.kind != "steps":
+                    return
+
+    def _groups(self) -> Iterator[Found]:
+        few = self._few()
+        own = own_adapter(self._module, few, self._said, self._length)
+        if own is not None:
+            yield iter([own])
+        for module in (
+            [self._module] if isinstance(self._module, nn.Module) else [self._module, OverArrays(self._module)]
+        ):
+            ways = Candidates(module, few, self._said, self._length)
+            orders = _orders(self._module, self._said.batch_first)
+            supposed = len(orders) > 1 and not _layers_are_time_first(self._module)
+            for number, first in enumerate(orders):
+                if own is None:
+                    yield ways.with_state(batch_first=first)
+                if own is None and number == 0 and not self._takes_sequences():
+                    yield ways.by_steps()
+                    yield ways.by_method()
+                yield ways.by_parts(batch_first=first)
+                yield ways.whole(batch_first=first, supposed=supposed)
+
+    def _tried(self, way: Candidate | Failed) -> Checked | None:
+        """The model read in this way if it passes; a failure is noted."""
+        if way.name in self._barred:
+            return None
         try:
-            return reading.checked(rescale=rescale)
-        except ConventionError as error:  # this order of axes is refused, the next must pass the same checks
-            refused.append(error)
-    raise refused[0] if len(refused) == 1 else _refusal(module, refused)
+            return self._checked(way)
+        except ConventionError as error:
+            if isinstance(error, CheckFailed) and error.check == "repeat":  # however it is read
+                raise Refused(error, frozenset([way.name])) from error
+            self._attempts.append(Attempt(way.name, error, way.kind == "whole"))
+        return None
 
+    def _takes_sequences(self) -> bool:
+        """Whether it ran on pieces and states and failed a check: then it is no step cell, whatever passes."""
+        return any(isinstance(a.error, CheckFailed) for a in self._attempts)
 
-class _Reading:
-    """One way to read a module."""
-
-    def __init__(self, module: Any, example: Tensor, batch_first: bool | None, length: int | None) -> None:
-        self._module, self._example, self._first, self._length = module, example, batch_first, length
-
-    def checked(self, *, rescale: bool) -> Checked:
-        """The adapter of this reading, if it passes."""
+    def _only(self, way: Candidate) -> Checked:
         try:
-            model = self._choose()
-            trial = Trial.full(self._example) if self._whole_only(model) else Trial.short(self._example)
+            return self._checked(way)
+        except ConventionError as error:
+            raise Refused(error, frozenset([way.name])) from error
+
+    def _checked(self, way: Candidate | Failed) -> Checked:
+        try:
+            if isinstance(way, Failed):
+                raise way.error
+            model = way.make()
+            full = way.full or (self._length is not None and not model.splits)
+            trial = Trial.full(self._example) if full else Trial.short(self._example)
             found = check(model, trial)
-            return _rescaled(model, trial) or found if rescale and isinstance(model, Recurrent) else found
+            if way.reference is not None:
+                _require_same(found, way.reference(), trial)
+            if way.must_show_time:
+                _require_time(found, trial)
+            if way.reading is not None and isinstance(way.reading.calling.first, Zeros):
+                _require_alive(found, way, trial)
+            return found.described(way.name, way.reading, plain=way.plain)
         except (ConventionError, ImportError, MemoryError):
             raise
         except Exception as error:
-            shape = tuple(self._example.shape)
-            raise CallFailed(
-                f"{_name(self._module)} failed on sequences {shape} of {self._example.dtype} with "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            raise call_failed(self._module, tuple(self._example.shape), self._example.dtype, error) from error
 
-    def _whole_only(self, model: SequenceModel) -> bool:
-        return self._length is not None and not model.splits
+    def _agreed(self, passed: list[tuple[Candidate, Checked]]) -> Checked:
+        """The first of several, which must give the same.
 
-    def _choose(self) -> SequenceModel:
-        module, few = self._module, self._few()
-        if isinstance(module, SequenceModel):
-            return module
-        if isinstance(module, nn.RNNBase):
-            return _library_module(module, few, self._first)
-        if isinstance(module, nn.Sequential):
-            model = _sequential(module, few, self._first)
-            if model is not None:
-                return model
-        if _is_pretrained(module):
-            from .causal import Causal
+        Raises:
+            Refused: they differ, so that somebody must say which is meant.
+        """
+        (first, model), *others = passed
+        if first.kind == "steps" and first.reference is None:
+            others += self._as_sequences(first)
+        sequences, _ = Trial.short(self._example).pairs()
+        expected = model(model.pieces(sequences.clone()), None)[0]
+        for way, other in others:
+            found = other(other.pieces(sequences.clone()), None)[0]
+            if difference(found, expected) > max(model.agreement.tolerance, other.agreement.tolerance):
+                error = Undetermined(
+                    f"{type(self._module).__name__} can be read as {first.name}, and as {way.name}, and their outputs "
+                    "differ; say which is meant: output= is the name or the place of the output in what it returns, "
+                    "state= that of the state, or a function from the size of a batch to the first state; a function "
+                    "of whole sequences is lambda x: module(x)[0]"
+                )
+                raise Refused(error, frozenset()) from None
+        return model
 
-            return Causal(module, few)
-        return self._by_result(few)
+    def _as_sequences(self, cell: Candidate) -> list[tuple[Candidate, Checked]]:
+        """A step cell that takes whole sequences, too, as a function of these.
+
+        Raises:
+            Refused: it takes them, and what the output is cannot be said.
+        """
+        known = len(self._attempts)
+        found = list(self._passing(Candidates(self._module, self._few(), self._said, self._length).whole_only()))
+        if any(isinstance(a.error, Undetermined) for a in self._attempts[known:]):
+            raise refusal(self._module, self._attempts, self._said)
+        return found
 
     def _few(self) -> Tensor:
         """A few short sequences, or of the length in question: there may be a member that takes no other."""
@@ -129,127 +233,75 @@ class _Reading:
         trial = Trial.full(self._example)
         return torch.cat([trial.starts, trial.ends], 1)
 
-    def _by_result(self, few: Tensor) -> SequenceModel:
-        """What a call returns decides."""
-        first = _batch_first([self._module], self._first)
-        with torch.no_grad():
-            result = self._module(few if first else few.transpose(0, 1))
-        if isinstance(result, Tensor):
-            return Whole(self._module, few, batch_first=first, length=self._length)
-        return Recurrent(self._module, few, batch_first=first)
+
+def _require_same(model: Checked, reference: SequenceModel, trial: Trial) -> None:
+    """What continues a module in another way than its own must give the same at the end.
+
+    Raises:
+        CheckFailed: it does not.
+    """
+    sequences, _ = trial.pairs()
+    expected = reference(reference.pieces(sequences.clone()), None)[0]
+    apart = difference(model(model.pieces(sequences.clone()), None)[0], expected)
+    limit = max(model.agreement.tolerance, tolerance(precision(expected)))
+    if apart > limit:
+        raise failure("halves", apart, limit)
 
 
-def _rescaled(model: Recurrent, trial: Trial) -> Checked | None:
+def _require_time(model: Checked, trial: Trial) -> None:
+    """Read time first, a function that mixes the sequences of a batch would pass as one that mixes steps.
+
+    Raises:
+        CheckFailed: nothing shows that the axis is time; outputs at steps that depend on earlier steps alone would.
+    """
+    sequences, _ = trial.pairs()
+    if model.model.history(sequences.clone()) is None or model.looks_ahead:
+        raise CheckFailed(
+            "batch",
+            "read time first it passes, but so does what mixes the sequences of a batch; say batch_first=False if the "
+            "module takes (time, batch, ...)",
+        )
+
+
+def _require_alive(model: Checked, way: Candidate, trial: Trial) -> None:
+    """A first state that was only supposed must not be one from which nothing ever comes.
+
+    Raises:
+        ConventionError: outputs are the same whatever the sequences.
+    """
+    sequences, _ = trial.pairs()
+    output = model(model.pieces(sequences.clone()), None)[0]
+    if output.shape[1] > 1 and bool((output == output[:, :1]).all()):
+        raise Undetermined(
+            f"read as {way.name}, outputs are the same for all sequences; say in which state sequences begin, "
+            "state=lambda batch: torch.ones(batch, ...)"
+        )
+
+
+def _rescaled(model: Checked, trial: Trial) -> Checked | None:
     """None for a model that is not homogeneous, as most are not, or only near the probes; it is taken as it is."""
     try:
-        return check(Rescaled(model, trial.starts), trial)
+        assert isinstance(model.model, Recurrent)
+        found = check(Rescaled(model.model, trial.starts), trial)
     except (NotHomogeneous, CheckFailed):
         return None
+    return found.described(model.read_as, model.reading, plain=not model.read_as)
 
 
-def _orders(module: Any, asked: bool | None) -> list[bool | None]:
-    """Orders of axes to try: None leaves it to the module's own attribute; its layers may say otherwise."""
-    if asked is not None or hasattr(module, "batch_first") or not isinstance(module, nn.Module):
-        return [asked]
-    layers = {bool(m.batch_first) for m in module.modules() if hasattr(m, "batch_first")}
-    return [None, False] if layers == {False} and not isinstance(module, nn.Sequential) else [None]
+def _layers_are_time_first(module: Any) -> bool:
+    """Whether all layers inside that have an order of axes have this one, as those of nn.TransformerEncoder."""
+    layers = module.modules() if isinstance(module, nn.Module) else ()
+    return {bool(layer.batch_first) for layer in layers if hasattr(layer, "batch_first")} == {False}
 
 
-def _refusal(module: Any, refused: list[ConventionError]) -> ConventionError:
-    """All that was tried; as a failed check if the module ran at all."""
-    text = f"{_name(module)} was read batch first, then time first as its layers are: " + "; then ".join(
-        str(error) for error in refused
-    )
-    failed = [error for error in refused if isinstance(error, CheckFailed)]
-    if failed:
-        return CheckFailed(failed[0].check, text)
-    return CallFailed(text) if all(isinstance(e, CallFailed) for e in refused) else ConventionError(text)
-
-
-def _library_module(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> Recurrent:
-    _refuse_bidirectional([module])
-    first = _batch_first([module], batch_first)
-    width = GATES.get(type(module), 1) * module.hidden_size
-    if isinstance(module, nn.LSTM) and _has_fast_cell(module):
-        from .fast_lstm import FastLSTM
-
-        return FastLSTM(module, example, width=width)
-    return Recurrent(module, example, batch_first=first, layout="time", width=width)
-
-
-def _sequential(module: nn.Sequential, example: Tensor, batch_first: bool | None) -> Recurrent | None:
-    """None if no member is recurrent."""
-    members = flatten(module)
-    _refuse_bidirectional(members)
-    first = _batch_first([m for m in members if hasattr(m, "batch_first")], batch_first)
-    seen = example if first else example.transpose(0, 1)
-    try:
-        chain = Chain([_stand_in(m) for m in members], seen, unpack=not _runs(module, seen), batch_first=first)
-    except NotRecurrent:
-        return None
-    slow = any(isinstance(m, nn.RNNBase) and not _has_fast_cell(m) for m in members)
-    widths = [GATES.get(type(m), 1) * m.hidden_size for m in members if isinstance(m, nn.RNNBase)]
-    layout: Layout | None = "time" if slow else None
-    return Recurrent(chain, example, batch_first=first, layout=layout, width=max(widths, default=None))
-
-
-def _has_fast_cell(module: nn.Module) -> bool:
-    """Whether it is nn.LSTM itself, in float64 on a processor, with no dropout to apply and no hook to call."""
-    if type(module) is not nn.LSTM or (module.training and module.dropout > 0):
-        return False
-    weight = module.all_weights[0][0]
-    hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
-    return weight.dtype == torch.float64 and weight.device.type == "cpu" and not hooked
-
-
-def _stand_in(module: nn.Module) -> Callable[..., Any]:
-    """The fast cell of a module that has one, else the module."""
-    if isinstance(module, nn.LSTM) and _has_fast_cell(module):
-        from .lstm_cell import SigmoidLSTM
-
-        return SigmoidLSTM(module)
-    return module
-
-
-def _runs(module: nn.Sequential, sequences: Tensor) -> bool:
-    """Whether an nn.Sequential runs as it is, so that it unpacks its tuples itself."""
-    try:
-        with torch.no_grad():
-            module(sequences)
-    except Exception:  # whatever it is: the members are then called one by one, and fail again if it is they who fail
-        return False
-    return True
-
-
-def _is_pretrained(module: object) -> bool:
-    """Whether a class of transformers is among its classes, without importing transformers."""
-    return any(c.__name__ == "PreTrainedModel" and c.__module__.startswith("transformers.") for c in type(module).mro())
-
-
-def _batch_first(modules: list[Any], asked: bool | None) -> bool:
-    """The order of axes that modules take."""
-    orders = {bool(m.batch_first) for m in modules if hasattr(m, "batch_first")}
-    if len(orders) > 1:
-        raise ConventionError("all members must have the same batch_first, got both; set it alike in each")
-    own = next(iter(orders), None)
-    if asked is not None and own is not None and asked != own:
+def _orders(module: Any, asked: bool | None) -> list[bool]:
+    """Orders of axes to try: what is asked, what the module's own attribute says, or both."""
+    own = getattr(module, "batch_first", None)
+    if own is not None and asked is not None and bool(own) != asked:
         raise ConventionError(
-            f"batch_first must be {own}, which is what {_name(modules[0])} was built with, got {asked}; leave it out"
+            f"batch_first must be {bool(own)}, which is what {type(module).__name__} was built with, got {asked}; "
+            "leave it out"
         )
-    return own if own is not None else asked is not False
-
-
-def _refuse_bidirectional(modules: list[nn.Module]) -> None:
-    for module in modules:
-        if isinstance(module, nn.RNNBase) and module.bidirectional:
-            order = "" if module.batch_first else ", with batch_first=False"
-            raise ConventionError(
-                f"a bidirectional {_name(module)} reads the end before it has an output about the start, so there is "
-                "no state at a cut and no split is possible. It can be measured as a function of the whole sequence, "
-                f"lambda x: module(x)[0]{order}; then each pair costs a sequence of full length, "
-                "length / (length - cut) times as much, twice for a cut in the middle"
-            )
-
-
-def _name(module: Any) -> str:
-    return getattr(module, "__name__", type(module).__name__)
+    if asked is not None or own is not None:
+        return [bool(own) if asked is None else asked]
+    return [True, False]

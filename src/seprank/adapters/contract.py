@@ -20,6 +20,14 @@ class ConventionError(ValueError):
     """A module does not follow the calling convention; the text says where it departs."""
 
 
+class Undetermined(ConventionError):
+    """The module can be read in several ways that differ, or begins in a state that only its author knows."""
+
+
+class AmbiguousOutput(Undetermined):
+    """A function of whole sequences returns several things that may be its output."""
+
+
 class CallFailed(ConventionError):
     """The module raised an error on the sequences it was tried on."""
 

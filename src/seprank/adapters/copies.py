@@ -45,34 +45,41 @@ def copy_module(module: Module) -> Module:
         ) from error
 
 
+def unwrapped(module: Any) -> Any:
+    """The module inside of DataParallel, DistributedDataParallel and torch.compile; all else as it is.
+
+    Example:
+        >>> layer = nn.Linear(2, 3)
+        >>> unwrapped(nn.DataParallel(layer)) is layer
+        True
+    """
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return unwrapped(module.module)
+    compiler = sys.modules.get("torch._dynamo.eval_frame")  # if that has not been imported, nothing is compiled
+    if compiler is not None and isinstance(module, compiler.OptimizedModule):
+        return unwrapped(module._orig_mod)
+    return module
+
+
 def unwrap(module: Any) -> nn.Module:
-    """The module inside of DataParallel, DistributedDataParallel and torch.compile.
+    """The module inside of wrappers, whose operations can be seen.
 
     Raises:
         TypeError: it is no module.
         ConventionError: it, or a part of it, is compiled by TorchScript.
-
-    Example:
-        >>> layer = nn.Linear(2, 3)
-        >>> unwrap(nn.DataParallel(layer)) is layer
-        True
     """
     if not isinstance(module, nn.Module):
         raise TypeError(
             f"module must be a torch.nn.Module, got {type(module).__name__}; write a class whose forward calls it"
         )
-    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
-        return unwrap(module.module)
-    compiler = sys.modules.get("torch._dynamo.eval_frame")  # if that has not been imported, nothing is compiled
-    if compiler is not None and isinstance(module, compiler.OptimizedModule):
-        return unwrap(module._orig_mod)
-    for name, part in module.named_modules():
+    inside: nn.Module = unwrapped(module)
+    for name, part in inside.named_modules():
         if isinstance(part, torch.jit.ScriptModule):
             raise ConventionError(
                 f"{name or 'the module'} is compiled by TorchScript, which hides its operations; give the module "
                 "that it was made from"
             )
-    return module
+    return inside
 
 
 def _require_sizes(module: nn.Module) -> None:

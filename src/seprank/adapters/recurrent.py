@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from .batches import batch_axis, repeat_rows
 from .contract import ConventionError, SequenceModel, State, as_columns
+from .results import describe
+from .structure import Structure, flatten, is_constant, unflatten
 
 Layout = Literal["columns", "batch", "time"]
 """Order in memory: [unit, pair]; (batch, time, features); or (time, batch, features)."""
@@ -55,7 +56,7 @@ class Recurrent(SequenceModel):
         self._call = call
         self._batch_first = batch_first
         self.layout: Layout = layout or "columns"
-        self._spec: TreeSpec | None = None
+        self._spec: Structure | None = None
         self._axes: list[int | None] = []
         self._explore(example, settled=layout is not None)
         self.width = width or max(self.channels, self.state_size)
@@ -89,10 +90,16 @@ class Recurrent(SequenceModel):
         """Which axis of each state tensor is the batch: the one that differs between batches of 2 and 3."""
         with torch.no_grad():
             two, three = (self._run(first[:k], None)[1] for k in (2, 3))
-        leaves, self._spec = tree_flatten(two)
-        others, spec = tree_flatten(three)
+        leaves, self._spec = flatten(two)
+        others, spec = flatten(three)
         if spec != self._spec:
             raise ConventionError(f"the state must have one structure, got {self._spec} and {spec} for two batch sizes")
+        for leaf in leaves:
+            if not isinstance(leaf, Tensor) and not is_constant(leaf):
+                raise ConventionError(
+                    f"the state must be made of tensors and numbers, got {type(leaf).__name__}; wrap the module in one "
+                    "that takes it apart and puts it together"
+                )
         self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
 
     def state_numbers(self, steps: int) -> int:
@@ -103,7 +110,7 @@ class Recurrent(SequenceModel):
         """Sequences (batch, time, ...) in the layout in which the module is run."""
         if self.layout == "time":
             return sequences.transpose(0, 1).contiguous().transpose(0, 1)
-        if self.layout == "batch" or sequences.ndim == 2:
+        if self.layout == "batch" or sequences.ndim != 3:
             return sequences.contiguous()
         return sequences.permute(2, 1, 0).contiguous().permute(2, 1, 0)
 
@@ -115,7 +122,7 @@ class Recurrent(SequenceModel):
             The last output (channels, batch), and the state after it.
         """
         output, structure = self._run(pieces, self._unpack(state))
-        leaves, spec = tree_flatten(structure)
+        leaves, spec = flatten(structure)
         if spec != self._spec:
             raise ConventionError(f"the state must have one structure, got {self._spec} and then {spec}")
         packed = [
@@ -128,7 +135,7 @@ class Recurrent(SequenceModel):
         result = self._call(pieces if self._batch_first else pieces.transpose(0, 1), state)
         if not isinstance(result, tuple | list) or len(result) != 2 or not isinstance(result[0], Tensor):
             raise ConventionError(
-                f"the module must return (output, state) as torch.nn.RNN does, got {_describe(result)}; "
+                f"the module must return (output, state) as torch.nn.RNN does, got {describe(result)}; "
                 "wrap it in a module that does"
             )
         return result[0], result[1]
@@ -137,7 +144,7 @@ class Recurrent(SequenceModel):
     def history(self, pieces: Tensor) -> Tensor | None:
         """Outputs (batch, time, channels) at all steps, None where the module gives the last one alone."""
         output = self._run(pieces, None)[0]
-        if output.ndim != 3:
+        if output.ndim < 3:
             return None
         return output if self._batch_first else output.transpose(0, 1)
 
@@ -147,13 +154,13 @@ class Recurrent(SequenceModel):
         if output.ndim == 2 and output.shape[0] == batch:
             return output
         expected = (batch, steps) if self._batch_first else (steps, batch)
-        if output.ndim != 3 or tuple(output.shape[:2]) != expected:
+        if output.ndim < 3 or tuple(output.shape[:2]) != expected:
             raise ConventionError(
                 f"the output must be {(*expected, 'channels')} or, after the last step only, "
                 f"{(batch, 'channels')}, got {tuple(output.shape)}; see that it returns "
                 "(output, state), and set module.batch_first = False if it takes (time, batch, features)"
             )
-        return output[:, -1] if self._batch_first else output[-1]
+        return (output[:, -1] if self._batch_first else output[-1]).flatten(1)
 
     def _unpack(self, state: State | None) -> Any:
         if state is None:
@@ -163,7 +170,7 @@ class Recurrent(SequenceModel):
             leaf if axis is None or self.layout != "columns" else leaf.movedim(-1, axis)
             for leaf, axis in zip(state, self._axes, strict=True)
         ]
-        return tree_unflatten(leaves, self._spec)
+        return unflatten(self._spec, leaves)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
         """The states of sequences first..last-1, each repeated `copies` times in a row."""
@@ -195,9 +202,3 @@ class Recurrent(SequenceModel):
 
     def _batched(self, state: State) -> list[tuple[Tensor, int]]:
         return [(leaf, axis) for leaf, axis in zip(state, self._axes, strict=True) if axis is not None]
-
-
-def _describe(result: Any) -> str:
-    if isinstance(result, tuple | list):
-        return f"{len(result)} values" if len(result) != 2 else f"a pair that starts with {type(result[0]).__name__}"
-    return type(result).__name__

@@ -96,6 +96,15 @@ class Whole(SequenceModel):
         """Whole sequences of starts and ends."""
         return torch.cat([start, end], 1)
 
+    @torch.no_grad()
+    def history(self, pieces: Tensor) -> Tensor | None:
+        """Outputs (batch, time, channels) at all steps, None where the function gives the last one alone."""
+        output = self._function(pieces if self._batch_first else pieces.transpose(0, 1))
+        if not isinstance(output, Tensor) or output.ndim < 3:
+            return None
+        output = output if self._batch_first else output.transpose(0, 1)
+        return output if output.shape[:2] == pieces.shape[:2] else None
+
     def values(self, output: Tensor, state: State) -> list[Tensor]:
         """The output alone: the state is what the function was given."""
         return [output]
@@ -106,12 +115,12 @@ class Whole(SequenceModel):
         leading = (batch, steps) if self._batch_first else (steps, batch)
         if isinstance(output, Tensor):
             shape = tuple(output.shape)
-            if len(shape) == 3 and shape[:2] == leading:
-                return output[:, -1] if self._batch_first else output[-1]
+            if len(shape) >= 3 and shape[:2] == leading:
+                return (output[:, -1] if self._batch_first else output[-1]).flatten(1)
             if (len(shape) in (1, 2) and shape[0] == batch) or (shape == () and batch == 1):
                 return output.reshape(batch, -1)
-            if len(shape) == 3 and shape[:2] == (batch, 1):
-                return output[:, 0]
+            if len(shape) == 3 and shape[:2] == ((batch, 1) if self._batch_first else (1, batch)):
+                return output[:, 0] if self._batch_first else output[0]
         shown = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ConventionError(
             f"a function of whole sequences must return {(*leading, 'channels')}, {(batch, 'channels')} or {(batch,)} "

@@ -16,7 +16,18 @@ from ..result.text import text_table
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
 from ..theory import Bound, readable
-from .form import MOST_DIMENSIONS, MOST_RUN_SECONDS, MOST_SIZE, VERSIONS, CertificateError, check_values, parse, read
+from .form import (
+    LEAST_CONFIDENCE,
+    MOST_DIMENSIONS,
+    MOST_RUN_SECONDS,
+    MOST_SIZE,
+    VERSIONS,
+    CertificateError,
+    check_values,
+    parse,
+    read,
+)
+from .luck import MOST_DRAWS
 from .run import Question
 from .summary import Summary
 
@@ -72,6 +83,18 @@ class Minor:
     """Modulo the prime, 1..prime-1"""
 
 
+@dataclass(frozen=True)
+class Draw:
+    """Another draw of weights and samples, which showed no higher rank."""
+
+    __pydantic_config__ = STRICT
+
+    seed: int
+    samples: int
+    """Halves on each side, or all words there are"""
+    rank: int
+
+
 @dataclass(frozen=True, repr=False)
 class Certificate(Result):
     """A certified lower bound on the generic Start-End separation rank, with its proof.
@@ -104,6 +127,10 @@ class Certificate(Result):
     """Starts that were left out, because a divisor is 0"""
     left_out_ends: list[tuple[int, int]] = field(default_factory=list)
     """Ends that were left out, each with a start after which a divisor is 0: (start, end)"""
+    confidence: float | None = None
+    """If asked for, what `error` had to fall below; it is then that of all draws together"""
+    draws: list[Draw] = field(default_factory=list)
+    """Further ones for the confidence, beside the one of the minor"""
     schema: Literal[1, 2] = SCHEMA
     """Version of the format of the file it is from"""
 
@@ -115,6 +142,8 @@ class Certificate(Result):
     def to_dict(self) -> dict[str, Any]:
         """The content of the file, digest included."""
         body = asdict(self)
+        if self.confidence is None:
+            del body["confidence"], body["draws"]
         if self.schema == 1:
             del body["error"], body["model"]["fixed"]
             for bound in body["bounds"]:
@@ -148,6 +177,8 @@ class Certificate(Result):
             prime=question.prime,
             seed=question.seed,
             seconds=self.seconds,
+            confidence=self.confidence,
+            draws=0 if self.confidence is None else len(self.draws) + 1,
         )
 
     @property
@@ -316,6 +347,10 @@ def _check_schema(body: Any) -> None:
     for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
         if (name in group) != (schema > 1):
             raise CertificateError("fields", f"{name} belongs to schema 2 and not to schema 1; the file has {schema}")
+    if ("confidence" in body or "draws" in body) and (schema == 1 or not {"confidence", "draws"} <= body.keys()):
+        raise CertificateError("fields", "confidence and draws belong together, and to schema 2")
+    if body.get("confidence", 1) is None:
+        raise CertificateError("fields", "confidence must be a number where it is stated")
 
 
 def _check_optional(body: Any) -> None:
@@ -365,6 +400,7 @@ def _check_run(certificate: Certificate) -> None:
         )
     if certificate.error is not None and not 0 <= certificate.error <= 1:
         raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
+    _check_draws(certificate)
     if sorted(certificate.versions) != sorted(VERSIONS):
         raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
     for name, stated in certificate.versions.items():
@@ -390,6 +426,20 @@ def _check_special(certificate: Certificate) -> None:
     every = [*starts, *(n for pair in certificate.left_out_ends for n in pair)]
     if any(not 0 <= n <= MOST_SIZE for n in every) or starts != sorted(set(starts)) or ends != sorted(set(ends)):
         raise CertificateError("fields", "left_out_starts and left_out_ends must have each number once, ascending")
+
+
+def _check_draws(certificate: Certificate) -> None:
+    """What is said of further draws."""
+    confidence, draws = certificate.confidence, certificate.draws
+    if confidence is None and draws:
+        raise CertificateError("fields", "draws belong to a confidence, of which there is none")
+    if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
+        raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
+    if len(draws) >= MOST_DRAWS:
+        raise CertificateError("fields", f"there must be fewer than {MOST_DRAWS:,} draws, got {len(draws):,}")
+    numbers = [n for draw in draws for n in (draw.seed, draw.samples - 1, draw.rank)]
+    if any(not 0 <= n < MOST_SIZE for n in numbers):
+        raise CertificateError("fields", "a draw must have seed and rank from 0 and samples from 1, below 2^63")
 
 
 def _check_hashes(hashes: dict[str, str]) -> None:

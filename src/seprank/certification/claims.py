@@ -30,6 +30,9 @@ def check_numbers(certificate: Certificate) -> None:
     if minor.determinant >= certificate.question.prime:
         raise CertificateError("flags", f"the minor's determinant must be below the prime, got {minor.determinant}")
     _check_samples(certificate)
+    seeds = [certificate.question.seed, *(draw.seed for draw in certificate.draws)]
+    if len(set(seeds)) < len(seeds) or any(draw.rank > rank for draw in certificate.draws):
+        raise CertificateError("flags", f"draws must have seeds of their own, and ranks of at most {rank}")
     if certificate.exact != (rank == certificate.upper_bound):
         raise CertificateError(
             "flags", f"exact is {certificate.exact} with rank {rank} and upper bound {certificate.upper_bound}"
@@ -101,10 +104,15 @@ def check_saturated(certificate: Certificate, module: nn.Module, channels: int) 
             ends=certificate.ends,
             channels=channels,
             upper=certificate.upper_bound,
+            repeats=None if certificate.confidence is None else [draw.samples for draw in certificate.draws],
         )
         _require("saturated", certificate.saturated, error is not None)
         if error is None or certificate.error is None or not math.isclose(error, certificate.error, rel_tol=1e-9):
             _require("error", certificate.error, error)
+        if certificate.confidence is not None and (error is None or error > certificate.confidence):
+            raise CertificateError(
+                "flags", f"confidence is {certificate.confidence} in the certificate; its draws give {error}"
+            )
     return certain or not certificate.saturated
 
 

@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..system.memory import MemoryBudgetError, show_size
 from .certificate import Certificate, ModelRecord
+from .known import has_family
 from .run import Question
-from .search import has_family
 
 MOST_SECONDS = 3600.0
 """That a recheck may be estimated to take, unless more is allowed"""

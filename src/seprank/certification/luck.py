@@ -6,6 +6,10 @@ Only the standard library is imported. Everything is an upper bound, rounded up.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+MOST_DRAWS = 1000
+"""Of weights and samples, for a confidence"""
 
 _ROUNDING = 1 + 2.0**-20
 """Covers float64 and that residues are drawn from 64 bits, some by a part in 2^37 more often than others"""
@@ -51,3 +55,34 @@ def weights_error(rank: int, degree: int | float, prime: int) -> float:
         0.018
     """
     return min(1.0, (rank + 1) * degree / prime * _ROUNDING)
+
+
+def joint_error(errors: Sequence[float]) -> float:
+    """A bound on the probability that several independent draws show no more than a rank, where more would be right.
+
+    The product of theirs. It is looked at after each draw, and drawing goes on until it is small, which is allowed for
+    by a factor n (n + 1) after n draws: the sum of 1 / (n (n + 1)) over all n is 1.
+
+    Example:
+        >>> round(joint_error([0.01, 0.01]), 6)
+        0.0006
+    """
+    count = len(errors)
+    return min(1.0, count * (count + 1) * math.prod(errors) * _ROUNDING)
+
+
+def draws_needed(error: float, confidence: float) -> int:
+    """How many draws of equal error take it below the confidence; 0 if none do.
+
+    Example:
+        >>> draws_needed(0.018, 1e-12)
+        8
+    """
+    if error >= 1:
+        return 0
+    count = 1
+    while joint_error([error] * count) > confidence:
+        count += 1
+        if count > MOST_DRAWS:
+            return 0
+    return count

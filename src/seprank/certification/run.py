@@ -13,11 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
 from ..adapters import ConventionError, State
 from ..adapters.copies import copy_module
+from ..adapters.like_rnn import like_rnn
 from ..adapters.split import Cut, joined, read_as
+from ..adapters.structure import map_tensors
 from ..field import (
     DivisorVanishes,
     Functions,
@@ -30,6 +32,7 @@ from ..field import (
     read,
     read_weights,
 )
+from ..models import spec_of
 from ..question import (
     Domain,
     Readout,
@@ -52,6 +55,8 @@ from .checks import answer, check_entries, check_residues, check_sequences
 Letters = Literal["generic", "one-hot", "ids"]
 Templates = Letters | tuple[tuple[int, ...], ...]
 Words = npt.NDArray[np.int64]
+
+_OF_DEGREES = ("length", "cut", "inputs", "domain", "templates", "squash", "split")
 
 _PERMUTED = 2**22
 """Up to so many words are drawn as the beginning of a permutation of all; beyond, letter by letter."""
@@ -82,6 +87,11 @@ class Question:
     def halves(self) -> dict[str, int]:
         """Steps of the start and of the end halves."""
         return {"starts": self.cut, "ends": self.length - self.cut}
+
+    @property
+    def of_degrees(self) -> dict[str, Any]:
+        """What the degrees of a module depend on, as `total_degrees` and `degree_bounds` name it."""
+        return {name: getattr(self, name) for name in _OF_DEGREES}
 
     def words_in_all(self, side: str) -> int | None:
         """How many different halves there are on a side, None if inputs range over vectors."""
@@ -302,7 +312,7 @@ class Run:
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """The module with the drawn weights; what it raises is put in terms of the question."""
         # Blocks and states are used again, so the module may not write into them: what is admitted is read-only.
-        inputs, state = tree_map(self._read_only, (inputs, state))
+        inputs, state = map_tensors(self._read_only, (inputs, state))
         self._functions.forget(inputs)
         arguments = (inputs,) if state is None else (inputs, state)
         try:
@@ -321,9 +331,7 @@ class Run:
                 "forward(self, x, state=None) does, and say how many inputs there are"
             ) from error
 
-    def _read_only(self, leaf: Any) -> Any:
-        if not isinstance(leaf, Tensor):
-            return leaf
+    def _read_only(self, leaf: Tensor) -> Tensor:
         return self._field.admit(leaf) if leaf.is_floating_point() else leaf.clone()
 
     def _make_alphabet(self, module: nn.Module) -> Tensor:
@@ -360,6 +368,23 @@ class Run:
         return (
             output[readout : readout + 1] if isinstance(readout, int) else self._readout_weights.unsqueeze(0) @ output
         )
+
+
+def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
+    """The module as it can be called here, and how it is read, nothing if it has the convention of `torch.nn.RNN`.
+
+    Raises:
+        ConventionError: it can be read in several ways that differ.
+    """
+    if spec_of(module) is not None:
+        return module, ""
+    generator = torch.Generator().manual_seed(0)
+    if question.templates == "ids":
+        return like_rnn(module, torch.randint(question.inputs, (16, 6), generator=generator))
+    vectors = question.domain == "functional" or isinstance(question.templates, str)
+    features = question.inputs if question.domain == "functional" else getattr(module, "input_size", question.inputs)
+    features = features if vectors else len(question.templates[0])  # type: ignore[index]
+    return like_rnn(module, torch.randn(16, 6, features, generator=generator, dtype=torch.float64))
 
 
 def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) -> Words:

@@ -8,29 +8,27 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from ..adapters.copies import unwrap
-from ..degrees import degree_bounds
 from ..elimination import RankProfile, rank_profile
-from ..field import Notes, NotPolynomial, read_weights
-from ..models import spec_of
-from ..question import DEFAULT_PRIME, check_whole
+from ..field import Notes
+from ..question import DEFAULT_PRIME
 from ..sources import Factory
-from ..startend import Matrix, RowBlocks, StartEndMatrix
+from ..startend import RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
 from ..system.versions import versions
-from ..theory import Bound, for_readout
+from ..theory import Bound
 from .certificate import Certificate, Minor
-from .family import family_bounds
-from .footprint import SPARE, halves_bytes, matrix_bytes
-from .form import MOST_DIGITS
+from .confidence import check_confidence, draw_until
+from .footprint import SPARE, check_samples, halves_bytes, matrix_bytes, require_halves
+from .known import has_family, known_bounds, least_upper
 from .record import describe
 from .rows import on_workers
-from .run import Question, Run, ask, enter
+from .run import Question, Run, as_rnn, ask, enter
 from .saturation import stated_error
+from .undefined import without_undefined
 
 _FIRST = 64
 """Samples to begin with where the rank is not known to be bounded."""
@@ -69,6 +67,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     executor: Executor | None = None,
     progress: bool | Report = True,
     factory: Factory | None = None,
+    confidence: float | None = None,
 ) -> Certificate:
     """Certify the Start-End separation rank of a polynomial module.
 
@@ -110,6 +109,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         progress: show progress bars on standard error if it is a terminal; or a function that is called instead, with
             the name of a stage, how much of it is done, and how much there is.
         factory: where the module came from, recorded in the certificate so that `verify` can build it again.
+        confidence: repeat the draw of weights and samples, with the seeds that follow, until the probability that
+            the rank is less than the generic one modulo the prime is at most this, such as 1e-12.
 
     Returns:
         The certificate: rank, bounds, flags, and the minor that proves it.
@@ -121,6 +122,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         MemoryBudgetError: the work asked for does not fit the memory.
         BoundContradicted: the rank exceeds a proved bound, and the module passes its checks on more sequences, too:
             a fault of the installation or of this package.
+        ConfidenceNotReached: no number of draws takes the error below the confidence.
         ValueError, TypeError: an argument is out of range or of the wrong type.
 
     Source: docs/certainty.md, "How a rank is certified".
@@ -145,9 +147,10 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         squash=squash,
         split=split,
     )
-    samples, max_samples = _check_samples(samples, max_samples)
+    (samples, max_samples), confidence = check_samples(samples, max_samples), check_confidence(confidence)
     budget = default_budget() if memory is None else memory
-    _require_halves(question, budget)
+    require_halves(question, budget)
+    module, _ = as_rnn(module, question)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
     near = has_family(module, question)
     if not near:
@@ -155,102 +158,27 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             pass  # what is wrong with a module of one's own is said before it is run over degrees
     known = known_bounds(module, question)
     make = Run.matrix if executor is None else on_workers(module, executor, device=device)
-    with bars(progress) as report, enter(module, question, arithmetic="float64", device=device) as run:
-        matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
-        search = _Search(run, matrix, least_upper(known), budget, most=max_samples, near=near, report=report)
-        found = search.run(samples)
-        _require_no_contradiction(run, found.profile.rank, least_upper(known))
-        channels, notes = run.channels, run.notes
-    return _certificate(module, question, found, known, channels, notes=notes, factory=factory, began=began)
+    with bars(progress) as report:
 
+        def drawn(question: Question, samples: int | None) -> tuple[_Found, int, Notes]:
+            with enter(module, question, arithmetic="float64", device=device) as run:
+                matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
+                settings: dict[str, Any] = {"most": max_samples, "near": near, "report": report}
+                found = _Search(run, matrix, least_upper(known), budget, **settings).run(samples)
+                _require_no_contradiction(run, found.profile.rank, least_upper(known))
+                return found, run.channels, run.notes
 
-def _check_samples(samples: int | None, max_samples: int | None) -> tuple[int | None, int | None]:
-    samples = None if samples is None else check_whole("samples", samples, 1)
-    max_samples = None if max_samples is None else check_whole("max_samples", max_samples, 1)
-    if samples is not None and max_samples is not None:
-        raise ValueError(
-            f"samples fixes their number and max_samples limits it, got {samples} and {max_samples}; give one of them"
-        )
-    return samples, max_samples
+        found, channels, notes = drawn(question, samples)
+        first = _certificate(module, question, found, known, channels, notes=notes, factory=factory, began=began)
+        if confidence is None:
+            return first
 
+        def again(seed: int, samples: int | None) -> Certificate:
+            asked = replace(question, seed=seed)
+            found, _, notes = drawn(asked, samples)
+            return _certificate(module, asked, found, known, channels, notes=notes, factory=factory, began=began)
 
-def _require_halves(question: Question, budget: int) -> None:
-    """Refuse sequences of which not even a few fit the memory."""
-    need = 16 * 8 * question.length * question.inputs
-    if need > budget:
-        raise MemoryBudgetError(
-            f"16 sequences of length {question.length} take about {show_size(need)}, more than the "
-            f"{show_size(budget)} they may take; use a shorter --length, or more --memory"
-        )
-
-
-def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
-    """What theory says about this module's rank, with the read-out and the templates taken into account."""
-    spec, statements = spec_of(module), family_bounds(module, question)
-    if spec is None or statements is None:
-        return _bounds_by_degree(module, question)
-    sizes = spec.settings(module)
-    if question.templates == "ids" or (question.domain == "functional" and question.inputs != sizes["inputs"]):
-        return []
-    found = for_readout(
-        statements if _is_generic(module) else special(statements),
-        channels=sizes["width"],
-        readout=question.readout,
-        independent=_are_independent(question, sizes["inputs"]),
-    )
-    return [bound for bound in found if bound.value < 10**MOST_DIGITS]
-
-
-def special(known: list[Bound]) -> list[Bound]:
-    """What bounds on a generic rank say of special weights, whose rank may be less but not more."""
-    return [replace(bound, kind="upper") for bound in known if bound.kind in ("upper", "exact")]
-
-
-def _is_generic(module: nn.Module) -> bool:
-    """Whether all its weights are drawn."""
-    return not read_weights(module).digests
-
-
-def _are_independent(question: Question, features: int) -> bool:
-    """Whether the letters are vectors known to be linearly independent; there are none where inputs are vectors."""
-    letters = question.templates
-    if question.domain == "functional" or not isinstance(letters, tuple):
-        return question.inputs <= features
-    # What is independent modulo a prime is so over the rationals.
-    residues = np.array([[entry % question.prime for entry in letter] for letter in letters], dtype=np.int64)
-    return rank_profile(residues, question.prime).rank == len(letters)
-
-
-def has_family(module: nn.Module, question: Question) -> bool:
-    """Whether theory has bounds for modules of its kind, so that it need not be run over degrees for them.
-
-    They are about the module as it is, and about cuts.
-    """
-    return family_bounds(module, question) is not None
-
-
-def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:
-    """Bounds for any polynomial module, found by running it over degrees; none if an operation has no rule there."""
-    try:
-        found = degree_bounds(
-            module,
-            length=question.length,
-            cut=question.cut,
-            inputs=question.inputs,
-            domain=question.domain,
-            readout=question.readout,
-            templates=question.templates,
-            squash=question.squash,
-            split=question.split,
-        )
-    except NotPolynomial:
-        return []
-    return [b for b in found if b.value < 10**MOST_DIGITS]
-
-
-def least_upper(known: list[Bound]) -> int | None:
-    """The least proved upper bound, None if there is none."""
-    return min((b.value for b in known if b.kind in ("upper", "exact")), default=None)
+        return draw_until(module, first, confidence, again, channels=channels, report=report)
 
 
 @dataclass
@@ -375,31 +303,6 @@ class _Search:
             )
 
 
-def without_undefined(values: Matrix, channels: int, ends: int) -> tuple[Matrix, dict[str, Any]]:
-    """A Start-End matrix with 0 for the starts, and then for the ends, at which a divisor is 0.
-
-    Returns:
-        The matrix, and the fields of `_Found` that say which these are.
-
-    Raises:
-        ZeroDivisionError: these are more than half of one side.
-    """
-    undefined = np.isnan(values).reshape(len(values), ends, channels).any(2)
-    starts = [int(start) for start in np.flatnonzero(undefined.all(1))]
-    undefined[starts] = False
-    pairs = [(int(undefined[:, end].argmax()), int(end)) for end in np.flatnonzero(undefined.any(0))]
-    if 2 * len(starts) > len(values) or 2 * len(pairs) > ends:
-        raise ZeroDivisionError(
-            f"a divisor is 0 for {len(starts)} of {len(values)} starts and for {len(pairs)} of {ends} ends; use a "
-            "larger --prime, or another --seed"
-        )
-    if starts or pairs:
-        values = values.copy()
-        values[starts] = 0.0
-        values.reshape(len(values), ends, channels)[:, [end for _, end in pairs]] = 0.0
-    return values, {"left_out_starts": starts, "left_out_ends": pairs}
-
-
 def _require_no_contradiction(run: Run, rank: int, upper: int | None) -> None:
     """Refuse a rank above a proved bound. The module is the first suspect: it may break what was checked on a few."""
     if upper is None or rank <= upper:
@@ -423,7 +326,7 @@ def _certificate(
     began: float,
 ) -> Certificate:
     profile, upper = found.profile, least_upper(known)
-    sizes = {"starts": found.starts, "ends": found.ends, "channels": channels}
+    sizes: dict[str, Any] = {"starts": found.starts, "ends": found.ends, "channels": channels}
     error = stated_error(module, question, rank=profile.rank, upper=upper, **sizes)
     return Certificate(
         model=describe(module, factory, notes),

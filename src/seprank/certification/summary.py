@@ -36,11 +36,16 @@ class Summary:
     prime: int
     seed: int
     seconds: float
+    confidence: float | None = None
+    """If one was asked for, what the error had to fall below"""
+    draws: int = 0
+    """How many were made for it"""
 
     @property
     def known(self) -> Rank:
         """The rank with what says how sure it is."""
-        return Rank(self.rank, min(self.starts, self.ends), self.upper_bound, self.exact, self.saturated, self.error)
+        samples, sure = min(self.starts, self.ends), (self.exact, self.saturated, self.error)
+        return Rank(self.rank, samples, self.upper_bound, *sure, prime=self.prime, draws=self.draws)
 
     @property
     def depth(self) -> int | float | bool | str | None:
@@ -58,7 +63,9 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
-        return vars(self) | {"bounds": [bound.to_dict() for bound in self.bounds]}
+        left_out = ("confidence", "draws") if self.confidence is None else ()
+        stated = {name: value for name, value in vars(self).items() if name not in left_out}
+        return stated | {"bounds": [bound.to_dict() for bound in self.bounds]}
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Summary:

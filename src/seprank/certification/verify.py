@@ -17,17 +17,21 @@ from torch import nn
 from ..adapters import ConventionError
 from ..field import DivisorVanishes, NotPolynomial
 from ..question import check_prime
+from ..result.numbers import readable, shown_equality, shown_error
 from ..sources import Factory
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
-from ..theory import Bound, readable
+from ..theory import Bound
 from . import cost
 from .certificate import Certificate, from_dict
 from .claims import check_columns, check_numbers, check_saturated
+from .confidence import more_samples
 from .form import CertificateError
-from .run import Question, Run, ask, enter
-from .search import known_bounds, least_upper
+from .known import known_bounds, least_upper
+from .run import Question, Run, as_rnn, ask, enter
+from .saturation import stated_error
+from .search import certify
 from .subject import build_subject, check_notes
 
 if TYPE_CHECKING:
@@ -45,6 +49,7 @@ def verify(
     memory: int | None = None,
     seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
+    again: bool = False,
 ) -> bool:
     """Recheck a certificate, which may be from anybody.
 
@@ -62,6 +67,7 @@ def verify(
         memory: bytes this may take; by default half of what is free.
         seconds: that this may be estimated to take.
         progress: show progress bars on standard error if it is a terminal, and say there what takes long.
+        again: draw weights and samples once more, with a new seed, and compare the rank.
 
     Returns:
         True.
@@ -79,7 +85,7 @@ def verify(
         >>> verify(certify(RAC(2, 3), length=6))
         True
     """
-    recheck(certificate, module, factory=factory, memory=memory, seconds=seconds, progress=progress)
+    recheck(certificate, module, factory=factory, memory=memory, seconds=seconds, progress=progress, again=again)
     return True
 
 
@@ -94,6 +100,8 @@ class Recheck:
     """Bounds that theory gives today and an older certificate does not state"""
     unchecked: list[str]
     """Claims that could not be recomputed"""
+    again: str | None = None
+    """What another draw showed"""
 
     def __str__(self) -> str:
         relation = "is exactly" if self.certificate.exact else "is at least"
@@ -101,6 +109,12 @@ class Recheck:
         if self.newer:
             newer = ", ".join(f"{bound.kind} {bound.name} {readable(bound.value)}" for bound in self.newer)
             lines.append(f"  theory has found since: {newer}")
+        if self.certificate.confidence is not None:
+            stated = self.certificate
+            equal = shown_equality(stated.question.prime, stated.error or 0.0, len(stated.draws) + 1)
+            lines.append(f"  {equal}, if these showed what is stated")
+        if self.again is not None:
+            lines.append(f"  {self.again}")
         return "\n".join([*lines, *(f"  not checked, and not needed for this: {claim}" for claim in self.unchecked)])
 
 
@@ -112,6 +126,7 @@ def recheck(
     memory: int | None = None,
     seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
+    again: bool = False,
 ) -> Recheck:
     """As `verify`, which see, and say what was found."""
     # An object goes through the same gate as a file.
@@ -123,9 +138,12 @@ def recheck(
     subject = build_subject(found, module, factory, budget)
     _check_question(found.question, subject)
     estimate = cost.checking(found, subject)
+    if again:
+        estimate = replace(estimate, seconds=2 * estimate.seconds)
     estimate.check(budget, seconds)
     if progress and estimate.seconds > _LONG:
         sys.stderr.write(f"to recheck this certificate takes about {cost.duration(estimate.seconds)}\n")
+    subject, _ = as_rnn(subject, found.question)
     newer = _check_bounds(found, subject)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
     with bars(progress) as report, _of_the_certificate(), field as run:
@@ -137,7 +155,35 @@ def recheck(
     is_proved = check_saturated(found, subject, channels)
     _check_determinant(found, entries, _unrecorded(found, subject))
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
-    return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"])
+    drawn = _draw_again(found, subject, channels, budget) if again else None
+    return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
+
+
+def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budget: int) -> str:
+    """Another draw of weights and samples, and what it says of the rank.
+
+    Raises:
+        CertificateError: its rank is higher than one that is called saturated.
+    """
+    question, draws = certificate.question, certificate.draws
+    asked: dict[str, Any] = {**question.of_degrees, "readout": question.readout, "prime": question.prime}
+    seed = max([question.seed, *(draw.seed for draw in draws)]) + 1
+    count = more_samples(certificate) if certificate.saturated else certificate.samples
+    found = certify(module, **asked, seed=seed, samples=count, memory=budget, progress=False)
+    shown = f"drawn once more, with seed {seed}: rank {found.rank:,}"
+    if found.rank > certificate.rank and certificate.saturated:
+        raise CertificateError("flags", f"{shown}, and not {certificate.rank:,}; `seprank certify` makes it anew")
+    if found.rank != certificate.rank:
+        return f"{shown}, {'which is more' if found.rank > certificate.rank else 'less by bad luck'}"
+    sizes: dict[str, Any] = {
+        "starts": certificate.starts,
+        "ends": certificate.ends,
+        "channels": channels,
+    }
+    repeats = [*(draw.samples for draw in draws), found.samples]
+    error = stated_error(module, question, rank=found.rank, **sizes, upper=certificate.upper_bound, repeats=repeats)
+    known = "" if error is None else f"; error at most {shown_error(error)} for all {len(repeats) + 1} draws"
+    return f"{shown} again{known}"
 
 
 def _check_question(question: Question, module: nn.Module) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from .measures import measure
+from .neighbours import neighbours
 from .pages import demo, doctor, draw, report, serve
 from .ranks import bounds, certify, compare, explain, plan, verify
 from .remember import remember
@@ -38,6 +39,14 @@ COMMANDS = (
         remember,
         MEMORY,
         ("remember lstm --inputs 4 --width 64 --length 256", "remember model.py:build@trained.pt --length 100 --json"),
+    ),
+    Command(
+        neighbours,
+        MEMORY,
+        (
+            "neighbours diagonal_ssm --inputs 2 --width 8 --length 32 --out page.html",
+            "neighbours model.py:build --length 32 --json",
+        ),
     ),
     Command(
         measure,

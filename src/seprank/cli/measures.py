@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ..measurement import Measurement, Profile
     from ..memory_curve import MemoryCurve
 from .options import (
+    BatchFirst,
+    Call,
     Cut,
     Depth,
     Device,
@@ -21,14 +23,17 @@ from .options import (
     Length,
     Memory,
     Model,
+    Output,
     Readout,
     Scheduler,
     Settings,
+    State,
     Width,
     Workers,
     check_folder,
     find_budget,
     find_device,
+    how_called,
     load_model,
     number_or_name,
     open_executor,
@@ -57,10 +62,10 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut.")] = False,
     cuts: Annotated[str | None, typer.Option(help="Measure at these cuts, with commas, such as 4,8,12.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, samples and read-out.")] = 0,
-    batch_first: Annotated[
-        bool | None,
-        typer.Option("--batch-first/--time-first", help="Order of the model's axes, if it does not say it itself."),
-    ] = None,
+    batch_first: BatchFirst = None,
+    output: Output = None,
+    state: State = None,
+    call: Call = None,
     memory: Memory = None,
     device: Device = "cpu",
     workers: Workers = 1,
@@ -93,7 +98,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         "seed": seed,
         "memory": budget,
         "device": find_device(device),
-        "batch_first": batch_first,
+        **how_called(batch_first, output, state, call),
     }
     show_announcements()
     with open_executor(workers, scheduler) as executor:

@@ -57,6 +57,36 @@ Settings = Annotated[
     typer.Option("--set", help="key=value, passed to the factory; may be repeated.", metavar="KEY=VALUE"),
 ]
 
+BatchFirst = Annotated[
+    bool | None,
+    typer.Option("--batch-first/--time-first", help="Order of the model's axes, if it does not say it itself."),
+]
+
+Output = Annotated[str | None, typer.Option(help="Which part of what the model returns is its output, such as logits.")]
+
+State = Annotated[
+    str | None,
+    typer.Option(help="Argument or field that holds the model's state, or its method that makes the first one."),
+]
+
+Call = Annotated[
+    list[str] | None,
+    typer.Option("--call", help="key=value, passed to each call of the model; may be repeated.", metavar="KEY=VALUE"),
+]
+
+
+def how_called(
+    batch_first: bool | None, output: str | None, state: str | None, call: list[str] | None
+) -> dict[str, Any]:
+    """How a model is called, as `measure` and `remember` take it."""
+    place = output is not None and output.removeprefix("-").isdecimal()
+    return {
+        "batch_first": batch_first,
+        "output": int(output) if place and output is not None else output,
+        "state": state,
+        "call": parse_settings(call, "--call"),
+    }
+
 
 STANDARD_INPUT, STANDARD_OUTPUT = Path("/dev/stdin"), Path("/dev/stdout")
 

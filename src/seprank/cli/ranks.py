@@ -64,6 +64,9 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
     prime: Annotated[int, typer.Option(help="Modulus, a prime below 2^27.")] = 8388593,
+    confidence: Annotated[
+        float | None, typer.Option(help="Repeat the draw until the error of the rank is at most this, such as 1e-12.")
+    ] = None,
     memory: Memory = None,
     device: Device = "cpu",
     workers: Workers = 1,
@@ -96,6 +99,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             device=find_device(device),
             executor=executor,
             factory=factory,
+            confidence=confidence,
         )
     if out is not None:
         certificate.save(out)
@@ -119,6 +123,9 @@ def verify(
     model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
     memory: Memory = None,
     seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
+    again: Annotated[
+        bool, typer.Option("--again", help="Draw weights and samples once more, with a new seed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Recheck a certificate in other arithmetic and with another library."""
@@ -134,13 +141,14 @@ def verify(
             name = quoted_name(loaded.model.name)
             raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
         factory = None if model is None else load_factory(model)
-        found = recheck(loaded, factory=factory, memory=find_budget(memory), seconds=seconds)
+        found = recheck(loaded, factory=factory, memory=find_budget(memory), seconds=seconds, again=again)
     except CertificateError as error:
         step, reason = error.step, str(error)
     if as_json:
         answer = {"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None}
         newer = [bound.to_dict() for bound in found.newer] if found else []
-        say_json(answer | {"newer_bounds": newer, "unchecked": found.unchecked if found else []})
+        more = {"newer_bounds": newer, "unchecked": found.unchecked if found else []}
+        say_json(answer | more | ({"again": found.again if found else None} if again else {}))
     elif found is not None:
         say(str(found))
     if step is not None:

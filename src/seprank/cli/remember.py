@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import (
+    BatchFirst,
+    Call,
     Depth,
     Device,
     Inputs,
     Json,
     Length,
     Memory,
+    Output,
     Scheduler,
     Settings,
+    State,
     Width,
     Workers,
     check_files,
     find_budget,
     find_device,
+    how_called,
     load_model,
     number_or_name,
     open_executor,
@@ -75,6 +80,10 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     tokens: Annotated[int | None, typer.Option(help="Number of token ids, for a model that reads them.")] = None,
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     seed: Annotated[int, typer.Option(help="Seed of samples and read-out.")] = 0,
+    batch_first: BatchFirst = None,
+    output: Output = None,
+    state: State = None,
+    call: Call = None,
     memory: Memory = None,
     device: Device = "cpu",
     workers: Workers = 1,
@@ -110,6 +119,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         "seed": seed,
         "memory": budget,
         "device": find_device(device),
+        **how_called(batch_first, output, state, call),
     }
     show_announcements()
     curves: dict[str, MemoryCurve] = {}

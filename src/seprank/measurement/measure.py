@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..adapters import State
+from ..adapters.hints import FirstState, Hints, hints
 from ..question import check_choice, check_cut, check_readout, check_seed, check_whole, is_whole
 from ..startend import StartEndMatrix
 from ..system.memory import default_budget
@@ -41,6 +43,9 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     memory: int | None = None,
     device: str = "cpu",
     batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | FirstState | None = None,
+    call: Mapping[str, Any] | None = None,
     executor: Executor | None = None,
     progress: bool = True,
 ) -> Measurement:
@@ -68,7 +73,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         seed: of samples and read-out; the weights are those of the model given.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
-        batch_first: whether the model takes (batch, time, ...) or (time, batch, ...), where it does not say it itself.
+        batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
         executor: evaluates the matrix in blocks of rows on its workers, such as
             `dask.distributed.Client.get_executor()`. Each worker may take the same memory.
         progress: show progress bars on standard error if it is a terminal.
@@ -95,7 +100,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     length, cut = check_cut(length, cut)
     starts, ends = _numbers_or_halves("starts", starts), _numbers_or_halves("ends", ends)
     alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
-    settings = settings_for(alphabet, readout, dtype, tolerance, seed, memory, device, batch_first)
+    said = hints(batch_first, output, state, call)
+    settings = settings_for(alphabet, readout, dtype, tolerance, seed, memory, device, said)
     samples = _samples(settings.alphabet, length, cut, starts, ends, data, settings.seed)
     with bars(progress) as report, prepared(model, settings) as versions:
         subject = adapt_to(versions, samples, settings, length)
@@ -111,13 +117,13 @@ def settings_for(
     seed: int,
     memory: int | None,
     device: str,
-    batch_first: bool | None,
+    said: Hints,
 ) -> Settings:
     dtype, readout, seed = check_choice("dtype", dtype, [*DTYPES]), check_readout(readout), check_seed(seed)
     if tolerance is not None and not 0 <= tolerance < 1:
         raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance}")
     budget = default_budget() if memory is None else memory
-    return Settings(alphabet, readout, dtype, tolerance, seed, budget, device, batch_first)
+    return Settings(alphabet, readout, dtype, tolerance, seed, budget, device, said)
 
 
 def find_alphabet(

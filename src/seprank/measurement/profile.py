@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from ..adapters import State
+from ..adapters.hints import CALLED, hints
 from ..question import check_choice, check_cut, check_several, check_whole
 from ..result.palette import COLOURS
 from ..result.result import STRICT, Result
@@ -159,9 +160,13 @@ def _over_cuts(
     executor: Executor | None = None,
     **given: Any,
 ) -> Iterator[Measurement]:
+    unknown = [name for name in given if name not in _DEFAULTS]
+    if unknown:
+        raise TypeError(f"profile has no setting {unknown[0]!r}; beside cuts and lengths it has {', '.join(_DEFAULTS)}")
     given = _DEFAULTS | given
     alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
-    settings = settings_for(alphabet, **given)
+    said = hints(*(given.pop(name) for name in CALLED))
+    settings = settings_for(alphabet, **given, said=said)
     whole = whole_sequences(settings.alphabet, length=length, starts=starts, ends=ends, data=data, seed=settings.seed)
     with bars(progress) as report, prepared(model, settings) as versions:
         subject = adapt_to(versions, halved(whole, cuts[0]), settings, length)
@@ -180,7 +185,7 @@ _DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "memory": None,
     "device": "cpu",
-    "batch_first": None,
+    **dict.fromkeys(CALLED),
 }
 
 

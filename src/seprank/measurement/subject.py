@@ -11,8 +11,11 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from ..adapters import CallFailed, Checked, Rescaled, adapt
-from ..adapters.copies import copy_module
+from ..adapters import CallFailed, Checked, Rescaled
+from ..adapters.choose import search
+from ..adapters.copies import copy_module, unwrapped
+from ..adapters.hints import Hints
+from ..adapters.refusal import Refused
 from ..startend import Halves
 from ..system.quiet import quiet
 from ..system.seeds import seeded
@@ -39,8 +42,8 @@ class Settings:
     seed: int
     memory: int
     device: str
-    batch_first: bool | None = None
-    """Order of the model's axes, where it does not say it itself"""
+    hints: Hints = field(default_factory=Hints)
+    """How the model is called, where that cannot be found out"""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def prepared(model: Any, settings: Settings) -> Iterator[list[Version]]:
 
 def _versions(model: Any, settings: Settings) -> Iterator[Version]:
     asked = DTYPES[settings.dtype]
+    model = unwrapped(model)
     if not isinstance(model, nn.Module):
         yield from (Version(model, dtype) for dtype in dict.fromkeys((asked, *_OWN)))
         return
@@ -126,22 +130,30 @@ def adapt_to(versions: list[Version], samples: Samples, settings: Settings, leng
         ConventionError: as of `adapt`.
     """
     failures: list[tuple[str, CallFailed]] = []
+    checked: frozenset[str] = frozenset()
     for version in versions:
         try:
-            model = adapt(
+            model = search(
                 version.model,
                 _trial(samples, version, settings),
-                batch_first=settings.batch_first,
+                settings.hints,
                 length=length,
                 rescale=isinstance(version.model, nn.Module) and version.dtype == torch.float64,
+                barred=checked,
             )
-        except CallFailed as error:
-            failures.append((version.name, error))
+        except Refused as refused:
+            if not isinstance(refused.error, CallFailed):
+                raise refused.error from refused.error.__cause__
+            failures.append((version.name, refused.error))
+            checked |= refused.checked  # whatever ran and failed a check is not tried in a coarser arithmetic
         else:
             return Subject(model, version, settings.device, _notes(model, version, failures))
     first = failures[0][1]
     others = dict.fromkeys(f"as it is, in {name}: {error}" for name, error in failures[1:2])
-    raise CallFailed("; ".join([str(first), *others])) from first
+    error = CallFailed("; ".join([str(first), *others]))
+    for note in getattr(first, "__notes__", []):
+        error.add_note(note)
+    raise error from first
 
 
 def _trial(samples: Samples, version: Version, settings: Settings) -> Tensor:
@@ -157,8 +169,15 @@ def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFaile
         name, error = failures[0]
         reason = " ".join(str(error.__cause__ or error).split())[:120]
         notes.append(f"run in {version.name}, its own arithmetic, because it does not run in {name} ({reason})")
+    if model.read_as:
+        notes.append(f"read as: {model.read_as}")
     if not model.splits:
         notes.append("evaluated on whole sequences: the model keeps no state that could be spread over ends")
+    if model.looks_ahead:
+        notes.append(
+            "its outputs at a step depend on later steps: only the output after the last step counts, and a cut means "
+            "nothing before the whole sequence is read"
+        )
     if isinstance(model.model, Rescaled):
         notes.append("states were rescaled by powers of two, which is exact; outputs are up to one common factor")
     return tuple(notes)

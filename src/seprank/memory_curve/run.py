@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Any
 
+from ..adapters.hints import FirstState, hints
 from ..measurement.measure import find_alphabet
 from ..measurement.subject import Subject
 from ..system.memory import default_budget
@@ -42,6 +43,9 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     memory: int | None = None,
     device: str = "cpu",
     batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | FirstState | None = None,
+    call: Mapping[str, Any] | None = None,
     executor: Executor | None = None,
     progress: bool | Report = True,
 ) -> MemoryCurve:
@@ -72,7 +76,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         seed: of samples and read-out.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
-        batch_first: whether the model takes (batch, time, ...), where it does not say it itself.
+        batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
         executor: runs blocks of pairs on its workers, such as `dask.distributed.Client.get_executor()`.
         progress: show progress bars on standard error if it is a terminal.
 
@@ -95,8 +99,9 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         (3, 3, 3.0)
     """
     chosen: Any = lags if lags is None or isinstance(lags, str) else tuple(lags)
+    said = hints(batch_first, output, state, call)
     settings = CurveSettings(
-        length, samples, chosen, readout, threshold, past, influence, dtype, seed, memory, device, batch_first
+        length, samples, chosen, readout, threshold, past, influence, dtype, seed, memory, device, said
     )
     budget = default_budget() if memory is None else memory
     alphabet = find_alphabet(model, inputs, tokens, shown=data)

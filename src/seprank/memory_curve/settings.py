@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ..adapters.hints import CALLED, Hints
 from ..question import check_choice, check_readout, check_seed, check_whole
 from .lags import check_lags, default_lags
 
@@ -17,7 +18,7 @@ PROBABILITIES = "probabilities"
 """The read-out that only a model with a logit for each of several choices has"""
 
 
-SHARED = ("inputs", "tokens", "dtype", "seed", "memory", "device", "batch_first", "readout", "executor")
+SHARED = ("inputs", "tokens", "dtype", "seed", "memory", "device", "readout", "executor", *CALLED)
 
 
 def shared_with_measure(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,8 +60,8 @@ class CurveSettings:
     """Bytes this may take; by default half of what is free"""
     device: str = "cpu"
     """Where the model is run; only "cpu" has been tested"""
-    batch_first: bool | None = None
-    """Order of the model's axes, where it does not say it itself"""
+    hints: Hints = field(default_factory=Hints)
+    """How the model is called, where that cannot be found out"""
 
     def __post_init__(self) -> None:
         length = check_whole("length", self.length, 2, purpose="to have a step to remember", remedy="use 64 or more")

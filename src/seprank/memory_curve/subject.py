@@ -25,9 +25,7 @@ def checked(model: Any, pairs: Pairs, alphabet: Alphabet, settings: CurveSetting
     Raises:
         ConventionError: the model cannot be called, or fails a check.
     """
-    measured = Settings(
-        alphabet, "all", settings.dtype, None, settings.seed, budget, settings.device, settings.batch_first
-    )
+    measured = Settings(alphabet, "all", settings.dtype, None, settings.seed, budget, settings.device, settings.hints)
     with prepared(model, measured) as versions:
         yield adapt_to(versions, _halves(pairs, settings), measured, settings.length)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..certification.summary import Summary
 from ..result.document import SURE, Section, Table, report_page
@@ -68,11 +69,16 @@ def widest_shallow(inputs: int, length: int) -> int:
     return upper_bound(inputs=inputs, width=inputs**length, depth=1, length=length).value
 
 
+def _listed(value: Any) -> str:
+    """A setting as text, the same before and after it was in a file of JSON."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def made_section(findings: Findings) -> Section:
     """Settings, seeds and versions."""
     rows = [
         *(
-            {"what": name.replace("_", " "), "value": str(value), SURE: "setting"}
+            {"what": name.replace("_", " "), "value": _listed(value), SURE: "setting"}
             for name, value in findings.sizes.items()
         ),
         *({"what": name, "value": value, SURE: "version"} for name, value in findings.versions.items()),

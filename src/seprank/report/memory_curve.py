@@ -90,7 +90,7 @@ def curve_sections(curves: Mapping[str, MemoryCurve]) -> list[Section]:
             "Memory, on a logarithmic scale",
             "Bands are 90 % intervals. The dotted line is the floor that rounding leaves; open triangles stand where "
             "nothing rises above it.",
-            [Figure(_logarithmic(curves))],
+            [Figure(logarithmic(curves))],
         ),
         Section(
             "Memory, on a linear scale",
@@ -100,7 +100,8 @@ def curve_sections(curves: Mapping[str, MemoryCurve]) -> list[Section]:
     ]
 
 
-def _logarithmic(curves: Mapping[str, MemoryCurve]) -> Any:
+def logarithmic(curves: Mapping[str, MemoryCurve]) -> Any:
+    """Memory by lag, with intervals and floors."""
     figure = _figure()
     for (name, curve), colour in zip(curves.items(), _colours(curves), strict=True):
         shown = [i for i, value in enumerate(curve.memory) if value > 0]

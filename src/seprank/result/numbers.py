@@ -52,3 +52,14 @@ def shown_error(error: float) -> str:
     number = f"{math.ceil(error / unit * (1 - 1e-12)) * unit:.2g}"
     power = math.floor(-math.log2(error))
     return f"2^-{power} ({number})" if power > 0 else number
+
+
+def shown_equality(prime: int, error: float, draws: int) -> str:
+    """What a certified rank is beside a lower bound, if so many draws bound the probability that it is less.
+
+    Example:
+        >>> shown_equality(101, 0.001, draws=3)
+        'equal to the generic rank modulo 101, error at most 2^-9 (0.001), 3 draws'
+    """
+    most = "0" if error == 0 else f"at most {shown_error(error)}"
+    return f"equal to the generic rank modulo {prime}, error {most}, {draws} draw{'s' if draws > 1 else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from .numbers import shown_error
+from .numbers import shown_equality, shown_error
 
 
 class Sureness(Enum):
@@ -48,6 +48,10 @@ class Rank:
     """Bound on the probability that the rank is not the generic one, where it is known"""
     failure: str | None = None
     """Why there is no rank"""
+    prime: int = 0
+    """Modulus"""
+    draws: int = 0
+    """How many were made for a confidence that was asked for, 0 if none was"""
 
     @property
     def sureness(self) -> Sureness:
@@ -75,6 +79,8 @@ class Rank:
                 return "exact: the certified lower bound meets a proved upper bound"
             case Sureness.SATURATED if self.error is None:
                 return "certified lower bound; its run called it saturated"
+            case Sureness.SATURATED if self.draws:
+                return f"certified lower bound; {shown_equality(self.prime, self.error or 0.0, self.draws)}"
             case Sureness.SATURATED:
                 return f"certified lower bound; saturated, error at most {shown_error(self.error or 0.0)}"
             case Sureness.OPEN:

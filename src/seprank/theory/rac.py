@@ -27,6 +27,7 @@ from .counting import (
     multichoose,
     nested,
 )
+from .null_states import null_states, null_steps, start_image
 
 MODELS = ("rac", "additive", "attention")
 
@@ -253,6 +254,7 @@ def _upper(cell: _Cell) -> Iterator[Bound]:
         (_counted(cell.depth, "layer"), "state", _layered(cell), "layered bound"),
         (_counted(cell.end, "step"), "end", _stepwise(cell), "stepwise bound"),
         ("short start", "state", _short_start(cell), "short start"),
+        *_by_null_states(cell),
         ("copies", "state", _copies(cell), "copies"),
     ]
     if cell.most_digits == MOST_DIGITS and all(value is None for _, _, value, _ in found):
@@ -260,6 +262,15 @@ def _upper(cell: _Cell) -> Iterator[Bound]:
     for name, counts, value, statement in found:
         if value is not None:
             yield Bound(name, "upper", value, f"proved in docs/theory.md: {statement}", counts)
+
+
+def _by_null_states(cell: _Cell) -> Iterator[tuple[str, Counts, int | None, str]]:
+    sizes = {"width": cell.width, "channels": cell.channels, "depth": cell.depth, "end": cell.end}
+    yield "null states", "state", null_states(**sizes), "null states"
+    if not cell.tokens:
+        yield "null states by steps", "end", null_steps(**sizes), "null states"
+    if cell.depth > 3 or cell.width > 2:
+        yield "start image", "state", start_image(**sizes, start=cell.start), "start image"
 
 
 def _by_inputs(cell: _Cell) -> Iterator[tuple[str, Counts, int | None, str]]:
@@ -348,9 +359,7 @@ def _short_start(cell: _Cell) -> int | None:
     if cell.start != 2 or _state(cell) is None:
         return None
     if cell.depth == 3 and cell.width == cell.channels == 2:
-        lowest = multichoose(cell.end, 2)
-        relations = multichoose(2, cell.end - 2) * multichoose(2, lowest - 1) if cell.end > 1 else 0
-        return 2 * multichoose(2, cell.end) * multichoose(2, lowest) - relations
+        return start_image(width=2, channels=2, depth=3, start=2, end=cell.end)
     terms = min(cell.width, cell.end + 1)
     if cell.depth == 1 or cell.channels == cell.width or terms > _MOST_TERMS:
         return None

@@ -128,18 +128,18 @@ class Budget:
         self.taken[key] = min(self.left, PROCESS + max(2 * need.total, _LEAST))
         return self.taken[key] - PROCESS
 
-    def take_process(self, key: Hashable) -> None:
-        """Set memory apart for a process of small work: bounds or a picture.
+    def take_process(self, key: Hashable, work: int = 0) -> None:
+        """Set memory apart for a process of small work: bounds, a picture or a curve; `work` are bytes beside its own.
 
         Raises:
             MemoryBudgetError: there is no room for it.
         """
-        if self.left < PROCESS:
+        if self.left < PROCESS + work:
             raise MemoryBudgetError(
-                f"a process takes {show_size(PROCESS)}, and other runs on this server leave {show_size(self.left)}; "
-                "wait for them, or cancel one"
+                f"a process takes {show_size(PROCESS + work)}, and other runs on this server leave "
+                f"{show_size(self.left)}; wait for them, or cancel one"
             )
-        self.taken[key] = PROCESS
+        self.taken[key] = PROCESS + work
 
     def give_back(self, key: Hashable) -> None:
         """What was taken under that key has ended."""

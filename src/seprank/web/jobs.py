@@ -15,7 +15,7 @@ State = Literal["running", "done", "failed", "cancelled"]
 Send = Callable[[str, Any], None]
 """Called in the process with the kind of a message and what it says"""
 
-_PRELOADED = ["seprank.certification"]
+_PRELOADED = ["seprank.certification", "seprank.memory_curve"]
 _PATIENCE = 1.0
 """Seconds that a process which was killed is waited for"""
 

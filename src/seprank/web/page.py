@@ -10,7 +10,9 @@ from nicegui import ui
 
 from ..models import MODELS
 from ..question import DOMAINS
+from ..report.memory_curve import logarithmic
 from .chart import chart
+from .curve import curve_command
 from .panel import Panel
 from .session import Session
 from .settings import polynomial
@@ -36,6 +38,11 @@ _CAPTION = (
     "Certified ranks are lower bounds with a proof. A full marker is exact: the rank meets a proved upper bound. An "
     "open marker is not raised by more samples; a triangle is limited by the number of samples. Dotted: least proved "
     "upper bound, as far as the chart reaches."
+)
+
+_CURVE = (
+    "The share of the output's variance that depends on inputs before the last so many steps, on random sequences, for "
+    "a network with random weights. Once drawn, it follows the settings; it is measured, not proved."
 )
 
 STYLE = """
@@ -106,6 +113,7 @@ class Page:
                 self._row = ui.element("div").classes("cards")
                 with ui.element("div").classes("results") as self._results:
                     self._make_chart()
+                    self._curves = CurveBox(session, self._look)
         self._rebuild()
         self._switch.on_value_change(lambda event: self._compare(event.value))
         ui.timer(INTERVAL, self._look)
@@ -160,6 +168,7 @@ class Page:
             picture.refresh()
         self._chart.update_figure(chart(self._session.panels))
         self._ranks.content = ranks_table(self._session.panels)
+        self._curves.refresh()
 
 
 class Card:
@@ -252,6 +261,57 @@ class Card:
             return ""
         address = f"/certificates/{self._session.token}/{self._number}/{file[0]}"
         return f'<a href="{address}" download="{file[0]}">Download the certificate</a> ({len(file[1]):,} bytes)'
+
+
+class CurveBox:
+    """Memory curves of all settings in one chart, run when asked for and then as settings change."""
+
+    def __init__(self, session: Session, look: Callable[[], None]) -> None:
+        self._session, self._look = session, look
+        self._drawn: list[int] = []
+        with ui.element("section").classes("box").props('aria-label="Memory curve"'):
+            ui.html("How many steps back does it remember?", sanitize=False, tag="h2")
+            ui.label(_CURVE).classes("muted")
+            with ui.element("div").classes("bar"):
+                self._draw = ui.button("Draw curve", on_click=self._begin).props("no-caps outline")
+                self._cancel = ui.button("Cancel curve", on_click=self._stop).props("no-caps outline color=negative")
+            self._progress = ui.linear_progress(0, show_value=False).props('aria-label="Progress" instant-feedback')
+            self._notice = ui.label().classes("alert empty").props("role=alert")
+            self._sentences = (
+                ui.label().classes("verdict empty").props("aria-live=polite").style("white-space: pre-line")
+            )
+            self._chart = ui.plotly(logarithmic({})).style("width: 100%")
+            self._command = ui.label().classes("command empty").props("tabindex=0")
+
+    def _begin(self) -> None:
+        for panel in self._session.panels:
+            panel.curve.begin(panel.settings, panel.problem)
+        self._look()
+
+    def _stop(self) -> None:
+        for panel in self._session.panels:
+            panel.curve.cancel()
+        self._look()
+
+    def refresh(self) -> None:
+        """Show the curves that there are."""
+        panels = self._session.panels
+        curves = {f"{p.name}: {p.curve.settings}": p.curve.found for p in panels if p.curve.found is not None}
+        running = [panel.curve for panel in panels if panel.curve.running]
+        self._cancel.set_enabled(any(panel.curve.following for panel in panels))
+        self._progress.set_visibility(bool(running))
+        self._progress.value = min((run.progress for run in running), default=1.0)
+        notices = [f"{panel.name}: {panel.curve.notice}" for panel in panels if panel.curve.notice]
+        self._notice.text = " ".join(notices)
+        said = [
+            [f"{name}: {curve.sentence()}", *(f"Note: {n}." for n in curve.notes)] for name, curve in curves.items()
+        ]
+        self._sentences.text = "\n".join(line for lines in said for line in lines)
+        self._command.text = "\n".join(curve_command(p.curve.settings) for p in panels if p.curve.settings is not None)
+        shown = [id(curve) for curve in curves.values()]
+        if shown != self._drawn:
+            self._drawn = shown
+            self._chart.update_figure(logarithmic(curves))
 
 
 class PictureBox:

@@ -11,6 +11,7 @@ from ..certification import Certificate
 from ..system.memory import MemoryBudgetError, show_size
 from ..theory import Bound, bounds, readable
 from .budget import PROCESS, Budget
+from .curve import CurveRun
 from .jobs import Slot
 from .settings import Settings, parse
 from .work import certify_lengths, draw_network, find_degree_bounds
@@ -32,6 +33,7 @@ class Panel:
         known: bounds, exact and lower ones first; None while they are looked for.
         certificates: by length, of `certified`.
         certified: the settings that the certificates are for.
+        curve: how many steps back the network remembers.
         version: goes up whenever something changed.
     """
 
@@ -49,6 +51,7 @@ class Panel:
         self.progress = 0.0
         self.stage = ""
         self.version = 0
+        self.curve = CurveRun(budget)
         self._budget = budget
         self._certifying = Slot(partial(budget.give_back, id(self)))
         self._bounding = Slot(partial(budget.give_back, (id(self), "bounds")))
@@ -68,7 +71,7 @@ class Panel:
     @property
     def busy(self) -> bool:
         """Whether there is a process to listen to."""
-        return any(slot.running for slot in (self._certifying, self._bounding, self._drawing))
+        return self.curve.running or any(slot.running for slot in (self._certifying, self._bounding, self._drawing))
 
     @property
     def current(self) -> dict[int, Certificate]:
@@ -88,6 +91,7 @@ class Panel:
             settings = parse(values)
         except ValueError as error:
             self.problem, self.need = str(error), ""
+            self.curve.follow(self.settings, self.problem)
             return
         changed = settings != self.settings or self.known is None
         self.settings = settings
@@ -96,6 +100,7 @@ class Panel:
             self._drawing.stop()
             self.picture = self.picture_notice = None
             self._look_for_bounds()
+        self.curve.follow(settings, self.problem)
 
     def _check_memory(self) -> None:
         self.problem, self.need = None, ""
@@ -177,6 +182,7 @@ class Panel:
     def close(self) -> None:
         """End all processes: the tab was closed."""
         self.cancel()
+        self.curve.cancel()
         self._drawing.stop()
         self._bounding.stop()
 
@@ -185,6 +191,7 @@ class Panel:
         self._poll_certifying()
         self._poll_bounding()
         self._poll_drawing()
+        self.curve.poll()
 
     def _poll_certifying(self) -> None:
         if not self.running:

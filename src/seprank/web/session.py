@@ -58,7 +58,7 @@ class Session:
         """Take in what the processes reported; a number that goes up with every change."""
         for panel in self.panels:
             panel.poll()
-        return sum(panel.version for panel in self.panels)
+        return sum(panel.version + panel.curve.version for panel in self.panels)
 
     def close(self) -> None:
         """End all processes."""

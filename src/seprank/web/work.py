@@ -29,6 +29,25 @@ def certify_lengths(send: Send, settings: Settings, lengths: list[int], memory: 
         send("certificate", (length, certificate))
 
 
+def remember_network(send: Send, settings: Settings, samples: int, memory: int) -> None:
+    """Report the memory curve."""
+    from ..memory_curve import remember
+
+    check_weights(settings.parameters, memory)
+    module = settings.spec.draw(settings.seed, **settings.network())
+    send(
+        "curve",
+        remember(
+            module,
+            length=settings.length,
+            samples=samples,
+            seed=settings.seed,
+            memory=memory,
+            progress=Paced(send),
+        ),
+    )
+
+
 def find_degree_bounds(send: Send, settings: Settings) -> None:
     """Report the bounds by degree of a model for which no others are known."""
     from ..degrees import degree_bounds

@@ -1,0 +1,74 @@
+"""What a refusal says: where the user's code raised, and a wrapper to paste."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .hints import Hints
+from .reading import parameters_of
+
+_OURS = Path(__file__).resolve().parent.parent
+_TORCH = Path(torch.__file__).resolve().parent
+
+
+def name_of(module: Any) -> str:
+    """Its name or that of its class."""
+    return getattr(module, "__name__", type(module).__name__)
+
+
+def place_of(error: BaseException) -> str:
+    """File and line of the user's code in which an error was raised, nothing if it was raised elsewhere.
+
+    Example:
+        >>> place_of(ValueError("raised nowhere"))
+        ''
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        if not any(file.is_relative_to(home) for home in (_OURS, _TORCH)) and file.is_file():
+            return f"{file.name}, line {frame.lineno}, in {frame.name}"
+    return ""
+
+
+def said_by(error: BaseException, most: int = 300) -> str:
+    """An error in one line, with its class and place."""
+    place = place_of(error)
+    text = f"{type(error).__name__}: {error}".split()
+    return f"{' '.join(text)[:most]}" + (f" ({place})" if place else "")
+
+
+def missing(module: Any, hints: Hints) -> str:
+    """Arguments that a call of the module needs and nobody gives."""
+    required = parameters_of(module, hints).required
+    if not required:
+        return ""
+    names = ", ".join(f"{name!r}: ..." for name in required)
+    return (
+        f"{name_of(module)} wants {' and '.join(required)} beside its inputs: give call={{{names}}}, or, if that is "
+        "the state in which sequences begin, state=lambda batch: torch.zeros(batch, ...)"
+    )
+
+
+def wrapper(module: Any, hints: Hints) -> str:
+    """A class to paste, filled in with the module's own argument names."""
+    parameters = parameters_of(module, hints)
+    given = "".join(f", {name}={value!r}" for name, value in hints.call.items())
+    wanted = "".join(f", {name}=..." for name in parameters.required)
+    optional = [name for name in parameters.optional if name not in hints.call]
+    state = "state" if not parameters.required and optional else ""
+    passed = f", {optional[0]}=state" if state else ""
+    return f"""a wrapper to paste, for {name_of(module)}:
+
+class Wrapped(torch.nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x, state=None):  # x (batch, time, features) or token ids (batch, time); state None at the start
+        result = self.module(x{wanted}{given}{passed})
+        return result[0], result[1]  # output (batch, time, channels), and the state after the last step
+        # without a state: return the output alone"""

@@ -1,0 +1,50 @@
+"""Functions over arrays of NumPy, or of anything that turns into them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .structure import flatten, unflatten
+
+
+class OverArrays:
+    """A function over arrays as one over tensors: arrays in, whatever turns into arrays out.
+
+    Args:
+        function: takes NumPy arrays; returns arrays of NumPy or JAX, or tensors, in any structure.
+
+    Example:
+        >>> OverArrays(lambda x: np.cumsum(x, 1))(torch.ones(1, 3))
+        tensor([[1., 2., 3.]])
+    """
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+        if (signature := _signature(function)) is not None:
+            self.__signature__ = signature
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function on arrays."""
+        given, structure = flatten((args, kwargs))
+        args, kwargs = unflatten(structure, [leaf.numpy() if isinstance(leaf, Tensor) else leaf for leaf in given])
+        leaves, structure = flatten(self._function(*args, **kwargs))
+        return unflatten(structure, [_as_tensor(leaf) for leaf in leaves])
+
+
+def _as_tensor(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor) or not hasattr(leaf, "__array__"):
+        return leaf
+    return torch.from_numpy(np.array(leaf))  # a copy: arrays of JAX cannot be written into
+
+
+def _signature(function: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (ValueError, TypeError):
+        return None

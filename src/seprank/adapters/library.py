@@ -1,0 +1,122 @@
+"""Adapters for classes that are known: torch's recurrent modules, chains of modules, models of Hugging Face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .advice import name_of
+from .candidates import Candidate, Failed
+from .chain import Chain, NotRecurrent, flatten
+from .contract import ConventionError, SequenceModel
+from .hints import Hints
+from .recurrent import Layout, Recurrent
+from .whole import Whole
+
+GATES: dict[type, int] = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4}
+"""Rows of the recurrent weight per unit, in the modules of torch whose kernels are known"""
+
+
+def own_adapter(module: Any, few: Tensor, said: Hints, length: int | None) -> Candidate | Failed | None:
+    """The adapter that the class of a module asks for; None for any other class and for what has no state at a cut."""
+    if said.output is not None or said.state is not None or said.call:
+        return None
+    if isinstance(module, nn.RNNBase) and not module.bidirectional:
+        return Candidate("torch's own", lambda: _library_module(module, few, said.batch_first), "own", plain=True)
+    if isinstance(module, nn.Sequential):
+        return _chain(module, few, said, length)
+    if _is_pretrained(module):
+        return Candidate("a causal model, its cache the state", lambda: _pretrained(module, few), "own", plain=True)
+    return None
+
+
+def _chain(module: nn.Sequential, few: Tensor, said: Hints, length: int | None) -> Candidate | Failed | None:
+    """None if no member is recurrent."""
+    try:
+        model = _sequential(module, few, said.batch_first, length)
+    except (ImportError, MemoryError):
+        raise
+    except NotRecurrent:
+        return None
+    except Exception as error:
+        return Failed("a chain of modules", error, "own")
+    return Candidate("a chain of modules", lambda: model, "own", plain=True)
+
+
+def _pretrained(module: Any, few: Tensor) -> SequenceModel:
+    from .causal import Causal
+
+    return Causal(module, few)
+
+
+def _library_module(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> Recurrent:
+    first = _batch_first([module], batch_first)
+    width = GATES.get(type(module), 1) * module.hidden_size
+    if isinstance(module, nn.LSTM) and _has_fast_cell(module):
+        from .fast_lstm import FastLSTM
+
+        return FastLSTM(module, example, width=width)
+    return Recurrent(module, example, batch_first=first, layout="time", width=width)
+
+
+def _sequential(module: nn.Sequential, example: Tensor, batch_first: bool | None, length: int | None) -> SequenceModel:
+    members = flatten(module)
+    first = _batch_first([m for m in members if hasattr(m, "batch_first")], batch_first)
+    seen = example if first else example.transpose(0, 1)
+    unpack = not _runs(module, seen)
+    chain = Chain([_stand_in(m) for m in members], seen, unpack=unpack, batch_first=first)
+    if any(isinstance(m, nn.RNNBase) and m.bidirectional for m in members):  # no state at a cut
+        return Whole(chain.outputs, example, batch_first=first, length=length)
+    slow = any(isinstance(m, nn.RNNBase) and not _has_fast_cell(m) for m in members)
+    widths = [GATES.get(type(m), 1) * m.hidden_size for m in members if isinstance(m, nn.RNNBase)]
+    layout: Layout | None = "time" if slow else None
+    return Recurrent(chain, example, batch_first=first, layout=layout, width=max(widths, default=None))
+
+
+def _has_fast_cell(module: nn.Module) -> bool:
+    """Whether it is nn.LSTM itself, in float64 on a processor, with no dropout to apply and no hook to call."""
+    if type(module) is not nn.LSTM or module.bidirectional or (module.training and module.dropout > 0):
+        return False
+    weight = module.all_weights[0][0]
+    hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
+    return weight.dtype == torch.float64 and weight.device.type == "cpu" and not hooked
+
+
+def _stand_in(module: nn.Module) -> Callable[..., Any]:
+    """The fast cell of a module that has one, else the module."""
+    if isinstance(module, nn.LSTM) and _has_fast_cell(module):
+        from .lstm_cell import SigmoidLSTM
+
+        return SigmoidLSTM(module)
+    return module
+
+
+def _runs(module: nn.Sequential, sequences: Tensor) -> bool:
+    """Whether an nn.Sequential runs as it is, so that it unpacks its tuples itself."""
+    try:
+        with torch.no_grad():
+            module(sequences)
+    except Exception:  # whatever it is: the members are then called one by one, and fail again if it is they who fail
+        return False
+    return True
+
+
+def _is_pretrained(module: object) -> bool:
+    """Whether a class of transformers is among its classes, without importing transformers."""
+    return any(c.__name__ == "PreTrainedModel" and c.__module__.startswith("transformers.") for c in type(module).mro())
+
+
+def _batch_first(modules: list[Any], asked: bool | None) -> bool:
+    """The order of axes that modules take."""
+    orders = {bool(m.batch_first) for m in modules if hasattr(m, "batch_first")}
+    if len(orders) > 1:
+        raise ConventionError("all members must have the same batch_first, got both; set it alike in each")
+    own = next(iter(orders), None)
+    if asked is not None and own is not None and asked != own:
+        raise ConventionError(
+            f"batch_first must be {own}, which is what {name_of(modules[0])} was built with, got {asked}; leave it out"
+        )
+    return own if own is not None else asked is not False

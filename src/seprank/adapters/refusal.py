@@ -1,0 +1,86 @@
+"""Why no way to read a module is right: one error out of those that were met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .advice import missing, name_of, said_by, wrapper
+from .contract import CallFailed, CheckFailed, ConventionError, Undetermined
+from .hints import Hints
+
+_SHOWN = 3
+"""Further ways that are told"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A way to read a module that is not right, and why."""
+
+    name: str
+    error: ConventionError
+    whole: bool = False
+    """Whether as a function of whole sequences"""
+
+
+class Refused(Exception):
+    """No way is right.
+
+    Attributes:
+        error: what is raised to the user.
+        checked: names of the ways that ran and failed a check, which no other arithmetic may excuse.
+    """
+
+    def __init__(self, error: ConventionError, checked: frozenset[str]) -> None:
+        super().__init__(str(error))
+        self.error, self.checked = error, checked
+
+
+def refusal(module: Any, attempts: list[Attempt], hints: Hints) -> Refused:
+    """The failed attempt that says most, with the others in short and a wrapper to paste as a note."""
+    main = _telling(attempts)
+    others = list(dict.fromkeys(_short(a) for a in attempts if a is not main and str(a.error) != str(main.error)))
+    text = _own_text(main.error)
+    known = isinstance(main.error, Undetermined)
+    wants = "" if known else missing(module, hints)
+    if len(attempts) > 1 and not known:
+        text = f"{text} (read as {main.name})"
+    if others:
+        more = f"; and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        text += f"; also tried: {'; '.join(others[:_SHOWN])}{more}"
+    text = f"{wants}; {text}" if wants else text
+    error = CheckFailed(main.error.check, text) if isinstance(main.error, CheckFailed) else type(main.error)(text)
+    error.__cause__ = main.error.__cause__ or main.error
+    error.add_note(wrapper(module, hints))
+    return Refused(error, frozenset(a.name for a in attempts if isinstance(a.error, CheckFailed)))
+
+
+def _telling(attempts: list[Attempt]) -> Attempt:
+    """The one that says most: what only the user can decide, then a failed check, then what it returns."""
+    undetermined = [a for a in attempts if isinstance(a.error, Undetermined)]
+    order = [
+        *(a for a in undetermined if not a.whole),
+        *(a for a in attempts if isinstance(a.error, CheckFailed)),
+        *undetermined,
+        *(a for a in attempts if not isinstance(a.error, CallFailed)),
+        *attempts,
+    ]
+    return order[0]
+
+
+def _own_text(error: ConventionError) -> str:
+    """Without what `CheckFailed` puts before it."""
+    text = str(error)
+    return text.removeprefix(f"check '{error.check}' failed: ") if isinstance(error, CheckFailed) else text
+
+
+def _short(attempt: Attempt) -> str:
+    text = " ".join(str(attempt.error).split())
+    return f"{attempt.name} ({text if len(text) <= 120 else text[:117] + '...'})"
+
+
+def call_failed(module: Any, shape: tuple[int, ...], dtype: Any, error: Exception) -> CallFailed:
+    """What the module raised, as ours."""
+    failed = CallFailed(f"{name_of(module)} failed on sequences {shape} of {dtype} with {said_by(error)}")
+    failed.__cause__ = error
+    return failed

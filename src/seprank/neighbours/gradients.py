@@ -1,0 +1,222 @@
+"""Gradients by lag: how much a small change of the input of k steps ago changes the output, on average."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..measurement.inputs import Alphabet, DataError
+from ..question import check_readout, check_seed, check_whole
+from ..result.result import Result
+from ..system.progress import Report, bars
+from .linear import Array
+from .sampled import FOLDS, interval
+from .subject import Opened, opened
+from .tracking import Tracked
+
+SAMPLES = 64
+BLOCK = 32
+"""Sequences that are run at once"""
+STAGE = "gradients"
+
+
+@dataclass(frozen=True, repr=False)
+class GradientCurve(Result):
+    """E |dy_T / dx_(T-k)|^2 for every k: squares of all entries of the Jacobian added up, on average over sequences."""
+
+    NOUN: ClassVar[str] = "gradient curve"
+
+    values: tuple[float, ...]
+    """By lag k = 0 ... length - 1, in squared units of output per input"""
+    errors: tuple[float, ...]
+    """Half of a 90 % interval of each, over sequences"""
+    length: int
+    samples: int
+    channels: int
+    """Outputs that were differentiated"""
+    readout: str | int
+    dtype: str
+    seed: int
+    seconds: float
+    source: str
+    """In words: what the sequences are"""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lags(self) -> range:
+        """0 ... length - 1."""
+        return range(self.length)
+
+    def reach(self, share: float = 0.01) -> int:
+        """The largest lag with a squared gradient above a share of the largest; 0 where all are 0.
+
+        Raises:
+            ValueError: the share is not between 0 and 1.
+        """
+        if isinstance(share, bool) or not 0 < share < 1:
+            raise ValueError(f"share must be a part of the largest squared gradient between 0 and 1, got {share}")
+        largest = max(self.values)
+        return max((lag for lag, value in enumerate(self.values) if value > share * largest), default=0)
+
+    def sentence(self) -> str:
+        """What came out, in one sentence."""
+        if max(self.values) == 0:
+            return "The output does not change with any input, as far as gradients see."
+        return (
+            f"Squared gradients fall from {self.values[0]:.3g} for the newest input to {self.values[-1]:.3g} for that "
+            f"of {self.length - 1} steps ago; they are above 1 % of the largest up to {self.reach()} steps back."
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each lag."""
+        rows = zip(self.values, self.errors, strict=True)
+        return [{"lag": lag, "gradient": value, "error": error} for lag, (value, error) in enumerate(rows)]
+
+    def draw(self, ax: Any) -> None:
+        """Draw squared gradients by lag, on a logarithmic scale."""
+        shown = [lag for lag in self.lags if self.values[lag] > 0]
+        ax.set(yscale="log" if shown else "linear", xlabel="steps back", ylabel="mean squared gradient")
+        ax.plot(shown, [self.values[lag] for lag in shown], ".-", color="#0072b2")
+        low = [max(self.values[lag] - self.errors[lag], self.values[lag] / 100) for lag in shown]
+        ax.fill_between(
+            shown, low, [self.values[lag] + self.errors[lag] for lag in shown], color="#0072b2", alpha=0.2, lw=0
+        )
+
+    def headline(self) -> str:
+        """What came out, in one line."""
+        return (
+            f"{self.values[0]:.3g} at lag 0, {self.values[-1]:.3g} at lag {self.length - 1}; {self.samples} sequences"
+        )
+
+    def __str__(self) -> str:
+        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
+
+
+def gradient_curve(
+    model: Any,
+    length: int,
+    *,
+    samples: int = SAMPLES,
+    readout: str | int = "all",
+    data: npt.NDArray[Any] | Tensor | None = None,
+    inputs: int | None = None,
+    seed: int = 0,
+    memory: int | None = None,
+    progress: bool | Report = True,
+) -> GradientCurve:
+    """Mean squared gradients of the last output by the input of k steps ago: the picture of vanishing gradients.
+
+    They are a local measure: what an infinitely small change does. A saturated unit has none, and may remember for
+    ever.
+
+    Args:
+        model: a module or function that torch can differentiate, see `adapters.adapt`.
+        length: T, steps of the sequences.
+        samples: sequences, at least 8.
+        readout: "all" output channels (squares added up), "random" for one random combination, or a channel's number.
+        data: sequences (count, steps, features) to take gradients at; by default normal numbers.
+        inputs: features per step, where the model does not say it itself.
+        seed: of the sequences and the read-out.
+        memory: bytes this may take; by default half of what is free.
+        progress: show progress bars on standard error if it is a terminal.
+
+    Returns:
+        Means by lag from 0 to T - 1, with 90 % intervals.
+
+    Raises:
+        ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
+        DataError: the data do not fit.
+        ValueError: the model reads token ids, has no gradients, or an argument is out of range.
+
+    Source: Bengio, Simard, Frasconi 1994 (doi:10.1109/72.279181).
+
+    Example:
+        >>> gradient_curve(lambda x: x[:, -1] - 2 * x[:, -3], 4, inputs=1, samples=8).values
+        (1.0, 0.0, 4.0, 0.0)
+    """
+    began = time.perf_counter()
+    length = check_whole("length", length, 2, purpose="to have a past", remedy="use 16 or more")
+    samples = check_whole("samples", samples, FOLDS, remedy=f"use {SAMPLES}, or the errors would not be known")
+    readout, seed = check_readout(readout), check_seed(seed)
+    if inputs is None and data is not None and data.ndim == 3:
+        inputs = data.shape[2]
+    with bars(progress) as report, opened(model, length=length, inputs=inputs, seed=seed, memory=memory) as checked:
+        sequences, source = _sequences(data, checked.alphabet, length, samples, seed)
+        directions = _directions(check_readout(readout, checked.channels), checked.channels, seed)
+        blocks = []
+        for first in range(0, len(sequences), BLOCK):
+            blocks.append(_squares(checked, sequences[first : first + BLOCK], directions))
+            report(STAGE, min(first + BLOCK, len(sequences)), len(sequences))
+        squares = np.concatenate(blocks)[:, ::-1]
+        dtype, notes = checked.subject.version.name, checked.notes
+    if not np.isfinite(squares).all():
+        raise ValueError("gradients are not finite; use a shorter length or smaller inputs")
+    groups = np.stack([squares[group::FOLDS].mean(0) for group in range(FOLDS)])
+    return GradientCurve(
+        values=tuple(squares.mean(0).tolist()),
+        errors=tuple(interval(groups)[1].tolist()),
+        length=length,
+        samples=len(squares),
+        channels=len(directions),
+        readout=readout,
+        dtype=dtype,
+        seed=seed,
+        seconds=time.perf_counter() - began,
+        source=source,
+        notes=notes,
+    )
+
+
+def _sequences(
+    data: npt.NDArray[Any] | Tensor | None, alphabet: Alphabet, length: int, samples: int, seed: int
+) -> tuple[Tensor, str]:
+    """(samples, length, features)."""
+    features = alphabet.features or 1
+    if data is None:
+        drawn = np.random.default_rng((seed, 15)).standard_normal((samples, length, features))
+        return torch.from_numpy(drawn), "independent normal vectors"
+    found = data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
+    found = found[:, :, None] if found.ndim == 2 else found
+    if found.ndim != 3 or found.shape[2] != features or found.shape[1] < length or len(found) < FOLDS:
+        raise DataError(
+            f"data must be at least {FOLDS} sequences (count, steps, features) of {length} steps or more and "
+            f"{features} features, got shape {found.shape}"
+        )
+    if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
+        raise DataError(f"data must be finite real numbers, got {found.dtype}")
+    return torch.from_numpy(found[:samples, :length].astype(np.float64)), f"{min(len(found), samples)} sequences given"
+
+
+def _directions(readout: str | int, channels: int, seed: int) -> Array:
+    """What of the output is differentiated, (count, channels)."""
+    if isinstance(readout, int):
+        return np.eye(channels)[readout : readout + 1]
+    if readout == "all":
+        return np.eye(channels)
+    drawn = np.random.default_rng((seed, 2)).standard_normal((1, channels))
+    return drawn / math.sqrt(float((drawn**2).sum()))
+
+
+def _squares(checked: Opened, sequences: Tensor, directions: Array) -> Array:
+    """Squared norms (samples, steps): one pass backward for each direction."""
+    with Tracked():
+        given = sequences.clone().requires_grad_()
+        output = checked.run(checked.pieces(given), None)[0]
+        if not output.requires_grad:
+            raise ValueError(
+                "the model has no gradients by its inputs, as functions of NumPy and what goes through .detach() have "
+                "none; write it in torch"
+            )
+        total = np.zeros(tuple(sequences.shape[:2]))
+        for direction in directions:
+            weights = torch.from_numpy(direction).to(output)
+            (found,) = torch.autograd.grad((weights @ output).sum(), given, retain_graph=True)
+            total += (found**2).sum(2).detach().cpu().numpy()
+    return total

@@ -1,0 +1,185 @@
+"""Hankel singular values of stable linear networks: what balanced truncation keeps, beside the spectrum at a cut."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..question import check_cut, check_seed
+from ..result.result import Result
+from .exact import Unstable
+from .linear import Array, LinearNetwork, from_matrices, read_linear
+from .operator import of_network
+from .subject import is_reservoir, opened, reservoir, stateful
+
+DOUBLINGS = 60
+
+
+@dataclass(frozen=True, repr=False)
+class HankelSpectrum(Result):
+    """Singular values of the map from all past inputs to all later outputs, and from those of one cut sequence.
+
+    The second is the Start-End matrix of a linear network whose outputs are all those after the cut, less what the end
+    alone adds; it tends to the first with the length.
+    """
+
+    NOUN: ClassVar[str] = "Hankel spectrum"
+
+    values: tuple[float, ...]
+    """Hankel singular values, largest first, one for each unit"""
+    at_cut: tuple[float, ...]
+    """Singular values between the two halves of a sequence of this length, as many"""
+    floor: float
+    """Below which rounding decides"""
+    radius: float
+    """Spectral radius of the network"""
+    length: int
+    cut: int
+    units: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """What came out, in one sentence."""
+        above = sum(value > max(self.floor, 0.01 * self.values[0]) for value in self.values)
+        return (
+            f"{above} of {self.units} Hankel singular values are above 1 % of the largest, {self.values[0]:.3g}: a "
+            "network of so many units does nearly the same."
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each value."""
+        rows = zip(self.values, self.at_cut, strict=True)
+        return [{"number": n, "hankel": value, "at_cut": own} for n, (value, own) in enumerate(rows, 1)]
+
+    def draw(self, ax: Any) -> None:
+        """Draw both spectra on a logarithmic scale."""
+        numbers = range(1, len(self.values) + 1)
+        ax.set(yscale="log", xlabel="number", ylabel="singular value")
+        ax.plot(numbers, self.values, "o-", color="#0072b2", ms=4, label="Hankel")
+        ax.plot(numbers, self.at_cut, "s--", color="#d55e00", ms=3, label=f"length {self.length}, cut {self.cut}")
+        ax.axhline(self.floor, color="#777777", ls=":", label="rounding")
+        ax.legend(fontsize=8, frameon=False)
+
+    def headline(self) -> str:
+        """What came out, in one line."""
+        return f"{self.units} values from {self.values[0]:.3g} to {self.values[-1]:.3g}"
+
+    def __str__(self) -> str:
+        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
+
+
+def hankel_singular_values(
+    model: Any,
+    length: int = 64,
+    *,
+    cut: int | None = None,
+    inputs: int | None = None,
+    seed: int = 0,
+    memory: int | None = None,
+) -> HankelSpectrum:
+    """Hankel singular values of a stable linear network, and the spectrum between the halves of a sequence.
+
+    They are the square roots of the eigenvalues of the product of both Gramians, computed from square roots of these,
+    so that small ones are right to rounding times the largest.
+
+    Args:
+        model: matrices (A, B, C), (A, B, C, D) or (W, Win); a node of reservoirpy; or a module whose step is linear.
+        length: T, steps of the sequence that is cut.
+        cut: c, steps before it; by default T // 2.
+        inputs: features per step, where the model does not say it itself.
+        seed: of the states the step is tried at.
+        memory: bytes this may take; by default half of what is free.
+
+    Raises:
+        ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
+        ValueError: it is not linear, not stable, has no state, or an argument is out of range.
+
+    Source: Moore 1981 (doi:10.1109/TAC.1981.1102568); Laub et al. 1987 (doi:10.1109/TAC.1987.1104549), section 3.
+
+    Example:
+        >>> found = hankel_singular_values(([[0.5]], [1.0], [1.0]))  # 0.5^(1 + i + j) for all i and j
+        >>> round(found.values[0], 12)
+        0.666666666667
+    """
+    began = time.perf_counter()
+    length, cut = check_cut(length, cut)
+    network, notes = linear_network(model, inputs, check_seed(seed), memory)
+    values = singular_values(network)
+    own = np.linalg.svd(of_network(network, length).after(cut), compute_uv=False)
+    shown = np.zeros(network.units)
+    shown[: len(own)] = own[: network.units]
+    return HankelSpectrum(
+        values=tuple(values.tolist()),
+        at_cut=tuple(shown.tolist()),
+        floor=float(network.units * 2.0**-52 * values[0]),
+        radius=network.radius,
+        length=length,
+        cut=cut,
+        units=network.units,
+        seconds=time.perf_counter() - began,
+        notes=notes,
+    )
+
+
+def linear_network(
+    model: Any, inputs: int | None, seed: int, memory: int | None
+) -> tuple[LinearNetwork, tuple[str, ...]]:
+    """The matrices of a model whose step is linear, and what should be known of it.
+
+    Raises:
+        NotLinear: it is not.
+        Meaningless: it has no state.
+    """
+    if isinstance(model, tuple):
+        return from_matrices(model), ()
+    if is_reservoir(model):
+        node = reservoir(model)
+        return read_linear(node.step, node.units, node.inputs, seed), node.notes
+    with opened(model, length=8, inputs=inputs, seed=seed, memory=memory, whole=False) as checked:
+        state = stateful(checked)
+        return read_linear(state.step, state.units, state.inputs, seed), checked.notes
+
+
+def singular_values(network: LinearNetwork) -> Array:
+    """Hankel singular values, largest first.
+
+    The output of a step is read after its input, y_t = C h_(t-1) + D x_t, so that the past reaches the state by
+    B, AB, ... and the state the later outputs by C, CA, ...
+
+    Raises:
+        Unstable: the network is not stable.
+    """
+    reach, see = _root(network.a, network.b, network), _root(network.a.T, network.c.T, network)
+    found = np.linalg.svd(see.T @ reach, compute_uv=False)
+    shown = np.zeros(network.units)
+    shown[: len(found)] = found
+    return shown
+
+
+def _root(a: Array, b: Array, network: LinearNetwork) -> Array:
+    """A factor R of the Gramian R R', by doubling the steps that are summed, and compressing by QR."""
+    root, power = b, a
+    for _ in range(DOUBLINGS):
+        root = _compressed(np.concatenate([root, power @ root], 1))
+        power = power @ power
+        size = float(np.linalg.norm(power))
+        if not np.isfinite(size):
+            break
+        if size < 2.0**-60:
+            return root
+    raise Unstable(
+        f"the states of this linear network do not fade: its spectral radius is {network.radius:.6g}, and must be "
+        "below 1 for Hankel singular values to exist; scale the recurrent weights down"
+    )
+
+
+def _compressed(root: Array) -> Array:
+    """As few columns as rows, with the same product by itself."""
+    if root.shape[1] <= root.shape[0]:
+        return root
+    triangle: Array = np.asarray(np.linalg.qr(root.T, mode="r"))
+    return triangle.T

@@ -1,0 +1,234 @@
+"""Effective state-size: how many numbers a linear or input-frozen layer carries over each position of a sequence."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..elimination import rank as rank_modulo
+from ..question import DEFAULT_PRIME, check_seed, check_whole
+from ..result.result import Result
+from ..system.memory import MemoryBudgetError, default_budget, show_size
+from .exact import multiply, residues
+from .linear import Array, LinearNetwork, from_matrices
+from .operator import Kind, Operator, of_network, operator_of
+
+TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, repr=False)
+class EffectiveStateSize(Result):
+    """Of H, the outputs from a position on by the inputs before it, at every position: two sizes of its spectrum."""
+
+    NOUN: ClassVar[str] = "record of effective state-size"
+
+    positions: tuple[int, ...]
+    """Steps before the cut, 1 to length - 1"""
+    tolerance: tuple[int, ...]
+    """Singular values of H above the threshold, all channels together"""
+    entropy: tuple[float, ...]
+    """exp of the entropy of the singular values over their sum, all channels together"""
+    tolerance_by_channel: tuple[tuple[int, ...], ...]
+    """The same of each output channel alone"""
+    entropy_by_channel: tuple[tuple[float, ...], ...]
+    certified: tuple[int, ...] | None
+    """Rank of H modulo a prime, a proved lower bound of its rank; of linear time-invariant models with a state"""
+    prime: int | None
+    spectrum: tuple[float, ...]
+    """Singular values of H in the middle, largest first"""
+    threshold: float
+    """Above which singular values count"""
+    kind: Kind
+    """Why there is an operator: the model is linear, or it is with its gates held at one input"""
+    length: int
+    channels: int
+    inputs: int
+    seed: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def largest(self) -> int:
+        """The largest of `tolerance`."""
+        return max(self.tolerance)
+
+    def sentence(self) -> str:
+        """What came out, in one sentence."""
+        held = " with its gates held at one input" if self.kind == "input-frozen" else ""
+        proved = "" if self.certified is None else f", of certified rank {max(self.certified)}"
+        return (
+            f"The outputs after a position depend on at most {self.largest} numbers made of the inputs before it{held}"
+            f"{proved}; by its entropy on {max(self.entropy):.3g}."
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each position."""
+        rows = []
+        for place, position in enumerate(self.positions):
+            row: dict[str, Any] = {
+                "position": position,
+                "tolerance": self.tolerance[place],
+                "entropy": self.entropy[place],
+            }
+            row["certified"] = None if self.certified is None else self.certified[place]
+            for channel in range(self.channels):
+                row[f"tolerance_{channel}"] = self.tolerance_by_channel[channel][place]
+                row[f"entropy_{channel}"] = self.entropy_by_channel[channel][place]
+            rows.append(row)
+        return rows
+
+    def draw(self, ax: Any) -> None:
+        """Draw both sizes by position."""
+        ax.plot(self.positions, self.tolerance, ".-", color="#0072b2", label=f"above {self.threshold:.0e}")
+        ax.plot(self.positions, self.entropy, ".-", color="#d55e00", label="by entropy")
+        if self.certified is not None:
+            ax.plot(self.positions, self.certified, "--", color="#009e73", label="certified rank")
+        ax.set(xlabel="position", ylabel="effective state-size", ylim=(0, None))
+        ax.legend(fontsize=8, frameon=False)
+
+    def headline(self) -> str:
+        """What came out, in one line."""
+        proved = "" if self.certified is None else f", certified {max(self.certified)}"
+        return f"largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, length {self.length}"
+
+    def __str__(self) -> str:
+        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
+
+
+def effective_state_size(
+    model: Any,
+    length: int,
+    *,
+    at: Array | None = None,
+    frozen: Iterable[str] = (),
+    values: Iterable[str] = (),
+    tolerance: float = TOLERANCE,
+    inputs: int | None = None,
+    seed: int = 0,
+    memory: int | None = None,
+) -> EffectiveStateSize:
+    """How many numbers a linear layer, or one that is linear with its gates held, carries over each position.
+
+    For y = T u with an operator T that may depend on the input, H_i = T[i:, :i] says what outputs from position i on
+    owe to inputs before it. Its rank is the size of the smallest state that does the same; counted are singular
+    values above a threshold, and the exponential of the entropy of their shares.
+
+    Gates are found by running the model: see `neighbours.freezing`. A model in which it is open what is a gate, as in
+    linear attention, says so, and takes their names in `frozen`.
+
+    Args:
+        model: matrices (A, B, C), (A, B, C, D) or (W, Win); a node of reservoirpy; or a module or function that is
+            causal, see `adapters.adapt`.
+        length: T, steps of the sequences; there are T - 1 positions.
+        at: the sequence (length, inputs) at which gates are held; by default normal numbers.
+        frozen: names of parameters or sub-modules that make gates.
+        values: names of parameters that are values as inputs are, and may be multiplied by gates: an initial state.
+        tolerance: singular values count above it times the largest of any position.
+        inputs: features per step, where the model does not say it itself.
+        seed: of the sequence.
+        memory: bytes this may take; by default half of what is free.
+
+    Returns:
+        Sizes by position, of all channels together and of each; of a linear model with a state also ranks certified
+        modulo a prime.
+
+    Raises:
+        ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
+        MemoryBudgetError: the operator does not fit the memory.
+        ValueError: there is no such operator, the model reads token ids, or an argument is out of range.
+
+    Source: Parnichkun et al., ICML 2025 (arXiv:2504.19561), definitions of section 3.
+
+    Example:
+        >>> found = effective_state_size(([[0.5, 0], [0, 0.25]], [1, 1], [[1, 1]]), 8)
+        >>> found.tolerance, found.certified
+        ((1, 2, 2, 2, 2, 2, 1), (1, 2, 2, 2, 2, 2, 1))
+    """
+    began = time.perf_counter()
+    length = check_whole("length", length, 2, purpose="to have a position to look at", remedy="use 16 or more")
+    seed = check_seed(seed)
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
+        raise ValueError(f"tolerance must be a part of the largest singular value between 0 and 1, got {tolerance}")
+    if isinstance(model, tuple):
+        found = of_network(from_matrices(model), length)
+    else:
+        found = operator_of(model, length, at, _names(frozen), _names(values), inputs, seed, memory)
+    _, channels, _, features = found.entries.shape
+    need = 8 * 4 * found.entries.size
+    budget = default_budget() if memory is None else memory
+    if need > budget:
+        raise MemoryBudgetError(
+            f"the operator of {length} steps, {channels} channels and {features} inputs takes about {show_size(need)}, "
+            f"more than the {show_size(budget)} this may take; use a shorter length"
+        )
+    return _measured(found, length, tolerance, seed, began)
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _measured(found: Operator, length: int, tolerance: float, seed: int, began: float) -> EffectiveStateSize:
+    _, channels, _, features = found.entries.shape
+    positions = range(1, length)
+    spectra = [_singular_values(found.after(i)) for i in positions]
+    threshold = tolerance * max(float(values.max(initial=0.0)) for values in spectra)
+    own = [[_singular_values(found.after(i, channel)) for i in positions] for channel in range(channels)]
+    certified = None if found.network is None else certified_ranks(found.network, length)
+    return EffectiveStateSize(
+        positions=tuple(positions),
+        tolerance=tuple(_count(values, threshold) for values in spectra),
+        entropy=tuple(entropy_size(values) for values in spectra),
+        tolerance_by_channel=tuple(tuple(_count(values, threshold) for values in each) for each in own),
+        entropy_by_channel=tuple(tuple(entropy_size(values) for values in each) for each in own),
+        certified=certified,
+        prime=None if certified is None else DEFAULT_PRIME,
+        spectrum=tuple(spectra[length // 2 - 1].tolist()),
+        threshold=threshold,
+        kind=found.kind,
+        length=length,
+        channels=channels,
+        inputs=features,
+        seed=seed,
+        seconds=time.perf_counter() - began,
+        notes=found.notes,
+    )
+
+
+def _singular_values(matrix: Array) -> Array:
+    return np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
+
+
+def _count(values: Array, threshold: float) -> int:
+    return int((values > threshold).sum())
+
+
+def entropy_size(values: Array) -> float:
+    """exp of the entropy of values over their sum; 0 where all are 0.
+
+    Example:
+        >>> entropy_size(np.array([2.0, 2.0, 0.0]))
+        2.0
+    """
+    total = float(values.sum())
+    shares = values[values > 0] / total if total > 0 else values[:0]
+    return math.exp(-float(shares @ np.log(shares))) if len(shares) else 0.0
+
+
+def certified_ranks(network: LinearNetwork, length: int, p: int = DEFAULT_PRIME) -> tuple[int, ...]:
+    """Rank modulo a prime of H at every position, of the network's matrices as they are."""
+    a, b, c = (residues(matrix, p) for matrix in (network.a, network.b, network.c))
+    blocks = [residues(network.d, p)]
+    for _ in range(length - 1):
+        blocks.append(multiply(c, b, p))
+        b = multiply(a, b, p)
+    ranks = []
+    for position in range(1, length):
+        rows = [[blocks[late - early] for early in range(position)] for late in range(position, length)]
+        ranks.append(rank_modulo(np.block(rows).astype(np.float64), p))
+    return tuple(ranks)

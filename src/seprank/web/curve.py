@@ -1,0 +1,103 @@
+"""The memory curve of a setting, run in a process; once asked for, it follows the settings."""
+
+from __future__ import annotations
+
+import shlex
+
+from ..memory_curve import MemoryCurve
+from ..system.memory import MemoryBudgetError
+from .budget import Budget
+from .jobs import Job
+from .settings import Settings
+from .work import remember_network
+
+SAMPLES = 256
+"""Pairs of sequences, as many as `seprank remember` draws"""
+_WORK = 2**27
+"""Bytes for the blocks that it works in"""
+
+
+class CurveRun:
+    """The memory curve of what a panel is set to.
+
+    Attributes:
+        found: the newest complete curve.
+        settings: that it is of.
+        notice: why there is none, or that it was cancelled.
+        progress: part of the run that is done.
+        following: whether it is run anew when settings change.
+        version: goes up whenever something changed.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self.found: MemoryCurve | None = None
+        self.settings: Settings | None = None
+        self.notice: str | None = None
+        self.progress = 0.0
+        self.following = False
+        self.version = 0
+        self._budget = budget
+        self._job: Job | None = None
+        self._asked: Settings | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._job is not None
+
+    def begin(self, settings: Settings, problem: str | None = None) -> None:
+        """Run it for these settings, and from now on for those that are chosen; a refusal is said in `notice`."""
+        self.following = True
+        self._stop()
+        self.notice, self.progress, self._asked = problem, 0.0, settings
+        if problem is not None:
+            return
+        memory = _WORK + 64 * SAMPLES * settings.length * settings.inputs + 20 * settings.parameters
+        try:
+            self._budget.take_process((id(self), "curve"), memory)
+            self._job = Job(remember_network, settings, SAMPLES, memory)
+        except (MemoryBudgetError, OSError) as error:
+            self._stop()
+            self.notice = f"{error}"
+
+    def follow(self, settings: Settings, problem: str | None) -> None:
+        """The settings have changed: what runs for others is ended, and the curve of these is run."""
+        if self.following and (settings != self._asked or problem is not None):
+            self.begin(settings, problem)
+
+    def cancel(self) -> None:
+        """End the run at once, and follow no longer; the curve that was there before stays."""
+        self.following = False
+        self.version += 1
+        if self.running:
+            self._stop()
+            self.notice = "cancelled"
+
+    def _stop(self) -> None:
+        self.version += 1
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+        self._budget.give_back((id(self), "curve"))
+
+    def poll(self) -> None:
+        """Take in what the process reported."""
+        if self._job is None:
+            return
+        for kind, content in self._job.poll():
+            self.version += 1
+            if kind == "progress":
+                _, done, total = content
+                self.progress = done / max(total, 1)
+            else:
+                self.found, self.settings = content, self._asked
+        if self._job.state != "running":
+            self.notice = self._job.failure
+            self._stop()
+
+
+def curve_command(settings: Settings) -> str:
+    """The command line that gives the same curve."""
+    words = ["seprank", "remember", settings.model]
+    for name in ("inputs", "width", "depth", "length"):
+        words += [f"--{name}", str(getattr(settings, name))]
+    return shlex.join([*words, *(["--seed", str(settings.seed)] if settings.seed else [])])
