@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..models import ModelSpec, find_model
+from ..models import MODELS, ModelSpec, find_model
 from ..models.base.width import nearest_width
 from ..question import keep_whole
 from ..tasks import Task, build_task
@@ -72,6 +72,9 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         self.spec.load()
+        if not self.spec.recurrent:
+            known = ", ".join(name for name, spec in MODELS.items() if spec.recurrent)
+            raise ValueError(f"model must be recurrent to be trained, got {self.model!r}; the models are: {known}")
         _ = self.task_built
         if self.width is not None and self.parameters is not None:
             raise ValueError(f"give width or parameters, got width={self.width} and parameters={self.parameters}")
