@@ -203,6 +203,33 @@ def summary_markdown(certificates: Sequence[Certificate]) -> str:
     return _table(["", "cells", "exact", "not exact", "greatest rank"], rows)
 
 
+def groups(certificates: Sequence[Certificate]) -> dict[str, list[Certificate]]:
+    """What the tables of the page show."""
+    found = [(one, cell_of(one)) for one in certificates]
+    return {
+        "2-layers": [one for one, cell in found if cell.depth == 2 and not cell.feed_forward and not cell.causal],
+        "3-layers": [one for one, cell in found if cell.depth == 3],
+        "products": [one for one, cell in found if cell.depth == 2 and cell.feed_forward],
+        "causal": [one for one, cell in found if cell.causal],
+        "gaps": [one for one, cell in found if not one.exact and not cell.causal],
+    }
+
+
+def bottleneck_markdown(certificates: Sequence[Certificate]) -> str:
+    """Width beyond the number of inputs: ranks of one head at two positions a side."""
+    found = {cell_of(one): one for one in certificates}
+    chosen = [cell for cell in found if _is_plain(cell) and cell.heads == 1 and cell.sides == (2, 2)]
+    rows = []
+    for depth, inputs in sorted({(cell.depth, cell.inputs) for cell in chosen}):
+        same = sorted(cell for cell in chosen if (cell.depth, cell.inputs) == (depth, inputs))
+        rows.append([inputs, depth, ", ".join(f"{found[cell].rank} ({cell.width})" for cell in same)])
+    return _table(["$M$", "$L$", "rank (width)"], rows)
+
+
+def _is_plain(cell: Cell) -> bool:
+    return not cell.feed_forward and not cell.causal and cell.adjacent
+
+
 def published(inputs: int, heads: int, depth: int) -> int:
     """(d_x + H)^((3^L - 1) / 2): the bound of arXiv:2006.12467 as it is remembered, not read; never used as a bound."""
     return int((inputs + heads) ** ((3**depth - 1) // 2))
@@ -213,8 +240,7 @@ def published_markdown(certificates: Sequence[Certificate]) -> str:
     rows = []
     for certificate in certificates:
         cell = cell_of(certificate)
-        plain = not cell.feed_forward and not cell.causal and cell.adjacent and cell.depth > 1
-        if plain and cell.inputs == cell.width > 1 and cell.sides == (2, 2):
+        if _is_plain(cell) and cell.depth > 1 and cell.inputs == cell.width > 1 and cell.sides == (2, 2):
             stated = published(cell.inputs, cell.heads, cell.depth)
             rows.append([cell.inputs, cell.heads, cell.depth, certificate.rank, certificate.upper_bound, f"{stated:,}"])
     return _table(["$d_x$", "$H$", "$L$", "rank", "moments", "published, from memory"], rows)

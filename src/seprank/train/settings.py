@@ -72,9 +72,6 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         self.spec.load()
-        if not self.spec.recurrent:
-            known = ", ".join(name for name, spec in MODELS.items() if spec.recurrent)
-            raise ValueError(f"model must be recurrent to be trained, got {self.model!r}; the models are: {known}")
         _ = self.task_built
         if self.width is not None and self.parameters is not None:
             raise ValueError(f"give width or parameters, got width={self.width} and parameters={self.parameters}")
@@ -108,7 +105,11 @@ class TrainSettings:
     @cached_property
     def spec(self) -> ModelSpec:
         """The registry's entry of the model."""
-        return find_model(self.model)
+        spec = find_model(self.model)
+        if not spec.recurrent:
+            known = ", ".join(name for name, other in MODELS.items() if other.recurrent)
+            raise ValueError(f"model must be recurrent to be trained, got {self.model!r}; the models are: {known}")
+        return spec
 
     def count_parameters(self, width: int) -> int:
         """Numbers in a network of that width, read-out included."""
