@@ -215,6 +215,7 @@ def test_anchors_in_python_integers(width: int, heads: int, depth: int, length: 
     assert oracle_rank(module, length, list(range(length // 2)), expected + 2) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"num_heads": 2}, {"feed_forward": True, "num_heads": 2}])
 def test_only_the_sizes_of_the_sides_matter(options: dict[str, Any]) -> None:
     found = {}
@@ -226,6 +227,7 @@ def test_only_the_sizes_of_the_sides_matter(options: dict[str, Any]) -> None:
     assert all(len(ranks) == 1 for ranks in found.values()), found
 
 
+@pytest.mark.slow
 def test_an_interleaved_split_of_causal_layers_is_another_function() -> None:
     module = Attention(2, 2, 2, causal=True)
     ranks = [certify(module, length=4, split=s, progress=False).rank for s in ([0, 1], [0, 2], [1, 3])]
@@ -261,7 +263,7 @@ def test_dimensions_add_up_as_cauchy_says(variables: int) -> None:
         assert total == multichoose(variables * vectors, degree)
 
 
-@pytest.mark.parametrize(("variables", "vectors"), [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (3, 4), (4, 2), (4, 3)])
+@pytest.mark.parametrize(("variables", "vectors"), [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (3, 4), (4, 2)])
 def test_polynomials_in_gram_sums_by_brute_force(variables: int, vectors: int) -> None:
     """Monomials in the entries of the sum, evaluated at random vectors: as many are independent as the count says."""
     rng = np.random.default_rng(variables + 10 * vectors)
@@ -297,7 +299,7 @@ def test_what_heads_see_by_brute_force(inputs: int, width: int, heads: int) -> N
 
 CELLS = [
     # inputs, width, heads, depth, positions on the other and on the reading side
-    *((m, r, 1, 2, o, n) for m, r in ((1, 1), (1, 3), (2, 2), (2, 3), (3, 2)) for o in (1, 2, 3) for n in (1, 2, 3)),
+    *((m, r, 1, 2, o, n) for m, r in ((1, 3), (2, 2), (3, 2)) for o, n in ((1, 1), (1, 2), (2, 1), (3, 3))),
     (2, 4, 2, 2, 2, 2),
     (2, 4, 4, 2, 2, 2),
     (3, 3, 3, 2, 2, 2),
@@ -309,6 +311,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_two_layers_meet_the_count_by_moments(cell: tuple[int, ...]) -> None:
     inputs, width, heads, depth, other, reading = cell
@@ -326,6 +329,7 @@ GAPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell", "rank", "upper"), GAPS)
 def test_where_the_count_is_not_met(cell: tuple[int, ...], rank: int, upper: int) -> None:
     inputs, width, heads, depth, other, reading = cell
@@ -351,6 +355,7 @@ def test_larger_cells_meet_the_count(cell: tuple[int, ...], rank: int) -> None:
     assert verify(found, progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "rank"),
     [
@@ -372,6 +377,7 @@ def test_products_meet_the_count_by_moments(cell: tuple[int, ...], rank: int) ->
     assert (found.rank, found.exact) == (rank, True)
 
 
+@pytest.mark.slow
 def test_tokens_stay_below_their_bounds() -> None:
     for inputs, depth, length in ((1, 1, 2), (2, 1, 4), (2, 2, 4), (3, 2, 4)):
         for split in (None, [length - 1]):
