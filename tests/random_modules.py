@@ -17,12 +17,12 @@ Vector = list[int]
 Instruction = tuple[str, int, int, int]
 """Operation, and the numbers of the registers it takes"""
 INPUT, STATE = 0, 1
-OPERATIONS = ("linear", "linear", "affine", "product", "product", "sum", "difference", "constant")
+OPERATIONS = ("linear", "affine", "affine", "product", "product", "sum", "difference", "constant")
 
 
 @dataclass(frozen=True)
 class Program:
-    """One layer: registers 0 (its input) and 1 (its state), then one for each instruction, the last being its output."""
+    """One layer: registers 0 (its input) and 1 (its state), and one for each instruction, of which the last is read."""
 
     inputs: int
     width: int
@@ -37,19 +37,45 @@ class Program:
 
 def draw_program(draw: random.Random, inputs: int, *, whole: bool) -> Program:
     """A layer without a state where sequences are `whole`: its instructions then also mix the positions."""
-    width, memory = draw.randint(1, 2), "" if whole else draw.choice(("", "", "add", "erase"))
-    own = ("mix", "mix") if whole else ("read",) * 2 * bool(memory)
-    instructions: list[Instruction] = [("linear", INPUT, 0, 0)]
-    instructions += [("product", STATE, 2, 0)] if not whole and draw.random() < 0.7 else []
-    while len(instructions) < draw.randint(3, 5):
+    while True:
+        program = _any_program(draw, inputs, whole=whole)
+        if _says_something(program, whole=whole):
+            return program
+
+
+def _any_program(draw: random.Random, inputs: int, *, whole: bool) -> Program:
+    width, memory = draw.choice((1, 2, 2)), "" if whole else draw.choice(("", "", "add", "erase"))
+    own = ("mix", "mix") if whole else ("read", "read") * bool(memory)
+    instructions: list[Instruction] = [(draw.choice(("linear", "affine")), INPUT, 0, 0)]
+    for _ in range(draw.randint(2, 5)):
         known = range(2 if whole else 1, len(instructions) + 2)
-        operation = draw.choice(OPERATIONS + own)
-        instructions.append((operation, *(draw.choice(known) for _ in range(3))))  # type: ignore[arg-type]
+        a, b, c = (draw.choice(known) for _ in range(3))
+        instructions.append((draw.choice(OPERATIONS + own), a, b, c))
     known = range(2, len(instructions) + 2)
     if draw.random() < 0.5:
         instructions.append(("sum", len(instructions) + 1, draw.choice(known), 0))  # a skip
     pair = (draw.choice(known), draw.choice(known))
     return Program(inputs, width, tuple(instructions), draw.choice(known), memory, pair)
+
+
+def _says_something(program: Program, *, whole: bool) -> bool:
+    """Whether the output depends on this input and on others, and the state, which it may see, on the input."""
+    seen = [{"input"}, {"state"}]
+    for operation, a, b, c in program.instructions:
+        match operation:
+            case "constant":
+                seen.append(set())
+            case "linear" | "affine":
+                seen.append(seen[a])
+            case "read":
+                seen.append(seen[a] | {"memory"})
+            case "mix":
+                seen.append(seen[a] | seen[b] | seen[c] | {"state"})
+            case _:
+                seen.append(seen[a] | seen[b])
+    state = "input" in seen[program.carried] and "state" in seen[-1]
+    memory = "memory" in seen[-1] and all("input" in seen[n] for n in program.pair)
+    return "input" in seen[-1] and ("state" in seen[-1] if whole else state or memory)
 
 
 class Layer(nn.Module):
@@ -141,6 +167,10 @@ class RandomWhole(nn.Module):
 # The same in Python integers, modulo a prime. Nothing above is used but the programs.
 
 
+def dot(a: Vector, b: Vector) -> int:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
 class Integers:
     """Modules with random weights modulo a prime, one vector at a time."""
 
@@ -149,7 +179,7 @@ class Integers:
         self.weights: list[dict[tuple[str, int], Any]] = []
         for program in programs:
             own: dict[tuple[str, int], Any] = {}
-            for number, (operation, a, _, _) in enumerate(program.instructions):
+            for number, (_, a, _, _) in enumerate(program.instructions):
                 below = program.inputs if a == INPUT else program.width
                 own["weight", number] = [[draw.randrange(prime) for _ in range(below)] for _ in range(program.width)]
                 own["bias", number] = [draw.randrange(prime) for _ in range(program.width)]
@@ -165,11 +195,9 @@ class Integers:
         weight, bias = self.weights[layer]["weight", number], self.weights[layer]["bias", number]
         match operation:
             case "linear":
-                found = [sum(w * x for w, x in zip(row, a, strict=True)) for row in weight]
+                found = [dot(row, a) for row in weight]
             case "affine":
-                found = [
-                    sum(w * x for w, x in zip(row, a, strict=True)) + c for row, c in zip(weight, bias, strict=True)
-                ]
+                found = [dot(row, a) + c for row, c in zip(weight, bias, strict=True)]
             case "constant":
                 found = bias
             case "product":
@@ -187,14 +215,12 @@ class Integers:
             found = [x, h]
             for number, (operation, i, j, _) in enumerate(program.instructions):
                 if operation == "read":
-                    found.append(
-                        [sum(s * y for s, y in zip(row, found[i], strict=True)) % self.prime for row in memory]
-                    )
+                    found.append([dot(row, found[i]) % self.prime for row in memory])
                 else:
                     found.append(self._apply(layer, number, operation, found[i], found[j]))
             v, k = (found[n] for n in program.pair)
             if program.memory == "erase":
-                v = [y - sum(s * z for s, z in zip(row, k, strict=True)) for y, row in zip(v, memory, strict=True)]
+                v = [y - dot(row, k) for y, row in zip(v, memory, strict=True)]
             if program.memory:
                 memory = [[(s + y * z) % self.prime for s, z in zip(row, k, strict=True)]
                           for row, y in zip(memory, v, strict=True)]  # fmt: skip
@@ -208,9 +234,8 @@ class Integers:
             found = [sequence, sequence]
             for number, (operation, i, j, k) in enumerate(program.instructions):
                 if operation != "mix":
-                    pairs = zip(
-                        found[i], found[j] if operation in ("product", "sum", "difference") else found[i], strict=True
-                    )
+                    second = found[j] if operation in ("product", "sum", "difference") else found[i]
+                    pairs = zip(found[i], second, strict=True)
                     found.append([self._apply(layer, number, operation, a, b) for a, b in pairs])
                     continue
                 units = range(program.width)
@@ -221,7 +246,7 @@ class Integers:
         return sequence[-1]
 
     def read(self, output: Vector) -> int:
-        return sum(w * y for w, y in zip(self.readout, output, strict=True)) % self.prime
+        return dot(self.readout, output) % self.prime
 
     def rank(self, length: int, starts: list[int], samples: int, draw: random.Random, *, whole: bool) -> int:
         """Of a Start-End matrix of so many random starts and ends."""

@@ -15,9 +15,9 @@ from seprank.degrees import degree_bounds
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 PRIME = 2**31 - 1
-MOST = 14
+MOST = 12
 """Samples a side: a bound is put to the test where it is below"""
-COUNT, FAST = 300, 24
+COUNT, FAST = 300, 12
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,18 @@ def test_certified_ranks_are_those_of_python_integers(seed: int) -> None:
 @pytest.mark.slow
 def test_no_bound_is_contradicted_by_300_modules() -> None:
     met: Counter[str] = Counter()
-    tested = 0
+    tested = above = 0
     for seed in range(COUNT):
         rank, bounds = ranks(seed, certified=False)
         for name, value in bounds.items():
             assert rank <= value, (seed, name, rank, value)
             met[name] += rank == value
         tested += min(bounds.values(), default=MOST) < MOST
-    assert tested > COUNT // 3
-    assert all(met[f"degrees: {name}"] > 5 for name in ("state", "start inputs", "end inputs", "joint")), met
+        above += rank > 2
+    assert min(tested, above) > COUNT // 3
+    # The joint bound is listed only where it is the least.
+    wanted = {"state": 50, "start inputs": 50, "end inputs": 50, "joint": 10}
+    assert all(met[f"degrees: {name}"] >= count for name, count in wanted.items()), (met, tested, above)
 
 
 def test_the_modules_are_of_many_kinds() -> None:
