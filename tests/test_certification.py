@@ -19,7 +19,7 @@ import oracles
 from seprank import RAC, Certificate, CertificateError, NotPolynomial, bounds, certify, verify
 from seprank.adapters import ConventionError
 from seprank.certification.certificate import digest, from_dict
-from seprank.certification.run import draw_words
+from seprank.certification.words import draw_words
 from seprank.field import draw_elements
 from seprank.models import MODELS
 from seprank.sources import load_factory

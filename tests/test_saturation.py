@@ -12,8 +12,8 @@ from torch import nn
 
 from seprank import RAC, Certificate, certify
 from seprank.certification import search
+from seprank.certification.asked import ask
 from seprank.certification.luck import joint_error, sampling_error, weights_error
-from seprank.certification.run import ask
 from seprank.certification.saturation import stated_error
 from seprank.degrees import total_degrees
 from seprank.elimination import rank_profile

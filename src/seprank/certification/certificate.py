@@ -16,9 +16,8 @@ from ..result.text import text_table
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
 from ..theory import Bound, readable
+from .asked import Question
 from .form import (
-    LEAST_CONFIDENCE,
-    MOST_DIMENSIONS,
     MOST_RUN_SECONDS,
     MOST_SIZE,
     VERSIONS,
@@ -27,8 +26,7 @@ from .form import (
     parse,
     read,
 )
-from .luck import MOST_DRAWS
-from .run import Question
+from .pieces import OPTIONAL, Draw, Minor, ModelRecord, check_draws, check_left_out, check_record, check_split_of
 from .summary import Summary
 
 SCHEMA: Final = 2
@@ -38,61 +36,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
-_HASH = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class ModelRecord:
-    """What a certificate says about the module."""
-
-    __pydantic_config__ = STRICT
-
-    name: str
-    """Name in the registry, or file.py:factory, or module.Class"""
-    kind: Literal["registry", "factory", "class"]
-    """Which of these the name is"""
-    settings: dict[str, int | float | bool | str]
-    """inputs, width and depth of a registered model; the keyword arguments of a factory"""
-    sha256: str | None
-    """Hash of the source file, None for a registered model"""
-    parameters: dict[str, list[int]]
-    """Name and shape of every parameter"""
-    fixed: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of the values of every buffer, and of every parameter that kept its value; not in schema 1"""
-    replaced: dict[str, list[str]] = field(default_factory=dict)
-    """Operations that were replaced by the identity, and the sub-modules they were in"""
-    functions: dict[str, str] = field(default_factory=dict)
-    """Parameters of which the network uses a function alone, for which an element was drawn, and the function"""
-    constants: dict[str, list[str]] = field(default_factory=dict)
-    """Operations on constants that were evaluated in float64, and SHA-256 of what they gave"""
-    divisions: list[str] = field(default_factory=list)
-    """Operations that divide by values, with the sub-modules they are in"""
-
-
-@dataclass(frozen=True)
-class Minor:
-    """A square submatrix with a determinant that is not zero modulo the prime: the proof of the rank."""
-
-    __pydantic_config__ = STRICT
-
-    rows: list[int]
-    """Numbers of the start halves, ascending"""
-    columns: list[int]
-    """Numbers of the columns, ascending: end x channels + channel"""
-    determinant: int
-    """Modulo the prime, 1..prime-1"""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Another draw of weights and samples, which showed no higher rank."""
-
-    __pydantic_config__ = STRICT
-
-    seed: int
-    samples: int
-    """Halves on each side, or all words there are"""
-    rank: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -276,14 +219,6 @@ class Certificate(Result):
         return lines
 
 
-OPTIONAL = {
-    "model": ("replaced", "functions", "constants", "divisions"),
-    "question": ("squash", "split"),
-    "": ("left_out_starts", "left_out_ends"),
-}
-"""Fields that are there only if they say something"""
-
-
 def _listed(names: list[str]) -> str:
     """Some names in a line."""
     few = ", ".join(quoted_name(name) for name in names[:4])
@@ -382,14 +317,10 @@ def _check_ranges(certificate: Certificate) -> None:
         wrong = next((n for n in numbers if not least <= n <= MOST_SIZE), None)
         if wrong is not None:
             raise CertificateError("fields", f"{where} must be {least} to 2^63 - 1, got {shown(wrong)}")
-    if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
-        raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
     _check_run(certificate)
-    _check_special(certificate)
-    constants = {
-        f"{name} {number}": text for name, texts in model.constants.items() for number, text in enumerate(texts)
-    }
-    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed, **constants})
+    check_record(model)
+    check_split_of(question)
+    check_left_out(certificate.left_out_starts, certificate.left_out_ends)
 
 
 def _check_run(certificate: Certificate) -> None:
@@ -400,49 +331,9 @@ def _check_run(certificate: Certificate) -> None:
         )
     if certificate.error is not None and not 0 <= certificate.error <= 1:
         raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
-    _check_draws(certificate)
+    check_draws(certificate.confidence, certificate.draws)
     if sorted(certificate.versions) != sorted(VERSIONS):
         raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
     for name, stated in certificate.versions.items():
         if not _VERSION.fullmatch(stated):
             raise CertificateError("fields", f"versions.{name} must be a version, got {shown(stated)}")
-
-
-def _check_special(certificate: Certificate) -> None:
-    """What most certificates don't have."""
-    question, model = certificate.question, certificate.model
-    lists = {"replaced": model.replaced, "constants": model.constants, "divisions": {"": model.divisions}}
-    for name, groups in lists.items():
-        if any(texts != sorted(set(texts)) or (not texts and name != "divisions") for texts in groups.values()):
-            raise CertificateError("fields", f"model.{name} must list each text once, sorted")
-    if question.split is not None and (
-        len(question.split) != question.cut
-        or question.split != tuple(sorted(set(question.split)))
-        or question.split[0] < 0
-        or question.split[-1] >= question.length
-    ):
-        raise CertificateError("fields", "question.split must be as many different positions as cut, ascending")
-    starts, ends = certificate.left_out_starts, [end for _, end in certificate.left_out_ends]
-    every = [*starts, *(n for pair in certificate.left_out_ends for n in pair)]
-    if any(not 0 <= n <= MOST_SIZE for n in every) or starts != sorted(set(starts)) or ends != sorted(set(ends)):
-        raise CertificateError("fields", "left_out_starts and left_out_ends must have each number once, ascending")
-
-
-def _check_draws(certificate: Certificate) -> None:
-    """What is said of further draws."""
-    confidence, draws = certificate.confidence, certificate.draws
-    if confidence is None and draws:
-        raise CertificateError("fields", "draws belong to a confidence, of which there is none")
-    if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
-        raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
-    if len(draws) >= MOST_DRAWS:
-        raise CertificateError("fields", f"there must be fewer than {MOST_DRAWS:,} draws, got {len(draws):,}")
-    numbers = [n for draw in draws for n in (draw.seed, draw.samples - 1, draw.rank)]
-    if any(not 0 <= n < MOST_SIZE for n in numbers):
-        raise CertificateError("fields", "a draw must have seed and rank from 0 and samples from 1, below 2^63")
-
-
-def _check_hashes(hashes: dict[str, str]) -> None:
-    for name, text in hashes.items():
-        if not _HASH.fullmatch(text):
-            raise CertificateError("fields", f"{quoted_name(name)} must have a SHA-256 of 64 digits, got {shown(text)}")

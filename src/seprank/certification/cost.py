@@ -11,9 +11,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..system.memory import MemoryBudgetError, show_size
-from .certificate import Certificate, ModelRecord
+from .asked import Question
+from .certificate import Certificate
 from .known import has_family
-from .run import Question
+from .pieces import ModelRecord
 
 MOST_SECONDS = 3600.0
 """That a recheck may be estimated to take, unless more is allowed"""

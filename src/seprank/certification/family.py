@@ -9,7 +9,7 @@ from torch import nn
 from ..models import spec_of
 from ..models.attention import Attention
 from ..theory import Bounds, attention_bounds, bounds
-from .run import Question
+from .asked import Question
 
 
 def family_bounds(module: nn.Module, question: Question) -> Bounds | None:

@@ -12,9 +12,9 @@ from ..elimination import rank_profile
 from ..field import NotPolynomial, read_weights
 from ..models import spec_of
 from ..theory import Bound, for_readout
+from .asked import Question
 from .family import family_bounds
 from .form import MOST_DIGITS
-from .run import Question
 
 
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:

@@ -12,7 +12,7 @@ from ..field import Notes, read_weights
 from ..models import spec_of
 from ..sources import Factory
 from ..sources.factory import source_hash
-from .certificate import ModelRecord
+from .pieces import ModelRecord
 
 
 def describe(module: nn.Module, factory: Factory | None, notes: Notes | None = None) -> ModelRecord:

@@ -20,13 +20,15 @@ from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
 from ..system.versions import versions
 from ..theory import Bound
-from .certificate import Certificate, Minor
+from .asked import Question, ask
+from .certificate import Certificate
 from .confidence import check_confidence, draw_until
 from .footprint import SPARE, check_samples, halves_bytes, matrix_bytes, require_halves
 from .known import has_family, known_bounds, least_upper
+from .pieces import Minor
 from .record import describe
 from .rows import on_workers
-from .run import Question, Run, as_rnn, ask, enter
+from .run import Run, as_rnn, enter
 from .saturation import stated_error
 from .undefined import without_undefined
 

@@ -15,9 +15,10 @@ from ..sources import Factory
 from ..sources.factory import FactoryError
 from ..system.memory import MemoryBudgetError
 from ..system.names import quoted_name, shown
-from .certificate import Certificate, ModelRecord
+from .certificate import Certificate
 from .cost import Meter, count_numbers
 from .form import CertificateError
+from .pieces import ModelRecord
 from .record import describe, noted
 
 _SIZES = ("inputs", "width", "depth")

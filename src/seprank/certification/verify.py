@@ -24,12 +24,13 @@ from ..system.names import quoted_name, shown
 from ..system.progress import bars
 from ..theory import Bound
 from . import cost
+from .asked import Question, ask
 from .certificate import Certificate, from_dict
 from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
 from .known import known_bounds, least_upper
-from .run import Question, Run, as_rnn, ask, enter
+from .run import Run, as_rnn, enter
 from .saturation import stated_error
 from .search import certify
 from .subject import build_subject, check_notes
@@ -246,7 +247,7 @@ def _of_the_certificate() -> Iterator[None]:
         yield
     except (CertificateError, MemoryBudgetError):
         raise
-    except (NotPolynomial, ConventionError, ValueError) as error:
+    except (NotPolynomial, ConventionError, ValueError, ZeroDivisionError) as error:
         raise CertificateError("model", f"this module cannot be asked that: {error}") from error
 
 
