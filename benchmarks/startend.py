@@ -21,7 +21,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from seprank import RAC  # noqa: E402
-from seprank.certification.run import ask, enter  # noqa: E402
+from seprank.certification.asked import ask  # noqa: E402
+from seprank.certification.run import enter  # noqa: E402
 from seprank.field import DEFAULT_PRIME, draw_elements  # noqa: E402
 
 BUDGET = 2**32

@@ -19,7 +19,7 @@ import oracles
 from seprank import RAC, Certificate, CertificateError, NotPolynomial, bounds, certify, verify
 from seprank.adapters import ConventionError
 from seprank.certification.certificate import digest, from_dict
-from seprank.certification.run import draw_words
+from seprank.certification.words import draw_words
 from seprank.field import draw_elements
 from seprank.models import MODELS
 from seprank.sources import load_factory
@@ -241,19 +241,11 @@ class Grows(Views):
         return x, x if state is None else torch.cat([state, x], 1)
 
 
-class Single(Views):
-    """No state at all."""
-
-    def forward(self, x: torch.Tensor, state: torch.Tensor | None = None) -> Any:
-        return x
-
-
 @pytest.mark.parametrize(
     ("module", "text"),
     [
         (Forgets(), "two halves"),
         (Grows(), "keep its shape"),
-        (Single(), r"must return \(output, state\)"),
         (Reader(), "inputs .* must be given"),
     ],
 )

@@ -25,7 +25,7 @@ from seprank.result.sureness import at_most
 from seprank.system.memory import check_weights
 
 DOCS = Path(__file__).parents[1] / "docs"
-POLYNOMIAL = [name for name, spec in MODELS.items() if spec.polynomial]
+POLYNOMIAL = [name for name, spec in MODELS.items() if spec.polynomial and spec.recurrent]
 
 
 def cell(**changes: Any) -> Cell:

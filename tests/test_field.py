@@ -109,6 +109,11 @@ def units(*shape: int) -> Draw:
     return lambda rng, p: rng.integers(1, p, shape) + p * rng.integers(-5, 5, shape)
 
 
+def divisors(*shape: int) -> Draw:
+    """Values of the network of which none is 0 modulo p."""
+    return lambda rng, p: units(*shape)(rng, p).astype(object)
+
+
 def mask(*shape: int) -> Draw:
     return lambda rng, p: rng.integers(0, 2, shape).astype(bool)
 
@@ -381,6 +386,10 @@ ENTRYWISE = [
     case("div of integers", lambda n, m: n / m, lambda n, m: fractions(n) / fractions(m), integers(3), units(3)),
     case("div of integers by 7.5", lambda n: n / 7, lambda n: fractions(n) / 7, integers(3)),
     case("reciprocal of integers", lambda n: 1 / n, lambda n: 1 / fractions(n), units(3)),
+    case("div by values", lambda a, b: a / b, lambda a, b: a / fractions(b), values(2, 3), divisors(3)),
+    case("div of integers by values", lambda n, b: n / b, lambda n, b: n / fractions(b), integers(3), divisors(2, 1)),
+    case("reciprocal of values", lambda b: 1 / b, lambda b: 1 / fractions(b), divisors(4)),
+    case("power -3", lambda b: b**-3, lambda b: 1 / fractions(b) ** 3, divisors(4)),
     case("lerp", lambda a, b: torch.lerp(a, b, 0.1), lambda a, b: a + tenth * (b - a), values(3), values(3)),
     case(
         "lerp by a tensor", torch.lerp, lambda a, b, w: a + w * (b - a), values(2, 3), values(2, 3), values(3)
@@ -958,7 +967,7 @@ elsewhere = torch.zeros(2, 3)
 counts = torch.arange(3)
 phases = torch.ones(3, dtype=torch.complex64)
 REFUSED: list[tuple[str, str, Callable[[Tensor], Any], str]] = [
-    ("tanh", "tanh", torch.tanh, "activation: use a polynomial one"),
+    ("tanh", "tanh", torch.tanh, "activation: leave it out with squash='identity'"),
     ("sigmoid", "sigmoid", torch.sigmoid, "activation"),
     ("relu", "relu", torch.relu, "activation"),
     ("gelu", "gelu", F.gelu, "activation"),
@@ -986,13 +995,9 @@ REFUSED: list[tuple[str, str, Callable[[Tensor], Any], str]] = [
     ("floor division", "floor_divide", lambda x: x // 2, "only sums"),
     ("division with rounding", "div", lambda x: torch.div(x, 2, rounding_mode="floor"), "divide without rounding_mode"),
     ("division of integers with rounding", "div", lambda x: torch.div(counts, 2.5, rounding_mode="floor"), "rounding"),
-    ("division by a value", "div", lambda x: x / x, "divide by a number or an integer tensor, or multiply"),
-    ("division by an outer value", "div", lambda x: x / torch.tensor(2.0), "divide by a number"),
-    ("reciprocal", "reciprocal", lambda x: 1 / x, "the divisor is a floating-point tensor"),
     ("addcdiv", "addcdiv", lambda x: torch.addcdiv(x, x, x), "only sums"),
-    ("float exponent", "pow", lambda x: x**0.5, "must be a non-negative integer, got 0.5"),
-    ("infinite exponent", "pow", lambda x: x**math.inf, "must be a non-negative integer, got inf"),
-    ("negative exponent", "pow", lambda x: x**-1, "must be a non-negative integer, got -1"),
+    ("float exponent", "pow", lambda x: x**0.5, "must be an integer, got 0.5"),
+    ("infinite exponent", "pow", lambda x: x**math.inf, "must be an integer, got inf"),
     ("exponent that is a value", "pow", lambda x: 2**x, "non-negative integer or a tensor of such"),
     ("negative exponents", "pow", lambda x: x ** (counts - 1), "non-negative integer or a tensor of such"),
     ("inverse", "linalg_inv_ex", torch.linalg.inv, "only sums"),

@@ -10,8 +10,9 @@ import oracles
 from seprank import RAC, certify, verify
 from seprank.adapters import ConventionError
 from seprank.certification import search
+from seprank.certification.asked import ask
 from seprank.certification.known import known_bounds
-from seprank.certification.run import Run, ask
+from seprank.certification.run import Run
 from seprank.certification.search import BoundContradicted
 from seprank.degrees import degree_bounds
 from seprank.theory import Bound, bounds, for_readout

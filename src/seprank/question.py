@@ -23,6 +23,10 @@ Readout = Literal["random", "all"] | int
 """One linear functional of the last output, all channels of it, or the channel of that number"""
 READOUTS = ("random", "all")
 
+Squash = Literal["identity"]
+"""What activations, softmax and norms are replaced by"""
+SQUASHES: tuple[Squash, ...] = get_args(Squash)
+
 DEFAULT_PRIME = 8388593
 """2^23 - 15: sums of 512 products are exact in float64, and a random minor vanishes once in 8 million."""
 PRIME_LIMIT = 2**27
@@ -189,6 +193,42 @@ def check_readout(readout: Any, channels: int | None = None) -> Readout:
             f"readout must be below the {channels} output channels of the model, got {number}; use {channels - 1}"
         )
     return number
+
+
+def check_squash(squash: Any) -> Squash | None:
+    """What activations, softmax and norms are replaced by; None if they are left alone.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if squash is None:
+        return None
+    known: Squash = check_choice("squash", squash, SQUASHES)  # type: ignore[assignment]
+    return known
+
+
+def check_split(split: Any, length: int) -> tuple[int, ...] | None:
+    """The positions of the start, ascending; None if it is the first steps.
+
+    Raises:
+        NotWholeError: one is no whole number.
+        ValueError: one is outside of the sequence or there twice, or nothing is left for the end.
+
+    Example:
+        >>> check_split([4, 0, 2], length=6)
+        (0, 2, 4)
+    """
+    if split is None:
+        return None
+    if isinstance(split, str) or not isinstance(split, Iterable):
+        raise NotWholeError(f"split must be positions, such as [0, 2, 4], got {_shown(split)}")
+    positions = sorted(check_between("a position of split", place, 0, length - 1) for place in split)
+    if not 1 <= len(positions) < length or len(set(positions)) < len(positions):
+        raise ValueError(
+            f"split must be 1 to {length - 1} different positions of {length}, the rest being the end, got "
+            f"{_shown(positions)}"
+        )
+    return tuple(positions)
 
 
 def check_prime(prime: Any) -> int:

@@ -79,7 +79,7 @@ class Whole(SequenceModel):
         Returns:
             The last output (channels, batch), and the sequences so far.
         """
-        sequences = pieces if state is None else torch.cat([state[0], pieces], 1)
+        sequences = pieces if state is None else self.joined(state[0], pieces)
         if self._length is not None and sequences.shape[1] < self._length:
             return pieces.new_zeros(self.channels, len(pieces)), [sequences]  # a start: nobody reads its output
         given = sequences.clone() if state is None else sequences  # which the function may write into
@@ -91,6 +91,10 @@ class Whole(SequenceModel):
                 f"{self.channels} and then {len(columns)}; return the last step alone, lambda x: module(x)[:, -1]"
             )
         return columns, [sequences]
+
+    def joined(self, start: Tensor, end: Tensor) -> Tensor:
+        """Whole sequences of starts and ends."""
+        return torch.cat([start, end], 1)
 
     @torch.no_grad()
     def history(self, pieces: Tensor) -> Tensor | None:

@@ -16,9 +16,8 @@ from ..result.text import text_table
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
 from ..theory import Bound, readable
+from .asked import Question
 from .form import (
-    LEAST_CONFIDENCE,
-    MOST_DIMENSIONS,
     MOST_RUN_SECONDS,
     MOST_SIZE,
     VERSIONS,
@@ -27,8 +26,7 @@ from .form import (
     parse,
     read,
 )
-from .luck import MOST_DRAWS
-from .run import Question
+from .pieces import OPTIONAL, Draw, Minor, ModelRecord, check_draws, check_left_out, check_record, check_split_of
 from .summary import Summary
 
 SCHEMA: Final = 2
@@ -38,53 +36,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
-_HASH = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class ModelRecord:
-    """What a certificate says about the module."""
-
-    __pydantic_config__ = STRICT
-
-    name: str
-    """Name in the registry, or file.py:factory, or module.Class"""
-    kind: Literal["registry", "factory", "class"]
-    """Which of these the name is"""
-    settings: dict[str, int | float | bool | str]
-    """inputs, width and depth of a registered model; the keyword arguments of a factory"""
-    sha256: str | None
-    """Hash of the source file, None for a registered model"""
-    parameters: dict[str, list[int]]
-    """Name and shape of every parameter"""
-    fixed: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of the values of every buffer, and of every parameter that kept its value; not in schema 1"""
-
-
-@dataclass(frozen=True)
-class Minor:
-    """A square submatrix with a determinant that is not zero modulo the prime: the proof of the rank."""
-
-    __pydantic_config__ = STRICT
-
-    rows: list[int]
-    """Numbers of the start halves, ascending"""
-    columns: list[int]
-    """Numbers of the columns, ascending: end x channels + channel"""
-    determinant: int
-    """Modulo the prime, 1..prime-1"""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Another draw of weights and samples, which showed no higher rank."""
-
-    __pydantic_config__ = STRICT
-
-    seed: int
-    samples: int
-    """Halves on each side, or all words there are"""
-    rank: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,6 +66,10 @@ class Certificate(Result):
     versions: dict[str, str]
     error: float | None = None
     """Bound on the probability that `saturated` is wrong, None where there is none; not in schema 1"""
+    left_out_starts: list[int] = field(default_factory=list)
+    """Starts that were left out, because a divisor is 0"""
+    left_out_ends: list[tuple[int, int]] = field(default_factory=list)
+    """Ends that were left out, each with a start after which a divisor is 0: (start, end)"""
     confidence: float | None = None
     """If asked for, what `error` had to fall below; it is then that of all draws together"""
     draws: list[Draw] = field(default_factory=list)
@@ -136,6 +91,11 @@ class Certificate(Result):
             del body["error"], body["model"]["fixed"]
             for bound in body["bounds"]:
                 del bound["counts"]
+        for place, names in OPTIONAL.items():
+            group = body[place] if place else body
+            for name in names:
+                if not group[name]:
+                    del group[name]
         return body | {"digest": digest(body)}
 
     def summary(self) -> Summary:
@@ -188,6 +148,15 @@ class Certificate(Result):
 
         draw_statements(self.records(), axes)
 
+    def _special(self) -> dict[str, Any]:
+        """What is not as it is in most certificates, as plain values."""
+        body = self.to_dict()
+        return {name: (body[place] if place else body)[name] for place, name in self._optional()}
+
+    def _optional(self) -> list[tuple[str, str]]:
+        body = self.to_dict()
+        return [(p, n) for p, names in OPTIONAL.items() for n in names if n in (body[p] if p else body)]
+
     def save(self, path: str | Path) -> Path:
         """Write the file, at once or not at all.
 
@@ -221,11 +190,39 @@ class Certificate(Result):
         settings = f" {shown(self.model.settings)}" if self.model.settings else ""
         lines = [
             f"Start-End separation rank of {quoted_name(self.model.name)}{settings}",
-            f"  length {self.question.length}, cut {self.question.cut}, domain {self.question.domain}",
+            f"  length {self.question.length}, {self._start}, domain {self.question.domain}",
+            *self._remarks(),
             f"  rank {self.known.sign} {readable(self.rank)}   ({self.known.sentence})",
         ]
         rows = [[bound.kind, shown(bound.name)[1:-1], readable(bound.value)] for bound in self.bounds]
         return "\n".join([*lines, *([text_table(rows, left=(0, 1), indent=2)] if rows else [])])
+
+    @property
+    def _start(self) -> str:
+        split = self.question.split
+        return f"cut {self.question.cut}" if split is None else f"start {shown(list(split))}"
+
+    def _remarks(self) -> list[str]:
+        """What the rank is not the rank of the module as it is."""
+        model, lines = self.model, []
+        if self.question.squash is not None:
+            replaced = "; ".join(f"{quoted_name(n)} in {_listed(places)}" for n, places in model.replaced.items())
+            lines.append(f"  replaced by the identity: {replaced or 'nothing'}")
+        if model.functions:
+            lines.append(f"  drawn in the place of functions of parameters: {_listed([*model.functions.values()])}")
+        if model.constants:
+            lines.append(f"  constants evaluated in float64: {_listed([*model.constants])}")
+        if model.divisions:
+            counts = {"starts": len(self.left_out_starts), "ends": len(self.left_out_ends)}
+            left = "".join(f"; {n} {side} left out, where a divisor is 0" for side, n in counts.items() if n)
+            lines.append(f"  rational, without bounds by degree: {_listed(model.divisions)}{left}")
+        return lines
+
+
+def _listed(names: list[str]) -> str:
+    """Some names in a line."""
+    few = ", ".join(quoted_name(name) for name in names[:4])
+    return few if len(names) <= 4 else f"{few} and {len(names) - 4} more"
 
 
 def digest(body: dict[str, Any]) -> str:
@@ -246,6 +243,7 @@ def from_dict(body: Any) -> Certificate:
     _check_schema(body)
     if body.get("digest") != digest(body):
         raise CertificateError("digest", "the content does not have the digest it states; the file was edited")
+    _check_optional(body)
     content = {key: value for key, value in body.items() if key != "digest"}
     if body["schema"] == 1:
         content["bounds"] = _with_counts(body.get("bounds"))
@@ -290,6 +288,16 @@ def _check_schema(body: Any) -> None:
         raise CertificateError("fields", "confidence must be a number where it is stated")
 
 
+def _check_optional(body: Any) -> None:
+    """Refuse fields that say nothing, so that one certificate has one form, and all of them in schema 1."""
+    for place, names in OPTIONAL.items():
+        group = body.get(place) if place else body
+        for name in names:
+            if isinstance(group, dict) and name in group and (not group[name] or body["schema"] == 1):
+                where = f"{place}.{name}" if place else name
+                raise CertificateError("fields", f"{where} is there only in schema 2, and if it says something")
+
+
 def _check_ranges(certificate: Certificate) -> None:
     """Refuse numbers that are out of range, each by itself.
 
@@ -309,10 +317,10 @@ def _check_ranges(certificate: Certificate) -> None:
         wrong = next((n for n in numbers if not least <= n <= MOST_SIZE), None)
         if wrong is not None:
             raise CertificateError("fields", f"{where} must be {least} to 2^63 - 1, got {shown(wrong)}")
-    if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
-        raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
     _check_run(certificate)
-    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed})
+    check_record(model)
+    check_split_of(question)
+    check_left_out(certificate.left_out_starts, certificate.left_out_ends)
 
 
 def _check_run(certificate: Certificate) -> None:
@@ -323,29 +331,9 @@ def _check_run(certificate: Certificate) -> None:
         )
     if certificate.error is not None and not 0 <= certificate.error <= 1:
         raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
-    _check_draws(certificate)
+    check_draws(certificate.confidence, certificate.draws)
     if sorted(certificate.versions) != sorted(VERSIONS):
         raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
     for name, stated in certificate.versions.items():
         if not _VERSION.fullmatch(stated):
             raise CertificateError("fields", f"versions.{name} must be a version, got {shown(stated)}")
-
-
-def _check_draws(certificate: Certificate) -> None:
-    """What is said of further draws."""
-    confidence, draws = certificate.confidence, certificate.draws
-    if confidence is None and draws:
-        raise CertificateError("fields", "draws belong to a confidence, of which there is none")
-    if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
-        raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
-    if len(draws) >= MOST_DRAWS:
-        raise CertificateError("fields", f"there must be fewer than {MOST_DRAWS:,} draws, got {len(draws):,}")
-    numbers = [n for draw in draws for n in (draw.seed, draw.samples - 1, draw.rank)]
-    if any(not 0 <= n < MOST_SIZE for n in numbers):
-        raise CertificateError("fields", "a draw must have seed and rank from 0 and samples from 1, below 2^63")
-
-
-def _check_hashes(hashes: dict[str, str]) -> None:
-    for name, text in hashes.items():
-        if not _HASH.fullmatch(text):
-            raise CertificateError("fields", f"{quoted_name(name)} must have a SHA-256 of 64 digits, got {shown(text)}")

@@ -67,6 +67,13 @@ def check_columns(certificate: Certificate, channels: int) -> None:
     columns, most = certificate.minor.columns, certificate.ends * channels
     if columns and columns[-1] >= most:
         raise CertificateError("flags", f"minor.columns has {columns[-1]}, but there were {most}, numbered from 0")
+    ends = {column // channels for column in columns}
+    for start in certificate.left_out_starts:
+        if start >= certificate.starts or start in certificate.minor.rows:
+            raise CertificateError("flags", f"left_out_starts has {start}, which is no sample, or is in the minor")
+    for start, end in certificate.left_out_ends:
+        if start >= certificate.starts or end >= certificate.ends or end in ends:
+            raise CertificateError("flags", f"left_out_ends has {[start, end]}, which is no sample, or is in the minor")
 
 
 def check_saturated(certificate: Certificate, module: nn.Module, channels: int) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 from torch import nn
 
 from ..system.progress import Report
-from .certificate import Certificate, Draw
+from .certificate import Certificate
 from .form import LEAST_CONFIDENCE
 from .luck import draws_needed
+from .pieces import Draw
 from .saturation import stated_error
 
 Again = Callable[[int, int | None], Certificate]

@@ -11,9 +11,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..system.memory import MemoryBudgetError, show_size
-from .certificate import Certificate, ModelRecord
+from .asked import Question
+from .certificate import Certificate
 from .known import has_family
-from .run import Question
+from .pieces import ModelRecord
 
 MOST_SECONDS = 3600.0
 """That a recheck may be estimated to take, unless more is allowed"""
@@ -91,9 +92,11 @@ def checking(certificate: Certificate, module: nn.Module) -> Cost:
     tensors, numbers = _sizes(certificate.model)
     features = _whole_at_least_one(getattr(module, "input_size", 1))
     # Runs over degrees: one for the bounds, one for the error of `saturated`.
-    degrees = (not has_family(module)) + (not certificate.exact)
+    degrees = (not has_family(module, question)) + (not certificate.exact)
     length, rank = question.length, float(certificate.rank)
-    pair_steps = rank * rank * question.halves["ends"] + rank * question.cut
+    whole = question.split is not None
+    pair_steps = rank * rank * (length if whole else question.halves["ends"]) + rank * question.cut
+    pair_steps += (len(certificate.left_out_starts) + len(certificate.left_out_ends)) * length
     parts = {
         "the weights": 20.0 * numbers,
         "sequences of this length": length * (_STEP_BYTES * (1.0 + tensors) + 128 * max(features, question.inputs)),

@@ -8,7 +8,7 @@ from ..question import check_whole
 from ..system.memory import MemoryBudgetError, show_size
 
 if TYPE_CHECKING:
-    from .run import Question
+    from .asked import Question
 
 SPARE = 8
 """Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree"""

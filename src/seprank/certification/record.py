@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any, Literal
 
 from torch import nn
 
-from ..field import read_weights
+from ..field import Notes, read_weights
 from ..models import spec_of
 from ..sources import Factory
 from ..sources.factory import source_hash
-from .certificate import ModelRecord
+from .pieces import ModelRecord
 
 
-def describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
-    """What a certificate records of a module, so that the same can be made again."""
+def describe(module: nn.Module, factory: Factory | None, notes: Notes | None = None) -> ModelRecord:
+    """What a certificate records of a module, so that the same can be made again, and of what was noted as it ran."""
+    record = _describe(module, factory)
+    return record if notes is None else replace(record, **noted(notes))
+
+
+def noted(notes: Notes) -> dict[str, Any]:
+    """What was noted, as a certificate records it."""
+    return {
+        "replaced": {name: sorted(places) for name, places in sorted(notes.replaced.items())},
+        "functions": dict(sorted(notes.functions.items())),
+        "constants": {place: sorted(hashes) for place, hashes in sorted(notes.constants.items())},
+        "divisions": sorted(notes.divisions),
+    }
+
+
+def _describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     parameters = {name: list(p.shape) for name, p in module.named_parameters()}
     fixed = read_weights(module).digests
     spec = spec_of(module)

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ..adapters import ConventionError, Recurrent, State
+from ..adapters import ConventionError, State, Whole
+from ..adapters.split import Certifiable
 from ..field import NotRecorded, PrimeField, Program, Stages, Symbolic, evaluate, read
 from ..field.arithmetic import Float64
 from ..startend import Halves, Values
@@ -42,7 +43,7 @@ class Recorded:
     def __init__(
         self,
         field: PrimeField,
-        model: Recurrent,
+        model: Certifiable,
         readout: Callable[[Tensor], Tensor],
         on_copy: Callable[[], AbstractContextManager[None]],
     ) -> None:
@@ -109,7 +110,7 @@ _GIVEN = 2**21
 
 
 def _record(
-    field: PrimeField, model: Recurrent, readout: Callable[[Tensor], Tensor], state: State, shape: tuple[int, ...]
+    field: PrimeField, model: Certifiable, readout: Callable[[Tensor], Tensor], state: State, shape: tuple[int, ...]
 ) -> Program:
     """The columns of an end, as sums and products of the numbers in the state and in the end.
 
@@ -125,7 +126,9 @@ def _record(
     """
     try:
         first, *others = [program for _ in range(2) for program in _once(field, model, readout, state, shape)]
-    except (ConventionError, ValueError) as error:
+    except NotRecorded:
+        raise
+    except (ArithmeticError, ConventionError, ValueError) as error:
         raise NotRecorded(f"it fails while it is recorded: {error}") from error
     if not all(first.equals(other) for other in others):
         raise NotRecorded("it does not do the same in each call and for each sequence")
@@ -133,7 +136,7 @@ def _record(
 
 
 def _once(
-    field: PrimeField, model: Recurrent, readout: Callable[[Tensor], Tensor], state: State, shape: tuple[int, ...]
+    field: PrimeField, model: Certifiable, readout: Callable[[Tensor], Tensor], state: State, shape: tuple[int, ...]
 ) -> list[Program]:
     """One recording, as the programs of its two sequences."""
     with field.recording() as symbolic:
@@ -148,25 +151,29 @@ def _once(
     ]
 
 
-def _named(field: PrimeField, symbolic: Symbolic, model: Recurrent, state: State) -> tuple[State, Registers]:
+def _named(field: PrimeField, symbolic: Symbolic, model: Certifiable, state: State) -> tuple[State, Registers]:
     """A state of which nothing is known, and its registers (numbers, 2)."""
     leaves, registers = [], [np.zeros((0, 2), dtype=np.int64)]
-    for leaf, axis in zip(state, model.axes, strict=True):
+    for leaf, axis in zip(state, _axes(model, state), strict=True):
         if axis is None:
             leaves.append(leaf)
             continue
         if not leaf.is_floating_point():
             raise NotRecorded("its state has whole numbers for each sequence")
         leaves.append(field.unknown(*leaf.shape))
-        registers.append(symbolic.registers_of(model.batch_last(leaves[-1], axis)).reshape(-1, 2))
+        registers.append(symbolic.registers_of(leaves[-1].movedim(axis, -1)).reshape(-1, 2))
     return leaves, np.concatenate(registers)
 
 
-def _numbers(model: Recurrent, state: State) -> Numbers:
+def _axes(model: Certifiable, state: State) -> list[int | None]:
+    """Where the sequences are in each leaf of a state, None for what belongs to none of them."""
+    if isinstance(model, Whole):
+        return [0] * len(state)
+    return [None if axis is None else model.held(axis) for axis in model.axes]
+
+
+def _numbers(model: Certifiable, state: State) -> Numbers:
     """The numbers in the states of some sequences, (numbers, sequences), in the order of a recording."""
-    parts = [
-        read(model.batch_last(leaf, axis)).reshape(-1, leaf.shape[model.held(axis)])
-        for leaf, axis in zip(state, model.axes, strict=True)
-        if axis is not None
-    ]
+    axes = zip(state, _axes(model, state), strict=True)
+    parts = [read(leaf.movedim(a, -1)).reshape(-1, leaf.shape[a]) for leaf, a in axes if a is not None]
     return np.concatenate(parts)

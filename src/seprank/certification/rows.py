@@ -13,7 +13,8 @@ from torch import nn
 from ..adapters.copies import copy_module
 from ..startend import Progress, RowBlocks, Values
 from ..startend.workers import pack
-from .run import Question, Run, enter
+from .asked import Question
+from .run import Run, enter
 
 MakeMatrix = Callable[[Run, int, Progress | None], RowBlocks]
 

@@ -4,150 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from copy import deepcopy
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
 
-from ..adapters import ConventionError, Recurrent, State
+from ..adapters import ConventionError, State
 from ..adapters.copies import copy_module
 from ..adapters.like_rnn import like_rnn
+from ..adapters.split import Cut, joined, read_as
 from ..adapters.structure import map_tensors
 from ..field import (
+    DivisorVanishes,
+    Functions,
+    Notes,
     PrimeField,
     Weights,
     constant,
     draw_elements,
-    raw_stream,
     read,
     read_weights,
 )
 from ..models import spec_of
-from ..question import (
-    Domain,
-    Readout,
-    check_choice,
-    check_cut,
-    check_domain,
-    check_prime,
-    check_readout,
-    check_seed,
-    check_whole,
-    is_whole,
-)
+from ..question import check_readout
 from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
 from ..system.quiet import quiet
+from .asked import Question
 from .checks import answer, check_entries, check_residues, check_sequences
 from .recording import Recorded
-
-Letters = Literal["generic", "one-hot", "ids"]
-Templates = Letters | tuple[tuple[int, ...], ...]
-Words = npt.NDArray[np.int64]
-
-_PERMUTED = 2**22
-"""Up to so many words are drawn as the beginning of a permutation of all; beyond, letter by letter."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a module; with the module it determines every entry of the Start-End matrix."""
-
-    __pydantic_config__ = {"extra": "forbid", "strict": True}  # noqa: RUF012  (read by pydantic when a file is loaded)
-
-    inputs: int
-    """Features per step, or letters of the alphabet where templates are token ids"""
-    length: int
-    cut: int
-    domain: Domain
-    templates: Templates | None
-    """In the tokens domain: what the letters are"""
-    readout: Readout
-    prime: int
-    seed: int
-
-    @property
-    def halves(self) -> dict[str, int]:
-        """Steps of the start and of the end halves."""
-        return {"starts": self.cut, "ends": self.length - self.cut}
-
-    @property
-    def of_degrees(self) -> dict[str, Any]:
-        """What the degrees of a module depend on, as `total_degrees` and `degree_bounds` name it."""
-        return {name: getattr(self, name) for name in ("length", "cut", "inputs", "domain", "templates")}
-
-    def words_in_all(self, side: str) -> int | None:
-        """How many different halves there are on a side, None if inputs range over vectors."""
-        return self.inputs ** self.halves[side] if self.domain == "tokens" else None
-
-
-def ask(
-    module: nn.Module,
-    *,
-    length: int,
-    cut: int | None,
-    domain: str,
-    inputs: int | None,
-    templates: Any,
-    readout: Any,
-    prime: int,
-    seed: int,
-) -> Question:
-    """Check the arguments of `certify` and put them together.
-
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
-    """
-    length, cut = check_cut(length, cut)
-    checked_domain = check_domain(domain)
-    checked_templates = _check_templates(templates, checked_domain)
-    return Question(
-        inputs=_count_inputs(module, inputs, checked_templates),
-        length=length,
-        cut=cut,
-        domain=checked_domain,
-        templates=checked_templates,
-        readout=check_readout(readout),
-        prime=check_prime(prime),
-        seed=check_seed(seed),
-    )
-
-
-def _check_templates(templates: Any, domain: Domain) -> Templates | None:
-    if domain == "functional":
-        if templates is not None:
-            raise ValueError("templates are the alphabet of the tokens domain; use domain='tokens' or leave them out")
-        return None
-    if templates is None or isinstance(templates, str):
-        named: Letters = check_choice("templates", templates or "generic", get_args(Letters))  # type: ignore[assignment]
-        return named
-    rows = np.asarray(templates)
-    if rows.ndim != 2 or rows.size == 0:
-        raise ValueError(f"templates must be vectors (inputs, features), got an array of shape {rows.shape}")
-    if not np.issubdtype(rows.dtype, np.number) or not np.array_equal(rows, np.rint(rows)):
-        raise ValueError("templates must be whole numbers to be exact modulo a prime; scale them")
-    return tuple(tuple(int(x) for x in row) for row in rows)
-
-
-def _count_inputs(module: nn.Module, inputs: int | None, templates: Templates | None) -> int:
-    """M: vectors per alphabet, or features per step."""
-    features = getattr(module, "input_size", None)
-    if isinstance(templates, tuple):
-        width = len(templates[0])
-        if is_whole(features) and width != features:
-            raise ValueError(f"templates must have {features} features for this module, got {width}")
-        if inputs is not None and check_whole("inputs", inputs, 1) != len(templates):
-            raise ValueError(f"inputs is {inputs}, but there are {len(templates)} templates; leave inputs out")
-        return len(templates)
-    if inputs is None:
-        if not is_whole(features):
-            raise ValueError("inputs (features per step) must be given for a module without an attribute input_size")
-        return check_whole("input_size", features, 1)
-    return check_whole("inputs", inputs, 1)
+from .words import draw_words
 
 
 class _Checked(StartEndMatrix):
@@ -175,31 +64,38 @@ class Run:
     """
 
     def __init__(
-        self,
-        copies: list[nn.Module],
-        weights: Weights,
-        question: Question,
-        field: PrimeField,
-        device: str,
+        self, copies: list[nn.Module], weights: Weights, question: Question, field: PrimeField, device: str
     ) -> None:
         self.question = question
         self._field = field
         self._device = device
+        self._functions = field.functions = Functions(
+            self._draw_function, field.renew, field.notes, integers=question.templates != "ids"
+        )
         self._values = self._draw_weights(weights)
         self._module, self._spare = copies
         module = self._module
         field.parameters_are_drawn = True
         self._alphabet = self._make_alphabet(module) if question.domain == "tokens" else None
-        self.model = Recurrent(self._call, self._example(), batch_first=getattr(module, "batch_first", True))
+        self.model = read_as(
+            self._call,
+            self._example(),
+            Cut(question.length, question.cut, question.split),
+            batch_first=getattr(module, "batch_first", True),
+        )
         self.channels = self._columns_per_end()
         self._readout_weights = self._draw("readout", (self.model.channels,))
         self.recorded = Recorded(field, self.model, self._read, self._on_spare)
+        self.notes = Notes()
+        """What the field noted while the module was checked"""
 
     def matrix(self, budget: int, progress: Progress | None = None) -> StartEndMatrix:
         """An empty Start-End matrix of this run, evaluated in blocks that fit the budget of bytes."""
         layers = getattr(self._module, "num_layers", 1)
         features = 1 if self.question.templates == "ids" else self._example().shape[2]
         model, steps = self.model, max(self.question.halves.values())
+        if not model.splits:
+            steps, features = self.question.length, features * self.question.length
         return _Checked(
             self,
             model,
@@ -212,6 +108,7 @@ class Run:
             ),
             progress=progress,
             read=read,
+            undefined=DivisorVanishes,
         )
 
     def samples(self, side: str, count: int) -> Halves:
@@ -233,11 +130,13 @@ class Run:
         both = min(len(starts), len(ends))
         first, second = starts.sequences(0, both), ends.sequences(0, both)
         check_sequences(self.model, first, second)
-        sequences = torch.cat([first, second], 1)
+        sequences = joined(self.model, first, second)
         found = answer(self.model, sequences).output
         with self._on_spare(), self._field.far():
             far = answer(self.model, sequences).output
         check_residues(found, far, self.question.prime)
+        if self.notes == Notes():
+            self.notes = deepcopy(self._field.notes)
 
     @contextmanager
     def _on_spare(self) -> Iterator[None]:
@@ -256,8 +155,11 @@ class Run:
         """
 
         def alone(row: int, end: int) -> Values:
-            pair = [starts.sequences(row, row + 1), ends.sequences(end, end + 1)]
-            return read(self._read(self.model(self.model.pieces(torch.cat(pair, 1)), None)[0]))[:, 0]
+            pair = joined(self.model, starts.sequences(row, row + 1), ends.sequences(end, end + 1))
+            try:
+                return read(self._read(self.model(self.model.pieces(pair), None)[0]))[:, 0]
+            except DivisorVanishes:
+                return np.full(self.channels, np.nan)
 
         check_entries(values, alone)
 
@@ -268,20 +170,33 @@ class Run:
 
     def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
         """Every parameter that is learned at random, all else as it is."""
-        values = {name: self._field.admit(tensor.clone()) for name, tensor in weights.kept.items()}
+        values = {}
+        for name, tensor in weights.kept.items():
+            values[name] = self._functions.constant(self._field.admit(tensor.clone()), tensor)
         for name, shape in weights.drawn.items():
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)
-            values[name] = self._field.drawn(table.to(self._device), weights.rows.get(name, {}))
+            rows = weights.rows.get(name, {})
+            values[name] = self._field.drawn(table.to(self._device), rows)
+            if not rows:
+                self._functions.parameter(values[name], name)
         return values
+
+    def _draw_function(self, text: str, count: int) -> Tensor:
+        """What stands for a function of a parameter."""
+        drawn = draw_elements(self.question.seed, f"function/{text}", count, self.question.prime)
+        return self._field.renew(torch.from_numpy(drawn).to(self._device))
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """The module with the drawn weights; what it raises is put in terms of the question."""
         # Blocks and states are used again, so the module may not write into them: what is admitted is read-only.
         inputs, state = map_tensors(self._read_only, (inputs, state))
+        self._functions.forget(inputs)
         arguments = (inputs,) if state is None else (inputs, state)
         try:
-            return functional_call(self._module, self._values, arguments)
+            result = functional_call(self._module, self._values, arguments)
+            self._functions.give_out(tree_leaves(result))
+            return result
         except (ArithmeticError, MemoryError):
             raise
         except Exception as error:
@@ -312,10 +227,11 @@ class Run:
         return self._draw("templates", (letters, features))
 
     def _example(self) -> Tensor:
-        """Three sequences of two steps, to try the module on."""
+        """Three sequences, to try the module on."""
+        steps = self.question.length
         if self._alphabet is None:
-            return self._draw("example", (3, 2, self.question.inputs))
-        letters = torch.arange(6, device=self._device).reshape(3, 2) % len(self._alphabet)
+            return self._draw("example", (3, steps, self.question.inputs))
+        letters = torch.arange(3 * steps, device=self._device).reshape(3, steps) % len(self._alphabet)
         return self._alphabet[letters]
 
     def _columns_per_end(self) -> int:
@@ -349,28 +265,6 @@ def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
     return like_rnn(module, torch.randn(16, 6, features, generator=generator, dtype=torch.float64))
 
 
-def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) -> Words:
-    """The first `count` of a stream of different words, (count, steps) letters.
-
-    Where there are few words in all, the stream is a permutation of them: sorted by the raw random stream, the
-    number of a word written in base `letters`, first letter most significant. Otherwise letters are raw numbers
-    modulo `letters`, and repeated words are passed over.
-    """
-    # A word of more letters than the limit has bits is not counted: the number would be as long as the word.
-    in_all = letters ** min(steps, _PERMUTED.bit_length())
-    if in_all <= _PERMUTED:
-        numbers = np.argsort(raw_stream(seed, name, in_all), kind="stable")[:count]
-        return numbers[:, None] // letters ** np.arange(steps)[::-1] % letters
-    drawn = count + 16
-    while True:
-        raw = raw_stream(seed, name, drawn * steps).reshape(drawn, steps)
-        words = (raw % np.uint64(letters)).astype(np.int64)
-        first = np.sort(np.unique(words, axis=0, return_index=True)[1])
-        if len(first) >= count:
-            return words[first[:count]]
-        drawn *= 2
-
-
 @contextmanager
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
     """A copy of the module in the prime field, in evaluation mode, on one thread, its calls checked.
@@ -383,7 +277,7 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     # Copies: what forward keeps on the module, such as a cache of constants, would be residues.
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
-    with quiet(), PrimeField(question.prime, arithmetic=arithmetic) as field:
+    with quiet(), PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
         run = Run(copies, weights, question, field, device)
         run.check()
         yield run

@@ -9,8 +9,8 @@ from torch import nn
 
 from ..degrees import Totals, total_degrees
 from ..field import NotPolynomial
+from .asked import Question
 from .luck import joint_error, sampling_error, weights_error
-from .run import Question
 
 
 def stated_error(

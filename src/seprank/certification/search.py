@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
@@ -19,17 +19,23 @@ from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars, silent
 from ..system.versions import versions
 from ..theory import Bound
-from .certificate import Certificate, Minor
+from .asked import Question, ask
+from .certificate import Certificate
 from .confidence import check_confidence, draw_until
 from .footprint import SPARE, check_samples, halves_bytes, matrix_bytes, require_halves
 from .known import has_family, known_bounds, least_upper
+from .pieces import Minor
 from .record import describe
 from .rows import on_workers
-from .run import Question, Run, as_rnn, ask, enter
+from .run import Run, as_rnn, enter
 from .saturation import stated_error
+from .undefined import without_undefined
 
 _FIRST = 64
 """Samples to begin with where the rank is not known to be bounded."""
+
+_MOST_RATIONAL = 256
+"""Samples to end with by default where a network divides by values: its rank may have no bound"""
 
 _RECHECKED = 64
 """Sequences on which a module is checked again that contradicts a bound"""
@@ -55,6 +61,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     seed: int = 0,
     prime: int = DEFAULT_PRIME,
     readout: str | int = "random",
+    squash: str | None = None,
+    split: Any = None,
     memory: int | None = None,
     device: str = "cpu",
     executor: Executor | None = None,
@@ -82,13 +90,19 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         templates: in the tokens domain: "generic" random vectors (default), "one-hot", "ids" (the module takes
             token numbers), or the vectors themselves, whole numbers (M, features).
         samples: K, start and end halves to draw. By default eight more than the least upper bound if that fits
-            the memory, else doubled from 64 until the rank is saturated or the memory is used up.
+            the memory, else doubled from 64 until the rank is saturated or the memory is used up, or to 256 for a
+            network that divides by values, whose rank may be without bound.
         max_samples: where they are not given, draw no more than this on a side. A rank that reaches it is only "at
             least"; one below it is as sure as without a limit.
         seed: of weights and samples.
         prime: modulus, below 2^27.
         readout: "random" takes one generic linear functional of the last output, as in the paper; "all" keeps
             every output channel as a column of its own; a number takes that channel.
+        squash: "identity" certifies the network's polynomial skeleton: tanh, sigmoid, relu, gelu, silu, exp and the
+            like are left out, a softmax becomes its argument (0 where that is masked), and a norm its affine part. The
+            certificate lists what was replaced.
+        split: positions of the start, such as [0, 2, 4], the others being the end, instead of a cut. The module is then
+            taken as a function of whole sequences, as one that returns a tensor and no state always is.
         memory: bytes this may take; by default half of what is free.
         device: where the module is run. Only "cpu" has been tested.
         executor: evaluates the matrix in blocks of rows on its workers, such as
@@ -131,13 +145,15 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         readout=readout,
         prime=prime,
         seed=seed,
+        squash=squash,
+        split=split,
     )
     (samples, max_samples), confidence = check_samples(samples, max_samples), check_confidence(confidence)
     budget = default_budget() if memory is None else memory
     require_halves(question, budget)
     module, _ = as_rnn(module, question)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
-    near = has_family(module)
+    near = has_family(module, question)
     if not near:
         with enter(module, question, arithmetic="float64", device=device):
             pass  # what is wrong with a module of one's own is said before it is run over degrees
@@ -145,23 +161,21 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     make = Run.matrix if executor is None else on_workers(module, executor, device=device)
     with bars(progress) as report:
 
-        def drawn(question: Question, samples: int | None) -> tuple[_Found, int]:
+        def drawn(question: Question, samples: int | None) -> tuple[Certificate, int]:
             with enter(module, question, arithmetic="float64", device=device) as run:
                 matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
                 settings: dict[str, Any] = {"most": max_samples, "near": near, "report": report}
                 found = _Search(run, matrix, least_upper(known), budget, **settings).run(samples)
                 _require_no_contradiction(run, found.profile.rank, least_upper(known))
-                return found, run.channels
+            certificate = _certificate(module, run, found, known, factory=factory, began=began)
+            return certificate, run.channels
 
-        found, channels = drawn(question, samples)
-        first = _certificate(module, question, found, known, channels, factory=factory, began=began)
+        first, channels = drawn(question, samples)
         if confidence is None:
             return first
 
         def again(seed: int, samples: int | None) -> Certificate:
-            asked = replace(question, seed=seed)
-            found, _ = drawn(asked, samples)
-            return _certificate(module, asked, found, known, channels, factory=factory, began=began)
+            return drawn(replace(question, seed=seed), samples)[0]
 
         return draw_until(module, first, confidence, again, channels=channels, report=report)
 
@@ -171,6 +185,15 @@ class _Found:
     profile: RankProfile
     starts: int
     ends: int
+    left_out_starts: list[int] = field(default_factory=list)
+    """Starts at which a divisor is 0"""
+    left_out_ends: list[tuple[int, int]] = field(default_factory=list)
+    """Ends at which one is, each after a start"""
+
+    @property
+    def fewest(self) -> int:
+        """Samples of the side that has fewer."""
+        return min(self.starts - len(self.left_out_starts), self.ends - len(self.left_out_ends))
 
 
 class _Search:
@@ -190,7 +213,8 @@ class _Search:
         self._run = run
         self._upper = upper
         self._near = near and upper is not None
-        self._most = sys.maxsize if most is None else most
+        unbounded = upper is None and run.notes.divisions
+        self._most = (_MOST_RATIONAL if unbounded else sys.maxsize) if most is None else most
         self._enough = min(sys.maxsize if upper is None else upper + SPARE, self._most)
         self._budget = budget
         self._report = report
@@ -235,7 +259,7 @@ class _Search:
         often enough): they are drawn until a bound is met or twice as many show the same rank, which proves
         nothing.
         """
-        rank, fewest = found.profile.rank, min(found.starts, found.ends)
+        rank, fewest = found.profile.rank, found.fewest
         if self._run.question.domain == "functional":
             return rank <= fewest - SPARE
         return rank == self._upper or before == rank
@@ -246,13 +270,16 @@ class _Search:
         values = self._matrix.grow(*(self._run.samples(side, size) for side, size in sizes.items()))
         if last:
             values = self._matrix.take()
+        left_out: dict[str, Any] = {}
+        if self._run.notes.divisions:
+            values, left_out = without_undefined(values, self._run.channels, sizes["ends"])
         profile = rank_profile(
             values,
             self._run.question.prime,
             overwrite=last,
             progress=lambda done, total: self._report("rank", done, total),
         )
-        return _Found(profile, sizes["starts"], sizes["ends"])
+        return _Found(profile, sizes["starts"], sizes["ends"], **left_out)
 
     def _size(self, side: str, count: int) -> int:
         most = self._run.question.words_in_all(side)
@@ -287,20 +314,14 @@ def _require_no_contradiction(run: Run, rank: int, upper: int | None) -> None:
 
 
 def _certificate(
-    module: nn.Module,
-    question: Question,
-    found: _Found,
-    known: list[Bound],
-    channels: int,
-    *,
-    factory: Factory | None,
-    began: float,
+    module: nn.Module, run: Run, found: _Found, known: list[Bound], *, factory: Factory | None, began: float
 ) -> Certificate:
+    question = run.question
     profile, upper = found.profile, least_upper(known)
-    sizes: dict[str, Any] = {"starts": found.starts, "ends": found.ends, "channels": channels}
+    sizes: dict[str, Any] = {"starts": found.starts, "ends": found.ends, "channels": run.channels}
     error = stated_error(module, question, rank=profile.rank, upper=upper, **sizes)
     return Certificate(
-        model=describe(module, factory),
+        model=describe(module, factory, run.notes),
         question=question,
         starts=found.starts,
         ends=found.ends,
@@ -313,4 +334,6 @@ def _certificate(
         seconds=round(time.perf_counter() - began, 3),
         versions=versions("seprank", "torch", "numpy"),
         error=error,
+        left_out_starts=found.left_out_starts,
+        left_out_ends=found.left_out_ends,
     )

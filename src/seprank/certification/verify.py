@@ -15,7 +15,7 @@ import numpy.typing as npt
 from torch import nn
 
 from ..adapters import ConventionError
-from ..field import NotPolynomial
+from ..field import DivisorVanishes, NotPolynomial
 from ..question import check_prime
 from ..result.numbers import readable, shown_equality, shown_error
 from ..sources import Factory
@@ -24,15 +24,16 @@ from ..system.names import quoted_name, shown
 from ..system.progress import bars
 from ..theory import Bound
 from . import cost
+from .asked import Question, ask
 from .certificate import Certificate, from_dict
 from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
 from .known import known_bounds, least_upper
-from .run import Question, Run, as_rnn, ask, enter
+from .run import Run, as_rnn, enter
 from .saturation import stated_error
 from .search import certify
-from .subject import build_subject
+from .subject import build_subject, check_notes
 
 if TYPE_CHECKING:
     from ..system.progress import Report
@@ -148,7 +149,9 @@ def recheck(
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
     with bars(progress) as report, _of_the_certificate(), field as run:
         channels = run.channels
+        check_notes(found.model, run.notes)
         check_columns(found, channels)
+        _check_left_out(found, run, budget)
         entries = _minor(found, run, budget, report)
     is_proved = check_saturated(found, subject, channels)
     _check_determinant(found, entries, _unrecorded(found, subject))
@@ -164,8 +167,7 @@ def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budg
         CertificateError: its rank is higher than one that is called saturated.
     """
     question, draws = certificate.question, certificate.draws
-    asked: dict[str, Any] = {name: getattr(question, name) for name in ("length", "cut", "domain", "templates")}
-    asked |= {"inputs": question.inputs, "readout": question.readout, "prime": question.prime}
+    asked: dict[str, Any] = {**question.of_degrees, "readout": question.readout, "prime": question.prime}
     seed = max([question.seed, *(draw.seed for draw in draws)]) + 1
     count = more_samples(certificate) if certificate.saturated else certificate.samples
     found = certify(module, **asked, seed=seed, samples=count, memory=budget, progress=False)
@@ -198,6 +200,8 @@ def _check_question(question: Question, module: nn.Module) -> None:
             readout=question.readout,
             prime=question.prime,
             seed=question.seed,
+            squash=question.squash,
+            split=question.split,
         )
     except (ValueError, TypeError) as error:
         raise CertificateError("fields", str(error)) from None
@@ -243,7 +247,7 @@ def _of_the_certificate() -> Iterator[None]:
         yield
     except (CertificateError, MemoryBudgetError):
         raise
-    except (NotPolynomial, ConventionError, ValueError) as error:
+    except (NotPolynomial, ConventionError, ValueError, ZeroDivisionError) as error:
         raise CertificateError("model", f"this module cannot be asked that: {error}") from error
 
 
@@ -263,7 +267,23 @@ def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> n
     starts = run.samples("starts", certificate.starts).only(rows)
     matrix = run.matrix(budget, lambda done, total: report("minor", done, total))
     values = matrix.grow(starts, run.samples("ends", certificate.ends).only(ends))
+    if np.isnan(values).any():
+        raise CertificateError("minor", "one of its entries divides by 0")
     return values[:, place * channels + columns % channels].astype(np.int64) % question.prime
+
+
+def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
+    """Starts, and pairs, that are said to have a divisor that is 0 have one."""
+    pairs = [(start, 0) for start in certificate.left_out_starts] + certificate.left_out_ends
+    for start, end in pairs:
+        first = run.samples("starts", certificate.starts).only(np.array([start]))
+        second = run.samples("ends", certificate.ends).only(np.array([end]))
+        try:
+            defined = not np.isnan(run.matrix(budget).grow(first, second)).any()
+        except DivisorVanishes:
+            continue
+        if defined:
+            raise CertificateError("flags", f"start {start} with end {end} is left out, but no divisor is 0 there")
 
 
 def _check_determinant(certificate: Certificate, entries: npt.NDArray[np.int64], hint: str) -> None:

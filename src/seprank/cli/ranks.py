@@ -55,6 +55,13 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     samples: Annotated[int | None, typer.Option(help="K: halves to draw; as many as needed by default.")] = None,
     max_samples: Annotated[int | None, typer.Option(help="Draw as many as needed, but no more than this.")] = None,
     readout: Readout = "random",
+    squash: Annotated[
+        str | None,
+        typer.Option(help="identity: leave out tanh, sigmoid, relu, softmax, norms and the like; they are listed."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Positions of the start with commas, instead of a cut, such as 0,2,4.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
     prime: Annotated[int, typer.Option(help="Modulus, a prime below 2^27.")] = 8388593,
     confidence: Annotated[
@@ -86,6 +93,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             seed=seed,
             prime=prime,
             readout=number_or_name(readout),
+            squash=squash,
+            split=None if split is None else split_numbers("--split", split),
             memory=budget,
             device=find_device(device),
             executor=executor,

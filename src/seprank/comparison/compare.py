@@ -61,7 +61,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     computed all the same.
 
     Args:
-        models: names of polynomial models from `MODELS`; by default all of them.
+        models: names of polynomial models from `MODELS`; by default all of them that are recurrent.
         length: T, one or several.
         depth: L, one or several.
         width: R of every layer of every model; this or `parameters` must be given.
@@ -109,7 +109,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
 def _polynomial(models: str | Sequence[str] | None) -> list[ModelSpec]:
     """The registry's entries of these names, each once."""
     if models is None:
-        return [spec for spec in MODELS.values() if spec.polynomial]
+        return [spec for spec in MODELS.values() if spec.polynomial and spec.recurrent]
     names = [models] if isinstance(models, str) else list(dict.fromkeys(models))
     if not names:
         raise ValueError("models must name at least one model, got none; leave them out for all")

@@ -8,11 +8,20 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ..question import check_choice, check_cut, check_domain, check_readout, check_whole, is_whole
+from ..question import (
+    check_choice,
+    check_cut,
+    check_domain,
+    check_readout,
+    check_split,
+    check_squash,
+    check_whole,
+    is_whole,
+)
 from ..system.quiet import quiet
 from ..theory import Bound, Bounds, Counts
-from .counting import Grading, count_monomials
-from .runs import Degree, Variables, run_over_degrees
+from .counting import Grading, count_jointly, count_monomials
+from .runs import Degree, Run, Variables, run_over_degrees
 
 _SOURCE = "proved in docs/degrees.md: "
 
@@ -28,13 +37,13 @@ class _Side:
     def count(self, channels: slice, points: int | None = None) -> int | None:
         """A bound on the dimension of the functions of these variables that occur."""
         gradings = [
-            Grading(n, *self._range(channels, row), points=points)
+            Grading(n, *self.spans(channels, row), points=points)
             for row, n in enumerate([*self.variables, sum(self.variables)])
         ]
         total = gradings.pop()
         return count_monomials(gradings, Grading(total.variables, total.least, total.most))
 
-    def _range(self, channels: slice, row: int) -> tuple[int, int | None]:
+    def spans(self, channels: slice, row: int) -> tuple[int, int | None]:
         """Lowest and highest degree over the channels that are not zero; highest None if it is infinite."""
         highest, lowest = self.highest[channels, row], self.lowest[channels, row]
         occurring = highest >= 0
@@ -54,6 +63,8 @@ def degree_bounds(
     readout: str | int = "random",
     batch_first: bool | None = None,
     templates: Any = None,
+    squash: str | None = None,
+    split: Any = None,
 ) -> Bounds:
     """Proved upper bounds on the Start-End separation rank of a polynomial module, registered or not.
 
@@ -71,9 +82,11 @@ def degree_bounds(
         readout: "random" (one linear functional of the last output), "all" channels, or the number of one.
         batch_first: the module's order of axes; by default its attribute of that name, or True.
         templates: in the tokens domain, as in `certify`; "ids" if the module takes token numbers.
+        squash, split: as in `certify`.
 
     Returns:
-        "degrees: state", "degrees: start inputs" and "degrees: end inputs", least first.
+        "degrees: state", "degrees: start inputs" and "degrees: end inputs", least first; before them "degrees: joint"
+        where that is less than each. Without a state there is no bound by it.
 
     Raises:
         NotPolynomial: the module does something that is no sum, product or rearrangement.
@@ -90,19 +103,20 @@ def degree_bounds(
         degrees: end inputs 2700
         degrees: start inputs 952560
     """
-    length, cut = check_cut(length, cut)
+    positions = check_split(split, check_cut(length)[0])
+    length, cut = check_cut(length, cut if positions is None else len(positions))
     points, features = check_inputs(module, inputs, domain, templates)
     readout = check_readout(readout)
     if batch_first is None:
         batch_first = getattr(module, "batch_first", True)
-    variables = Variables(length, cut, features)
+    variables = Variables(length, cut, features, positions, check_squash(squash))
     with quiet():
         highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
         lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
     channels, copies = _read(readout, len(highest.output))
     start, end = points**cut if points else None, points ** (length - cut) if points else None
     if features is not None:
-        halves = [np.r_[0:cut, length], np.r_[cut:length, length + 1]]
+        halves = [np.array([*variables.where.starts, length]), np.array([*variables.where.ends, length + 1])]
         sides = [_Side([features] * (len(h) - 1), lowest.output[:, h], highest.output[:, h]) for h in halves]
         start, end = (side.count(channels, points) for side in sides)
     state = None
@@ -118,7 +132,37 @@ def degree_bounds(
         for name, statement, counts, value in found
         if value is not None
     ]
+    joint = None if features is None else _joint(variables, highest, lowest, channels, points, copies)
+    if joint is not None and all(joint < bound.value for bound in known):
+        known.append(Bound("degrees: joint", "upper", joint, _SOURCE + "joint bounds", "rank"))
     return Bounds(sorted(known, key=lambda bound: bound.value))
+
+
+def _joint(
+    variables: Variables, highest: Run, lowest: Run, channels: slice, points: int | None, copies: int
+) -> int | None:
+    """The least bound by degrees in both sides together: state or start on one, the inputs of the end on the other."""
+    length, cut, features = variables.length, variables.cut, variables.features
+    assert features is not None
+
+    def side(numbers: int, row: int, words: int | None) -> Grading:
+        one = _Side([], lowest.output[:, row : row + 1], highest.output[:, row : row + 1])
+        return Grading(numbers, *one.spans(channels, 0), points=words)
+
+    start = side(features * cut, length, points**cut if points else None)
+    end = side(features * (length - cut), length + 1, points ** (length - cut) if points else None)
+    found = [count_jointly(start, end, _most(highest.output[channels, length + 2]), copies)]
+    if highest.state is not None and lowest.state is not None and highest.joint is not None:
+        numbers = sum(highest.variables)
+        state = Grading(numbers, *_Side([], lowest.state, highest.state).spans(channels, -1))
+        found.append(count_jointly(state, end, _most(highest.joint[channels, 0]), copies))
+    return min((value for value in found if value is not None), default=None)
+
+
+def _most(degrees: Degree) -> int | None:
+    """The highest degree over channels, None if it is infinite."""
+    most = degrees.max(initial=0)
+    return int(most) if np.isfinite(most) else None
 
 
 def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: Any) -> tuple[int | None, int | None]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from ..theory import MOST_DIGITS, multichoose
+
+_MOST_THRESHOLDS = 64
+"""Degrees at which the joint bound may divide its terms"""
 
 _MOST_STEPS = 50_000
 """Products of coefficients that the joint count may take: well under a second."""
@@ -59,6 +62,42 @@ def count_monomials(gradings: Sequence[Grading], total: Grading) -> int | None:
     """
     found = (_product([g.count() for g in gradings]), total.count(), _joint(gradings, total))
     return min((value for value in found if value is not None), default=None)
+
+
+def count_jointly(start: Grading, end: Grading, most: int | None, copies: int = 1) -> int | None:
+    """A bound on the rank of a sum of products of monomials in two sets of variables, of limited degree together.
+
+    Terms of degree below t in the first are counted there; in all others the second has degree `most` - t at most, and
+    they are counted there. The least over t is taken.
+
+    Args:
+        start: all variables on one side, with the degrees that occur.
+        end: all on the other side.
+        most: highest degree in both together, None if it is not known.
+        copies: how often the other side counts.
+
+    Returns:
+        The bound, None where the degrees are unknown or too many.
+
+    Source: docs/degrees.md, "Joint bounds".
+
+    Example:
+        >>> count_jointly(Grading(5, 0, 1), Grading(7, 0, 1), 1)
+        2
+    """
+    if most is None or most - start.least > _MOST_THRESHOLDS:
+        return None
+    found = []
+    for t in range(start.least, max(most, start.least) + 2):
+        first = replace(start, most=_least_of(start.most, t - 1)).count()
+        second = replace(end, most=_least_of(end.most, most - t)).count()
+        if first is not None and second is not None:
+            found.append(first + copies * second)
+    return min(found, default=None)
+
+
+def _least_of(most: int | None, other: int) -> int:
+    return other if most is None else min(most, other)
 
 
 def _joint(gradings: Sequence[Grading], total: Grading) -> int | None:

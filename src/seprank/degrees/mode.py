@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from ..field import PrimeField, read
 from ..field.operations import Refusal
+from ..question import Squash
 from .tropical import RULES, Degrees
 
 ZERO = -1
@@ -32,6 +33,7 @@ class DegreeField(PrimeField):
 
     Args:
         lowest: lowest degrees rather than highest.
+        squash: as in `PrimeField`.
 
     Source: docs/degrees.md, "Running a module over degrees".
 
@@ -43,8 +45,8 @@ class DegreeField(PrimeField):
         array([3., 3.])
     """
 
-    def __init__(self, *, lowest: bool = False) -> None:
-        super().__init__()
+    def __init__(self, *, lowest: bool = False, squash: Squash | None = None) -> None:
+        super().__init__(squash=squash)
         self.arithmetic: Degrees = Degrees(lowest=lowest)
         self._has_ids = False
 

@@ -14,7 +14,9 @@ from torch.func import functional_call
 from ..adapters import ConventionError, Recurrent
 from ..adapters.batches import batch_axis
 from ..adapters.copies import copy_module
-from ..field import read_weights
+from ..adapters.split import Cut, read_as
+from ..field import Functions, read_weights
+from ..question import Squash
 from .mode import ZERO, DegreeField, is_unknown
 
 Degree = npt.NDArray[np.float64]
@@ -34,12 +36,20 @@ class Variables:
     cut: int
     features: int | None
     """Per step, None for token numbers"""
+    split: tuple[int, ...] | None = None
+    """Positions of the start, None for the first `cut`"""
+    squash: Squash | None = None
+    """What activations, softmax and norms are replaced by"""
+
+    @property
+    def where(self) -> Cut:
+        """Which positions are the start."""
+        return Cut(self.length, self.cut, self.split)
 
     def sequences(self) -> npt.NDArray[np.float64]:
-        """Degrees (length + 2, length, features): a row for each step, then for the start and for the end."""
-        steps = np.arange(self.length)
-        start = steps < self.cut
-        rows = np.vstack([np.eye(self.length), start, ~start])
+        """Degrees (length + 3, length, features): a row for each step, then for start, end, and both."""
+        start = np.isin(np.arange(self.length), self.where.starts)
+        rows = np.vstack([np.eye(self.length), start, ~start, np.ones(self.length)])
         return np.repeat(rows[:, :, None], self.features or 1, axis=2)
 
 
@@ -48,9 +58,11 @@ class Run:
     """What one run over highest or lowest degrees found."""
 
     output: Degree
-    """Degrees in the input of each step, then in those of the start and those of the end"""
+    """Degrees in the input of each step, then in those of the start, those of the end, and all"""
     state: Degree | None = None
-    """Degrees in each group of state numbers, then in all; None if the state holds token numbers"""
+    """Degrees in each group of state numbers, then in all; None if the state holds token numbers, or there is none"""
+    joint: Degree | None = None
+    """Degrees in the state numbers and the inputs of the end together, one row"""
     labels: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
     """For each tensor of the state its numbers' groups, batch axis left out; None for what is constant"""
 
@@ -76,10 +88,12 @@ def run_over_degrees(
     Source: docs/degrees.md, "Running a module over degrees".
     """
     module = copy_module(module).eval()  # for what forward keeps on it
-    with DegreeField(lowest=lowest) as mode:
-        call = _with_generic_parameters(module, mode)
-        model = Recurrent(call, _sequences(mode, variables, rows=3)[:, :2], batch_first=batch_first)
+    with DegreeField(lowest=lowest, squash=variables.squash) as mode:
+        call = _with_generic_parameters(module, mode, variables)
+        model = read_as(call, _sequences(mode, variables, rows=3), variables.where, batch_first=batch_first)
         sequences = _sequences(mode, variables)
+        if not isinstance(model, Recurrent):
+            return Run(mode.read(model(model.pieces(sequences), None)[0]))
         start, end = sequences[:, : variables.cut], sequences[:, variables.cut :]
         _, state = model(model.pieces(start), None)
         output, _ = model(model.pieces(end), state)
@@ -88,13 +102,14 @@ def run_over_degrees(
             return run
         axes = [batch_axis(*pair) for pair in zip(*(model.spread(state, 0, 1, k) for k in (2, 3)), strict=True)]
         run.labels = of.labels if of else _group(mode, state, axes, everything=variables.features is None)
-        groups = len(run.variables) + 1
+        groups = len(run.variables) + 2
         graded = [
             leaf if labels is None or axis is None else mode.degrees(_graded(labels, groups, axis))
             for leaf, axis, labels in zip(model.spread(state, 0, 1, groups), axes, run.labels, strict=True)
         ]
-        ends = _sequences(mode, variables, rows=groups)[:, variables.cut :]
-        run.state = mode.read(model(model.pieces(ends), graded)[0])
+        ends = _sequences(mode, variables, rows=groups, last=True)[:, variables.cut :]
+        found = mode.read(model(model.pieces(ends), graded)[0])
+        run.state, run.joint = found[:, :-1], found[:, -1:]
         return run
 
 
@@ -111,32 +126,43 @@ def highest_output(
         weights: degree of every parameter.
     """
     module = copy_module(module).eval()  # for what forward keeps on it
-    with DegreeField() as mode:
-        call = _with_generic_parameters(module, mode, degree=weights)
-        model = Recurrent(call, _sequences(mode, variables, rows=3)[:, :2], batch_first=batch_first)
+    with DegreeField(squash=variables.squash) as mode:
+        call = _with_generic_parameters(module, mode, variables, degree=weights)
+        model = read_as(call, _sequences(mode, variables, rows=3), variables.where, batch_first=batch_first)
         if variables.features is None:
             sequences = _sequences(mode, variables, rows=2)
         else:
-            both = variables.sequences()[-2:]
+            both = variables.sequences()[-3:-1]
             sequences = mode.degrees(both if inputs is None else np.full_like(both, inputs))
+        if not isinstance(model, Recurrent):
+            return mode.read(model(model.pieces(sequences), None)[0])
         _, state = model(model.pieces(sequences[:, : variables.cut]), None)
         output, _ = model(model.pieces(sequences[:, variables.cut :]), state)
         return mode.read(output)
 
 
-def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None) -> Tensor:
-    """Inputs as variables, or `rows` times as constants; as token numbers if that is what they are."""
+def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None, last: bool = False) -> Tensor:
+    """Inputs as variables, or `rows` times as constants, but the last; as token numbers if that is what they are."""
     degrees = variables.sequences()
     if rows is not None:
         degrees = np.zeros((rows, *degrees.shape[1:]))
+        degrees[-1] = last
     return mode.ids(degrees.shape[:2]) if variables.features is None else mode.degrees(degrees)
 
 
-def _with_generic_parameters(module: nn.Module, mode: DegreeField, degree: int = 0) -> Callable[..., Any]:
+def _with_generic_parameters(
+    module: nn.Module, mode: DegreeField, variables: Variables, degree: int = 0
+) -> Callable[..., Any]:
     """The module with parameters of that degree of which nothing is known, and all that keeps its values as it is."""
     weights = read_weights(module)
-    values = {name: mode.degrees(np.full(shape, degree)) for name, shape in weights.drawn.items()}
-    values |= {name: mode.admit(tensor) for name, tensor in weights.kept.items()}
+
+    def stand_in(_: str, count: int) -> Tensor:
+        return mode.degrees(np.full(count, degree))
+
+    known = Functions(stand_in, mode.renew, mode.notes, integers=variables.features is not None)
+    mode.functions = known
+    values = {name: known.parameter(mode.degrees(np.full(s, degree)), name) for name, s in weights.drawn.items()}
+    values |= {name: known.constant(mode.admit(tensor), tensor) for name, tensor in weights.kept.items()}
 
     def call(inputs: Tensor, state: Any) -> Any:
         try:
@@ -192,8 +218,8 @@ def _renumbered(labels: list[npt.NDArray[np.int64] | None]) -> list[npt.NDArray[
 
 
 def _graded(labels: npt.NDArray[np.int64], groups: int, axis: int) -> npt.NDArray[np.float64]:
-    """Degrees of a state tensor in a batch: a row for each group, of degree 1 in it, and a row for all."""
+    """Degrees of a state tensor in a batch: a row for each group, of degree 1 in it, and two rows for all."""
     inside = labels[..., None] == np.arange(groups)
-    inside[..., -1] = labels >= 0
+    inside[..., -2:] = (labels >= 0)[..., None]
     degrees = np.where((labels == _ZERO)[..., None], ZERO, inside.astype(np.float64))
     return np.moveaxis(degrees, -1, axis)

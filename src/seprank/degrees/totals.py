@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from ..question import Squash
 from ..system.quiet import quiet
 from .bounds import check_inputs
 from .runs import Variables, highest_output
@@ -24,7 +25,15 @@ class Totals:
 
 
 def total_degrees(
-    module: nn.Module, *, length: int, cut: int, inputs: int, domain: str = "functional", templates: Any = None
+    module: nn.Module,
+    *,
+    length: int,
+    cut: int,
+    inputs: int,
+    domain: str = "functional",
+    templates: Any = None,
+    squash: Squash | None = None,
+    split: tuple[int, ...] | None = None,
 ) -> Totals:
     """Run a module over highest degrees, once with its inputs for variables, once with its weights.
 
@@ -33,7 +42,7 @@ def total_degrees(
         length: T, time steps in a sequence.
         cut: c, steps in the start half.
         inputs: M, features per step, or templates in the tokens domain.
-        domain, templates: as in `certify`.
+        domain, templates, squash, split: as in `certify`.
 
     Raises:
         NotPolynomial: the module does something that degrees have no rule for.
@@ -48,7 +57,7 @@ def total_degrees(
     """
     _, features = check_inputs(module, inputs, domain, templates)
     drawn = domain == "tokens" and templates in (None, "generic")
-    variables = Variables(length, cut, features)
+    variables = Variables(length, cut, features, split, squash)
     batch_first = getattr(module, "batch_first", True)
     with quiet():
         sides = highest_output(module, variables, batch_first=batch_first, inputs=None, weights=0)

@@ -73,6 +73,14 @@ class Degrees(Arithmetic):
     def scale(self, a: Tensor, factor: Scalar) -> Tensor:
         return a if number(factor) else torch.zeros_like(a)
 
+    def inverse(self, a: Tensor) -> Tensor:
+        """1 divided by constants: those of parameters are rational functions of these, and constants all the same."""
+        if not bool(a.all()):
+            raise ZeroDivisionError("division by zero; divide by another number")
+        if bool((a != 1).any()):
+            raise Refusal("it divides by what depends on the sequence, so that there are no degrees")
+        return a.clone()
+
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         """Matrix product of `a` (..., n, k) and `b` (..., k, m); fast where b holds one degree, as parameters do."""
         if a.shape[-1] and _is_uniform(b):
@@ -129,12 +137,7 @@ def _constant(f: Degrees, value: Any) -> Tensor:
 def _div(f: Degrees, a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode is not None:
         raise Refusal("rounding is not a polynomial; divide without rounding_mode")
-    if isinstance(b, Tensor) and b.is_floating_point():
-        raise Refusal("the divisor is a floating-point tensor; divide by a number or an integer tensor, or multiply")
-    divisors = _constant(f, b)
-    if not bool(divisors.all()):
-        raise ZeroDivisionError("division by zero; divide by another number")
-    return f.mul(_constant(f, a), divisors)
+    return f.mul(_constant(f, a), f.inverse(_constant(f, b)))
 
 
 def _mean(f: Degrees, a: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:

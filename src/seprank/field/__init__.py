@@ -1,9 +1,11 @@
 """The prime field: running polynomial modules exactly modulo p."""
 
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
-from .arithmetic import constant
+from .arithmetic import DivisorVanishes, constant
 from .evaluation import evaluate
+from .functions import Functions
 from .guard import read
+from .notes import Notes
 from .prime import NotPolynomial, PrimeField
 from .program import Program, Stages
 from .random import draw_elements, raw_stream
@@ -13,8 +15,11 @@ from .weights import Weights, read_weights
 __all__ = [
     "DEFAULT_PRIME",
     "PRIME_LIMIT",
+    "DivisorVanishes",
+    "Functions",
     "NotPolynomial",
     "NotRecorded",
+    "Notes",
     "PrimeField",
     "Program",
     "Stages",

@@ -64,6 +64,10 @@ def _balanced(x: Tensor, p: int) -> Tensor:
     return (x + p // 2).remainder_(p).sub_(p // 2)
 
 
+class DivisorVanishes(ZeroDivisionError):
+    """A value that is divided by is 0 modulo the prime for these inputs and weights; for others it need not be."""
+
+
 class Arithmetic(ABC):
     """The ring operations of Z/p on float64 carriers; subclasses say in what numbers they are computed."""
 
@@ -115,6 +119,16 @@ class Arithmetic(ABC):
         """Sum over `dims`, over all dimensions if there is none."""
         count = math.prod(a.shape[d] for d in dims) if dims else a.numel()
         return self.apply(lambda t: t.sum(list(dims), keepdim=keepdim), a, bound=count * self.half)
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """1 divided by each element, by Fermat's little theorem.
+
+        Raises:
+            DivisorVanishes: one is 0.
+        """
+        if not bool(a.all()):
+            raise DivisorVanishes(f"division by a value that is 0 modulo {self.p}")
+        return self.power(a, self.p - 2)
 
     def power(self, a: Tensor, exponent: int) -> Tensor:
         """`a` to a non-negative integer power, by repeated squaring."""

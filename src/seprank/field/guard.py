@@ -49,15 +49,22 @@ class Guard(TorchFunctionMode):
     Args:
         refuse: raises the refusal of an operation, given its name and the reason.
         number: a 0-dimensional tensor that stands for an integer, or for one divided by it.
+        stand_in: what is called in the place of a function, None for those that are called themselves.
     """
 
-    def __init__(self, refuse: Callable[[str, str], Any], number: Callable[[int, bool], Tensor]) -> None:
+    def __init__(
+        self,
+        refuse: Callable[[str, str], Any],
+        number: Callable[[int, bool], Tensor],
+        stand_in: Callable[[Any], Callable[..., Any] | None] = lambda function: None,
+    ) -> None:
         super().__init__()
-        self._refuse, self._number = refuse, number
+        self._refuse, self._number, self._stand_in = refuse, number, stand_in
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _LEAVING and args[0].dtype.is_floating_point:
             self._refuse(func.__name__, LEAVES)
+        func = self._stand_in(func) or func
         for arg in args:
             if arg.__class__ is int and not -_WORDS <= arg < _WORDS:
                 return self._with_large_integer(func, args, kwargs or {})

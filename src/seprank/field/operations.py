@@ -46,12 +46,13 @@ UNINITIALISED = frozenset({"empty", "empty_like", "empty_strided", "new_empty", 
 
 INSTEAD = {
     "a smooth or piecewise activation": (
-        "use a polynomial one (the identity, x * x), or `measure`, which takes any network",
+        "leave it out with squash='identity' (--squash identity), use a polynomial one (x * x), or `measure`, which "
+        "takes any network",
         """tanh sigmoid relu gelu silu mish softplus elu leaky_relu hardtanh hardsigmoid hardswish exp log sin cos
         erf abs sign clamp softmax _softmax _log_softmax log_softmax logsumexp log_sigmoid_forward prelu celu""",
     ),
     "a normalisation": (
-        "leave it out, or multiply by a parameter; `measure` takes any network",
+        "leave it out, with squash='identity' (--squash identity) if it is torch's own; `measure` takes any network",
         "native_layer_norm native_group_norm native_batch_norm _fused_rms_norm rsqrt sqrt linalg_vector_norm std var",
     ),
     "a comparison or decision on values": (
@@ -62,6 +63,10 @@ INSTEAD = {
     "random": (
         "call the module in evaluation mode, and draw numbers outside of forward",
         "bernoulli rand randn randint randperm normal uniform native_dropout multinomial rand_like randn_like",
+    ),
+    "made to be orthogonal": (
+        "orthogonal matrices are not all matrices, so that no drawn one can stand for it; take a plain parameter",
+        "linalg_matrix_exp linalg_householder_product linalg_qr linalg_svd _linalg_svd geqrf orgqr",
     ),
     "part of a forward-mode derivative": (
         "torch cannot run one (jvp, jacfwd, hessian) inside another mode; write the derivative out, or use jacrev",
@@ -77,6 +82,14 @@ def advice(name: str) -> str:
         if name in names.split():
             return f"it is {kind}: {remedy}"
     return "only sums, products and rearrangements are; `measure` takes any network"
+
+
+def divides(name: str, args: Sequence[Any]) -> bool:
+    """Whether an operation with these arguments divides by floating-point values."""
+    if name == "pow":
+        return isinstance(args[1], int | float) and args[1] < 0
+    divisor = args[1] if name == "div" else args[0] if name == "reciprocal" else None
+    return isinstance(divisor, Tensor) and divisor.is_floating_point()
 
 
 class Refusal(Exception):
@@ -119,7 +132,7 @@ def _div(f: Arithmetic, a: Any, b: Any, rounding_mode: str | None = None) -> Ten
             raise ZeroDivisionError(f"division by {b}, which is 0 modulo {f.p}; use another prime")
         return _mul(f, a, pow(divisor, -1, f.p))
     if b.is_floating_point():
-        raise Refusal("the divisor is a floating-point tensor; divide by a number or an integer tensor, or multiply")
+        return f.mul(_element(f, a), f.inverse(b))
     divisors = f.residues(b)
     if not bool(divisors.all()):
         raise ZeroDivisionError(f"division by an integer tensor with an entry that is 0 modulo {f.p}")
@@ -137,8 +150,10 @@ def _pow(f: Arithmetic, base: Any, exponent: Any) -> Tensor:
         base = _element(f, base)
         powers = {n: f.power(base, n) for n in {0, *exponent.flatten().tolist()}}
         return _choose(exponent, powers)
-    if exponent < 0 or (isinstance(exponent, float) and not exponent.is_integer()):
-        raise Refusal(f"the exponent must be a non-negative integer, got {exponent}")
+    if not isinstance(exponent, int | float) or not float(exponent).is_integer():
+        raise Refusal(f"the exponent must be an integer, got {exponent}")
+    if exponent < 0:
+        return f.power(f.inverse(_element(f, base)), -int(exponent))
     return f.power(_element(f, base), int(exponent))
 
 

@@ -128,6 +128,11 @@ class Symbolic(Arithmetic):
         found = self._add(terms, np.ones(terms.shape[1])).reshape([a.shape[d] for d in rest])
         return torch.from_numpy(np.expand_dims(found, places) if keepdim else found)
 
+    def inverse(self, a: Tensor) -> Tensor:
+        if bool(a.isnan().any()):
+            raise NotRecorded("it divides by a value, which may be zero")
+        return self._known.inverse(a)
+
     def _each(self, function: Callable[..., Numbers], *tensors: Tensor) -> Tensor:
         """Entry by entry, of tensors that are broadcast; stored as `torch.add` would store it."""
         shape = np.broadcast_shapes(*(t.shape for t in tensors))

@@ -129,6 +129,7 @@ class StartEndMatrix(_Growing):
         block: pairs per batch, see `pairs_per_block`.
         progress: called after each block.
         read: from a tensor to an array; inside a field, the way out of it.
+        undefined: errors that a pair may end in that has no value; the entries of such a pair are not a number.
     """
 
     def __init__(
@@ -140,7 +141,10 @@ class StartEndMatrix(_Growing):
         block: int,
         progress: Progress | None = None,
         read: Callable[[Tensor], Values] = lambda tensor: tensor.cpu().numpy(),
+        undefined: type[ArithmeticError] | tuple[()] = (),
     ) -> None:
+        self._undefined = undefined
+        self._without_state: list[int] = []
         self._model = model
         self._readout = readout
         self._read = read
@@ -172,20 +176,65 @@ class StartEndMatrix(_Growing):
         self._fill(values[rows:], self._model.spread(states, rows, len(starts), 1), ends)
         if len(ends) > columns:
             self._fill(values[:rows, columns:], states, ends.after(columns))
+        values[self._without_state] = np.nan
         self._states = states
         return self._keep(values)
 
     def _run_starts(self, starts: Halves, known: int) -> State:
         batches = [] if self._states is None else [self._states]
         for first in range(known, len(starts), self._block):
-            pieces = self._model.pieces(starts.sequences(first, first + self._block))
-            batches.append(self._model(pieces, None)[1])
+            batches.append(self._run_batch(starts, range(first, min(first + self._block, len(starts)))))
         return self._model.join(batches)
+
+    def _run_batch(self, starts: Halves, numbers: range) -> State:
+        """The states that some starts leave; that of another one for a start that leaves none."""
+        pieces = self._model.pieces(starts.sequences(numbers.start, numbers.stop))
+        try:
+            return self._model(pieces, None)[1]
+        except self._undefined:
+            if len(numbers) == 1:
+                raise
+        middle = len(numbers) // 2
+        found: list[State | None] = []
+        for part in (numbers[:middle], numbers[middle:]):
+            try:
+                found.append(self._run_batch(starts, part))
+            except self._undefined:
+                found.append(None)
+                self._without_state += part
+        for place, other in ((0, found[1]), (1, found[0])):
+            if found[place] is None and other is not None:
+                count = middle if place == 0 else len(numbers) - middle
+                found[place] = self._model.spread(other, 0, 1, count)
+        both = [state for state in found if state is not None]
+        if not both:
+            raise ZeroDivisionError("no start leaves a state: a divisor is 0 after each")
+        return self._model.join(both)
 
     def _fill(self, values: Values, states: State, ends: Halves) -> None:
         """Each of the states against each end, into `values` (starts, ends, channels)."""
         fill = self._fill_by_tree if self._model.splits and _is_tree(ends) else self._fill_by_pairs
-        fill(values, states, ends)
+        done = self._done
+        try:
+            fill(values, states, ends)
+        except self._undefined:
+            self._done = done
+            self._fill_parts(values, states, ends)
+
+    def _fill_parts(self, values: Values, states: State, ends: Halves) -> None:
+        """The same where some pair has no value: in halves, down to that pair."""
+        starts, count, _ = values.shape
+        if starts == count == 1:
+            values[:] = np.nan
+            self._done += 1
+        elif starts > 1:
+            middle = starts // 2
+            for first, last in ((0, middle), (middle, starts)):
+                self._fill(values[first:last], self._model.spread(states, first, last, 1), ends)
+        else:
+            middle = count // 2
+            self._fill(values[:, :middle], states, ends.only(np.arange(middle)))
+            self._fill(values[:, middle:], states, ends.only(np.arange(middle, count)))
 
     def _fill_by_pairs(self, values: Values, states: State, ends: Halves) -> None:
         for begin in range(0, len(ends), self._block):

@@ -1,0 +1,128 @@
+"""The parts that a certificate is made of, and what each of them may say, by itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..result.result import STRICT
+from ..system.names import quoted_name, shown
+from .asked import Question
+from .form import LEAST_CONFIDENCE, MOST_DIMENSIONS, MOST_SIZE, CertificateError
+from .luck import MOST_DRAWS
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+OPTIONAL = {
+    "model": ("replaced", "functions", "constants", "divisions"),
+    "question": ("squash", "split"),
+    "": ("left_out_starts", "left_out_ends"),
+}
+"""Fields that are there only if they say something"""
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """What a certificate says about the module."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    """Name in the registry, or file.py:factory, or module.Class"""
+    kind: Literal["registry", "factory", "class"]
+    """Which of these the name is"""
+    settings: dict[str, int | float | bool | str]
+    """inputs, width and depth of a registered model; the keyword arguments of a factory"""
+    sha256: str | None
+    """Hash of the source file, None for a registered model"""
+    parameters: dict[str, list[int]]
+    """Name and shape of every parameter"""
+    fixed: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the values of every buffer, and of every parameter that kept its value; not in schema 1"""
+    replaced: dict[str, list[str]] = field(default_factory=dict)
+    """Operations that were replaced by the identity, and the sub-modules they were in"""
+    functions: dict[str, str] = field(default_factory=dict)
+    """Parameters of which the network uses a function alone, for which an element was drawn, and the function"""
+    constants: dict[str, list[str]] = field(default_factory=dict)
+    """Operations on constants that were evaluated in float64, and SHA-256 of what they gave"""
+    divisions: list[str] = field(default_factory=list)
+    """Operations that divide by values, with the sub-modules they are in"""
+
+
+@dataclass(frozen=True)
+class Minor:
+    """A square submatrix with a determinant that is not zero modulo the prime: the proof of the rank."""
+
+    __pydantic_config__ = STRICT
+
+    rows: list[int]
+    """Numbers of the start halves, ascending"""
+    columns: list[int]
+    """Numbers of the columns, ascending: end x channels + channel"""
+    determinant: int
+    """Modulo the prime, 1..prime-1"""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Another draw of weights and samples, which showed no higher rank."""
+
+    __pydantic_config__ = STRICT
+
+    seed: int
+    samples: int
+    """Halves on each side, or all words there are"""
+    rank: int
+
+
+def check_record(model: ModelRecord) -> None:
+    """What is said of the module."""
+    if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
+        raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
+    lists = {"replaced": model.replaced, "constants": model.constants, "divisions": {"": model.divisions}}
+    for name, groups in lists.items():
+        if any(texts != sorted(set(texts)) or (not texts and name != "divisions") for texts in groups.values()):
+            raise CertificateError("fields", f"model.{name} must list each text once, sorted")
+    constants = {
+        f"{name} {number}": text for name, texts in model.constants.items() for number, text in enumerate(texts)
+    }
+    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed, **constants})
+
+
+def check_split_of(question: Question) -> None:
+    """Which positions are the start."""
+    if question.split is not None and (
+        len(question.split) != question.cut
+        or question.split != tuple(sorted(set(question.split)))
+        or question.split[0] < 0
+        or question.split[-1] >= question.length
+    ):
+        raise CertificateError("fields", "question.split must be as many different positions as cut, ascending")
+
+
+def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:
+    """Samples at which a divisor is 0."""
+    ends = [end for _, end in pairs]
+    every = [*starts, *(n for pair in pairs for n in pair)]
+    if any(not 0 <= n <= MOST_SIZE for n in every) or starts != sorted(set(starts)) or ends != sorted(set(ends)):
+        raise CertificateError("fields", "left_out_starts and left_out_ends must have each number once, ascending")
+
+
+def check_draws(confidence: float | None, draws: list[Draw]) -> None:
+    """What is said of further draws."""
+    if confidence is None and draws:
+        raise CertificateError("fields", "draws belong to a confidence, of which there is none")
+    if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
+        raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
+    if len(draws) >= MOST_DRAWS:
+        raise CertificateError("fields", f"there must be fewer than {MOST_DRAWS:,} draws, got {len(draws):,}")
+    numbers = [n for draw in draws for n in (draw.seed, draw.samples - 1, draw.rank)]
+    if any(not 0 <= n < MOST_SIZE for n in numbers):
+        raise CertificateError("fields", "a draw must have seed and rank from 0 and samples from 1, below 2^63")
+
+
+def _check_hashes(hashes: dict[str, str]) -> None:
+    for name, text in hashes.items():
+        if not _HASH.fullmatch(text):
+            raise CertificateError("fields", f"{quoted_name(name)} must have a SHA-256 of 64 digits, got {shown(text)}")

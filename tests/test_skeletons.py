@@ -1,0 +1,175 @@
+"""Networks that are no polynomials as they are: squashed ones, functions of parameters, rational ones, splits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seprank import CertificateError, NotPolynomial, certify, verify
+from seprank.certification.certificate import digest, from_dict
+from seprank.models import MODELS
+
+
+def edited(certificate: Any, place: str, name: str, value: Any) -> Any:
+    body = json.loads(json.dumps(certificate.to_dict()))
+    (body[place] if place else body)[name] = value
+    return from_dict(body | {"digest": digest(body)})
+
+
+@pytest.mark.parametrize(("name", "twin"), [("lstm", "arithmetic_lstm"), ("gru", "arithmetic_gru"), ("rnn", "elman")])
+def test_torch_without_squashing_has_the_rank_of_the_arithmetic_form(name: str, twin: str) -> None:
+    module, own = (MODELS[n].build(inputs=2, width=2, depth=1) for n in (name, twin))
+    found = certify(module, squash="identity", length=4, progress=False)
+    assert found.rank == certify(own, length=4, progress=False).rank
+    assert "tanh" in found.model.replaced
+    assert all(bound.name.startswith("degrees") for bound in found.bounds)
+    assert verify(found, progress=False)
+    for changed in ({}, {"tanh": ["LSTM"], "relu": ["x"]}):
+        with pytest.raises(CertificateError):
+            verify(edited(found, "model", "replaced", changed), progress=False)
+    with pytest.raises(NotPolynomial, match="squash='identity'"):
+        certify(module, length=4, progress=False)
+
+
+class Decay(nn.Module):
+    """h' = d (A h) * (B x), d a function of a parameter"""
+
+    def __init__(self, decay: Callable[[Tensor], Tensor], also: bool = False) -> None:
+        super().__init__()
+        self.input_size, self.decay, self.also = 2, decay, also
+        self.a, self.b, self.p = nn.Linear(2, 2), nn.Linear(2, 2), nn.Parameter(torch.rand(2))
+
+    def forward(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        h = x.new_ones(len(x), 2) if h is None else h
+        d = self.decay(self.p)
+        for t in x.unbind(1):
+            h = d * self.a(h) * self.b(t) + (self.p if self.also else 0)
+        return h, h
+
+
+@pytest.mark.parametrize(
+    "decay",
+    [
+        lambda p: torch.exp(-torch.exp(p)),
+        torch.sigmoid,
+        lambda p: 1 - torch.tensor(2.0).pow(-5 - torch.arange(2.0)),
+        lambda p: torch.cos(torch.arange(2.0)),
+    ],
+)
+def test_functions_of_parameters_and_constants_are_numbers(decay: Callable[[Tensor], Tensor]) -> None:
+    module = Decay(decay)
+    found = certify(module, length=4, progress=False)
+    assert found.rank == 3
+    assert found.model.functions or found.model.constants
+    assert verify(found, module, progress=False)
+
+
+def test_a_parameter_that_is_used_otherwise_too_is_refused() -> None:
+    with pytest.raises(NotPolynomial, match="uses p as"):
+        certify(Decay(torch.exp, also=True), length=4, progress=False)
+    with pytest.raises(NotPolynomial, match="constant on an interval"):
+        certify(Decay(torch.relu), length=4, progress=False)
+
+
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm"])
+def test_parametrizations(name: str) -> None:
+    module = Decay(lambda p: p)
+    getattr(nn.utils.parametrizations, name)(module.a)
+    assert certify(module, length=4, progress=False).rank == 3
+
+
+def test_orthogonal_is_refused() -> None:
+    module = Decay(lambda p: p)
+    nn.utils.parametrizations.orthogonal(module.a)
+    with pytest.raises(NotPolynomial, match="orthogonal matrices are not all matrices"):
+        certify(module, length=4, progress=False)
+
+
+class Normalised(nn.Module):
+    """Linear attention with its normaliser"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_size = 2
+        self.q, self.k, self.v = (nn.Linear(2, 2, bias=False) for _ in "qkv")
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        s, z = state if state is not None else (x.new_zeros(len(x), 2, 2), x.new_zeros(len(x), 2))
+        for t in x.unbind(1):
+            q, k, v = self.q(t), self.k(t), self.v(t)
+            s, z = s + v[:, :, None] * k[:, None], z + k
+            y = (s @ q[:, :, None])[:, :, 0] / (z * q).sum(1, keepdim=True)
+        return y, (s, z)
+
+
+@pytest.mark.parametrize("length", [2, 4, 6])
+def test_normalised_linear_attention_has_full_rank(length: int) -> None:
+    module = Normalised()
+    found = certify(module, length=length, samples=24, progress=False)
+    assert (found.rank, found.bounds, found.saturated) == (24, [], False)
+    assert found.model.divisions == ["div in Normalised"]
+    assert verify(found, module, progress=False)
+    with pytest.raises(CertificateError):
+        verify(edited(found, "model", "divisions", ["div in x"]), module, progress=False)
+
+
+def test_a_divisor_that_is_zero_leaves_the_sample_out() -> None:
+    module = Normalised()
+    found = certify(module, length=4, samples=24, prime=1009, progress=False)
+    assert found.left_out_ends
+    assert found.rank <= 24 - len(found.left_out_ends)
+    assert verify(found, module, progress=False)
+    with pytest.raises(CertificateError):
+        verify(replace(found, left_out_ends=[(0, 23)]), module, progress=False)
+
+
+class Attention(nn.Module):
+    """Softmax-free self-attention, one head"""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.input_size = size
+        self.q, self.k, self.v = (nn.Linear(size, size, bias=False) for _ in "qkv")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.q(x) @ self.k(x).mT) @ self.v(x)
+
+
+@pytest.mark.parametrize("split", [None, [0, 2], [1, 3], [0]])
+@pytest.mark.parametrize("size", [2, 3])
+def test_one_layer_of_attention_has_one_more_than_its_width(size: int, split: list[int] | None) -> None:
+    module = Attention(size)
+    found = certify(module, length=4, split=split, progress=False)
+    assert found.rank == size + 1
+    assert verify(found, module, progress=False)
+    if split == [0, 2]:
+        with pytest.raises(CertificateError):
+            verify(edited(found, "question", "split", [0, 3]), module, progress=False)
+
+
+class Linear(nn.Module):
+    """A stack of linear recurrences with a skip connection"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_size = 2
+        self.layers = nn.ModuleList(nn.RNN(2, 2, batch_first=True) for _ in range(3))
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        after = []
+        for number, layer in enumerate(self.layers):
+            y, h = layer(x, None if state is None else state[number])
+            x, after = x + y, [*after, h]
+        return x, after
+
+
+@pytest.mark.parametrize("readout", ["random", 0])
+def test_additive_stacks_are_exact_at_two(readout: Any) -> None:
+    found = certify(Linear(), squash="identity", length=6, readout=readout, progress=False)
+    assert (found.rank, found.exact) == (2, True)
