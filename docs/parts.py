@@ -4,8 +4,9 @@ import gzip
 import json
 from pathlib import Path
 
+from seprank import Certificate
 from seprank.store import Record, record_from_dict
-from studies import atlas, depth, depth_figures
+from studies import atlas, attention, depth, depth_figures
 
 HERE = Path(__file__).parent
 OUT = HERE / "_parts"
@@ -16,6 +17,7 @@ def write_parts() -> None:
     OUT.mkdir(exist_ok=True)
     write_depth(read_runs(HERE / "depth" / "runs.json.gz"))
     write_atlas(atlas.read_cells(HERE / "atlas" / "atlas.csv"))
+    write_attention(attention.read())
 
 
 def read_runs(path: Path) -> list[Record]:
@@ -61,6 +63,16 @@ def write_atlas(cells: list[atlas.Cell]) -> None:
     write("atlas-exchange.md", atlas.exchanges_markdown(known))
     open_ = atlas.gaps(known)
     write("atlas-gaps.md", atlas.cells_markdown(open_) if open_ else "None.")
+
+
+def write_attention(certificates: list[Certificate]) -> None:
+    """Cells of self-attention, by kind, and what theory says of deeper and wider ones."""
+    for name, chosen in attention.groups(certificates).items():
+        write(f"attention-{name}.md", attention.cells_markdown(chosen))
+    write("attention-summary.md", attention.summary_markdown(certificates))
+    write("attention-published.md", attention.published_markdown(certificates))
+    write("attention-bottleneck.md", attention.bottleneck_markdown(certificates))
+    write("attention-parameters.md", attention.parameters_markdown((10**3, 10**4, 10**5), (1, 2, 3, 4, 5, 6)))
 
 
 def write(name: str, text: str) -> None:

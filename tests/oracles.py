@@ -494,3 +494,25 @@ def influence_by_definition(
             changed += float(((y - function(mixed)) ** 2).sum())
         variance += 2 * float(((a - d) ** 2).sum())
     return changed / variance
+
+
+def attention(
+    w: list[dict[str, Integers]], embedding: Integers, sequence: Integers, heads: int, causal: bool
+) -> Integers:
+    """Self-attention without softmax by its definition, position by position and head by head: (time, units)."""
+    hidden = [embedding @ x for x in sequence]
+    units = len(embedding) // heads
+    for layer in w:
+        outputs = []
+        for i, own in enumerate(hidden):
+            output = 0 * own
+            for head in (slice(h * units, (h + 1) * units) for h in range(heads)):
+                for other in hidden[: i + 1] if causal else hidden:
+                    score = (layer["weight_q"][head] @ own) @ (layer["weight_k"][head] @ other)
+                    output = output + layer["weight_out"][:, head] @ (layer["weight_v"][head] @ other) * score
+            if "weight_gate" in layer:
+                product = (layer["weight_gate"] @ output) * (layer["weight_value"] @ output)
+                output = layer["weight_product"] @ product
+            outputs.append(output)
+        hidden = outputs
+    return np.array(hidden, dtype=object)

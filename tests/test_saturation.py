@@ -138,8 +138,8 @@ def along_a_line(module: nn.Module, count: int) -> list[int]:
     for point in range(count):
         with PrimeField(8388593) as field:
             weights = {name: field.admit(base[name] + point * step[name]) for name in base}
-            output = torch.func.functional_call(module, weights, (field.admit(inputs),))[0]
-        values.append(int(output[0, -1, 0]))
+            output = torch.func.functional_call(module, weights, (field.admit(inputs),))
+        values.append(int((output if isinstance(output, torch.Tensor) else output[0])[0, -1, 0]))
     return values
 
 

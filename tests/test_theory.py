@@ -397,7 +397,7 @@ def test_distance(rank: int) -> None:
         (
             {"model": "additiv"},
             ValueError,
-            r"model must be one of rac, additive, got 'additiv'; did you mean 'additive'\?",
+            r"model must be one of rac, additive, attention, got 'additiv'; did you mean 'additive'\?",
         ),
     ],
 )

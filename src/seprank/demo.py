@@ -166,8 +166,10 @@ def _compared(models: list[str] | None, lengths: Iterable[int], depths: Iterable
 
 
 def measured(sizes: Sizes) -> Iterable[tuple[str, Measurement]]:
-    """Every model of the registry, squashed where it has a squashed form, with weights as they are initialised."""
+    """Every recurrent model of the registry, squashed where it has a squashed form, with weights as initialised."""
     for name, spec in MODELS.items():
+        if not spec.recurrent:
+            continue
         squashed = {key: value for key, value in spec.training.items() if key == "nonlinearity"}
         module = spec.draw(sizes.seed, inputs=sizes.inputs, width=sizes.width, depth=1, **squashed)
         count = sizes.measured_samples

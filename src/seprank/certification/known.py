@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -12,26 +11,20 @@ from ..degrees import degree_bounds
 from ..elimination import rank_profile
 from ..field import NotPolynomial, read_weights
 from ..models import spec_of
-from ..theory import Bound, bounds, for_readout
+from ..theory import Bound, for_readout
 from .asked import Question
+from .family import family_bounds
 from .form import MOST_DIGITS
 
 
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
     """What theory says about this module's rank, with the read-out and the templates taken into account."""
-    spec = spec_of(module)
-    if spec is None or spec.family is None or not has_family(module, question):
+    spec, statements = spec_of(module), family_bounds(module, question)
+    if spec is None or statements is None:
         return _bounds_by_degree(module, question)
-    sizes: dict[str, Any] = spec.settings(module)
+    sizes = spec.settings(module)
     if question.templates == "ids" or (question.domain == "functional" and question.inputs != sizes["inputs"]):
         return []
-    statements = bounds(
-        **{**sizes, "inputs": question.inputs},
-        length=question.length,
-        cut=question.cut,
-        domain=question.domain,
-        model=spec.family,
-    )
     found = for_readout(
         statements if _is_generic(module) else special(statements),
         channels=sizes["width"],
@@ -62,12 +55,8 @@ def _are_independent(question: Question, features: int) -> bool:
 
 
 def has_family(module: nn.Module, question: Question) -> bool:
-    """Whether theory has bounds for modules of its kind, so that it need not be run over degrees for them.
-
-    They are about the module as it is, and about cuts.
-    """
-    spec = spec_of(module)
-    return spec is not None and spec.family is not None and question.squash is None and question.split is None
+    """Whether theory has bounds for modules of its kind, so that it need not be run over degrees for them."""
+    return family_bounds(module, question) is not None
 
 
 def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:

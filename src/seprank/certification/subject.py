@@ -10,7 +10,7 @@ from torch import nn
 
 from ..adapters.copies import unwrap
 from ..field import Notes
-from ..models import find_model
+from ..models import ModelSpec, find_model
 from ..sources import Factory
 from ..sources.factory import FactoryError
 from ..system.memory import MemoryBudgetError
@@ -98,23 +98,36 @@ def _require_same_values(stated: dict[str, str], got: dict[str, str]) -> None:
 
 def _from_registry(certificate: Certificate) -> nn.Module:
     record = certificate.model
-    sizes = dict(record.settings)
-    if tuple(sorted(sizes)) != tuple(sorted(_SIZES)) or not all(_is_size(n) for n in sizes.values()):
-        raise CertificateError("model", f"settings must be {', '.join(_SIZES)}, whole numbers, got {shown(sizes)}")
     try:
         spec = find_model(record.name)
     except ValueError as error:
         raise CertificateError("model", str(error)) from None
-    whole: dict[str, Any] = {name: sizes[name] for name in _SIZES}
+    sizes, options = _stated_sizes(record, spec)
     # Each layer has a tensor of its own, so a depth beyond them is false; and so is another count of numbers.
-    if whole["depth"] > len(record.parameters) or spec.count_parameters(*whole.values()) != count_numbers(record):
+    count = spec.count_parameters(*sizes.values(), **options)
+    if sizes["depth"] > len(record.parameters) or count != count_numbers(record):
         raise CertificateError(
-            "model", f"{record.name} of settings {shown(sizes)} does not have the parameters that are stated"
+            "model", f"{record.name} of settings {shown(record.settings)} does not have the parameters that are stated"
         )
     try:
-        return spec.draw(certificate.question.seed, **whole)
+        return spec.draw(certificate.question.seed, **sizes, **options)
     except (ValueError, TypeError) as error:
         raise CertificateError("model", str(error)) from None
+
+
+def _stated_sizes(record: ModelRecord, spec: ModelSpec) -> tuple[dict[str, int], dict[str, Any]]:
+    """The sizes, in the order of `count_parameters`, and the options that are not as by default."""
+    options: dict[str, Any] = dict(record.settings)
+    sizes, defaults = {name: options.pop(name, None) for name in _SIZES}, spec.option_defaults()
+    if options.keys() - defaults.keys() or not all(map(_is_size, sizes.values())):
+        wanted = ", ".join([*_SIZES, *defaults])
+        raise CertificateError("model", f"settings must be {wanted}, whole numbers, got {shown(record.settings)}")
+    for name, value in options.items():
+        if type(value) is not type(defaults[name]) or value == defaults[name] or value < 1:
+            raise CertificateError(
+                "model", f"{name} must be left out or be other than {defaults[name]}, got {shown(record.settings)}"
+            )
+    return sizes, options
 
 
 def _is_size(value: object) -> bool:

@@ -187,7 +187,7 @@ def models(as_json: Json = False) -> None:
         say_json({"models": rows})
         return
     for spec in MODELS.values():
-        can = "certified, bounds, measured, trained" if spec.polynomial else "measured, trained"
+        can = ", ".join(["certified, bounds"] * spec.polynomial + ["measured"] + ["trained"] * spec.recurrent)
         say(f"{spec.name:<17}{spec.year}  {can:<37} {spec.summary}\n{'':<61}{spec.source}")
     say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
 

@@ -49,8 +49,8 @@ class Cell:
     @property
     def known(self) -> Rank:
         """The rank with what says how sure it is."""
-        samples = self.samples or 0
-        return Rank(self.rank, samples, self.upper_bound, self.exact, self.saturated, failure=self.failure)
+        failure = self.failure if self.rank is None else None
+        return Rank(self.rank, self.samples or 0, self.upper_bound, self.exact, self.saturated, failure=failure)
 
     @property
     def verdict(self) -> str:

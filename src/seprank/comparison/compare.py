@@ -63,7 +63,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     computed all the same.
 
     Args:
-        models: names of polynomial models from `MODELS`, by default all of them; with `measured`, of any models.
+        models: names of polynomial models from `MODELS`, with `measured` of any; by default all that are recurrent.
         length: T, one or several.
         depth: L, one or several.
         width: R of every layer of every model; this or `parameters` must be given.
@@ -117,7 +117,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
 def _any(models: str | Sequence[str] | None) -> list[ModelSpec]:
     """The registry's entries of these names, each once."""
     if models is None:
-        return [*MODELS.values()]
+        return [spec for spec in MODELS.values() if spec.recurrent]
     names = [models] if isinstance(models, str) else list(dict.fromkeys(models))
     if not names:
         raise ValueError("models must name at least one model, got none; leave them out for all")
@@ -127,14 +127,14 @@ def _any(models: str | Sequence[str] | None) -> list[ModelSpec]:
 def _polynomial(models: str | Sequence[str] | None) -> list[ModelSpec]:
     """The same, of polynomial ones."""
     if models is None:
-        return [spec for spec in MODELS.values() if spec.polynomial]
+        return [spec for spec in _any(None) if spec.polynomial]
     specs = _any(models)
     for spec in specs:
         if not spec.polynomial:
             known = ", ".join(other.name for other in MODELS.values() if other.polynomial)
             raise ValueError(
-                f"{spec.name!r} is not polynomial, so its rank cannot be certified; with measured=True (--measured) the "
-                f"rank is that of its polynomial skeleton, and these can be compared as they are: {known}"
+                f"{spec.name!r} is not polynomial, so its rank cannot be certified; with measured=True (--measured) it "
+                f"is that of its polynomial skeleton, and these can be compared as they are: {known}"
             )
     return specs
 

@@ -35,8 +35,8 @@ class Comparison(Result):
 
     @property
     def failed(self) -> list[Cell]:
-        """The cells that have no rank."""
-        return [cell for cell in self.cells if cell.verdict == "failed"]
+        """The cells that have no rank, or not the curve that was asked for."""
+        return [cell for cell in self.cells if cell.failure is not None]
 
     @property
     def deviation(self) -> tuple[float, float] | None:
@@ -125,10 +125,10 @@ class Comparison(Result):
             "raise; proved upper bound u.  ≥n ≤u: certified n, limited by the samples; more may raise it.",
         ]
         if self.measured:
-            notes.append(
-                "reach: measured with the weights of this seed, the last step back that more than 1 % of the output's "
-                "variance depends on; ≥ to the first step; in brackets the mean age in steps."
-            )
+            notes += [
+                "reach: measured with the weights of this seed, how many steps back more than 1 % of the output's",
+                "variance comes from; ≥ where that is the first step. In brackets the mean age, in steps.",
+            ]
         if any(cell.skeleton for cell in self.cells):
             notes.append("*: the rank is that of the network without activations, softmax and norms.")
         if self.deviation is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from ..question import check_network, nearest
@@ -27,8 +28,8 @@ class ModelSpec:
     """Paper it is from"""
     target: str
     """module:class, relative to this package"""
-    count_parameters: Callable[[int, int, int], int]
-    """Numbers in all parameters, from inputs, width and depth: known before anything of that size is made"""
+    count_parameters: Callable[..., int]
+    """Numbers in all parameters, from inputs, width, depth and options: known before anything of that size is made"""
     family: str | None = None
     """Which family of bounds in `theory` holds for it, None if there is none"""
     polynomial: bool = True
@@ -41,6 +42,10 @@ class ModelSpec:
     """Name of the constructor argument, and attribute, that holds the number of inputs"""
     width: str = "hidden_size"
     depth: str = "num_layers"
+    options: tuple[str, ...] = ()
+    """Whole numbers and switches of the constructor that, with the sizes, say which function the class computes"""
+    recurrent: bool = True
+    """Whether it has a state; without one it returns a tensor, and is a function of whole sequences"""
 
     def load(self) -> type[nn.Module]:
         """The class itself."""
@@ -62,8 +67,15 @@ class ModelSpec:
         return self.load()(**sizes, **{**self.defaults, **extra})
 
     def settings(self, module: nn.Module) -> dict[str, int]:
-        """The sizes of a module of this class."""
-        return {name: getattr(module, getattr(self, name)) for name in ("inputs", "width", "depth")}
+        """The sizes of a module of this class, and those of its options that are not as by default."""
+        sizes = {name: getattr(module, getattr(self, name)) for name in ("inputs", "width", "depth")}
+        defaults = self.option_defaults()
+        return sizes | {name: value for name in defaults if (value := getattr(module, name)) != defaults[name]}
+
+    def option_defaults(self) -> dict[str, int]:
+        """What the constructor takes for the options where they are not given."""
+        parameters = signature(self.load()).parameters if self.options else {}
+        return {name: parameters[name].default for name in self.options}
 
 
 def _features(m: int, r: int, depth: int) -> int:
@@ -74,6 +86,11 @@ def _features(m: int, r: int, depth: int) -> int:
 def _torch_like(m: int, r: int, depth: int, *, gates: int) -> int:
     """Weights and biases of torch's RNN, GRU or LSTM."""
     return gates * r * (_features(m, r, depth) + depth * (r + 2))
+
+
+def _attention(m: int, r: int, depth: int, *, feed_forward: int = False, **_: int) -> int:
+    """An embedding, and for each layer queries, keys, values and outputs, and three matrices more for products."""
+    return r * m + depth * (7 if feed_forward else 4) * r * r
 
 
 _SQUASHED = {"nonlinearity": "tanh"}
@@ -176,6 +193,17 @@ MODELS = {
             source="after Gu, Dao, arXiv:2312.00752",
             target=".selective_ssm:SelectiveSSM",
             count_parameters=lambda m, r, depth: 2 * r * _features(m, r, depth) + depth * (r * r + 3 * r),
+        ),
+        ModelSpec(
+            name="attention",
+            summary="Self-attention without softmax: y^i = sum over heads and positions j of O V x^j <Q x^i, K x^j>",
+            year=2020,
+            source="Levine, Wies, Sharir, Bata, Shashua, arXiv:2006.12467",
+            target=".attention:Attention",
+            count_parameters=_attention,
+            family="attention",
+            options=("num_heads", "feed_forward", "causal"),
+            recurrent=False,
         ),
         ModelSpec(
             name="orthogonal",

@@ -4,6 +4,7 @@ Only the standard library is imported, so that bounds are printed without waitin
 """
 
 from ..result.numbers import readable, shown_error
+from .attention import attention_bounds
 from .bound import KINDS, Bound, Bounds, Counts, for_readout, max_distance_squared
 from .counting import MOST_DIGITS, multichoose
 from .rac import bounds, least_ceiling, lower_bound, upper_bound
@@ -14,6 +15,7 @@ __all__ = [
     "Bound",
     "Bounds",
     "Counts",
+    "attention_bounds",
     "bounds",
     "for_readout",
     "least_ceiling",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..question import check_choice, check_cut, check_domain, check_network, check_whole
+from .attention import attention_bounds
 from .bound import KINDS, Bound, Bounds, Counts
 from .counting import (
     MOST_DIGITS,
@@ -28,7 +29,7 @@ from .counting import (
 )
 from .null_states import null_states, null_steps, start_image
 
-MODELS = ("rac", "additive")
+MODELS = ("rac", "additive", "attention")
 
 MOST_DIGITS_OF_COPIES = 10_000
 
@@ -87,7 +88,7 @@ def bounds(
         length: T, number of time steps.
         cut: c, number of steps in the start; `length // 2` if not given.
         domain: `functional` (inputs range over all vectors) or `tokens` (over M linearly independent ones).
-        model: `rac` (multiplicative integration) or `additive`.
+        model: `rac` (multiplicative integration), `additive`, or `attention` (of one head, without products).
         kinds: Which statements are wanted; the others are not computed.
         below: If given, upper bounds above it may be left out, which saves the time that long numbers take.
 
@@ -114,7 +115,10 @@ def bounds(
     """
     cell = _checked(inputs, width, depth, length, cut, domain, below)
     wanted = {check_choice("kinds", kind, KINDS) for kind in kinds}
-    if check_choice("model", model, MODELS) == "additive":
+    if check_choice("model", model, MODELS) == "attention":
+        sizes: dict[str, Any] = {"inputs": inputs, "width": width, "depth": depth, "length": length, "cut": cut}
+        return Bounds(bound for bound in attention_bounds(**sizes, domain=domain) if bound.kind in wanted)
+    if model == "additive":
         found = [_additive(cell)]
     else:
         found = [_shallow(cell)] if cell.depth == 1 else [*_lower(cell, wanted)]

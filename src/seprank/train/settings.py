@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..models import ModelSpec, find_model
+from ..models import MODELS, ModelSpec, find_model
 from ..models.base.width import nearest_width
 from ..question import keep_whole
 from ..tasks import Task, build_task
@@ -105,7 +105,11 @@ class TrainSettings:
     @cached_property
     def spec(self) -> ModelSpec:
         """The registry's entry of the model."""
-        return find_model(self.model)
+        spec = find_model(self.model)
+        if not spec.recurrent:
+            known = ", ".join(name for name, other in MODELS.items() if other.recurrent)
+            raise ValueError(f"model must be recurrent to be trained, got {self.model!r}; the models are: {known}")
+        return spec
 
     def count_parameters(self, width: int) -> int:
         """Numbers in a network of that width, read-out included."""

@@ -25,8 +25,8 @@ LIMITS: dict[str, tuple[int, int]] = {
 
 
 def polynomial() -> list[str]:
-    """Names of the models that can be certified, the only ones the page knows."""
-    return [spec.name for spec in MODELS.values() if spec.polynomial]
+    """Names of the recurrent models that can be certified, the only ones the page knows."""
+    return [spec.name for spec in MODELS.values() if spec.polynomial and spec.recurrent]
 
 
 @dataclass(frozen=True)
