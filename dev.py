@@ -50,13 +50,13 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 # Extras of pyproject.toml that a command needs; "core" stands for what the package and its build need.
 EXTRAS = {
-    "demo": ["core", "train", "tn"],
-    "test": ["core", "test", "train", "tn", "data", "dist", "hf", "ui"],
-    "lint": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
+    "demo": ["core", "train", "draw"],
+    "test": ["core", "all", "dev"],
+    "lint": ["core", "all", "dev"],
     "examples": ["core"],
-    "check": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
-    "bench": ["core", "bench"],
-    "docs": ["core", "docs", "tn"],
+    "check": ["core", "all", "dev"],
+    "bench": ["core", "dev"],
+    "docs": ["core", "draw", "dev"],
 }
 
 
