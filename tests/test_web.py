@@ -23,17 +23,19 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from seprank import Certificate, bounds, degree_bounds, verify
+from seprank import MODELS, Certificate, bounds, certify, degree_bounds, verify
 from seprank.cli import app
 from seprank.system.memory import MemoryBudgetError
+from seprank.tasks.start_end_similarity import MatchCount
 from seprank.web import serve
 from seprank.web.budget import PROCESS, Budget, estimate
 from seprank.web.chart import chart
 from seprank.web.curve import curve_command
 from seprank.web.jobs import Job, Paced
+from seprank.web.meaning import meaning
 from seprank.web.panel import Panel
 from seprank.web.session import Session
-from seprank.web.settings import LIMITS, Settings, from_query, parse, polynomial
+from seprank.web.settings import LIMITS, Settings, from_query, offered, parse
 from seprank.web.tables import bounds_table, ranks_table
 from seprank.web.work import certify_lengths
 
@@ -106,9 +108,9 @@ def test_a_bad_query_keeps_what_is_good_in_it() -> None:
     ]
 
 
-def test_only_registered_polynomial_models_are_offered() -> None:
-    assert "rac" in polynomial()
-    assert not {"lstm", "gru", "rnn", "orthogonal"} & set(polynomial())
+def test_models_of_the_registry_are_offered() -> None:
+    assert {"rac", "lstm", "gru", "rnn", "orthogonal"} <= set(offered())
+    assert "attention" not in offered()  # which reads whole sequences
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_lengths_of_the_chart(settings: Settings, lengths: list[int]) -> None:
 def test_greatest_sizes_are_answered_at_once() -> None:
     largest = {name: most for name, (_, most) in LIMITS.items() if name != "cut"}
     began = time.monotonic()
-    for model in polynomial():
+    for model in offered():
         for domain in ("functional", "tokens"):
             panel = Panel("A", Settings(model=model, domain=domain, **largest), Budget(PLENTY))
             assert "more than the 4 GiB that runs may take" in (panel.problem or "")
@@ -468,6 +470,72 @@ def test_tables_show_text_as_text() -> None:
     assert "<td>exact</td>" in bounds_table(panel)
 
 
+def test_what_belongs_to_other_settings_is_grey() -> None:
+    panel = Panel("A", SMALL, Budget(PLENTY))
+    panel.certify(all_lengths=False)
+    until(lambda: finished(panel))
+    assert "stale" not in ranks_table([panel])
+    panel.choose(asdict(SMALL) | {"width": 3})
+    assert 'class="stale"' in ranks_table([panel])
+    assert "(other settings)" in ranks_table([panel])
+
+
+def test_a_model_with_activations_has_a_curve_and_no_rank() -> None:
+    panel = Panel("A", Settings(model="gru"), Budget(PLENTY))
+    assert (panel.known, panel.busy, panel.problem) == ([], False, None)
+    panel.certify()
+    assert not panel.running
+    assert "no polynomial" in (panel.notice or "")
+    assert "add and multiply only" in bounds_table(panel)
+    assert [trace["y"] for trace in chart([panel])["data"]] == [[], []]
+    panel.curve.begin(panel.settings)
+    until(lambda: finished(panel))
+    assert panel.curve.found is not None
+    assert panel.curve.found.length == panel.settings.length
+
+
+def test_what_a_rank_is_good_for() -> None:
+    """The task that is named has a certified rank above that of the network, and with one symbol fewer it has not."""
+    found = certify(SMALL.spec.draw(0, **SMALL.network()), length=4)
+    assert found.known.exact
+    said = meaning(found)
+    places, symbols, needed = (int(n) for n in re.findall(r"of (\d+) of (\d+) or more .* rank of (\d+)\.", said)[0])
+    for count, above in ((symbols, True), (symbols - 1, False)):
+        task = certify(MatchCount(places, count), length=2 * places, domain="tokens", templates="one-hot")
+        assert (task.rank > found.rank) == above
+        assert not above or task.rank == needed
+    open_ = certify(MODELS["mi_rnn"].draw(0, inputs=2, width=2, depth=2), length=6, samples=5)
+    assert "lower bound" in meaning(open_)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "origins", "answered"),
+    [
+        (["127.0.0.1:8080"], [], True),
+        (["localhost:9000"], ["http://localhost:9000"], True),
+        (["LOCALHOST"], [], True),
+        (["evil.example"], [], False),
+        (["127.0.0.1.evil.example:8080"], [], False),
+        (["evil.example@127.0.0.1"], [], False),
+        (["127.0.0.1:8080/evil.example"], [], False),
+        (["127.0.0.1:port"], [], False),
+        (["[::1"], [], False),
+        ([], [], False),
+        (["127.0.0.1", "evil.example"], [], False),
+        (["127.0.0.1:8080"], ["http://evil.example"], False),
+        (["127.0.0.1:8080"], ["http://127.0.0.1:3000"], False),
+        (["127.0.0.1:8080"], ["https://127.0.0.1:8080"], False),
+        (["127.0.0.1:8080"], ["null"], False),
+        (["127.0.0.1:8080"], ["http://127.0.0.1:8080", "http://evil.example"], False),
+    ],
+)
+def test_who_is_answered(hosts: list[str], origins: list[str], answered: bool) -> None:
+    pytest.importorskip("nicegui", reason="needs the extra serve")
+    from seprank.web.guard import refusal
+
+    assert (refusal(hosts, origins) is None) == answered
+
+
 # One tab
 
 
@@ -482,7 +550,11 @@ def test_a_session_is_restored_from_its_query() -> None:
     again.stop_comparing()
     assert again.query() == "model=rac&inputs=3&width=5&depth=2&length=8&domain=functional&max_samples=1024&seed=0"
     again.compare()
-    assert again.panels[1].settings == Settings(width=5)
+    assert again.panels[1].settings == Settings(width=5, depth=1)
+    again.stop_comparing()
+    again.panels[0].choose(asdict(Settings(depth=1)))
+    again.compare()
+    assert again.panels[1].settings.depth == 1
 
 
 def test_a_closed_session_leaves_no_process() -> None:

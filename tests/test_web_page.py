@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -326,5 +327,34 @@ def test_a_page_of_another_name_is_not_answered(server: Server) -> None:
     request = urllib.request.Request(server.address, headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request)
-    assert refused.value.code == 400
+    assert refused.value.code == 403
+    assert b"not to 'evil.example'" in refused.value.read()
     refused.value.close()
+
+
+@pytest.mark.slow
+def test_a_websocket_of_another_site_is_not_answered(server: Server) -> None:
+    """By the client of another project; the page's own address shows that it is the headers that decide."""
+    client = pytest.importorskip("websockets.sync.client")
+    invalid = importlib.import_module("websockets.exceptions").InvalidStatus
+    address = f"ws{server.address[4:]}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    with client.connect(address, origin=server.address) as own:
+        assert str(own.recv(30)).startswith("0{")  # Engine.IO's handshake
+    for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"origin": "http://127.0.0.1:1"}):
+        with pytest.raises(invalid, match="403"):
+            client.connect(address, **headers)
+
+
+@pytest.mark.slow
+def test_a_page_of_another_site_cannot_listen(server: Server, browser_page: Page) -> None:
+    """In the browser, which sends the site's own origin."""
+    address = f"ws{server.address[4:]}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    listen = """address => new Promise(done => {
+        const socket = new WebSocket(address);
+        socket.onmessage = () => done("heard");
+        socket.onclose = () => done("refused");
+    })"""
+    browser_page.goto(server.address)
+    assert browser_page.evaluate(listen, address) == "heard"
+    browser_page.goto("data:text/html,<p>another site")
+    assert browser_page.evaluate(listen, address) == "refused"

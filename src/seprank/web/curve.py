@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 
 from ..memory_curve import MemoryCurve
 from ..system.memory import MemoryBudgetError
 from .budget import Budget
-from .jobs import Job
+from .jobs import Slot
 from .settings import Settings
 from .work import remember_network
 
@@ -37,12 +38,12 @@ class CurveRun:
         self.following = False
         self.version = 0
         self._budget = budget
-        self._job: Job | None = None
+        self._slot = Slot(partial(budget.give_back, (id(self), "curve")))
         self._asked: Settings | None = None
 
     @property
     def running(self) -> bool:
-        return self._job is not None
+        return self._slot.running
 
     def begin(self, settings: Settings, problem: str | None = None) -> None:
         """Run it for these settings, and from now on for those that are chosen; a refusal is said in `notice`."""
@@ -54,9 +55,8 @@ class CurveRun:
         memory = _WORK + 64 * SAMPLES * settings.length * settings.inputs + 20 * settings.parameters
         try:
             self._budget.take_process((id(self), "curve"), memory)
-            self._job = Job(remember_network, settings, SAMPLES, memory)
+            self._slot.begin(remember_network, settings, SAMPLES, memory)
         except (MemoryBudgetError, OSError) as error:
-            self._stop()
             self.notice = f"{error}"
 
     def follow(self, settings: Settings, problem: str | None) -> None:
@@ -74,25 +74,22 @@ class CurveRun:
 
     def _stop(self) -> None:
         self.version += 1
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
-        self._budget.give_back((id(self), "curve"))
+        self._slot.stop()
 
     def poll(self) -> None:
         """Take in what the process reported."""
-        if self._job is None:
+        if not self.running:
             return
-        for kind, content in self._job.poll():
+        for kind, content in self._slot.poll():
             self.version += 1
             if kind == "progress":
                 _, done, total = content
                 self.progress = done / max(total, 1)
             else:
                 self.found, self.settings = content, self._asked
-        if self._job.state != "running":
-            self.notice = self._job.failure
-            self._stop()
+        if not self.running:
+            self.notice = self._slot.failure
+            self.version += 1
 
 
 def curve_command(settings: Settings) -> str:

@@ -13,9 +13,10 @@ from ..question import DOMAINS
 from ..report.memory_curve import logarithmic
 from .chart import chart
 from .curve import curve_command
+from .meaning import meaning
 from .panel import Panel
 from .session import Session
-from .settings import polynomial
+from .settings import offered
 from .tables import bounds_table, ranks_table
 
 INTERVAL = 0.2
@@ -80,6 +81,7 @@ body { background: #f4f5f7; color: #222; font-family: system-ui, sans-serif; fon
 .results { display: grid; gap: 14px; grid-template-columns: minmax(0, 1fr) }
 .page :focus-visible { outline: 3px solid #E69F00; outline-offset: 2px }
 .empty:empty { display: none }
+.stale { color: #767676 }
 @media (min-width: 1000px) {
   .layout.one { grid-template-columns: 430px minmax(0, 1fr) }
   .layout.two .cards { grid-template-columns: repeat(2, minmax(0, 1fr)) }
@@ -188,6 +190,7 @@ class Card:
             self._problem = ui.label().classes("alert empty").props("role=alert")
             self._make_buttons()
             self._verdict = ui.label().classes("verdict").props("aria-live=polite")
+            self._meaning = ui.label().classes("muted empty")
             self._notice = ui.label().classes("alert empty").props("role=alert")
             self._link = ui.html("", sanitize=False)
             ui.html("Bounds by theory", sanitize=False, tag="h3")
@@ -196,7 +199,7 @@ class Card:
 
     def _make_fields(self) -> None:
         settings = self._panel.settings
-        models = {name: f"{name}: {MODELS[name].summary.split(':')[0]}" for name in polynomial()}
+        models = {name: f"{name}: {MODELS[name].summary.split(':')[0]}" for name in offered()}
         with ui.element("div").classes("fields"):
             self._fields["model"] = ui.select(models, label="Architecture", value=settings.model).classes("whole")
             for name, label in _NUMBERS.items():
@@ -228,7 +231,7 @@ class Card:
         ui.button("Copy command", on_click=self._copy).props("no-caps flat dense")
 
     def _copy(self) -> None:
-        ui.clipboard.write(self._panel.settings.command())
+        ui.clipboard.write(self._command.text)
         ui.notify("Command copied")
 
     def _begin(self) -> None:
@@ -245,14 +248,17 @@ class Card:
         self._need.text = panel.need
         self._problem.text = panel.problem or ""
         self._notice.text = "" if panel.problem else panel.notice or ""
-        self._certify.set_enabled(not panel.running and panel.problem is None)
+        self._certify.set_enabled(panel.certifiable and not panel.running and panel.problem is None)
+        for name in ("cut", "max_samples", "domain"):
+            self._fields[name].set_enabled(panel.certifiable)
         self._cancel.set_enabled(panel.running)
         self._progress.value = panel.progress
         self._progress.set_visibility(panel.running)
         self._stage.text = panel.stage
         self._verdict.text = panel.verdict()
+        self._meaning.text = "" if panel.certificate is None else meaning(panel.certificate)
         self._bounds.content = bounds_table(panel)
-        self._command.text = panel.settings.command()
+        self._command.text = panel.settings.command() if panel.certifiable else curve_command(panel.settings)
         self._link.content = self._link_text()
 
     def _link_text(self) -> str:
@@ -307,6 +313,9 @@ class CurveBox:
             [f"{name}: {curve.sentence()}", *(f"Note: {n}." for n in curve.notes)] for name, curve in curves.items()
         ]
         self._sentences.text = "\n".join(line for lines in said for line in lines)
+        stale = any(p.curve.found is not None and p.curve.settings != p.settings for p in panels)
+        for element in (self._sentences, self._command):
+            element.classes(**({"add": "stale"} if stale else {"remove": "stale"}))
         self._command.text = "\n".join(curve_command(p.curve.settings) for p in panels if p.curve.settings is not None)
         shown = [id(curve) for curve in curves.values()]
         if shown != self._drawn:

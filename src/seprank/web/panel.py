@@ -65,6 +65,11 @@ class Panel:
         return self._certifying.running
 
     @property
+    def certifiable(self) -> bool:
+        """Whether the model adds and multiplies only; others are measured."""
+        return self.settings.spec.polynomial
+
+    @property
     def drawing(self) -> bool:
         return self._drawing.running
 
@@ -126,7 +131,7 @@ class Panel:
                 domain=settings.domain,
                 model=settings.spec.family,
             )
-        elif self.problem is not None or settings.parameters > _LARGEST_FOR_DEGREES:
+        elif not self.certifiable or self.problem is not None or settings.parameters > _LARGEST_FOR_DEGREES:
             self.known = []
         else:
             self._begin_bounding()
@@ -146,6 +151,9 @@ class Panel:
         self.version += 1
         self.notice = self.problem
         if self.running or self.problem is not None:
+            return
+        if not self.certifiable:
+            self.notice = f"{self.settings.model} is no polynomial, and has no rank to certify; draw its memory curve"
             return
         try:
             memory = self._budget.take(id(self), self.settings)
@@ -241,6 +249,8 @@ class Panel:
     def verdict(self) -> str:
         """The rank at the chosen length and how sure it is, in a sentence."""
         found = self.certificate
+        if not self.certifiable:
+            return "measured, not certified: the model has activations, its memory curve can be drawn"
         if found is None:
             return "not certified yet"
         return f"rank {found.known.sign} {readable(found.rank)}: {found.known.sentence}"

@@ -55,13 +55,12 @@ def _check_free(port: int) -> None:
 
 def _run(port: int, budget: Budget) -> None:
     from nicegui import app, ui
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+    from .guard import Guard
     from .jobs import warm_up
     from .routes import add_routes
 
-    # A page of somebody else whose name is made to point here is not answered.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    app.add_middleware(Guard)
     sessions = add_routes(budget)
     first = warm_up()
     app.on_startup(lambda: _say(f"http://{HOST}:{port}/  (Ctrl-C ends it)"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from .budget import Budget
@@ -38,9 +39,11 @@ class Session:
         return len(self.panels) == 2
 
     def compare(self, settings: Settings | None = None) -> None:
-        """Add a second setting, to begin with the same one."""
+        """Add a second setting, to begin with the same one layer shallower, or the same where there is only one."""
         if not self.comparing:
-            self.panels.append(Panel("B", settings or self.panels[0].settings, self._budget))
+            first = self.panels[0].settings
+            shallower = replace(first, depth=max(1, first.depth - 1))
+            self.panels.append(Panel("B", settings or shallower, self._budget))
 
     def stop_comparing(self) -> None:
         """Remove the second setting and end what runs for it."""

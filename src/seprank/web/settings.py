@@ -24,9 +24,9 @@ LIMITS: dict[str, tuple[int, int]] = {
 """Least and greatest value of each number: what a browser can hold, and bounds of which are instant"""
 
 
-def polynomial() -> list[str]:
-    """Names of the recurrent models that can be certified, the only ones the page knows."""
-    return [spec.name for spec in MODELS.values() if spec.polynomial and spec.recurrent]
+def offered() -> list[str]:
+    """Names of the models that the page knows: those of the registry that read a sequence step by step."""
+    return [spec.name for spec in MODELS.values() if spec.recurrent]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_choice("model", self.model, polynomial())
+        check_choice("model", self.model, offered())
         check_domain(self.domain)
         cut = check_cut(self.length, self.cut)[1]
         object.__setattr__(self, "cut", None if self.cut is None else cut)

@@ -11,6 +11,7 @@ from .panel import Panel
 
 _BOUNDS = Template(
     """{% if bounds is none %}<p class="muted">computing bounds by degree ...</p>
+{% elif not polynomial %}<p class="muted">none: bounds are about models that add and multiply only</p>
 {% elif not bounds %}<p class="muted">no bound is known at these sizes, or it takes too long to compute</p>
 {% else %}<table><thead><tr><th scope="col">kind</th><th scope="col">bound</th><th scope="col">value</th></tr></thead>
 <tbody>{% for kind, name, value, source in bounds %}<tr class="bound"><td>{{ kind }}</td><td>{{ name }}</td>
@@ -20,7 +21,7 @@ _BOUNDS = Template(
 )
 
 _RANKS = Template(
-    """{% for title, rows in parts %}<h3>{{ title }}</h3><table><thead><tr><th scope="col">length</th>
+    """{% for title, stale, rows in parts %}<h3{% if stale %} class="stale"{% endif %}>{{ title }}</h3><table{% if stale %} class="stale"{% endif %}><thead><tr><th scope="col">length</th>
 <th scope="col">cut</th><th scope="col">certified rank</th><th scope="col">upper bound</th><th scope="col">how sure</th>
 </tr></thead><tbody>{% for row in rows %}<tr>
 {% for cell in row %}<td{% if not loop.last %} class="number"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
@@ -33,13 +34,21 @@ def bounds_table(panel: Panel) -> str:
     """The bounds of the chosen sizes."""
     known = panel.known
     rows = None if known is None else [(b.kind, b.name, readable(b.value), b.source) for b in known]
-    text: str = _BOUNDS.render(bounds=rows)
+    text: str = _BOUNDS.render(bounds=rows, polynomial=panel.certifiable)
     return text
 
 
 def ranks_table(panels: Sequence[Panel]) -> str:
-    """What was certified; certificates of other settings stay listed under theirs."""
-    parts = [(f"{panel.name}: {panel.certified}", _rank_rows(panel)) for panel in panels if panel.certificates]
+    """What was certified; certificates of other settings stay listed under theirs, in grey."""
+    parts = [
+        (
+            f"{panel.name}: {panel.certified}" + ("" if panel.current else " (other settings)"),
+            not panel.current,
+            _rank_rows(panel),
+        )
+        for panel in panels
+        if panel.certificates
+    ]
     text: str = _RANKS.render(parts=parts)
     return text
 
