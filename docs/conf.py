@@ -7,14 +7,20 @@ import shlex
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 project = "seprank"
 author = "The seprank developers"
 version = release = importlib.metadata.version("seprank")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build", "jupyter_execute", "_parts"]
 html_theme = "furo"
 html_title = f"seprank {version}"
+html_static_path = ["static"]
+html_css_files = ["math.css"]
 
 # Pages show outputs that were written with them: building the documentation runs only what `setup` names.
 nb_execution_mode = "off"
@@ -30,6 +36,18 @@ napoleon_custom_sections = ["Source"]
 
 # Docstrings are written to be read in the source: `name` is code, and |a| is an absolute value.
 default_role = "code"
+
+
+def write_inline(writer, node):
+    """A formula as MathML, which browsers lay out without a script: pages are read from a folder, without a network."""
+    writer.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def write_block(writer, node):
+    """The same on lines of its own, which may be scrolled where they are wider than the page."""
+    writer.body.append(f'<div class="math" tabindex="0">{convert(node.astext(), display="block")}</div>')
+    raise nodes.SkipNode
 
 
 def keep_bars(app, what, name, obj, options, lines):
@@ -60,6 +78,7 @@ def draw_pictures(app):
 
 def setup(app):
     """Called by Sphinx."""
+    app.add_html_math_renderer("mathml", inline_renderers=(write_inline, None), block_renderers=(write_block, None))
     app.connect("builder-inited", draw_pictures)
     app.connect("builder-inited", make_parts)
     app.connect("autodoc-process-docstring", keep_bars)

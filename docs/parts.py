@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seprank import Certificate
 from seprank.store import Record, record_from_dict
-from studies import atlas, attention, depth, depth_figures
+from studies import atlas, attention, depth, depth_figures, reach
 
 HERE = Path(__file__).parent
 OUT = HERE / "_parts"
@@ -16,6 +16,7 @@ def write_parts() -> None:
     """All of them, into `_parts`."""
     OUT.mkdir(exist_ok=True)
     write_depth(read_runs(HERE / "depth" / "runs.json.gz"))
+    write("depth-reach.md", reach.markdown(read_runs(HERE / "depth" / "reach.json.gz")))
     write_atlas(atlas.read_cells(HERE / "atlas" / "atlas.csv"))
     write_attention(attention.read())
 

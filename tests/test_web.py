@@ -77,7 +77,7 @@ def test_a_query_restores_settings(settings: Settings) -> None:
     [
         ({"model": "file.py:factory"}, "model must be one of rac,"),
         ({"model": "os.system"}, "model must be one of rac,"),
-        ({"model": "lstm"}, "model must be one of rac,"),
+        ({"model": "attention"}, "model must be one of rac,"),
         ({"domain": "words"}, "domain must be one of functional, tokens, got 'words'"),
         ({"width": 0}, "width must be between 1 and 1,000,000, got 0"),
         ({"width": 2.5}, "width must be a whole number, got '2.5'"),

@@ -14,9 +14,9 @@ NAMES = ("127.0.0.1", "localhost")
 def refusal(hosts: list[str], origins: list[str]) -> str | None:
     """Why a request with these Host and Origin headers is not answered, or None.
 
-    A site whose name is made to point at 127.0.0.1 sends that name as its host. Browsers let any site open a websocket to
-    any server, and say with `Origin` which site it is. The port is not compared with that of the server, so that a tunnel
-    from another one works; but host and origin have to be the same.
+    A site whose name is made to point at 127.0.0.1 sends that name as its host. Browsers let any site open a websocket
+    to any server, and say with `Origin` which site it is. The port is not compared with that of the server, so that a
+    tunnel from another one works; but host and origin have to be the same.
 
     Example:
         >>> refusal(["127.0.0.1:8080"], ["http://127.0.0.1:8080"])

@@ -13,17 +13,16 @@ def meaning(certificate: Certificate) -> str:
     (`tasks.MatchCount`). A network cannot compute a function of a higher rank than its own, whatever its weights.
     """
     rank, question = certificate.rank, certificate.question
-    words = (
-        f"The output can be a sum of {readable(rank)} products of something about the start and something about the end"
-    )
-    if rank == 1:
-        words = "The output is one function of the start times one of the end"
+    words = f"The output is a sum of {readable(rank)} products, each of something about the start and about the end"
     if not certificate.known.exact:
-        return f"{words}, or of more: the rank is a lower bound. More terms is more that start and end can do together."
+        return f"{words}, or of more: the rank is a lower bound. The more terms, the more start and end can do together."
+    words += ", and of no more, whatever the weights."
+    if question.domain == "tokens":
+        return words
     places = min(question.cut, question.length - question.cut)
     symbols = (rank - 1) // places + 2
     return (
-        f"{words}, and of no more, whatever the weights. Out of its reach is, for one, counting the equal places of two "
-        f"words of {places:,} of {readable(symbols)} or more symbols, one in each half: that takes a rank of "
+        f"{words} Out of its reach is, for one, counting the equal places of two words of {places:,} of "
+        f"{readable(symbols)} or more symbols, one in each half: that takes a rank of "
         f"{readable(places * (symbols - 1) + 1)}. What is within reach may still be hard to learn."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jinja2 import Template
+from markupsafe import Markup
 
 from ..theory import readable
 from .panel import Panel
@@ -21,7 +22,8 @@ _BOUNDS = Template(
 )
 
 _RANKS = Template(
-    """{% for title, stale, rows in parts %}<h3{% if stale %} class="stale"{% endif %}>{{ title }}</h3><table{% if stale %} class="stale"{% endif %}><thead><tr><th scope="col">length</th>
+    """{% for title, grey, rows in parts %}<h3{{ grey }}>{{ title }}</h3><table{{ grey }}>
+<thead><tr><th scope="col">length</th>
 <th scope="col">cut</th><th scope="col">certified rank</th><th scope="col">upper bound</th><th scope="col">how sure</th>
 </tr></thead><tbody>{% for row in rows %}<tr>
 {% for cell in row %}<td{% if not loop.last %} class="number"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
@@ -40,17 +42,15 @@ def bounds_table(panel: Panel) -> str:
 
 def ranks_table(panels: Sequence[Panel]) -> str:
     """What was certified; certificates of other settings stay listed under theirs, in grey."""
-    parts = [
-        (
-            f"{panel.name}: {panel.certified}" + ("" if panel.current else " (other settings)"),
-            not panel.current,
-            _rank_rows(panel),
-        )
-        for panel in panels
-        if panel.certificates
-    ]
+    parts = [(*_title(panel), _rank_rows(panel)) for panel in panels if panel.certificates]
     text: str = _RANKS.render(parts=parts)
     return text
+
+
+def _title(panel: Panel) -> tuple[str, Markup]:
+    """Heading of a panel's certificates, and the class of what is of other settings."""
+    title = f"{panel.name}: {panel.certified}"
+    return (title, Markup()) if panel.current else (f"{title} (other settings)", Markup(' class="stale"'))
 
 
 def _rank_rows(panel: Panel) -> list[tuple[str, ...]]:
