@@ -26,10 +26,14 @@ def markdown(records: Iterable[Record]) -> str:
     depths = sorted({depth for group in groups.values() for depth in group})
     listed = ", ".join(map(str, depths))
     rows = [["task", "network", f"mean before, depth {listed}", f"mean after, depth {listed}"], ["---"] * 4]
-    for (task, size, model), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][2] == "gru", item[0])):
+    for (task, size, model), group in sorted(groups.items(), key=lambda item: _order(*item[0])):
         before, after = (", ".join(_span(_means(group[depth], end)) for depth in depths) for end in (0, -1))
         rows.append([f"{_TASKS[task]}, {SIZE[task][0]} {size}", "GRU" if model == "gru" else model, before, after])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _order(task: str, size: int, model: str) -> tuple[str, bool, int]:
+    return task, model == "gru", size
 
 
 def _means(records: Sequence[Record], end: int) -> list[float]:

@@ -15,7 +15,7 @@ def meaning(certificate: Certificate) -> str:
     rank, question = certificate.rank, certificate.question
     words = f"The output is a sum of {readable(rank)} products, each of something about the start and about the end"
     if not certificate.known.exact:
-        return f"{words}, or of more: the rank is a lower bound. The more terms, the more start and end can do together."
+        return f"{words}, or of more: the rank is a lower bound. More terms are more that both can do together."
     words += ", and of no more, whatever the weights."
     if question.domain == "tokens":
         return words
