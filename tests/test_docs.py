@@ -177,3 +177,12 @@ def test_pages_include_what_the_documentation_build_computes(tmp_path: Path, mon
     asked = {target.name for page in pages() for target in targets(page) if target.parent.name == "_parts"}
     assert asked >= {"atlas-summary.md", "depth-correlations.md", "memory-success.svg"}
     assert asked <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_every_module_that_is_imported_from_outside_has_a_page_of_its_own() -> None:
+    """One for each public part of the package, and all of them are listed."""
+    listed = re.findall(r"^api/(\w+)$", (ROOT / "docs" / "api.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "docs" / "api").glob("*.md"))
+    parts = {info.name for info in pkgutil.iter_modules(seprank.__path__)}
+    told_elsewhere = {"__main__", "cli", "question", "system"}  # the command line has its own help; system is not public
+    assert parts - told_elsewhere <= set(listed)

@@ -54,6 +54,21 @@ def test_every_direct_dependency_is_pinned() -> None:
     assert names - pins().keys() == set()
 
 
+def test_extras_are_named_after_what_they_are_for() -> None:
+    """`all` is what users may want, `dev` the rest; and no message or page names an extra that there is not."""
+    extras = pyproject()["project"]["optional-dependencies"]
+    (everything,) = extras["all"]
+    assert set(re.findall(r"\w+", everything.partition("[")[2])) == extras.keys() - {"all", "dev"}
+    named = [name for path in [*SOURCES, *(ROOT / "docs").rglob("*.md")] for name in named_extras(path)]
+    assert {"draw", "serve", "train"} <= set(named) <= extras.keys()
+
+
+def named_extras(path: Path) -> list[str]:
+    text = path.read_text("utf-8")
+    asked = re.findall(r"""need\(\s*"[\w.]+", "(\w+)\"""", text)
+    return asked + [name for found in re.findall(r"seprank\[(\w[\w,]*)\]'", text) for name in found.split(",")]
+
+
 def test_pins_name_no_build() -> None:
     """`torch==2.13.0+cpu` would not match the same version from the package index."""
     assert [version for version in pins().values() if "+" in version] == []
