@@ -22,7 +22,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from seprank import Certificate, verify
 
-pytest.importorskip("nicegui", reason="needs the extra ui")
+pytest.importorskip("nicegui", reason="needs the extra serve")
 
 SMALL = "model=rac&inputs=2&width=2&depth=2&length=8"
 """Of rank ((2 + 4 - 1; 4)) * 2 = 10, exactly"""
@@ -345,7 +345,7 @@ def test_two_settings_side_by_side(
 
 
 def test_the_tensor_network_is_drawn(explore: Callable[[str], Page], too_wide: Callable[[], list[str]]) -> None:
-    pytest.importorskip("quimb", reason="needs the extra tn")
+    pytest.importorskip("quimb", reason="needs the extra draw")
     page = explore(SMALL)
     press(page, "Draw A")
     picture = page.get_by_role("img", name="Tensor network of the circuit")

@@ -41,7 +41,7 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
             f"the page needs at least {show_size(2 * PROCESS)}, a process and its work, got {show_size(budget.total)}; "
             "use more --memory"
         )
-    need("nicegui", "ui", "the explorer page")
+    need("nicegui", "serve", "the explorer page")
     _check_free(port)
     _run(port, budget)
 
