@@ -27,6 +27,9 @@ nb_execution_mode = "off"
 myst_enable_extensions = ["amsmath", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 
+# attributes of one name in several classes: what is meant cannot be told, and is not linked
+suppress_warnings = ["ref.python"]
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

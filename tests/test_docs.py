@@ -184,5 +184,10 @@ def test_every_module_that_is_imported_from_outside_has_a_page_of_its_own() -> N
     listed = re.findall(r"^api/(\w+)$", (ROOT / "docs" / "api.md").read_text("utf-8"), flags=re.MULTILINE)
     assert sorted(listed) == sorted(path.stem for path in (ROOT / "docs" / "api").glob("*.md"))
     parts = {info.name for info in pkgutil.iter_modules(seprank.__path__)}
-    told_elsewhere = {"__main__", "cli", "question", "system"}  # the command line has its own help; system is not public
+    told_elsewhere = {
+        "__main__",
+        "cli",
+        "question",
+        "system",
+    }  # the command line has its own help; system is not public
     assert parts - told_elsewhere <= set(listed)

@@ -54,19 +54,12 @@ def test_every_direct_dependency_is_pinned() -> None:
     assert names - pins().keys() == set()
 
 
-def test_extras_are_named_after_what_they_are_for() -> None:
-    """`all` is what users may want, `dev` the rest; and no message or page names an extra that there is not."""
+def test_every_extra_that_a_message_names_is_one_of_all() -> None:
+    """A message says `pip install 'seprank[NAME]'`: the name is the last but one argument of `need`."""
     extras = pyproject()["project"]["optional-dependencies"]
-    (everything,) = extras["all"]
-    assert set(re.findall(r"\w+", everything.partition("[")[2])) == extras.keys() - {"all", "dev"}
-    named = [name for path in [*SOURCES, *(ROOT / "docs").rglob("*.md")] for name in named_extras(path)]
-    assert {"draw", "serve", "train"} <= set(named) <= extras.keys()
-
-
-def named_extras(path: Path) -> list[str]:
-    text = path.read_text("utf-8")
-    asked = re.findall(r"""need\(\s*"[\w.]+", "(\w+)\"""", text)
-    return asked + [name for found in re.findall(r"seprank\[(\w[\w,]*)\]'", text) for name in found.split(",")]
+    every = re.findall(r"\[(.*)\]", extras["all"][0])[0].split(",")
+    named = {name for path in SOURCES for name in re.findall(r'need\("[\w.]+", "(\w+)"', path.read_text("utf-8"))}
+    assert {"draw", "train", "data", "cluster", "hf", "serve"} <= named <= {*every} <= {*extras}
 
 
 def test_pins_name_no_build() -> None:

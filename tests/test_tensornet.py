@@ -391,9 +391,8 @@ def test_without_the_extra_it_is_said_what_to_install(package: str, monkeypatch:
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(
-        ImportError, match=rf"contracting tensor networks needs {package}: pip install 'seprank\[draw\]'"
-    ):
+    says = rf"contracting tensor networks needs {package}: pip install 'seprank\[draw\]'"
+    with pytest.raises(ImportError, match=says):
         network(RAC(2, 2), 4)
 
 

@@ -17,6 +17,9 @@ _RECONNECT = 10.0
 HOST = "127.0.0.1"
 """Loopback only"""
 
+NAMES = (HOST, "localhost")
+"""What the page's address may begin with"""
+
 
 def serve(*, port: int = 8080, memory: int | None = None) -> None:
     """Serve the explorer page on 127.0.0.1 until it is interrupted.
@@ -55,12 +58,15 @@ def _check_free(port: int) -> None:
 
 def _run(port: int, budget: Budget) -> None:
     from nicegui import app, ui
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from .guard import Guard
     from .jobs import warm_up
+    from .origin import SameOrigin
     from .routes import add_routes
 
-    app.add_middleware(Guard)
+    # A page of somebody else whose name is made to point here is not answered, nor one that calls here by address.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*NAMES])
+    app.add_middleware(SameOrigin, origins=[f"http://{name}:{port}" for name in NAMES])
     sessions = add_routes(budget)
     first = warm_up()
     app.on_startup(lambda: _say(f"http://{HOST}:{port}/  (Ctrl-C ends it)"))
