@@ -501,7 +501,7 @@ def test_what_a_rank_is_good_for() -> None:
     said = meaning(found)
     places, symbols, needed = (int(n) for n in re.findall(r"of (\d+) of (\d+) or more .* rank of (\d+)\.", said)[0])
     for count, above in ((symbols, True), (symbols - 1, False)):
-        task = certify(MatchCount(places, count), length=2 * places, domain="tokens", templates="one-hot")
+        task = certify(MatchCount(count, 2 * places), length=2 * places, domain="tokens", templates="one-hot")
         assert (task.rank > found.rank) == above
         assert not above or task.rank == needed
     open_ = certify(MODELS["mi_rnn"].draw(0, inputs=2, width=2, depth=2), length=6, samples=5)
