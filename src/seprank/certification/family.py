@@ -39,18 +39,19 @@ def added_bounds(module: nn.Module, question: Question) -> Bounds:
 
 
 def with_degrees(module: nn.Module, *, length: int, cut: int | None, inputs: int | None, domain: str) -> Bounds:
-    """All that is known of one generic read-out of a module without a family, least first; arguments as in `certify`."""
+    """All that is known of one generic read-out of a module without a family; arguments as in `certify`."""
     asked: dict[str, Any] = {"length": length, "cut": cut, "domain": domain}
     known = [*degree_bounds(module, inputs=inputs, **asked), *_added(module, inputs, asked)]
     return Bounds(sorted(known, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
 
 
 def _added(module: nn.Module, inputs: int | None, asked: dict[str, Any]) -> Bounds:
-    found = {LinearAttention: linear_attention_bounds, DeltaRule: delta_rule_bounds}.get(type(module))
     spec = spec_of(module)
-    if found is None or spec is None:
+    if spec is None:
         return Bounds([])
-    sizes = spec.settings(module)
+    settings: dict[str, Any] = {**spec.settings(module), **asked}
     if inputs is not None:
-        sizes["inputs"] = min(sizes["inputs"], inputs)  # letters span no more
-    return found(**sizes, **asked)
+        settings["inputs"] = min(settings["inputs"], inputs)  # letters span no more
+    if isinstance(module, LinearAttention):
+        return linear_attention_bounds(**settings)
+    return delta_rule_bounds(**settings) if isinstance(module, DeltaRule) else Bounds([])
