@@ -444,7 +444,7 @@ def test_degree_bounds_are_not_below_any_stored_rank() -> None:
         module = MODELS[row["model"]].build(inputs=3, width=3, depth=row["depth"])
         assert row["rank"] <= min(b.value for b in degree_bounds(module, length=row["length"]))
         computed += 1
-    assert computed == 3 * 3 * 4
+    assert computed == 3 * 3 * 4 + 3 * 4
 
 
 # What its prose says, computed again where that is quick, read from the stored tables where not
@@ -528,8 +528,8 @@ def test_the_delta_rule_grows() -> None:
         ("equal-parameters", "rac", 2, 6, "=180"),
         ("equal-parameters", "rac", 3, 6, "=840"),
         ("equal-parameters", "second_order", 2, 8, "=350"),
-        ("equal-parameters", "linear_attention", 1, 8, "4 ≤91"),
-        ("equal-parameters", "linear_attention", 2, 8, "47 ≤19,801"),
+        ("equal-parameters", "linear_attention", 1, 8, "=4"),
+        ("equal-parameters", "linear_attention", 2, 8, "=47"),
     ],
 )
 def test_numbers_quoted_from_the_tables(table_name: str, model: str, depth: int, length: int, shown: str) -> None:
