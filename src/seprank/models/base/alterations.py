@@ -18,12 +18,16 @@ def find_alteration(module: nn.Module, twin: nn.Module) -> str | None:
         module: may be pruned, parametrized, hooked or overridden.
         twin: newly built with the same sizes; it may be on the device "meta".
     """
+    from torch.nn.utils.parametrize import type_before_parametrizations
+
     parts, originals = dict(module.named_modules()), dict(twin.named_modules())
-    if {n: type(m) for n, m in parts.items()} != {n: type(m) for n, m in originals.items()}:
+    # a parametrized module has a class of its own; its parametrizations are among the parts
+    own, built = ({n: type_before_parametrizations(m) for n, m in p.items()} for p in (parts, originals))
+    if own != built:
         return "its sub-modules are others"
     for kind in ("named_parameters", "named_buffers"):
-        own, built = ({n: tuple(t.shape) for n, t in getattr(m, kind)()} for m in (module, twin))
-        if own != built:
+        shapes, wanted = ({n: tuple(t.shape) for n, t in getattr(m, kind)()} for m in (module, twin))
+        if shapes != wanted:
             return f"its {kind.removeprefix('named_')} are others"
     return next(filter(None, (_change(parts[name], original) for name, original in originals.items())), None)
 
