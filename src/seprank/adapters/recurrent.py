@@ -175,7 +175,7 @@ class Recurrent(SequenceModel):
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
         """The states of sequences first..last-1, each repeated `copies` times in a row."""
         return [
-            leaf if axis is None else repeat_rows(leaf, self._held(axis), range(first, last), copies)
+            leaf if axis is None else repeat_rows(leaf, self.held(axis), range(first, last), copies)
             for leaf, axis in zip(state, self._axes, strict=True)
         ]
 
@@ -183,7 +183,7 @@ class Recurrent(SequenceModel):
         """The states of several batches, one after the other."""
         leaves = zip(*states, strict=True)
         return [
-            batches[0] if axis is None else torch.cat(batches, self._held(axis))
+            batches[0] if axis is None else torch.cat(batches, self.held(axis))
             for batches, axis in zip(leaves, self._axes, strict=True)
         ]
 
@@ -194,9 +194,9 @@ class Recurrent(SequenceModel):
 
     def batch_last(self, leaf: Tensor, axis: int) -> Tensor:
         """A tensor of a state with the batch as last axis, `axis` being where the module has it."""
-        return leaf.movedim(self._held(axis), -1)
+        return leaf.movedim(self.held(axis), -1)
 
-    def _held(self, axis: int) -> int:
+    def held(self, axis: int) -> int:
         """Where the batch is in a state that is held, from where the module has it."""
         return -1 if self.layout == "columns" else axis
 

@@ -35,6 +35,7 @@ from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_p
 from ..system.quiet import quiet
 from .asked import Question
 from .checks import answer, check_entries, check_residues, check_sequences
+from .recording import Recorded
 from .words import draw_words
 
 
@@ -44,6 +45,10 @@ class _Checked(StartEndMatrix):
     def __init__(self, run: Run, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._run = run
+
+    def _fill(self, values: Values, states: State, ends: Halves) -> None:
+        if not self._run.recorded.fill(values, states, ends, self._report):
+            super()._fill(values, states, ends)
 
     def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
         values = super().grow(starts, ends, states=states)
@@ -80,6 +85,7 @@ class Run:
         )
         self.channels = self._columns_per_end()
         self._readout_weights = self._draw("readout", (self.model.channels,))
+        self.recorded = Recorded(field, self.model, self._read, self._on_spare)
         self.notes = Notes()
         """What the field noted while the module was checked"""
 
@@ -126,15 +132,20 @@ class Run:
         check_sequences(self.model, first, second)
         sequences = joined(self.model, first, second)
         found = answer(self.model, sequences).output
-        module, self._module = self._module, self._spare  # whose caches, if any, hold no balanced residues
-        try:
-            with self._field.far():
-                far = answer(self.model, sequences).output
-        finally:
-            self._module = module
+        with self._on_spare(), self._field.far():
+            far = answer(self.model, sequences).output
         check_residues(found, far, self.question.prime)
         if self.notes == Notes():
             self.notes = deepcopy(self._field.notes)
+
+    @contextmanager
+    def _on_spare(self) -> Iterator[None]:
+        """On the other copy of the module, for what leaves no balanced residues in its caches, if it has any."""
+        module, self._module = self._module, self._spare
+        try:
+            yield
+        finally:
+            self._module = module
 
     def check_entries(self, starts: Halves, ends: Halves, values: Values) -> None:
         """Compare some entries (starts, ends, channels) with their pairs run alone.

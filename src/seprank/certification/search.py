@@ -12,7 +12,6 @@ from torch import nn
 
 from ..adapters.copies import unwrap
 from ..elimination import RankProfile, rank_profile
-from ..field import Notes
 from ..question import DEFAULT_PRIME
 from ..sources import Factory
 from ..startend import RowBlocks, StartEndMatrix
@@ -162,23 +161,21 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     make = Run.matrix if executor is None else on_workers(module, executor, device=device)
     with bars(progress) as report:
 
-        def drawn(question: Question, samples: int | None) -> tuple[_Found, int, Notes]:
+        def drawn(question: Question, samples: int | None) -> tuple[Certificate, int]:
             with enter(module, question, arithmetic="float64", device=device) as run:
                 matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
                 settings: dict[str, Any] = {"most": max_samples, "near": near, "report": report}
                 found = _Search(run, matrix, least_upper(known), budget, **settings).run(samples)
                 _require_no_contradiction(run, found.profile.rank, least_upper(known))
-                return found, run.channels, run.notes
+            certificate = _certificate(module, run, found, known, factory=factory, began=began)
+            return certificate, run.channels
 
-        found, channels, notes = drawn(question, samples)
-        first = _certificate(module, question, found, known, channels, notes=notes, factory=factory, began=began)
+        first, channels = drawn(question, samples)
         if confidence is None:
             return first
 
         def again(seed: int, samples: int | None) -> Certificate:
-            asked = replace(question, seed=seed)
-            found, _, notes = drawn(asked, samples)
-            return _certificate(module, asked, found, known, channels, notes=notes, factory=factory, began=began)
+            return drawn(replace(question, seed=seed), samples)[0]
 
         return draw_until(module, first, confidence, again, channels=channels, report=report)
 
@@ -317,21 +314,14 @@ def _require_no_contradiction(run: Run, rank: int, upper: int | None) -> None:
 
 
 def _certificate(
-    module: nn.Module,
-    question: Question,
-    found: _Found,
-    known: list[Bound],
-    channels: int,
-    *,
-    notes: Notes,
-    factory: Factory | None,
-    began: float,
+    module: nn.Module, run: Run, found: _Found, known: list[Bound], *, factory: Factory | None, began: float
 ) -> Certificate:
+    question = run.question
     profile, upper = found.profile, least_upper(known)
-    sizes: dict[str, Any] = {"starts": found.starts, "ends": found.ends, "channels": channels}
+    sizes: dict[str, Any] = {"starts": found.starts, "ends": found.ends, "channels": run.channels}
     error = stated_error(module, question, rank=profile.rank, upper=upper, **sizes)
     return Certificate(
-        model=describe(module, factory, notes),
+        model=describe(module, factory, run.notes),
         question=question,
         starts=found.starts,
         ends=found.ends,

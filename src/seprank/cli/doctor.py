@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..system.cores import available_cores
 from ..system.versions import versions
 
 PACKAGES = ("seprank", "torch", "numpy", "python-flint", "typer", "rich", "pydantic", "plotly", "psutil")
@@ -50,7 +50,7 @@ def examine() -> Report:
 
     return Report(
         versions=versions(*PACKAGES),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=available_cores(),
         free_memory=show_size(2 * default_budget()),
         checks=[_attempt("elimination agrees with FLINT", _elimination), _attempt("certify and verify", _certificate)],
     )

@@ -11,7 +11,6 @@ pivots are swapped to the front. Rows without a pivot have become zero and are d
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..question import DEFAULT_PRIME, check_prime, check_whole
+from ..system.cores import available_cores
 from .arithmetic import CACHED, EXACT, Field, Floats, blas
 from .blocked import Elimination, RankProfile
 
@@ -155,6 +155,4 @@ def _thread_count(threads: int | None, size: int) -> int:
         threads = check_whole("threads", threads, 1, remedy="leave it out for one per core")
     if blas() is None or (threads is None and size < _SMALL_MATRIX):
         return 1
-    # a container or a cluster's job may own fewer cores than the machine has
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return threads or cores or 1
+    return threads or available_cores()

@@ -2,11 +2,14 @@
 
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import DivisorVanishes, constant
+from .evaluation import evaluate
 from .functions import Functions
 from .guard import read
 from .notes import Notes
 from .prime import NotPolynomial, PrimeField
+from .program import Program, Stages
 from .random import draw_elements, raw_stream
+from .symbolic import NotRecorded, Symbolic
 from .weights import Weights, read_weights
 
 __all__ = [
@@ -15,11 +18,16 @@ __all__ = [
     "DivisorVanishes",
     "Functions",
     "NotPolynomial",
+    "NotRecorded",
     "Notes",
     "PrimeField",
+    "Program",
+    "Stages",
+    "Symbolic",
     "Weights",
     "constant",
     "draw_elements",
+    "evaluate",
     "raw_stream",
     "read",
     "read_weights",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,9 +18,8 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import forward_ad
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from ..question import DEFAULT_PRIME, Squash, check_choice, check_prime, check_squash
@@ -28,9 +27,12 @@ from .arithmetic import ARITHMETICS, Arithmetic, Far, constant
 from .decimals import read_decimals
 from .functions import Functions
 from .guard import Guard
+from .leaves import each, has_tensor, has_value, is_value
 from .notes import Notes
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice, divides
+from .place import Place
 from .squash import FUNCTIONS, SQUASHED, carry, finite, hide, without_lowest
+from .symbolic import Symbolic
 
 _current = threading.local()
 
@@ -144,8 +146,7 @@ class PrimeField(TorchDispatchMode):
         """What follows parameters and constants, where somebody has said which these are"""
         self._made_inside, self._from_outside = "", ""
         self._renew_marks()
-        self._path: list[nn.Module] = []
-        self._hooks: list[Any] = []
+        self._place = Place()
         self._guard = Guard(self._refuse, self._number, self._stand_in)
         self._grad = True
 
@@ -157,10 +158,7 @@ class PrimeField(TorchDispatchMode):
         self._renew_marks()
         self._grad = torch.is_grad_enabled()
         torch.set_grad_enabled(False)
-        self._hooks = [
-            register_module_forward_pre_hook(lambda module, _: self._path.append(module)),
-            register_module_forward_hook(lambda *_: self._leave_module(), always_call=True),
-        ]
+        self._place.__enter__()
         self._guard.__enter__()
         super().__enter__()
         return self
@@ -168,17 +166,38 @@ class PrimeField(TorchDispatchMode):
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
         self._guard.__exit__(*exception)
-        for hook in self._hooks:
-            hook.remove()
-        self._path.clear()
+        self._place.__exit__(*exception)
         torch.set_grad_enabled(self._grad)
         _current.field = None
 
     @contextmanager
     def far(self) -> Iterator[None]:
         """The same field on other representatives: values made before are read anew, and later those made inside."""
+        with self._on(Far(self.prime)):
+            yield
+
+    @contextmanager
+    def recording(self) -> Iterator[Symbolic]:
+        """What is computed inside is recorded instead: see `symbolic`. Run a copy of a module, which may keep names.
+
+        Raises:
+            NotRecorded: it cannot be, also from inside.
+        """
+        symbolic = Symbolic(self.prime)
+        with self._on(symbolic):
+            yield symbolic
+
+    def unknown(self, *shape: int) -> Tensor:
+        """While it is recorded: names of new numbers, that may not be written into."""
+        assert isinstance(self.arithmetic, Symbolic)
+        with _disable_current_modes():
+            return self._mark(self.arithmetic.unknown(*shape), self._from_outside)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _on(self, arithmetic: Arithmetic) -> Iterator[None]:
+        """With another arithmetic, for which all values are from outside."""
         kept = (self.arithmetic, self._made_inside, self._from_outside)
-        self.arithmetic = Far(self.prime)
+        self.arithmetic = arithmetic
         self._renew_marks()
         try:
             yield
@@ -195,14 +214,14 @@ class PrimeField(TorchDispatchMode):
         self._from_outside = f"constant modulo {self.prime}"
 
     def _refuse(self, operation: str, reason: str) -> None:
-        raise NotPolynomial(operation, self._where(), reason)
+        raise NotPolynomial(operation, str(self._place), reason)
 
     def _stand_in(self, function: Any) -> Callable[..., Any] | None:
         """What a function of torch is replaced by, None if it is not."""
         if self.squash is None or function not in FUNCTIONS:
             return None
         name, replacement = FUNCTIONS[function]
-        self.notes.replace(name, self._where())
+        self.notes.replace(name, str(self._place))
         return replacement
 
     def _number(self, value: int, inverse: bool) -> Tensor:
@@ -220,9 +239,9 @@ class PrimeField(TorchDispatchMode):
         try:
             return self._run(operation, args, kwargs or {})
         except Refusal as refusal:
-            raise NotPolynomial(operation.name, self._where(), str(refusal)) from None
+            raise NotPolynomial(operation.name, str(self._place), str(refusal)) from None
         except (ValueError, ZeroDivisionError, OverflowError) as error:
-            raise type(error)(f"{error} (in `{operation.name}` of {self._where()})") from None
+            raise type(error)(f"{error} (in `{operation.name}` of {self._place!s})") from None
 
     def _again_outside_of_inference_mode(self, func: Any, args: Any, kwargs: Any) -> Any:
         """In inference mode torch does not take operations apart before they come here, so that it is left for each."""
@@ -236,7 +255,7 @@ class PrimeField(TorchDispatchMode):
     def _run(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
         if operation.random:
             raise Refusal(advice("rand"))
-        if operation.creating or not (_has_value(args) or _has_value(kwargs.values())):
+        if operation.creating or not (has_value(args) or has_value(kwargs.values())):
             return self._without_values(operation, args, kwargs)
         if operation.in_place:
             if operation.structural and self.functions is not None:
@@ -256,32 +275,32 @@ class PrimeField(TorchDispatchMode):
         result = operation.function(*args, **kwargs)
         if operation.name in UNINITIALISED:
             result.zero_()
-        if not operation.creating and _has_value([result]) and _has_tensor(args):
+        if not operation.creating and has_value([result]) and has_tensor(args):
             return self._compute(operation, args, kwargs)
         if self.functions is None:
-            return _each(lambda new: self._mark(self._admit(new)), result)
+            return each(lambda new: self._mark(self._admit(new)), result)
         constant = self.functions.constant
-        return _each(lambda new: constant(self._mark(self._admit(new)), new) if _is_value(new) else new, result)
+        return each(lambda new: constant(self._mark(self._admit(new)), new) if is_value(new) else new, result)
 
     def _compute(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
         if operation.name == "embedding":
             _require_known_padding(*args)
         found = None
         if self.functions is not None:
-            found = self.functions.follow(operation.name, operation.function, args, kwargs, self._where)
+            found = self.functions.follow(operation.name, operation.function, args, kwargs, self._place.__str__)
             if found is not None and found.attach is None:
                 return found.values
         if found is None and divides(operation.name, args):
-            self.notes.divisions.add(f"{operation.name} in {self._where()}")
+            self.notes.divisions.add(f"{operation.name} in {self._place!s}")
         result = self._of_values(operation, args, kwargs)
         return result if found is None or found.attach is None else found.attach(result)
 
     def _of_values(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
         """The operation, whatever its arguments follow from."""
         given = (args, kwargs)
-        args = _each(self._admit_all if operation.joining else self._admit, args)
+        args = each(self._admit_all if operation.joining else self._admit, args)
         if kwargs:
-            kwargs = {key: _each(self._admit, value) for key, value in kwargs.items()}
+            kwargs = {key: each(self._admit, value) for key, value in kwargs.items()}
         hide_result = None
         if self.squash is not None:
             hide_result = carry(operation.name, operation.function, args, kwargs)
@@ -296,10 +315,10 @@ class PrimeField(TorchDispatchMode):
         if operation.joining or operation.structural:
             outside = operation.aliasing and any(self._mark_of(a) is self._from_outside for a in args)
             mark = self._from_outside if outside else self._made_inside
-            return _each(lambda moved: self._mark(moved, mark), operation.function(*args, **kwargs))
+            return each(lambda moved: self._mark(moved, mark), operation.function(*args, **kwargs))
         if self.squash is not None and operation.name in SQUASHED:
-            self.notes.replace(operation.name.strip("_"), self._where())
-            return _each(self._mark, SQUASHED[operation.name](self.arithmetic, *args, **kwargs))
+            self.notes.replace(operation.name.strip("_"), str(self._place))
+            return each(self._mark, SQUASHED[operation.name](self.arithmetic, *args, **kwargs))
         why = None if self.functions is None else self.functions.why_not(operation.name, *given)
         raise Refusal(why or advice(operation.name))
 
@@ -311,7 +330,7 @@ class PrimeField(TorchDispatchMode):
                 "of forward, or a view of it); write `a = a + b` instead of an in-place operation"
             )
         if operation.in_place and operation.structural:
-            return self._mark(operation.function(target, *_each(self._admit, args[1:]), **kwargs))
+            return self._mark(operation.function(target, *each(self._admit, args[1:]), **kwargs))
         result = self._compute(operation, args, kwargs)
         if result.shape != target.shape:
             raise Refusal(f"its result {tuple(result.shape)} does not fit where it is written, {tuple(target.shape)}")
@@ -333,7 +352,7 @@ class PrimeField(TorchDispatchMode):
             with _disable_current_modes():
                 admitted: Tensor = self._mark(self._admit(value), self._from_outside)
         except Refusal as refusal:
-            raise NotPolynomial("admit", self._where(), str(refusal)) from None
+            raise NotPolynomial("admit", str(self._place), str(refusal)) from None
         return admitted
 
     def renew(self, value: Tensor) -> Tensor:
@@ -351,7 +370,7 @@ class PrimeField(TorchDispatchMode):
 
     def _admit_all(self, value: Any) -> Any:
         """`_admit`, of integer tensors too."""
-        if isinstance(value, Tensor) and not _is_value(value):
+        if isinstance(value, Tensor) and not is_value(value):
             return self.arithmetic.residues(value)
         return self._admit(value)
 
@@ -359,7 +378,7 @@ class PrimeField(TorchDispatchMode):
         """`admit` for anything that an operation may have as argument or result."""
         if isinstance(value, complex) or (isinstance(value, Tensor) and value.is_complex()):
             raise Refusal("it has complex numbers; write real and imaginary part as two channels")
-        if not _is_value(value) or self._mark_of(value) is not None:
+        if not is_value(value) or self._mark_of(value) is not None:
             return value
         if self.parameters_are_drawn and value.requires_grad:
             raise Refusal(
@@ -386,19 +405,6 @@ class PrimeField(TorchDispatchMode):
         mark = getattr(value, "_seprank_mark", None)
         return mark if mark is self._made_inside or mark is self._from_outside else None
 
-    def _leave_module(self) -> None:
-        if self._path:
-            self._path.pop()
-
-    def _where(self) -> str:
-        """The sub-module that is running, as 'path (Class)'."""
-        if not self._path:
-            return "code outside of any module"
-        root, module = self._path[0], self._path[-1]
-        names = {id(m): n for n, m in root.named_modules(remove_duplicate=False)}
-        path = names.get(id(module), "")
-        return f"{path} ({type(module).__name__})" if path else type(module).__name__
-
 
 def _require_known_padding(table: Any, ids: Any, padding: int = -1, *_: Any) -> None:
     """Training does not change a row for padding, which must therefore not have been drawn."""
@@ -408,22 +414,3 @@ def _require_known_padding(table: Any, ids: Any, padding: int = -1, *_: Any) -> 
             f"row {padding} is for padding here and keeps its value, but nothing says so before the module runs; use "
             f"nn.Embedding(..., padding_idx={padding})"
         )
-
-
-def _has_value(arguments: Iterable[Any]) -> bool:
-    return any(_has_value(a) if isinstance(a, list | tuple) else _is_value(a) for a in arguments)
-
-
-def _has_tensor(arguments: Iterable[Any]) -> bool:
-    return any(_has_tensor(a) if isinstance(a, list | tuple) else isinstance(a, Tensor) for a in arguments)
-
-
-def _each(function: Callable[[Any], Any], value: Any) -> Any:
-    """`function` of a value, or of each member of a list or tuple of them, however nested."""
-    if isinstance(value, list | tuple):
-        return [_each(function, member) for member in value]
-    return function(value)
-
-
-def _is_value(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())

@@ -273,7 +273,10 @@ class StartEndMatrix(_Growing):
         """(channels, starts x ends) into (starts, ends, channels)."""
         starts, ends, channels = values.shape
         values[:] = self._read(columns.reshape(channels, starts, ends).permute(1, 2, 0))
-        self._done += starts * ends
+        self._report(starts * ends)
+
+    def _report(self, pairs: int) -> None:
+        self._done += pairs
         self._progress(self._done, self._total)
 
 

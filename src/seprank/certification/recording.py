@@ -1,0 +1,179 @@
+"""The end half of a module as a straight-line program: recorded once, then run for all pairs.
+
+A program is used only if two recordings of two sequences each show the same steps, and if it gives on some pairs what
+the module itself gives. Where it is not, the module runs as it is, and `Recorded.reason` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from ..adapters import ConventionError, State, Whole
+from ..adapters.split import Certifiable
+from ..field import NotRecorded, PrimeField, Program, Stages, Symbolic, evaluate, read
+from ..field.arithmetic import Float64
+from ..startend import Halves, Values
+
+Registers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+
+
+RECORDED = 2**16
+"""From so many pairs on, a module is recorded: that costs as much as running some thousand of them"""
+
+_TRIED = 5
+"""Starts, and ends, on which a program is compared with its module"""
+
+
+class Recorded:
+    """The end half of a model, which is recorded when there are pairs enough.
+
+    Args:
+        field: in which the model runs.
+        model: runs the module.
+        readout: from the last output to the columns of an end.
+        on_copy: a context in which the model runs a copy of the module, which may keep names of numbers.
+    """
+
+    def __init__(
+        self,
+        field: PrimeField,
+        model: Certifiable,
+        readout: Callable[[Tensor], Tensor],
+        on_copy: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._field, self._model, self._readout, self._on_copy = field, model, readout, on_copy
+        self._program: Stages | None = None
+        self.reason = ""
+        """Why pairs are run by the module itself, where they are many"""
+
+    def fill(self, values: Values, states: State, ends: Halves, done: Callable[[int], None]) -> bool:
+        """Each of the states with each end, into `values` (starts, ends, channels), or False: the module has to run."""
+        if self._program is None and not self.reason and values.shape[0] * values.shape[1] >= RECORDED:
+            try:
+                self._program = self._record(states, ends)
+            except NotRecorded as reason:
+                self.reason = str(reason)
+        if self._program is None:
+            return False
+        self._evaluate(self._program, values, states, ends, done)
+        return True
+
+    def _evaluate(
+        self, program: Stages, values: Values, states: State, ends: Halves, done: Callable[[int], None]
+    ) -> None:
+        starts = _numbers(self._model, states)[:, : len(values)]
+        step = max(64, _GIVEN // max(1, program.ends.rows))
+        for first in range(0, len(ends), step):
+            block = values[:, first : first + step]
+            part = read(ends.sequences(first, first + step)).reshape(block.shape[1], -1).T
+            evaluate(program, starts, part, self._field.prime, block, done=done)
+
+    def _record(self, states: State, ends: Halves) -> Stages:
+        if type(self._field.arithmetic) is not Float64:
+            raise NotRecorded("the arithmetic asked for runs it")
+        sequences = ends.sequences(0, _TRIED)
+        if not sequences.is_floating_point():
+            raise NotRecorded("its inputs are token ids")
+        if sequences.device.type != "cpu":
+            raise NotRecorded("programs run on the processor")
+        two = self._model.spread(states, 0, 1, 2)
+        with self._on_copy():
+            program = _record(self._field, self._model, self._readout, two, tuple(sequences.shape[1:])).stages()
+        if program.pairs.rows > _MOST_ROWS or program.ends.rows > _MOST_ROWS:
+            raise NotRecorded(f"it keeps more than {_MOST_ROWS:,} numbers at once")
+        self._try_out(program, states, ends.only(np.arange(len(sequences))))
+        return program
+
+    def _try_out(self, program: Stages, states: State, ends: Halves) -> None:
+        """Compare with the module itself on some pairs."""
+        count = min(_TRIED, _numbers(self._model, states).shape[1])
+        pieces = self._model.pieces(ends.sequences().repeat(count, 1, 1))
+        output, _ = self._model(pieces, self._model.spread(states, 0, count, len(ends)))
+        expected = read(self._readout(output))
+        found = np.empty((count, len(ends), len(expected)))
+        self._evaluate(program, found, states, ends, lambda pairs: None)
+        if not np.array_equal(found.reshape(-1, len(expected)).T, expected):
+            raise NotRecorded("what was recorded gives other values than the module")
+
+
+_MOST_ROWS = 2**15
+"""Rows of a program, of which 64 lanes take 16 MiB"""
+
+_GIVEN = 2**21
+"""Numbers worked out for ends before they are paired, 16 MiB"""
+
+
+def _record(
+    field: PrimeField, model: Certifiable, readout: Callable[[Tensor], Tensor], state: State, shape: tuple[int, ...]
+) -> Program:
+    """The columns of an end, as sums and products of the numbers in the state and in the end.
+
+    Args:
+        field: in which the model runs.
+        model: its module may keep names from here on, so that it is of no use for anything else.
+        readout: from the last output to the columns of an end.
+        state: that two sequences left.
+        shape: of an end, (steps, features).
+
+    Raises:
+        NotRecorded: the module cannot be recorded; the text says why.
+    """
+    try:
+        first, *others = [program for _ in range(2) for program in _once(field, model, readout, state, shape)]
+    except NotRecorded:
+        raise
+    except (ArithmeticError, ConventionError, ValueError) as error:
+        raise NotRecorded(f"it fails while it is recorded: {error}") from error
+    if not all(first.equals(other) for other in others):
+        raise NotRecorded("it does not do the same in each call and for each sequence")
+    return first
+
+
+def _once(
+    field: PrimeField, model: Certifiable, readout: Callable[[Tensor], Tensor], state: State, shape: tuple[int, ...]
+) -> list[Program]:
+    """One recording, as the programs of its two sequences."""
+    with field.recording() as symbolic:
+        ends = field.unknown(2, *shape)
+        leaves, starts = _named(field, symbolic, model, state)
+        output, _ = model(model.pieces(ends), leaves)
+        outputs = symbolic.registers_of(readout(output))
+        of_end = symbolic.registers_of(ends).reshape(2, -1).T
+    return [
+        Program.of(symbolic.steps, symbolic.registers, starts[:, own], of_end[:, own], outputs[:, own])
+        for own in range(2)
+    ]
+
+
+def _named(field: PrimeField, symbolic: Symbolic, model: Certifiable, state: State) -> tuple[State, Registers]:
+    """A state of which nothing is known, and its registers (numbers, 2)."""
+    leaves, registers = [], [np.zeros((0, 2), dtype=np.int64)]
+    for leaf, axis in zip(state, _axes(model, state), strict=True):
+        if axis is None:
+            leaves.append(leaf)
+            continue
+        if not leaf.is_floating_point():
+            raise NotRecorded("its state has whole numbers for each sequence")
+        leaves.append(field.unknown(*leaf.shape))
+        registers.append(symbolic.registers_of(leaves[-1].movedim(axis, -1)).reshape(-1, 2))
+    return leaves, np.concatenate(registers)
+
+
+def _axes(model: Certifiable, state: State) -> list[int | None]:
+    """Where the sequences are in each leaf of a state, None for what belongs to none of them."""
+    if isinstance(model, Whole):
+        return [0] * len(state)
+    return [None if axis is None else model.held(axis) for axis in model.axes]
+
+
+def _numbers(model: Certifiable, state: State) -> Numbers:
+    """The numbers in the states of some sequences, (numbers, sequences), in the order of a recording."""
+    axes = zip(state, _axes(model, state), strict=True)
+    parts = [read(leaf.movedim(a, -1)).reshape(-1, leaf.shape[a]) for leaf, a in axes if a is not None]
+    return np.concatenate(parts)

@@ -1,0 +1,182 @@
+"""Straight-line programs: what is recorded of a module gives, bit for bit, what the module gives in the field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seprank.certification import recording
+from seprank.certification.asked import ask
+from seprank.certification.run import enter
+from seprank.field import DEFAULT_PRIME, evaluation
+from seprank.models import MODELS
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+EXECUTORS: list[ModuleType] = [evaluation]
+try:
+    from seprank.field import compiled
+
+    EXECUTORS.append(compiled)
+except ImportError:  # numba is an extra
+    pass
+
+each_executor = pytest.mark.parametrize("executor", EXECUTORS, ids=lambda module: module.__name__.rpartition(".")[2])
+POLYNOMIAL = [name for name, spec in MODELS.items() if spec.polynomial]
+P = DEFAULT_PRIME
+
+
+def matrix(module: nn.Module, recorded: bool, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[Any, str]:
+    """The Start-End matrix of a module, grown twice, and why it was not recorded."""
+    asked: dict[str, Any] = {"length": 6, "cut": None, "domain": "functional", "inputs": None, "templates": None}
+    asked |= {"readout": "random", "prime": P, "seed": 3} | settings
+    monkeypatch.setattr(recording, "RECORDED", 1 if recorded else 2**60)
+    with enter(module, ask(module, **asked), arithmetic="float64", device="cpu") as run:
+        found = run.matrix(2**28)
+        for count in (5, 33):
+            found.grow(*(run.samples(side, min(count, run.question.words_in_all(side) or count)) for side in SIDES))
+        return found.take(), run.recorded.reason
+
+
+SIDES = ("starts", "ends")
+
+
+def same_when_recorded(module: nn.Module, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> str:
+    """That it is, with each executor; and why it was not recorded."""
+    expected, _ = matrix(module, False, monkeypatch, **settings)
+    for executor in EXECUTORS:
+        monkeypatch.setattr(evaluation, "fastest", lambda work, executor=executor: executor)
+        found, reason = matrix(module, True, monkeypatch, **settings)
+        np.testing.assert_array_equal(found, expected)
+        if reason:
+            break
+    return reason
+
+
+@pytest.mark.parametrize("name", POLYNOMIAL)
+def test_every_model_is_recorded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = MODELS[name].build(inputs=2, width=3, depth=2, dtype=torch.float64)
+    assert same_when_recorded(module, monkeypatch, readout="all", cut=4) == ""
+
+
+@pytest.mark.parametrize("settings", [{}, {"domain": "tokens", "readout": 1}], ids=str)
+def test_readouts_and_tokens_are_recorded(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = MODELS["linear_attention"].build(inputs=2, width=2, depth=1, dtype=torch.float64)
+    assert same_when_recorded(module, monkeypatch, **settings) == ""
+
+
+class Own(nn.Module):
+    """A module whose step is a function of weights (5, 5), input (batch, 2) and state (batch, 5)."""
+
+    input_size = 2
+
+    def __init__(self, step: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(5, 5, generator=torch.Generator().manual_seed(0)))
+        self.into = nn.Parameter(torch.randn(5, 2, generator=torch.Generator().manual_seed(1)))
+        self.scale = nn.Parameter(torch.ones(5))
+        self.step = step
+        self.calls = 0
+
+    def forward(self, sequence: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        self.calls += 1
+        hidden = torch.ones(len(sequence), 5, dtype=sequence.dtype) if state is None else state
+        outputs = []
+        for x in sequence.unbind(1):
+            hidden = self.step(self, x @ self.into.T, hidden)
+            outputs.append(hidden)
+        return torch.stack(outputs, 1), hidden
+
+
+def in_place(module: Own, x: Tensor, hidden: Tensor) -> Tensor:
+    found = torch.zeros_like(hidden)
+    found[:, :3] = x[:, 2:] * hidden[:, :3]
+    found[:, 3:] += hidden[:, :2]
+    found *= 3
+    found.sub_(x, alpha=2)
+    return found
+
+
+def outer(module: Own, x: Tensor, hidden: Tensor) -> Tensor:
+    memory = torch.einsum("bi,bj->bij", x, hidden) + torch.eye(5, dtype=x.dtype)
+    return (memory @ hidden.unsqueeze(2)).squeeze(2) + memory.sum(1) / 7
+
+
+RECORDED = {
+    "in_place": in_place,
+    "outer": outer,
+    "constants": lambda m, x, h: 0.1 * h * x - (1 - x) / 3 + 2,
+    "powers": lambda m, x, h: x**3 + (h - 1) ** 2 + torch.ones_like(h),
+    "bias": lambda m, x, h: torch.addmm(x, h, m.weight.T, beta=2, alpha=-3),
+    "moved": lambda m, x, h: torch.cat([h[:, 1:], x[:, :1]], 1).flip(1) * x.roll(1, 1),
+    "masked": lambda m, x, h: torch.where(torch.tensor([True, False, True, False, True]), x, h * x),
+    "cross_check": lambda m, x, h: h.unsqueeze(1).expand(-1, 2, -1).reshape(len(h), 10)[:, 3:8] + x,
+    "products": lambda m, x, h: torch.lerp(x, h, 0.25) + h.prod(1, keepdim=True) + torch.mean(x, 1, keepdim=True),
+    "zeros": lambda m, x, h: torch.cat([x[:, :2] * 0, (h * x)[:, 2:]], 1) + (x - x) + h,
+    "bilinear": lambda m, x, h: torch.nn.functional.bilinear(x, h, m.weight.expand(5, 5, 5)),
+    "function of a parameter": lambda m, x, h: x * torch.exp(m.scale) + h,
+    "padded": lambda m, x, h: torch.nn.functional.pad(x * h, (1, 1), value=4.0)[:, 1:6] @ m.weight,
+}
+
+
+@pytest.mark.parametrize("step", RECORDED.values(), ids=RECORDED)
+def test_modules_are_recorded(step: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert same_when_recorded(Own(step), monkeypatch) == ""
+
+
+NOT_RECORDED = {
+    "cumulative": (lambda m, x, h: torch.cumsum(x, 1) * h, "not recorded"),
+    "division": (lambda m, x, h: h * x / (1 + x[:, :1] * x[:, :1]), "divides by a value"),
+    # The sums differ with the calls, though not their values.
+    "counts its calls": (lambda m, x, h: x * h if m.calls % 2 else h * x + h - h * 1, "each call"),
+}
+
+
+@pytest.mark.parametrize(("step", "reason"), NOT_RECORDED.values(), ids=NOT_RECORDED)
+def test_the_module_runs_itself_where_it_is_not_recorded(
+    step: Callable[..., Tensor], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reason in same_when_recorded(Own(step), monkeypatch)
+
+
+class Attention(nn.Module):
+    """A function of the whole sequence: causal attention, of which the last step is read."""
+
+    input_size = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries, self.keys, self.values = (nn.Linear(2, 2) for _ in range(3))
+        self.norm = nn.LayerNorm(2)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        scores = self.queries(sequence) @ self.keys(sequence).transpose(1, 2)
+        hidden = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)
+        shares = torch.softmax(scores.masked_fill(hidden, -torch.inf), 2)
+        return self.norm(shares @ self.values(sequence) + sequence)
+
+
+@pytest.mark.parametrize("settings", [{}, {"split": (0, 2, 4)}, {"readout": "all", "cut": 2}], ids=str)
+def test_functions_of_whole_sequences_are_recorded(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert same_when_recorded(Attention().double().eval(), monkeypatch, squash="identity", **settings) == ""
+
+
+def test_large_primes_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = MODELS["rac"].build(inputs=2, width=2, depth=1, dtype=torch.float64)
+    assert "leave float64" in same_when_recorded(module, monkeypatch, prime=134217689)
+    assert same_when_recorded(module, monkeypatch, prime=33554393) == ""  # sums of a few products only
+
+
+def test_token_ids_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reader(Own):
+        def forward(self, sequence: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            return super().forward(torch.nn.functional.embedding(sequence, self.weight[:, :2]), state)
+
+    module = Reader(lambda m, x, h: x * h + x)
+    assert "token ids" in same_when_recorded(module, monkeypatch, domain="tokens", inputs=4, templates="ids")
