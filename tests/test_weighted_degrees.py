@@ -94,6 +94,12 @@ def test_gated_cells_meet_it(name: str, inputs: int, width: int, length: int, ra
 
 
 @pytest.mark.slow
+def test_a_large_one_meets_it() -> None:
+    found = certify(MODELS["arithmetic_gru"].build(inputs=3, width=3, depth=1), length=6, progress=False)
+    assert (found.rank, found.exact) == (1723, True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "inputs", "width", "length", "rank", "upper"), BELOW)
 def test_or_nearly(name: str, inputs: int, width: int, length: int, rank: int, upper: int) -> None:
     found = certify(MODELS[name].build(inputs=inputs, width=width, depth=1), length=length, progress=False)
