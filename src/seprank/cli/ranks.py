@@ -171,7 +171,7 @@ def bounds(
     memory: Memory = None,
     as_json: Json = False,
 ) -> None:
-    """What is proved of a rank: by theory for RACs, additive networks and attention, else by running the model over degrees."""
+    """What is proved of a rank: by theory for RACs, additive networks and attention, else by degrees of the model."""
 
     family = _family(model, settings)
     if family is None:
