@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from seprank import RAC, bounds, certify, compare, degree_bounds
+from seprank import RAC, bounds, certify, compare, degree_bounds, remember
 from seprank.certification import search
 from seprank.cli import app
 from seprank.comparison import Cell, Comparison, ComparisonInterrupted
@@ -46,6 +46,54 @@ def cell(**changes: Any) -> Cell:
         "seconds": 0.5,
     }
     return Cell(**{**values, **changes})
+
+
+# Memory curves beside ranks
+
+
+def test_measured_cells_are_what_certify_and_remember_give() -> None:
+    found = compare(["lstm", "rac"], length=[4, 6], width=2, inputs=2, max_samples=64, measured=True, progress=False)
+    for one in found.cells:
+        module = MODELS[one.model].draw(0, inputs=2, width=2, depth=1)
+        curve = remember(module, length=one.length, progress=False)
+        assert (one.reach, one.half, one.mean) == (curve.reach(), curve.half, curve.mean)
+        squash = "identity" if one.model == "lstm" else None
+        rank = certify(module, length=one.length, max_samples=64, squash=squash, progress=False)
+        assert (one.rank, one.upper_bound, one.skeleton) == (rank.rank, rank.upper_bound, squash is not None)
+    assert Comparison.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    assert {"reach", "half", "mean", "skeleton"} <= found.records()[0].keys()
+    heads, first, *_ = found.table().splitlines()
+    assert heads.split() == ["model", "depth", "width", "parameters", "T=4", "reach", "T=6", "reach"]
+    assert first.startswith("lstm*")
+    assert "without activations" in str(found)
+
+
+def test_a_plain_comparison_says_nothing_of_curves() -> None:
+    found = compare("rac", length=4, width=2, progress=False)
+    assert (found.measured, found.cells[0].reach) == (False, None)
+    assert "reach" not in str(found)
+
+
+def test_a_rank_stands_where_the_curve_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("no curve today")
+
+    monkeypatch.setattr(sys.modules["seprank.comparison.compare"], "remember", fail)
+    found = compare("rac", length=4, width=2, measured=True, progress=False)
+    assert (found.cells[0].rank, found.cells[0].verdict) == (2, "exact")
+    assert found.failed == found.cells
+    assert "length 4 failed: no curve today" in str(found)
+
+
+def test_curves_are_of_vectors_and_skeletons_are_asked_for() -> None:
+    with pytest.raises(ValueError, match="measured needs domain='functional', got 'tokens'"):
+        compare("rac", length=4, width=2, domain="tokens", measured=True)
+    with pytest.raises(ValueError, match=r"with measured=True \(--measured\) it is that of its polynomial skeleton"):
+        compare("lstm", length=4, width=2)
+    asked = ["--models", "gru", "--measured", "--width", "1", "--length", "4", "--depth", "1"]
+    run = CliRunner().invoke(app, ["compare", *asked, "--json"])
+    assert run.exit_code == 0
+    assert json.loads(run.stdout)["cells"][0]["reach"] is not None
 
 
 # The limit on samples
@@ -176,7 +224,7 @@ def test_tokens() -> None:
     [
         ({"models": "rca"}, ValueError, "did you mean 'rac'"),
         ({"models": []}, ValueError, "at least one model"),
-        ({"models": ["rac", "lstm"]}, ValueError, "'lstm' is not polynomial.*`measure` takes it.*arithmetic_lstm"),
+        ({"models": ["rac", "lstm"]}, ValueError, "'lstm' is not polynomial.*--measured.*arithmetic_lstm"),
         ({"length": 1}, ValueError, "length must be at least 2, got 1"),
         ({"length": []}, ValueError, "length must be at least one number"),
         ({"length": [4, True]}, TypeError, "length must be a whole number, got True"),
@@ -399,6 +447,14 @@ def stored(name: str) -> list[dict[str, Any]]:
         return [{key: value(text) for key, text in row.items()} for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
+def test_ranks_beside_memory_are_those_of_the_page() -> None:
+    page = (DOCS / "architectures.md").read_text("utf-8")
+    names = re.findall(r"compare --models (\S+) --measured", page)[0].split(",")
+    found = compare(names, length=[4, 16], width=3, max_samples=64, measured=True, progress=False)
+    assert found.table() in page
+
+
 def table(cells: list[Cell]) -> str:
     """The table of some cells."""
     return Comparison(2, "functional", 3, None, 1024, 0, len(cells), cells).table()
@@ -424,7 +480,7 @@ def test_a_sample_of_the_stored_cells_is_computed_again(name: str, sizes: dict[s
     for row in quick[:: 7 if name == "equal-width" else 11]:
         found = compare(row["model"], length=row["length"], depth=row["depth"], progress=False, **sizes)
         again = next(csv.DictReader(found.to_csv().splitlines()))
-        assert again == {key: "" if value is None else str(value) for key, value in row.items()}
+        assert {key: again[key] for key in row} == {k: "" if value is None else str(value) for k, value in row.items()}
 
 
 def test_no_stored_rank_exceeds_its_bound_and_every_one_has_a_bound() -> None:

@@ -281,6 +281,13 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         ),
     ] = 1024,
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
+    measured: Annotated[
+        bool,
+        typer.Option(
+            "--measured",
+            help="Memory curves beside ranks, of any models; without activations where one is not polynomial.",
+        ),
+    ] = False,
     memory: Memory = None,
     out: Annotated[
         Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with plot and table.")
@@ -304,6 +311,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
             domain=domain,
             max_samples=max_samples,
             seed=seed,
+            measured=measured,
             memory=None if memory is None else find_budget(memory),
         )
     except ComparisonInterrupted as interruption:

@@ -36,18 +36,33 @@ class Cell:
     """The larger of the two sample sizes"""
     seconds: float
     failure: str | None = None
-    """Why there is no rank"""
+    """Why there is no rank, or no curve"""
+    skeleton: bool = False
+    """Whether the rank is that of the network without activations, softmax and norms, see `certify`'s squash"""
+    reach: int | None = None
+    """Measured: the last lag beyond which the output still depends on inputs; None if no curve was asked for"""
+    half: int | None = None
+    """Measured: the last lag beyond which more than half of the output's variance comes from"""
+    mean: float | None = None
+    """Measured: mean age of what the output depends on, in steps"""
 
     @property
     def known(self) -> Rank:
         """The rank with what says how sure it is."""
-        samples = self.samples or 0
-        return Rank(self.rank, samples, self.upper_bound, self.exact, self.saturated, failure=self.failure)
+        failure = self.failure if self.rank is None else None
+        return Rank(self.rank, self.samples or 0, self.upper_bound, self.exact, self.saturated, failure=failure)
 
     @property
     def verdict(self) -> str:
         """How sure the rank is, in a word or two: see `seprank.result.sureness`."""
         return self.known.sureness.value
+
+    @property
+    def remembered(self) -> str:
+        """Reach and mean age for a table; the reach is "at least" where memory lasts to the first step."""
+        if self.reach is None or self.mean is None:
+            return ""
+        return f"{'≥' if self.reach == self.length - 1 else ''}{self.reach} ({self.mean:.2g})"
 
     def to_dict(self) -> dict[str, Any]:
         """The cell as plain values for JSON and CSV, its verdict included."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from ..certification import certify
+from ..certification import Certificate, certify
+from ..memory_curve import remember
 from ..models import MODELS, ModelSpec, find_model
 from ..models.base.width import nearest_width
 from ..question import check_domain, check_seed, check_several, check_whole
@@ -52,6 +53,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     domain: str = "functional",
     max_samples: int = MAX_SAMPLES,
     seed: int = 0,
+    measured: bool = False,
     memory: int | None = None,
     progress: bool = True,
 ) -> Comparison:
@@ -61,7 +63,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     computed all the same.
 
     Args:
-        models: names of polynomial models from `MODELS`; by default all of them that are recurrent.
+        models: names of polynomial models from `MODELS`, with `measured` of any; by default all that are recurrent.
         length: T, one or several.
         depth: L, one or several.
         width: R of every layer of every model; this or `parameters` must be given.
@@ -70,6 +72,8 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         domain: "functional" (inputs range over all vectors) or "tokens" (over M generic templates).
         max_samples: most samples on a side. A rank that reaches it is only "at least".
         seed: of weights and samples.
+        measured: run `remember` on each network, too: how far back it remembers with the weights of this seed. The rank
+            of a network that is not polynomial is then that of its skeleton, `certify(..., squash="identity")`.
         memory: bytes that a cell may take; by default half of what is free.
         progress: show a progress bar on standard error if it is a terminal.
 
@@ -78,7 +82,8 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
 
     Raises:
         ComparisonInterrupted: on Ctrl-C; it holds what was computed, and is a KeyboardInterrupt.
-        ValueError, TypeError: an argument is out of range or of the wrong type, or a model is not polynomial.
+        ValueError, TypeError: an argument is out of range or of the wrong type, a model is not polynomial, or curves
+            are asked for over tokens.
 
     Source: docs/certainty.md, "How a rank is certified"; docs/theory.md and docs/degrees.md for the bounds.
 
@@ -87,7 +92,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         >>> [(cell.model, cell.rank, cell.verdict) for cell in found.cells]
         [('elman', 2, 'exact'), ('elman', 2, 'exact'), ('rac', 18, 'exact'), ('rac', 45, 'exact')]
     """
-    specs = _polynomial(models)
+    specs = _polynomial(models) if not measured else _any(models)
     lengths, depths = check_several("length", length, 2), check_several("depth", depth, 1)
     inputs, max_samples = check_whole("inputs", inputs, 1), check_whole("max_samples", max_samples, 1)
     width = None if width is None else check_whole("width", width, 1)
@@ -95,31 +100,41 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     if (width is None) == (parameters is None):
         raise ValueError(f"give either width or parameters, got width={width} and parameters={parameters}")
     domain, seed = check_domain(domain), check_seed(seed)
+    if measured and domain != "functional":
+        raise ValueError(f"curves are measured over vectors, so measured needs domain='functional', got {domain!r}")
     networks = [_network(spec, inputs, layers, width, parameters) for spec in specs for layers in depths]
     wanted = [(network, steps) for network in networks for steps in lengths]
     settings: dict[str, Any] = {"domain": domain, "max_samples": max_samples, "seed": seed}
+    run = partial(_cell, inputs=inputs, settings=settings, measured=measured)
     found = Comparison(inputs, domain, width, parameters, max_samples, seed, len(wanted), [])
     try:
-        found.cells.extend(_cells(wanted, inputs, settings, memory, progress))
+        found.cells.extend(_cells(wanted, run, memory, progress))
     except KeyboardInterrupt:
         raise ComparisonInterrupted(found) from None
     return found
 
 
-def _polynomial(models: str | Sequence[str] | None) -> list[ModelSpec]:
+def _any(models: str | Sequence[str] | None) -> list[ModelSpec]:
     """The registry's entries of these names, each once."""
     if models is None:
-        return [spec for spec in MODELS.values() if spec.polynomial and spec.recurrent]
+        return [spec for spec in MODELS.values() if spec.recurrent]
     names = [models] if isinstance(models, str) else list(dict.fromkeys(models))
     if not names:
         raise ValueError("models must name at least one model, got none; leave them out for all")
-    specs = [find_model(name) for name in names]
+    return [find_model(name) for name in names]
+
+
+def _polynomial(models: str | Sequence[str] | None) -> list[ModelSpec]:
+    """The same, of polynomial ones."""
+    if models is None:
+        return [spec for spec in _any(None) if spec.polynomial]
+    specs = _any(models)
     for spec in specs:
         if not spec.polynomial:
             known = ", ".join(other.name for other in MODELS.values() if other.polynomial)
             raise ValueError(
-                f"{spec.name!r} is not polynomial, so its rank cannot be certified; `measure` takes it, and these can "
-                f"be compared: {known}"
+                f"{spec.name!r} is not polynomial, so its rank cannot be certified; with measured=True (--measured) it "
+                f"is that of its polynomial skeleton, and these can be compared as they are: {known}"
             )
     return specs
 
@@ -131,43 +146,46 @@ def _network(spec: ModelSpec, inputs: int, depth: int, width: int | None, parame
 
 
 def _cells(
-    wanted: list[tuple[_Network, int]], inputs: int, settings: dict[str, Any], memory: int | None, progress: bool
+    wanted: list[tuple[_Network, int]], run: Callable[..., Cell], memory: int | None, progress: bool
 ) -> Iterator[Cell]:
     with bars(progress) as report:
         for number, (network, length) in enumerate(wanted):
             now = f"{network.spec.name} depth {network.depth} length {length}"
             report("cells", number, len(wanted), now)
-            yield _cell(network, length, inputs, settings, default_budget() if memory is None else memory)
+            yield run(network, length, budget=default_budget() if memory is None else memory)
 
 
-def _cell(network: _Network, length: int, inputs: int, settings: dict[str, Any], budget: int) -> Cell:
+def _cell(
+    network: _Network, length: int, *, inputs: int, settings: dict[str, Any], measured: bool, budget: int
+) -> Cell:
+    """Certified, and measured if that was asked for; the reason where one of the two failed."""
     began = time.perf_counter()
-    cell = partial(
-        Cell, network.spec.name, network.depth, network.width, network.parameters, length=length, cut=length // 2
-    )
+    skeleton = not network.spec.polynomial
+    sizes = (network.spec.name, network.depth, network.width, network.parameters)
+    cell = Cell(*sizes, length, length // 2, None, None, None, False, False, None, 0.0, skeleton=skeleton)
     try:
         check_weights(network.parameters, budget)
         module = network.spec.draw(settings["seed"], inputs=inputs, width=network.width, depth=network.depth)
-        found = certify(module, length=length, memory=budget, progress=False, **settings)
-    except Exception as error:
-        reason, seconds = str(error) or type(error).__name__, round(time.perf_counter() - began, 3)
-        return cell(
-            rank=None,
-            upper_bound=None,
-            bound=None,
-            exact=False,
-            saturated=False,
-            samples=None,
-            seconds=seconds,
-            failure=reason,
+        squash = "identity" if skeleton else None
+        cell = _certified(
+            cell, certify(module, length=length, memory=budget, squash=squash, progress=False, **settings)
         )
+        if measured:
+            curve = remember(module, length=length, seed=settings["seed"], memory=budget, progress=False)
+            cell = replace(cell, reach=curve.reach(), half=curve.half, mean=curve.mean)
+    except Exception as error:
+        cell = replace(cell, failure=str(error) or type(error).__name__)
+    return replace(cell, seconds=round(time.perf_counter() - began, 3))
+
+
+def _certified(cell: Cell, found: Certificate) -> Cell:
     uppers = [b for b in found.bounds if b.kind in ("upper", "exact")]
-    return cell(
+    return replace(
+        cell,
         rank=found.rank,
         upper_bound=found.upper_bound,
         bound=min(uppers, key=lambda b: b.value).name if uppers else None,
         exact=found.exact,
         saturated=found.saturated,
         samples=found.samples,
-        seconds=found.seconds,
     )

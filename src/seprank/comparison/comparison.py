@@ -35,8 +35,8 @@ class Comparison(Result):
 
     @property
     def failed(self) -> list[Cell]:
-        """The cells that have no rank."""
-        return [cell for cell in self.cells if cell.verdict == "failed"]
+        """The cells that have no rank, or not the curve that was asked for."""
+        return [cell for cell in self.cells if cell.failure is not None]
 
     @property
     def deviation(self) -> tuple[float, float] | None:
@@ -94,9 +94,21 @@ class Comparison(Result):
         rows = []
         for (model, depth), by_length in self._networks().items():
             first = next(iter(by_length.values()))
-            ranks = [by_length[length].known.entry if length in by_length else "" for length in lengths]
-            rows.append([model, str(depth), f"{first.width:,}", f"{first.parameters:,}", *ranks])
-        return text_table(rows, heads=["model", "depth", "width", "parameters", *(f"T={length}" for length in lengths)])
+            name = f"{model}*" if first.skeleton else model
+            found = [by_length.get(length) for length in lengths]
+            ranks = [entry for cell in found for entry in self._entries(cell)]
+            rows.append([name, str(depth), f"{first.width:,}", f"{first.parameters:,}", *ranks])
+        heads = [head for length in lengths for head in (f"T={length}", *(["reach"] if self.measured else []))]
+        return text_table(rows, heads=["model", "depth", "width", "parameters", *heads])
+
+    @property
+    def measured(self) -> bool:
+        """Whether there are curves, too."""
+        return any(cell.reach is not None for cell in self.cells)
+
+    def _entries(self, cell: Cell | None) -> list[str]:
+        entry = "" if cell is None else cell.known.entry
+        return [entry, "" if cell is None else cell.remembered] if self.measured else [entry]
 
     def heading(self) -> str:
         """What was compared, in a sentence."""
@@ -112,6 +124,13 @@ class Comparison(Result):
             "=n: the rank is n, certified and a proved upper bound.  n ≤u: certified n, which more samples do not",
             "raise; proved upper bound u.  ≥n ≤u: certified n, limited by the samples; more may raise it.",
         ]
+        if self.measured:
+            notes += [
+                "reach: measured with the weights of this seed, how many steps back more than 1 % of the output's",
+                "variance comes from; ≥ where that is the first step. In brackets the mean age, in steps.",
+            ]
+        if any(cell.skeleton for cell in self.cells):
+            notes.append("*: the rank is that of the network without activations, softmax and norms.")
         if self.deviation is not None:
             low, high = (f"{100 * part:+.1f} %" for part in self.deviation)
             notes.append(f"Parameters deviate by {low} to {high}: widths are whole numbers, the nearest is taken.")
