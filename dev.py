@@ -51,11 +51,11 @@ ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 # Extras of pyproject.toml that a command needs; "core" stands for what the package and its build need.
 EXTRAS = {
     "demo": ["core", "train", "tn"],
-    "test": ["core", "test", "train", "tn", "data", "dist", "hf", "ui"],
-    "lint": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
+    "test": ["core", "test", "fast", "train", "tn", "data", "dist", "hf", "ui"],
+    "lint": ["core", "test", "fast", "train", "tn", "data", "dist", "hf", "ui", "lint"],
     "examples": ["core"],
-    "check": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
-    "bench": ["core", "bench"],
+    "check": ["core", "test", "fast", "train", "tn", "data", "dist", "hf", "ui", "lint"],
+    "bench": ["core", "fast", "bench"],
     "docs": ["core", "docs", "tn"],
 }
 
