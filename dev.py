@@ -52,7 +52,7 @@ ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 USED = ["draw", "train", "data", "cluster", "hf", "serve"]
 EXTRAS = {
     "demo": ["core", "train", "draw"],
-    "test": ["core", "test", *USED],
+    "test": ["core", "test", *USED, "fast"],
     "lint": ["core", "test", *USED, "fast", "lint"],
     "examples": ["core"],
     "check": ["core", "test", *USED, "fast", "lint"],

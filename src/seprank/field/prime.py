@@ -35,6 +35,9 @@ from .symbolic import Symbolic
 
 _current = threading.local()
 
+_PLAIN = frozenset({int, bool, float, type(None)})
+"""What is no tensor, and has none in it"""
+
 
 class NotPolynomial(ArithmeticError):
     """A module did something that has no meaning modulo a prime.
@@ -258,7 +261,8 @@ class PrimeField(TorchDispatchMode):
     def _of_values(self, operation: Operation, args: Any, kwargs: Any) -> Any:
         """The operation, whatever its arguments follow from."""
         given = (args, kwargs)
-        args = each(self._admit_all if operation.joining else self._admit, args)
+        if not self._all_admitted(args):
+            args = each(self._admit_all if operation.joining else self._admit, args)
         if kwargs:
             kwargs = {key: each(self._admit, value) for key, value in kwargs.items()}
         hide_result = None
@@ -327,6 +331,16 @@ class PrimeField(TorchDispatchMode):
                 table[number] = self._admit(row)
             table._seprank_padding = frozenset(rows)  # type: ignore[attr-defined]
             return self._mark(table, self._from_outside)  # type: ignore[no-any-return]
+
+    def _all_admitted(self, args: Any) -> bool:
+        """Whether these are values of this run, and numbers: as most are, there is nothing to do then."""
+        inside, outside = self._made_inside, self._from_outside
+        for arg in args:
+            if arg.__class__ not in _PLAIN:
+                mark = getattr(arg, "_seprank_mark", None)
+                if mark is None or (mark is not inside and mark is not outside):
+                    return False
+        return True
 
     def _admit_all(self, value: Any) -> Any:
         """`_admit`, of integer tensors too."""
