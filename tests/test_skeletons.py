@@ -183,13 +183,14 @@ def test_torch_itself_without_squashing(kind: str, rank: int) -> None:
 
 
 SEE = torch.ones(3, 3).tril()
-HIDDEN = torch.zeros(3, 3).masked_fill(SEE == 0, -torch.inf)
+UNSEEN = SEE == 0
+HIDDEN = torch.zeros(3, 3).masked_fill(UNSEEN, -torch.inf)
 ATTEND: dict[str, tuple[Callable[..., Tensor], Tensor]] = {
     "fused": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v), torch.ones(3, 3)),
     "fused, causal": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), SEE),
-    "fused, seen": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=SEE > 0), SEE),
+    "fused, seen": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=~UNSEEN), SEE),
     "fused, hidden": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=HIDDEN), SEE),
-    "filled": (lambda q, k, v: (q @ k.mT / 2).masked_fill(SEE == 0, -torch.inf).softmax(-1) @ v, SEE),
+    "filled": (lambda q, k, v: (q @ k.mT / 2).masked_fill(UNSEEN, -torch.inf).softmax(-1) @ v, SEE),
     "added": (lambda q, k, v: (q @ k.mT / 2 + HIDDEN).softmax(-1) @ v, SEE),
 }
 
@@ -224,6 +225,7 @@ class Heads(nn.Module):
         return self.attention(x, x, x, need_weights=False)[0]
 
 
+@pytest.mark.slow
 def test_multi_head_attention_is_certified_and_verified() -> None:
     module = Heads()
     found = certify(module, squash="identity", length=4, progress=False)
