@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from seprank import CertificateError, NotPolynomial, certify, verify
+from seprank import CertificateError, NotPolynomial, PrimeField, certify, verify
 from seprank.certification.certificate import digest, from_dict
 from seprank.models import MODELS
 
@@ -173,3 +174,60 @@ class Linear(nn.Module):
 def test_additive_stacks_are_exact_at_two(readout: Any) -> None:
     found = certify(Linear(), squash="identity", length=6, readout=readout, progress=False)
     assert (found.rank, found.exact) == (2, True)
+
+
+@pytest.mark.parametrize(("kind", "rank"), [("LSTM", 79), ("GRU", 53), ("RNN", 2)])
+def test_torch_itself_without_squashing(kind: str, rank: int) -> None:
+    module = getattr(nn, kind)(2, 3, batch_first=True)
+    assert certify(module, squash="identity", length=4, progress=False).rank == rank
+
+
+SEE = torch.ones(3, 3).tril()
+UNSEEN = SEE == 0
+HIDDEN = torch.zeros(3, 3).masked_fill(UNSEEN, -torch.inf)
+ATTEND: dict[str, tuple[Callable[..., Tensor], Tensor]] = {
+    "fused": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v), torch.ones(3, 3)),
+    "fused, causal": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), SEE),
+    "fused, seen": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=~UNSEEN), SEE),
+    "fused, hidden": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=HIDDEN), SEE),
+    "filled": (lambda q, k, v: (q @ k.mT / 2).masked_fill(UNSEEN, -torch.inf).softmax(-1) @ v, SEE),
+    "added": (lambda q, k, v: (q @ k.mT / 2 + HIDDEN).softmax(-1) @ v, SEE),
+}
+
+
+@pytest.mark.parametrize("name", ATTEND)
+def test_attention_without_softmax_is_scores_times_values(name: str) -> None:
+    attend, see = ATTEND[name]
+    numbers, prime = torch.Generator().manual_seed(1), 8388593
+    q, k, v = (torch.randint(-9, 9, (2, 1, 3, 4), generator=numbers).double() for _ in "qkv")
+    with PrimeField(prime, squash="identity"):
+        found = attend(q, k, v)
+    # Twice the result is an integer, small enough for float64.
+    twice = (q @ k.mT * see) @ v
+    assert torch.equal((2 * found - twice) % prime, torch.zeros_like(twice))
+
+
+def test_dropout_of_attention_is_refused() -> None:
+    value = torch.ones(2, 1, 3, 4, dtype=torch.float64)
+    with PrimeField(8388593, squash="identity"), pytest.raises(NotPolynomial, match="evaluation mode"):
+        F.scaled_dot_product_attention(value, value, value, dropout_p=0.5)
+
+
+class Heads(nn.Module):
+    """torch's attention, which is fused"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_size = 4
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.attention(x, x, x, need_weights=False)[0]
+
+
+@pytest.mark.slow
+def test_multi_head_attention_is_certified_and_verified() -> None:
+    module = Heads()
+    found = certify(module, squash="identity", length=4, progress=False)
+    assert [*found.model.replaced] == ["scaled_dot_product_flash_attention_for_cpu"]
+    assert verify(found, module, progress=False)

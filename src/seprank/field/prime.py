@@ -216,7 +216,7 @@ class PrimeField(TorchDispatchMode):
                 super().__exit__(None, None, None)
 
     def _run(self, operation: Operation, args: Any, kwargs: Any) -> Any:
-        if operation.random:
+        if operation.random and (self.squash is None or operation.name not in SQUASHED):
             raise Refusal(advice("rand"))
         if operation.creating or not (has_value(args) or has_value(kwargs.values())):
             return self._without_values(operation, args, kwargs)
