@@ -13,6 +13,7 @@ from ..certification.form import CertificateError
 from ..certification.summary import Summary
 from ..measurement import Measurement
 from ..memory_curve import MemoryCurve
+from ..result.chart import chart, legend_above
 from ..result.document import SURE, Figure, Section, Table, report_page
 from ..store import Store
 from ..system.files import read_json
@@ -22,7 +23,7 @@ from .findings import KIND, Findings
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
 from .memory_curve import curves_section
-from .ranks import add_ranks, laid_out, rank_table
+from .ranks import add_ranks, rank_table
 
 _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}
@@ -221,8 +222,6 @@ def _ranks(records: Sequence[Summary]) -> Table:
 
 def _growth(records: Sequence[Summary]) -> list[Figure]:
     """Ranks at the middle cut against length, for up to six networks that have several lengths."""
-    import plotly.graph_objects as go
-
     lines: dict[str, list[Summary]] = {}
     for record in records:
         if 2 * record.cut == record.length and record.domain == "functional":
@@ -232,17 +231,18 @@ def _growth(records: Sequence[Summary]) -> list[Figure]:
     chosen = [item for item in lines.items() if len({r.length for r in item[1]}) > 1][:6]
     if not chosen:
         return []
-    figure = go.Figure()
-    for number, (name, line) in enumerate(chosen):
-        add_ranks(figure, line, name, number)
-    laid_out(figure, 460)
-    figure.update_xaxes(title="length T of the sequence")
-    figure.update_yaxes(title="Start-End rank", type="log", dtick=1)
+
+    def draw(axes: Any) -> None:
+        for number, (name, line) in enumerate(chosen):
+            add_ranks(axes, line, name, number)
+        axes.set(xlabel="length T of the sequence", ylabel="Start-End rank", yscale="log")
+        legend_above(axes, 1)
+
     caption = (
         "Certified rank at the middle cut against length, logarithmic; at most six networks are drawn. Full markers "
         "are exact, open ones certified from below. A flat line has the same memory at every length."
     )
-    return [Figure(figure, caption)]
+    return [Figure(chart(draw, 3.8), caption)]
 
 
 def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:

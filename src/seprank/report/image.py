@@ -9,10 +9,12 @@ from typing import Any
 
 from ..certification.summary import Summary
 from ..measurement import Measurement
+from ..result.chart import chart, legend_above
 from ..result.document import SURE, AtLeast, Figure, Section, Table
 from ..result.palette import COLOURS
+from ..system.extras import need
 from .findings import Matrix
-from .ranks import laid_out, shown_rank
+from .ranks import shown_rank
 
 
 def matrix_section(matrix: Matrix) -> Section:
@@ -76,52 +78,31 @@ def interval(measurement: Measurement, name: str) -> str:
     return text + doubtful
 
 
-def _image(values: Sequence[Sequence[float]]) -> Any:
-    import plotly.graph_objects as go
-
+def _image(values: Sequence[Sequence[float]]) -> str:
     unit = median(abs(value) for row in values for value in row) or 1.0
     shown = [[asinh(value / unit) for value in row] for row in values]
     most = max(abs(value) for row in shown for value in row)
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=[[round(value, 3) for value in row] for row in shown],
-        colorscale=[[0, COLOURS[0]], [0.5, "#ffffff"], [1, COLOURS[1]]],
-        zmin=-most,
-        zmax=most,
-        showscale=False,
-        hovertemplate="start %{y}, end %{x}<extra></extra>",
-    )
-    laid_out(figure, 420)
-    figure.update_xaxes(title="ends", showgrid=False)
-    figure.update_yaxes(title="starts", showgrid=False, autorange="reversed")
-    return figure
+
+    def draw(axes: Any) -> None:
+        colours = need("matplotlib.colors", "tn", "drawing").LinearSegmentedColormap.from_list
+        scale = colours("signs", [COLOURS[0], "#ffffff", COLOURS[1]])
+        axes.imshow(shown, cmap=scale, vmin=-most, vmax=most, interpolation="nearest")
+        axes.set(xlabel="ends", ylabel="starts")
+        axes.grid(visible=False)
+
+    return chart(draw, 3.6)
 
 
-def _spectrum(measurement: Measurement, rank: int) -> Any:
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+def _spectrum(measurement: Measurement, rank: int) -> str:
     values = measurement.singular_values
     positive = [value / values[0] for value in values if value > 0]
-    figure.add_scatter(
-        x=list(range(1, len(positive) + 1)),
-        y=positive,
-        mode="markers",
-        name="singular values, relative to the largest",
-        marker={"color": COLOURS[0], "size": 6},
-    )
-    ends = [1, len(positive)]
-    figure.add_scatter(
-        x=ends, y=[measurement.tolerance] * 2, mode="lines", name="tolerance", line={"dash": "dash", "color": "#555"}
-    )
-    figure.add_scatter(
-        x=[rank + 0.5] * 2,
-        y=[min(positive), 1],
-        mode="lines",
-        name=f"certified rank {rank:,}",
-        line={"dash": "dot", "color": COLOURS[1], "width": 3},
-    )
-    laid_out(figure, 400)
-    figure.update_xaxes(title="number")
-    figure.update_yaxes(title="singular value", type="log", exponentformat="power", nticks=8)
-    return figure
+
+    def draw(axes: Any) -> None:
+        numbers = range(1, len(positive) + 1)
+        axes.semilogy(numbers, positive, "o", ms=4, color=COLOURS[0], label="singular values, largest = 1")
+        axes.axhline(measurement.tolerance, ls="--", color="#555555", label="tolerance")
+        axes.axvline(rank + 0.5, ls=":", lw=2.5, color=COLOURS[1], label=f"certified rank {rank:,}")
+        axes.set(xlabel="number", ylabel="singular value")
+        legend_above(axes, 3)
+
+    return chart(draw, 3)
