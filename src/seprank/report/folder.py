@@ -14,7 +14,7 @@ from ..certification.summary import Summary
 from ..measurement import Measurement
 from ..memory_curve import MemoryCurve
 from ..result.chart import chart, legend_above
-from ..result.document import SURE, Figure, Section, Table, report_page
+from ..result.document import SURE, Figure, Section, Share, Table, report_page
 from ..store import Store
 from ..system.files import read_json
 from ..system.names import quoted_name, shown
@@ -206,7 +206,7 @@ def sections(found: Found) -> Iterator[Section]:
         runs = [run for run in found.trained if run[0]["task"] == task]
         section = learning_section(runs)
         yield Section(
-            f"Training: {task}", f"{len(runs):,} runs.", section.parts if len(runs) <= 6 else section.parts[1:]
+            f"Training: {task}", f"{len(runs):,} run{'s' if len(runs) > 1 else ''}.", section.parts if len(runs) <= 6 else section.parts[1:]
         )
     if found.left_out:
         text = "These files claim to be of ours and are not whole. Nothing of them is in this report."
@@ -253,7 +253,7 @@ def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:
             "cut": record.cut,
             "effective rank": record.effective_rank,
             "entropy": record.entropy,
-            "interaction share": record.shares.interaction,
+            "interaction share": Share(record.shares.interaction),
             SURE: interval(record, "effective_rank") + f", {record.starts} starts x {record.ends} ends",
             "tolerance": record.tolerance,
             "numerical rank": numerical_rank(record),

@@ -45,23 +45,36 @@ def matrix_section(matrix: Matrix) -> Section:
 def _table(certificate: Summary, measurement: Measurement) -> Table:
     samples = f"{measurement.starts} starts, {measurement.ends} ends"
     rows: list[dict[str, Any]] = [
-        {"quantity": "rank", "value": shown_rank(certificate), SURE: certificate.known.sentence},
+        {"quantity": "rank", "means": "all threads, however weak", "value": shown_rank(certificate), SURE: certificate.known.sentence},
         {
             "quantity": "upper bound of the rank",
+            "means": "no weights and no samples give more",
             "value": certificate.upper_bound,
             SURE: "proved bound",
         },
         {
             "quantity": "numerical rank",
+            "means": "threads that floating point tells from rounding",
             "value": numerical_rank(measurement),
             SURE: f"measured, tolerance {measurement.tolerance:.1e}, {samples}",
         },
     ]
     rows += [
-        {"quantity": label, "value": measurement.errors[name].estimate, SURE: interval(measurement, name)}
-        for name, label in (("effective_rank", "effective rank"), ("interaction", "share of interaction"))
+        {"quantity": name, "means": means, "value": measurement.errors[key].estimate, SURE: interval(measurement, key)}
+        for key, name, means in _MEASURED
     ]
-    return Table("one-matrix", rows, "The same matrix in numbers")
+    caption = (
+        "The same matrix in numbers. The rank counts all threads, the effective rank those of equal strength: with "
+        "random weights one thread outweighs the others, so that both are right. An interval that may be too narrow "
+        "rests on samples too few for a distribution with such rare large values."
+    )
+    return Table("one-matrix", rows, caption)
+
+
+_MEASURED = (
+    ("effective_rank", "effective rank", "threads of equal strength that the output is worth"),
+    ("interaction", "share of interaction", "of the output's variance, what start and end explain only jointly"),
+)
 
 
 def numerical_rank(measurement: Measurement) -> int:

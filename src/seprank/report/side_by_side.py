@@ -8,7 +8,7 @@ from typing import Any
 from ..comparison import Cell
 from ..measurement import Measurement
 from ..result.chart import chart, label, legend_above, look
-from ..result.document import SURE, Figure, Section, Table
+from ..result.document import SURE, Figure, Section, Share, Table
 from ..result.palette import COLOURS
 from .image import interval
 from .ranks import add_ranks, rank_table, shown_rank
@@ -100,7 +100,7 @@ def _table(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Table:
             found = measured[name]
             row |= {
                 "effective rank": found.effective_rank,
-                "interaction share": found.shares.interaction,
+                "interaction share": Share(found.shares.interaction),
                 "how sure (measured)": interval(found, "effective_rank"),
             }
         rows.append(row)
