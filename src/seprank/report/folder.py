@@ -206,7 +206,9 @@ def sections(found: Found) -> Iterator[Section]:
         runs = [run for run in found.trained if run[0]["task"] == task]
         section = learning_section(runs)
         yield Section(
-            f"Training: {task}", f"{len(runs):,} run{'s' if len(runs) > 1 else ''}.", section.parts if len(runs) <= 6 else section.parts[1:]
+            f"Training: {task}",
+            f"{len(runs):,} run{'s' if len(runs) > 1 else ''}.",
+            section.parts if len(runs) <= 6 else section.parts[1:],
         )
     if found.left_out:
         text = "These files claim to be of ours and are not whole. Nothing of them is in this report."

@@ -12,7 +12,6 @@ from ..result.document import Figure, Section
 from ..result.palette import COLOURS
 from .ranks import add_ranks, depths_of, rank_table
 
-
 _DRAWN = 10**300
 """Values that a float can hold"""
 
@@ -52,7 +51,9 @@ def _draw(records: Sequence[Summary], axes: Any) -> None:
         add_ranks(axes, line, f"depth {depth}", number)
         known = [(record.length, value) for record in line if (value := stated(record)) is not None and value < _DRAWN]
         name = f"{'paper' if depth <= 2 else 'power bound'}, depth {depth}"
-        axes.plot([k[0] for k in known], [k[1] for k in known], "--", lw=1, color=COLOURS[number % len(COLOURS)], label=name)
+        axes.plot(
+            [k[0] for k in known], [k[1] for k in known], "--", lw=1, color=COLOURS[number % len(COLOURS)], label=name
+        )
     axes.set(xlabel="length T of the sequence", ylabel="Start-End separation rank", yscale="log")
     axes.set_xticks(sorted({record.length for record in records}))
     legend_above(axes)

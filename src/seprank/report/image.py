@@ -45,7 +45,12 @@ def matrix_section(matrix: Matrix) -> Section:
 def _table(certificate: Summary, measurement: Measurement) -> Table:
     samples = f"{measurement.starts} starts, {measurement.ends} ends"
     rows: list[dict[str, Any]] = [
-        {"quantity": "rank", "means": "all threads, however weak", "value": shown_rank(certificate), SURE: certificate.known.sentence},
+        {
+            "quantity": "rank",
+            "means": "all threads, however weak",
+            "value": shown_rank(certificate),
+            SURE: certificate.known.sentence,
+        },
         {
             "quantity": "upper bound of the rank",
             "means": "no weights and no samples give more",
@@ -86,7 +91,7 @@ def numerical_rank(measurement: Measurement) -> int:
 def interval(measurement: Measurement, name: str) -> str:
     """How sure a measured figure is."""
     figure = measurement.errors[name]
-    text = f"measured, 90 % interval {figure.low:.3g} to {figure.high:.3g}"
+    text = f"measured, 90 % interval {figure.low:.4g} to {figure.high:.4g}"
     doubtful = " (may be too narrow)" if any("too narrow" in n or "too small" in n for n in measurement.notes) else ""
     return text + doubtful
 
@@ -116,6 +121,6 @@ def _spectrum(measurement: Measurement, rank: int) -> str:
         axes.axhline(measurement.tolerance, ls="--", color="#555555", label="tolerance")
         axes.axvline(rank + 0.5, ls=":", lw=2.5, color=COLOURS[1], label=f"certified rank {rank:,}")
         axes.set(xlabel="number", ylabel="singular value")
-        legend_above(axes, 3)
+        legend_above(axes)
 
     return chart(draw, 3)

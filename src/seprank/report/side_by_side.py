@@ -125,7 +125,9 @@ def integration_section(cells: Sequence[Cell]) -> Section:
         "certified from below; where that line turns flat it has reached the number of samples, not its rank."
     )
     table = rank_table("integration", cells, "Variants of one layer")
-    return Section("What does multiplicative integration do?", _integration(cells), [Figure(chart(draw, 3.6), caption), table])
+    return Section(
+        "What does multiplicative integration do?", _integration(cells), [Figure(chart(draw, 3.6), caption), table]
+    )
 
 
 def _integration(cells: Sequence[Cell]) -> str:

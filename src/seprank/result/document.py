@@ -57,6 +57,10 @@ class Table:
         """Text of every cell, and whether it is a number."""
         return [[_cell(row.get(name)) for name in self.columns] for row in self.rows]
 
+    def named_cells(self) -> list[list[tuple[str, str, bool]]]:
+        """The same with the name of the column before each."""
+        return [[(n, *cell) for n, cell in zip(self.columns, row, strict=True)] for row in self.cells()]
+
 
 def _cell(value: Any) -> tuple[str, bool]:
     if value is None:
@@ -131,9 +135,11 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
   .rows td.sure { flex-basis: 100% } .rows table, .rows tbody { display: block } .rows td { overflow-wrap: anywhere } }
 @media print { .csv, .aside, nav { display: none } figure, tr, li { break-inside: avoid }
   h2, caption, .answer { break-after: avoid } h2 { margin-top: 1rem } figure { margin: .4rem 0 }
-  .rows, .picture { overflow: visible } .rows { font-size: 8pt } th, td { padding: .05rem .4rem .05rem 0 }
-  .chart svg { width: 58% } .picture svg { max-width: 70%; max-height: 8cm }
-  body { font-size: 9.5pt; line-height: 1.35; padding: 0; max-width: none } }
+  .rows, .picture { overflow: visible } th, td { padding: .05rem .4rem .05rem 0 }
+  figure:has(.chart) { display: inline-block; width: 48%; vertical-align: top; margin-right: 1% }
+  .chart svg { max-height: 6cm } .picture svg { max-width: 70%; max-height: 7cm }
+  .rows { font-size: 7pt; line-height: 1.25; margin: .3rem 0 } figcaption, caption { font-size: 7.5pt }
+  @page { margin: 11mm } body { font-size: 9pt; line-height: 1.3; padding: 0; max-width: none } }
 </style>{{ plotly }}</head>
 <body><main><h1>{{ title }}</h1>
 {% if lead %}<p>{{ lead }}</p>{% endif %}
@@ -168,8 +174,8 @@ _TABLE = Template(
 {% if not long %}<caption>{{ table.caption }}</caption>{% endif %}
 <thead><tr>{% for name, number in table.heads() %}
 <th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in table.cells() %}<tr>{% for text, number in row %}
-<td{% if table.columns[loop.index0] == sure %} class="sure"{% elif number %} class="number"{% endif %} data-name="{{ table.columns[loop.index0] }}">{{ text }}</td>{% endfor %}</tr>
+<tbody>{% for row in table.named_cells() %}<tr>{% for name, text, number in row %}
+<td{% if name == sure %} class="sure"{% elif number %} class="number"{% endif %} data-name="{{ name }}">{{ text }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if long %}</details>{% endif %}
 {% if link %}<p class="csv">
@@ -185,7 +191,15 @@ def table_html(table: Table) -> str:
     return str(_table(table, link=False))
 
 
-def report_page(title: str, lead: str, sections: Sequence[Section], *, summary: str = "", wrap: bool = False, cards: Sequence[str] = ()) -> str:
+def report_page(
+    title: str,
+    lead: str,
+    sections: Sequence[Section],
+    *,
+    summary: str = "",
+    wrap: bool = False,
+    cards: Sequence[str] = (),
+) -> str:
     """A self-contained page.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Okabe and Ito's palette, told apart by colour-blind readers, with a marker and a line for each so that print works too.
+# Okabe and Ito's palette, told apart by colour-blind readers; a marker and a line for each, so that print works too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "D", "^", "P", "*")
 """As matplotlib names them"""

@@ -8,12 +8,11 @@ from typing import Any
 
 from ..result.palette import COLOURS
 from ..result.sureness import MARKERS as SYMBOLS
-
-_MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 from ..result.sureness import Sureness
 from ..theory import bounds, readable
 from .panel import Panel
 
+_MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 _GREATEST = 10**300
 """What JavaScript can draw"""
 Trace = dict[str, Any]
