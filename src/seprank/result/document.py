@@ -138,7 +138,7 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
   .rows, .picture { overflow: visible } th, td { padding: .05rem .4rem .05rem 0 }
   figure:has(.chart) { display: inline-block; width: 48%; vertical-align: top; margin-right: 1% }
   .chart svg { max-height: 6cm } .picture svg { max-width: 70%; max-height: 7cm }
-  .rows { font-size: 7pt; line-height: 1.25; margin: .3rem 0 } figcaption, caption { font-size: 7.5pt }
+  .rows { margin: .3rem 0 } table { font-size: 7pt; line-height: 1.2 } figcaption, caption { font-size: 7.5pt }
   @page { margin: 11mm } body { font-size: 9pt; line-height: 1.3; padding: 0; max-width: none } }
 </style>{{ plotly }}</head>
 <body><main><h1>{{ title }}</h1>
@@ -175,7 +175,8 @@ _TABLE = Template(
 <thead><tr>{% for name, number in table.heads() %}
 <th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in table.named_cells() %}<tr>{% for name, text, number in row %}
-<td{% if name == sure %} class="sure"{% elif number %} class="number"{% endif %} data-name="{{ name }}">{{ text }}</td>{% endfor %}</tr>
+<td{% if name == sure %} class="sure"{% elif number %} class="number"{% endif %}
+ data-name="{{ name }}">{{ text }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if long %}</details>{% endif %}
 {% if link %}<p class="csv">
