@@ -49,14 +49,15 @@ CACHES = (
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 # Extras of pyproject.toml that a command needs; "core" stands for what the package and its build need.
+USED = ["draw", "train", "data", "cluster", "hf", "serve"]
 EXTRAS = {
-    "demo": ["core", "train", "tn"],
-    "test": ["core", "test", "train", "tn", "data", "dist", "hf", "ui"],
-    "lint": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
+    "demo": ["core", "train", "draw"],
+    "test": ["core", "test", *USED, "fast"],
+    "lint": ["core", "test", *USED, "fast", "lint"],
     "examples": ["core"],
-    "check": ["core", "test", "train", "tn", "data", "dist", "hf", "ui", "lint"],
-    "bench": ["core", "bench"],
-    "docs": ["core", "docs", "tn"],
+    "check": ["core", "test", *USED, "fast", "lint"],
+    "bench": ["core", "bench", "fast"],
+    "docs": ["core", "docs", "draw"],
 }
 
 

@@ -1,7 +1,8 @@
 """Building the Start-End matrix of a RAC modulo p: seconds for K x K pairs, one thread.
 
-Against the slow definition (each pair in NumPy int64 by itself, extrapolated from a few pairs) and against the time
-the same multiplications take as one large GEMM. The matrices are compared first.
+By the compiled program, by NumPy's, and by the module itself, each against the slow definition (each pair in NumPy
+int64 by itself, extrapolated from a few pairs) and against the time the same multiplications take as one large GEMM.
+The matrices are compared first. Times are of this process, without imports, set-up and compilation.
 
     python benchmarks/startend.py [--samples 2000] [--repetitions 3]
 """
@@ -13,6 +14,9 @@ import os
 import statistics
 import sys
 import time
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
@@ -21,16 +25,20 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from seprank import RAC  # noqa: E402
+from seprank.certification import recording  # noqa: E402
 from seprank.certification.asked import ask  # noqa: E402
 from seprank.certification.run import enter  # noqa: E402
-from seprank.field import DEFAULT_PRIME, draw_elements  # noqa: E402
+from seprank.field import DEFAULT_PRIME, draw_elements, evaluation  # noqa: E402
 
 BUDGET = 2**32
 SLOW_PAIRS = 200
 
 
-def ours(width: int, length: int, depth: int, samples: int) -> tuple[np.ndarray, float]:
-    """The matrix as `certify` builds it, and the seconds without imports and set-up."""
+EXECUTORS = ["compiled", "NumPy", "module"] if find_spec("numba") else ["NumPy", "module"]
+
+
+def ours(width: int, length: int, depth: int, samples: int, executor: str) -> tuple[np.ndarray, float]:
+    """The matrix as `certify` builds it, and the processor's seconds without imports and set-up."""
     module = RAC(width, width, depth)
     question = ask(
         module,
@@ -43,12 +51,21 @@ def ours(width: int, length: int, depth: int, samples: int) -> tuple[np.ndarray,
         prime=DEFAULT_PRIME,
         seed=0,
     )
+    recording.RECORDED = sys.maxsize if executor == "module" else 0
+    evaluation.fastest = lambda work: evaluation if executor == "NumPy" else compiled()
     with enter(module, question, arithmetic="float64", device="cpu") as run:
         halves = [run.samples(side, samples) for side in ("starts", "ends")]
         matrix = run.matrix(BUDGET)
-        began = time.perf_counter()
+        began = time.process_time()
         values = matrix.grow(*halves)
-        return values, time.perf_counter() - began
+        seconds = time.process_time() - began
+        assert not run.recorded.reason, run.recorded.reason
+        return values, seconds
+
+
+def compiled() -> ModuleType:
+    """The compiled executor, which only a machine with numba has."""
+    return import_module("seprank.field.compiled")
 
 
 def one_by_one(width: int, length: int, depth: int, pairs: list[tuple[int, int]]) -> tuple[list[int], float]:
@@ -98,21 +115,26 @@ def main() -> int:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     print(f"seconds for {options.samples} x {options.samples} pairs, one thread, median of {options.repetitions}")
-    print(f"{'R  T  L':<10} {'ours':>7} {'slow':>9} {'ratio':>7} {'GEMM':>7} {'of GEMM':>8}")
+    print(f"{'R  T  L':<10} {'':<9} {'seconds':>8} {'/ module':>9} {'slow /':>7} {'GEMM':>6} {'of GEMM':>8}")
     for width, length, depth in [(4, 8, 2), (4, 8, 3), (8, 12, 2), (8, 12, 3)]:
-        runs = [ours(width, length, depth, options.samples) for _ in range(options.repetitions)]
+        if "compiled" in EXECUTORS:
+            ours(width, length, depth, 40, "compiled")
+        kinds = EXECUTORS * options.repetitions  # in turn: the machine may not be quiet
+        runs = [(kind, *ours(width, length, depth, options.samples, kind)) for kind in kinds]
         pairs = [(int(i), int(j)) for i, j in rng.integers(0, min(options.samples, 100), (SLOW_PAIRS, 2))]
         expected, per_pair = one_by_one(width, length, depth, pairs)
-        if any(int(runs[0][0][i, j]) % DEFAULT_PRIME != y for (i, j), y in zip(pairs, expected, strict=True)):
+        first = runs[0][1]
+        agree = all(int(first[i, j]) % DEFAULT_PRIME == y for (i, j), y in zip(pairs, expected, strict=True))
+        if not agree or any(not np.array_equal(values, first) for _, values, _ in runs):
             print(f"R = {width}, T = {length}, L = {depth}: the matrices differ; no speed from a wrong result")
             return 1
-        seconds = statistics.median(run[1] for run in runs)
-        slow = per_pair * options.samples**2
-        gemm = gemm_seconds(width, length, depth, options.samples)
-        print(
-            f"{width:<2} {length:<3} {depth:<3} {seconds:>7.2f} {slow:>9.0f} {slow / seconds:>6.0f}x "
-            f"{gemm:>7.2f} {100 * gemm / seconds:>7.0f}%"
-        )
+        median = {kind: statistics.median(s for k, _, s in runs if k == kind) for kind in EXECUTORS}
+        slow, gemm = per_pair * options.samples**2, gemm_seconds(width, length, depth, options.samples)
+        for kind, seconds in median.items():
+            print(
+                f"{width:<2} {length:<3} {depth:<3} {kind:<9} {seconds:>8.2f} {seconds / median['module']:>9.2f} "
+                f"{slow / seconds:>6.0f}x {gemm:>6.2f} {100 * gemm / seconds:>7.0f}%"
+            )
     return 0
 
 

@@ -111,10 +111,10 @@ def test_a_limit_on_samples_is_no_number_of_samples() -> None:
 
 
 def test_samples_are_doubled_up_to_the_limit() -> None:
-    module = MODELS["arithmetic_gru"].build(inputs=3, width=3, depth=1)
-    found = certify(module, length=4, max_samples=100, progress=False)
-    assert (found.rank, found.samples, found.saturated) == (79, 100, True)
-    found = certify(module, length=4, max_samples=75, progress=False)
+    module = MODELS["selective_ssm"].build(inputs=3, width=3, depth=2)
+    found = certify(module, length=8, max_samples=120, progress=False)
+    assert (found.rank, found.samples, found.saturated) == (107, 120, True)
+    found = certify(module, length=8, max_samples=75, progress=False)
     assert (found.rank, found.samples, found.saturated) == (75, 75, False)
 
 
@@ -500,7 +500,7 @@ def test_degree_bounds_are_not_below_any_stored_rank() -> None:
         module = MODELS[row["model"]].build(inputs=3, width=3, depth=row["depth"])
         assert row["rank"] <= min(b.value for b in degree_bounds(module, length=row["length"]))
         computed += 1
-    assert computed == 3 * 3 * 4
+    assert computed == 3 * 3 * 4 + 3 * 4
 
 
 # What its prose says, computed again where that is quick, read from the stored tables where not
@@ -572,8 +572,8 @@ def test_the_delta_rule_grows() -> None:
         ("equal-width", "mi_rnn", 2, 8, "125 ≤140"),
         ("equal-width", "rac", 2, 8, "=45"),
         ("equal-width", "selective_ssm", 2, 8, "107 ≤140"),
-        ("equal-width", "arithmetic_gru", 1, 4, "79 ≤220"),
-        ("equal-width", "arithmetic_lstm", 1, 4, "170 ≤2,275"),
+        ("equal-width", "arithmetic_gru", 1, 4, "=79"),
+        ("equal-width", "arithmetic_lstm", 1, 4, "=170"),
         ("deeper", "rac", 3, 6, "=759"),
         ("deeper", "rac", 3, 8, "=2,844"),
         ("deeper", "second_order", 3, 6, "813 ≤840"),
@@ -584,8 +584,8 @@ def test_the_delta_rule_grows() -> None:
         ("equal-parameters", "rac", 2, 6, "=180"),
         ("equal-parameters", "rac", 3, 6, "=840"),
         ("equal-parameters", "second_order", 2, 8, "=350"),
-        ("equal-parameters", "linear_attention", 1, 8, "4 ≤91"),
-        ("equal-parameters", "linear_attention", 2, 8, "47 ≤19,801"),
+        ("equal-parameters", "linear_attention", 1, 8, "=4"),
+        ("equal-parameters", "linear_attention", 2, 8, "=47"),
     ],
 )
 def test_numbers_quoted_from_the_tables(table_name: str, model: str, depth: int, length: int, shown: str) -> None:

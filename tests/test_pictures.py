@@ -468,7 +468,7 @@ def test_drawing_needs_no_quimb(what: str, tmp_path: Path) -> None:
 def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
     done = run_without("matplotlib", "recurrence", tmp_path / "net.svg")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "seprank: drawing needs matplotlib: pip install 'seprank[tn]'"
+    assert done.stderr.splitlines()[-1] == "seprank: drawing needs matplotlib: pip install 'seprank[draw]'"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,17 @@ from torch import Tensor, nn
 from seprank.certification import recording
 from seprank.certification.asked import ask
 from seprank.certification.run import enter
-from seprank.field import DEFAULT_PRIME, evaluation
+from seprank.field import (
+    DEFAULT_PRIME,
+    NotRecorded,
+    PrimeField,
+    Program,
+    Symbolic,
+    evaluate,
+    evaluation,
+    symbolic,
+)
+from seprank.field.symbolic import Linear
 from seprank.models import MODELS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -180,3 +191,78 @@ def test_token_ids_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     module = Reader(lambda m, x, h: x * h + x)
     assert "token ids" in same_when_recorded(module, monkeypatch, domain="tokens", inputs=4, templates="ids")
+
+
+@each_executor
+@pytest.mark.parametrize("prime", [P, 3, 65537, 33554393])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 7, 8, 9, 64, 65, 511, 600])
+def test_sums_of_products_at_the_largest_residues(length: int, prime: int, executor: ModuleType) -> None:
+    """Against Python integers: linear sums, sums of products and sums with constants, of the largest and of others."""
+    rng, half = np.random.default_rng(length), prime // 2
+    f = Symbolic(prime)
+    x, y = f.unknown(length), f.unknown(length)
+    matrix = rng.choice([-half, half], (3, length)).astype(np.float64)
+    constants = torch.from_numpy(matrix)
+    outputs = torch.cat(
+        [
+            f.matmul(constants, x.unsqueeze(1)).squeeze(1),
+            f.matmul(x.unsqueeze(0), y.unsqueeze(1)).reshape(1),
+            f.sum(f.add(f.scale(y, half), constants[0]), [0]).reshape(1),
+            f.sub(x[:1], f.mul(y[:1], x[:1])),
+        ]
+    )
+    program = Program.of(f.steps, f.registers, *(f.registers_of(t) for t in (x, y, outputs)))
+    starts, ends = (rng.choice([-half, half, 0, 1, half - 1], (length, n)).astype(np.float64) for n in (3, 70))
+    found = np.empty((3, 70, 6))
+    evaluate(program.stages(), starts, ends, prime, found, executor=executor)
+    w = matrix.astype(np.int64).astype(object)
+    for row, end in ((0, 0), (2, 69), (1, 33)):
+        a, b = starts[:, row].astype(np.int64).astype(object), ends[:, end].astype(np.int64).astype(object)
+        expected = [*(w @ a), a @ b, (b * half + w[0]).sum(), a[0] - a[0] * b[0]]
+        assert [int(v) for v in found[row, end]] == [(int(e) + half) % prime - half for e in expected]
+
+
+def test_names_do_not_get_into_numbers() -> None:
+    """A name that is kept from a recording is refused, and not read as a number."""
+    with PrimeField(P) as field:
+        with field.recording():
+            kept = field.unknown(2, 3) * 1
+        with pytest.raises(ValueError, match="infinite or undefined"):
+            _ = kept + 1
+
+
+def test_a_sequence_that_takes_from_another_is_not_recorded() -> None:
+    f = Symbolic(P)
+    x = f.unknown(2, 3)
+    mixed = f.add(x, x.flip(0))
+    own, others = f.registers_of(x[0]), f.registers_of(mixed[0])
+    with pytest.raises(NotRecorded, match="another one of its batch"):
+        Program.of(f.steps, f.registers, own, np.zeros(0, dtype=np.int64), others)
+
+
+def test_what_needs_one_half_alone_is_worked_out_once() -> None:
+    f = Symbolic(P)
+    x, y = f.unknown(3), f.unknown(4)
+    output = f.mul(f.mul(x[0], x[1]), f.mul(y[0], y[3]))
+    stages = Program.of(f.steps, f.registers, *(f.registers_of(t) for t in (x, y, output.reshape(1)))).stages()
+    assert [len(stage.heads) for stage in (stages.starts, stages.ends, stages.pairs)] == [1, 1, 1]
+
+
+def test_modules_too_large_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(symbolic, "MOST_TERMS", 50)
+    module = MODELS["rac"].build(inputs=2, width=3, depth=2, dtype=torch.float64)
+    assert "more than 50 numbers" in same_when_recorded(module, monkeypatch)
+
+
+def test_a_program_of_another_module_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = recording._record
+
+    def wrongly(*arguments: Any) -> Program:
+        program = record(*arguments)
+        last = program.steps[-1]
+        assert isinstance(last, Linear)
+        return replace(program, steps=[*program.steps[:-1], replace(last, matrix=last.matrix + 1)])
+
+    monkeypatch.setattr(recording, "_record", wrongly)
+    module = MODELS["rac"].build(inputs=2, width=3, depth=2, dtype=torch.float64)
+    assert "other values than the module" in same_when_recorded(module, monkeypatch)

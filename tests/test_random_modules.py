@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 PRIME = 2**31 - 1
 MOST = 12
 """Samples a side: a bound is put to the test where it is below"""
-COUNT, FAST = 300, 12
+COUNT, PARTS, FAST = 300, 3, 12
 
 
 @dataclass(frozen=True)
@@ -64,19 +64,20 @@ def test_certified_ranks_are_those_of_python_integers(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_no_bound_is_contradicted_by_300_modules() -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_bound_is_contradicted_by_300_modules(part: int) -> None:
     met: Counter[str] = Counter()
     tested = above = 0
-    for seed in range(COUNT):
+    for seed in range(part, COUNT, PARTS):
         rank, bounds = ranks(seed, certified=False)
         for name, value in bounds.items():
             assert rank <= value, (seed, name, rank, value)
             met[name] += rank == value
         tested += min(bounds.values(), default=MOST) < MOST
         above += rank > 2
-    assert min(tested, above) > COUNT // 3
+    assert min(tested, above) > COUNT // PARTS // 3
     # The joint bound is listed only where it is the least.
-    wanted = {"state": 50, "start inputs": 50, "end inputs": 50, "joint": 10}
+    wanted = {"state": 15, "start inputs": 15, "end inputs": 15, "joint": 3}
     assert all(met[f"degrees: {name}"] >= count for name, count in wanted.items()), (met, tested, above)
 
 

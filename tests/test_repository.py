@@ -54,6 +54,14 @@ def test_every_direct_dependency_is_pinned() -> None:
     assert names - pins().keys() == set()
 
 
+def test_every_extra_that_a_message_names_is_one_of_all() -> None:
+    """A message says `pip install 'seprank[NAME]'`: the name is the last but one argument of `need`."""
+    extras = pyproject()["project"]["optional-dependencies"]
+    every = re.findall(r"\[(.*)\]", extras["all"][0])[0].split(",")
+    named = {name for path in SOURCES for name in re.findall(r'need\("[\w.]+", "(\w+)"', path.read_text("utf-8"))}
+    assert {"draw", "train", "data", "cluster", "hf", "serve"} <= named <= {*every} <= {*extras}
+
+
 def test_pins_name_no_build() -> None:
     """`torch==2.13.0+cpu` would not match the same version from the package index."""
     assert [version for version in pins().values() if "+" in version] == []

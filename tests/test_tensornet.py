@@ -391,7 +391,8 @@ def test_without_the_extra_it_is_said_what_to_install(package: str, monkeypatch:
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf"contracting tensor networks needs {package}: pip install 'seprank\[tn\]'"):
+    says = rf"contracting tensor networks needs {package}: pip install 'seprank\[draw\]'"
+    with pytest.raises(ImportError, match=says):
         network(RAC(2, 2), 4)
 
 
@@ -401,7 +402,7 @@ def test_a_package_that_is_broken_is_not_called_missing(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(extras, "import_module", fail)
     with pytest.raises(ModuleNotFoundError, match="numba"):
-        extras.need("quimb.tensor", "tn", "drawing")
+        extras.need("quimb.tensor", "draw", "drawing")
 
 
 def test_a_slow_import_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -405,7 +405,7 @@ def test_two_panels_do_not_disturb_each_other() -> None:
 
 @pytest.mark.slow
 def test_the_picture_is_that_of_the_setting() -> None:
-    pytest.importorskip("quimb", reason="needs the extra tn")
+    pytest.importorskip("quimb", reason="needs the extra draw")
     panel = Panel("A", SMALL, Budget(PLENTY))
     panel.draw()
     assert panel.drawing
@@ -506,7 +506,7 @@ def test_a_port_that_cannot_be_is_refused() -> None:
 
 
 def test_a_port_that_is_taken_is_refused() -> None:
-    pytest.importorskip("nicegui", reason="needs the extra ui")
+    pytest.importorskip("nicegui", reason="needs the extra serve")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
@@ -21,7 +22,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from seprank import Certificate, verify
 
-pytest.importorskip("nicegui", reason="needs the extra ui")
+pytest.importorskip("nicegui", reason="needs the extra serve")
 
 SMALL = "model=rac&inputs=2&width=2&depth=2&length=8"
 """Of rank ((2 + 4 - 1; 4)) * 2 = 10, exactly"""
@@ -97,6 +98,39 @@ def explore(server: Server, browser_page: Page, complaints: list[str]) -> Iterat
     yield open_page
     assert complaints == []
     assert {urlsplit(address).hostname for address in sockets} <= {"127.0.0.1"}
+
+
+ASKED = {
+    "its own page": ({}, True),
+    "by name": ({"Host": "localhost:{port}", "Origin": "http://localhost:{port}"}, True),
+    "another name for this address": ({"Host": "evil.example"}, False),
+    "another site's page": ({"Origin": "https://evil.example"}, False),
+    "another port's page": ({"Origin": "http://127.0.0.1:1"}, False),
+    "a page without an origin": ({"Origin": "null"}, False),
+    "another scheme": ({"Origin": "https://127.0.0.1:{port}"}, False),
+}
+SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket&client_id=x"
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+    "Sec-WebSocket-Version": "13",
+}
+
+
+@pytest.mark.parametrize(("headers", "answered"), ASKED.values(), ids=ASKED)
+def test_pages_of_other_sites_get_no_answer_and_no_socket(
+    server: Server, headers: dict[str, str], answered: bool
+) -> None:
+    """As a browser would ask for them: names that are made to point here, and sockets from elsewhere."""
+    port = urlsplit(server.address).port
+    own = {name: value.format(port=port) for name, value in headers.items()}
+    for path, more, good in (("/", {}, 200), (SOCKET, UPGRADE, 101)):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SLOW / 1000)
+        connection.request("GET", path, headers={**more, **own})
+        status = connection.getresponse().status
+        connection.close()
+        assert status == good if answered else status in (400, 403)
 
 
 def remaining(numbers: set[int]) -> set[int]:
@@ -311,7 +345,7 @@ def test_two_settings_side_by_side(
 
 
 def test_the_tensor_network_is_drawn(explore: Callable[[str], Page], too_wide: Callable[[], list[str]]) -> None:
-    pytest.importorskip("quimb", reason="needs the extra tn")
+    pytest.importorskip("quimb", reason="needs the extra draw")
     page = explore(SMALL)
     press(page, "Draw A")
     picture = page.get_by_role("img", name="Tensor network of the circuit")

@@ -176,7 +176,7 @@ def cells_markdown(certificates: Iterable[Certificate]) -> str:
         cell = cell_of(certificate)
         upper = certificate.upper_bound
         start = "" if cell.adjacent else ", ".join(str(place + 1) for place in cell.start)
-        rank = f"= {certificate.rank}" if certificate.exact else certificate.rank
+        rank = f"={certificate.rank}" if certificate.exact else certificate.rank
         sizes = [cell.inputs, cell.width, cell.heads, cell.depth]
         rows.append([*sizes, cell.sides[0], cell.sides[1], start, rank, upper])
     head = ["$M$", "$R$", "$H$", "$L$", "$n_B$", "$n_A$", "start, if not adjacent", "rank", "least bound"]

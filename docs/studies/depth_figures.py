@@ -23,7 +23,7 @@ def _pyplot() -> Any:
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        raise ImportError("pictures of a study need matplotlib: pip install 'seprank[tn]'") from error
+        raise ImportError("pictures of a study need matplotlib: pip install 'seprank[draw]'") from error
     return pyplot
 
 

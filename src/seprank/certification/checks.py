@@ -71,8 +71,11 @@ def _read_leaf(model: Recurrent, leaf: Any, axis: int | None) -> tuple[Any, bool
     return read(leaf if axis is None else model.batch_last(leaf, axis)), axis is not None
 
 
-def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> None:
+def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> npt.NDArray[Any]:
     """Checks `batch`, `halves` and `repeat`, in this order, on sequences given as starts and ends.
+
+    Returns:
+        The outputs of the sequences.
 
     Raises:
         ConventionError: one fails; the text names it.
@@ -93,6 +96,7 @@ def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> None:
         raise refusal("halves", f"differs in {_count(halves, whole.output)} of {halves.size} outputs")
     if not answer(model, sequences).equals(whole):
         raise refusal("repeat", "a second run of the same sequences differs")
+    return whole.output
 
 
 def check_residues(found: npt.NDArray[Any], far: npt.NDArray[Any], prime: int) -> None:

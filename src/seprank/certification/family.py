@@ -1,4 +1,4 @@
-"""What theory says about a module's kind: the statements of its family, if it has one."""
+"""What theory says about a module's kind: all that is known of a family, or what it adds to bounds by degrees."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import Any
 
 from torch import nn
 
+from ..degrees import degree_bounds
 from ..models import spec_of
 from ..models.attention import Attention
-from ..theory import Bounds, attention_bounds, bounds
+from ..models.delta_rule import DeltaRule
+from ..models.linear_attention import LinearAttention
+from ..theory import KINDS, Bounds, attention_bounds, bounds, delta_rule_bounds, linear_attention_bounds
 from .asked import Question
 
 
@@ -25,3 +28,30 @@ def family_bounds(module: nn.Module, question: Question) -> Bounds | None:
     if isinstance(module, Attention):
         return attention_bounds(**settings, **asked, split=question.split) or None
     return None if question.split is not None else bounds(**settings, **asked, model=spec.family)
+
+
+def added_bounds(module: nn.Module, question: Question) -> Bounds:
+    """Statements about one generic read-out of such a module that hold beside its bounds by degrees."""
+    if question.squash is not None or question.split is not None:
+        return Bounds([])
+    asked: dict[str, Any] = {"length": question.length, "cut": question.cut, "domain": question.domain}
+    return _added(module, question.inputs, asked)
+
+
+def with_degrees(module: nn.Module, *, length: int, cut: int | None, inputs: int | None, domain: str) -> Bounds:
+    """All that is known of one generic read-out of a module without a family; arguments as in `certify`."""
+    asked: dict[str, Any] = {"length": length, "cut": cut, "domain": domain}
+    known = [*degree_bounds(module, inputs=inputs, **asked), *_added(module, inputs, asked)]
+    return Bounds(sorted(known, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
+
+
+def _added(module: nn.Module, inputs: int | None, asked: dict[str, Any]) -> Bounds:
+    spec = spec_of(module)
+    if spec is None:
+        return Bounds([])
+    settings: dict[str, Any] = {**spec.settings(module), **asked}
+    if inputs is not None:
+        settings["inputs"] = min(settings["inputs"], inputs)  # letters span no more
+    if isinstance(module, LinearAttention):
+        return linear_attention_bounds(**settings)
+    return delta_rule_bounds(**settings) if isinstance(module, DeltaRule) else Bounds([])

@@ -11,27 +11,30 @@ from ..degrees import degree_bounds
 from ..elimination import rank_profile
 from ..field import NotPolynomial, read_weights
 from ..models import spec_of
-from ..theory import Bound, for_readout
+from ..theory import KINDS, Bound, for_readout
 from .asked import Question
-from .family import family_bounds
+from .family import added_bounds, family_bounds
 from .form import MOST_DIGITS
 
 
 def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
     """What theory says about this module's rank, with the read-out and the templates taken into account."""
-    spec, statements = spec_of(module), family_bounds(module, question)
-    if spec is None or statements is None:
-        return _bounds_by_degree(module, question)
+    spec, statements, by_degree = spec_of(module), family_bounds(module, question), []
+    if statements is None:
+        statements, by_degree = added_bounds(module, question), _bounds_by_degree(module, question)
+    if spec is None or not statements:
+        return by_degree
     sizes = spec.settings(module)
     if question.templates == "ids" or (question.domain == "functional" and question.inputs != sizes["inputs"]):
-        return []
+        return by_degree
     found = for_readout(
         statements if _is_generic(module) else special(statements),
         channels=sizes["width"],
         readout=question.readout,
         independent=_are_independent(question, sizes["inputs"]),
     )
-    return [bound for bound in found if bound.value < 10**MOST_DIGITS]
+    known = sorted([*by_degree, *found], key=lambda bound: (KINDS.index(bound.kind), bound.value))
+    return [bound for bound in known if bound.value < 10**MOST_DIGITS]
 
 
 def special(known: list[Bound]) -> list[Bound]:

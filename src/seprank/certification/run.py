@@ -129,9 +129,8 @@ class Run:
         starts, ends = self.samples("starts", count), self.samples("ends", count)
         both = min(len(starts), len(ends))
         first, second = starts.sequences(0, both), ends.sequences(0, both)
-        check_sequences(self.model, first, second)
+        found = check_sequences(self.model, first, second)
         sequences = joined(self.model, first, second)
-        found = answer(self.model, sequences).output
         with self._on_spare(), self._field.far():
             far = answer(self.model, sequences).output
         check_residues(found, far, self.question.prime)

@@ -171,14 +171,14 @@ def bounds(
     memory: Memory = None,
     as_json: Json = False,
 ) -> None:
-    """What is proved of a rank: by theory for RACs and additive networks, else by running the model over degrees."""
+    """What is proved of a rank: by theory for RACs, additive networks and attention, else by degrees of the model."""
 
     family = _family(model, settings)
     if family is None:
-        from ..degrees import degree_bounds
+        from ..certification.family import with_degrees
 
         module, own = load_model(model, inputs, width, depth, settings, find_budget(memory), seed=0)
-        known = degree_bounds(module, length=length, cut=cut, inputs=inputs if own else None, domain=domain)
+        known = with_degrees(module, length=length, cut=cut, inputs=inputs if own else None, domain=domain)
     else:
         from ..theory import bounds as state
 

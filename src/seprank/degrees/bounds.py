@@ -22,6 +22,7 @@ from ..system.quiet import quiet
 from ..theory import Bound, Bounds, Counts
 from .counting import Grading, count_jointly, count_monomials
 from .runs import Degree, Run, Variables, run_over_degrees
+from .weighted import Weighted, count_by_weight, weigh_steps
 
 _SOURCE = "proved in docs/degrees.md: "
 
@@ -113,6 +114,7 @@ def degree_bounds(
     with quiet():
         highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
         lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
+        weighted = weigh_steps(module, variables, batch_first=batch_first, of=highest)
     channels, copies = _read(readout, len(highest.output))
     start, end = points**cut if points else None, points ** (length - cut) if points else None
     if features is not None:
@@ -132,14 +134,22 @@ def degree_bounds(
         for name, statement, counts, value in found
         if value is not None
     ]
-    joint = None if features is None else _joint(variables, highest, lowest, channels, points, copies)
+    settings: dict[str, Any] = {"channels": channels, "points": points, "copies": copies}
+    joint = None if features is None else _joint(variables, highest, lowest, weighted, **settings)
     if joint is not None and all(joint < bound.value for bound in known):
         known.append(Bound("degrees: joint", "upper", joint, _SOURCE + "joint bounds", "rank"))
     return Bounds(sorted(known, key=lambda bound: bound.value))
 
 
 def _joint(
-    variables: Variables, highest: Run, lowest: Run, channels: slice, points: int | None, copies: int
+    variables: Variables,
+    highest: Run,
+    lowest: Run,
+    weighted: Weighted | None,
+    *,
+    channels: slice,
+    points: int | None,
+    copies: int,
 ) -> int | None:
     """The least bound by degrees in both sides together: state or start on one, the inputs of the end on the other."""
     length, cut, features = variables.length, variables.cut, variables.features
@@ -156,6 +166,8 @@ def _joint(
         numbers = sum(highest.variables)
         state = Grading(numbers, *_Side([], lowest.state, highest.state).spans(channels, -1))
         found.append(count_jointly(state, end, _most(highest.joint[channels, 0]), copies))
+        if weighted is not None:
+            found.append(count_by_weight(state, features, weighted, channels, copies))
     return min((value for value in found if value is not None), default=None)
 
 

@@ -89,7 +89,7 @@ def run_over_degrees(
     """
     module = copy_module(module).eval()  # for what forward keeps on it
     with DegreeField(lowest=lowest, squash=variables.squash) as mode:
-        call = _with_generic_parameters(module, mode, variables)
+        call = with_generic_parameters(module, mode, variables)
         model = read_as(call, _sequences(mode, variables, rows=3), variables.where, batch_first=batch_first)
         sequences = _sequences(mode, variables)
         if not isinstance(model, Recurrent):
@@ -103,10 +103,7 @@ def run_over_degrees(
         axes = [batch_axis(*pair) for pair in zip(*(model.spread(state, 0, 1, k) for k in (2, 3)), strict=True)]
         run.labels = of.labels if of else _group(mode, state, axes, everything=variables.features is None)
         groups = len(run.variables) + 2
-        graded = [
-            leaf if labels is None or axis is None else mode.degrees(_graded(labels, groups, axis))
-            for leaf, axis, labels in zip(model.spread(state, 0, 1, groups), axes, run.labels, strict=True)
-        ]
+        graded = graded_state(mode, model.spread(state, 0, 1, groups), axes, run.labels, groups=groups)
         ends = _sequences(mode, variables, rows=groups, last=True)[:, variables.cut :]
         found = mode.read(model(model.pieces(ends), graded)[0])
         run.state, run.joint = found[:, :-1], found[:, -1:]
@@ -127,7 +124,7 @@ def highest_output(
     """
     module = copy_module(module).eval()  # for what forward keeps on it
     with DegreeField(squash=variables.squash) as mode:
-        call = _with_generic_parameters(module, mode, variables, degree=weights)
+        call = with_generic_parameters(module, mode, variables, degree=weights)
         model = read_as(call, _sequences(mode, variables, rows=3), variables.where, batch_first=batch_first)
         if variables.features is None:
             sequences = _sequences(mode, variables, rows=2)
@@ -150,7 +147,7 @@ def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None,
     return mode.ids(degrees.shape[:2]) if variables.features is None else mode.degrees(degrees)
 
 
-def _with_generic_parameters(
+def with_generic_parameters(
     module: nn.Module, mode: DegreeField, variables: Variables, degree: int = 0
 ) -> Callable[..., Any]:
     """The module with parameters of that degree of which nothing is known, and all that keeps its values as it is."""
@@ -215,6 +212,26 @@ def _renumbered(labels: list[npt.NDArray[np.int64] | None]) -> list[npt.NDArray[
     used = np.unique(np.concatenate([np.zeros(0, int), *(x.reshape(-1) for x in labels if x is not None)]))
     used = used[used >= 0]
     return [None if x is None else np.where(x >= 0, np.searchsorted(used, x), x) for x in labels]
+
+
+def graded_state(
+    mode: DegreeField,
+    state: list[Any],
+    axes: list[int | None],
+    labels: list[npt.NDArray[np.int64] | None],
+    *,
+    groups: int,
+) -> list[Any]:
+    """A state of so many rows with its numbers for variables: a row for each group of them, and two rows for all."""
+    return [
+        leaf if label is None or axis is None else mode.degrees(_graded(label, groups, axis))
+        for leaf, axis, label in zip(state, axes, labels, strict=True)
+    ]
+
+
+def constant_sequences(mode: DegreeField, variables: Variables, rows: int) -> Tensor:
+    """So many sequences of constants."""
+    return _sequences(mode, variables, rows=rows)
 
 
 def _graded(labels: npt.NDArray[np.int64], groups: int, axis: int) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -34,6 +35,9 @@ ONE_PASS = 2**50
 
 COMPILED = 2**32
 """Work from which on numba is loaded: NumPy takes a second for it, loading one, and compiling ten, once"""
+
+_worked: deque[int] = deque(maxlen=1000)
+"""Work that was asked for in this process"""
 
 _BLOCK_PAIRS = 2**16
 """Pairs between two reports of progress"""
@@ -83,9 +87,13 @@ def _threads() -> int:
 
 
 def fastest(work: int) -> ModuleType:
-    """The executor for so much work: the compiled one if numba is installed, and loading it is worth while."""
+    """The executor for so much work: the compiled one if numba is installed, and loading it is worth while.
+
+    What was worked before in this process counts: where there was much, there will be more.
+    """
     name = f"{__package__}.compiled"
-    worth = name in sys.modules or (work >= COMPILED and find_spec("numba") is not None)
+    _worked.append(work)
+    worth = name in sys.modules or (sum(_worked) >= COMPILED and find_spec("numba") is not None)
     return importlib.import_module(name if worth else __name__)
 
 

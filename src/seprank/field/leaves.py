@@ -10,7 +10,13 @@ from torch import Tensor
 
 def has_value(arguments: Iterable[Any]) -> bool:
     """Whether one of them is a tensor of numbers of the network."""
-    return any(has_value(a) if isinstance(a, list | tuple) else is_value(a) for a in arguments)
+    for argument in arguments:
+        if argument.__class__ is Tensor:
+            if argument.is_floating_point() or argument.is_complex():
+                return True
+        elif has_value(argument) if isinstance(argument, list | tuple) else is_value(argument):
+            return True
+    return False
 
 
 def has_tensor(arguments: Iterable[Any]) -> bool:
@@ -20,7 +26,7 @@ def has_tensor(arguments: Iterable[Any]) -> bool:
 
 def each(function: Callable[[Any], Any], value: Any) -> Any:
     """`function` of a value, or of each member of a list or tuple of them, however nested."""
-    if isinstance(value, list | tuple):
+    if value.__class__ is not Tensor and isinstance(value, list | tuple):
         return [each(function, member) for member in value]
     return function(value)
 

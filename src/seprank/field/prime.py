@@ -12,9 +12,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from typing import Any
 
 import torch
@@ -29,51 +27,16 @@ from .functions import Functions
 from .guard import Guard
 from .leaves import each, has_tensor, has_value, is_value
 from .notes import Notes
-from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL, UNINITIALISED, Refusal, advice, divides
+from .operation import Operation
+from .operations import UNINITIALISED, Refusal, advice, divides
 from .place import Place
 from .squash import FUNCTIONS, SQUASHED, carry, finite, hide, without_lowest
 from .symbolic import Symbolic
 
 _current = threading.local()
 
-
-@dataclass(frozen=True, slots=True)
-class _Operation:
-    """What there is to know about an ATen overload, looked up once."""
-
-    function: Any
-    name: str
-    in_place: bool
-    random: bool
-    creating: bool
-    joining: bool
-    structural: bool
-    aliasing: bool
-    handler: Callable[..., Tensor] | None
-
-    @staticmethod
-    @cache
-    def of(function: Any) -> _Operation:
-        name = function.overloadpacket.__name__
-        first = function._schema.arguments[:1]
-        # torch declares what an operation writes to; the trailing underscore is only a habit.
-        in_place = bool(first) and first[0].alias_info is not None and first[0].alias_info.is_write
-        if in_place:
-            name = name.removesuffix("_")
-        # x.view(dtype) is another operation of the same name: it reads the memory of x as other numbers.
-        reinterpreting = name == "view" and function._schema.overload_name == "dtype"
-        return _Operation(
-            function,
-            name,
-            in_place=in_place,
-            random=torch.Tag.nondeterministic_seeded in function.tags,
-            creating=name in CREATING,
-            joining=name in JOINING,
-            structural=name in STRUCTURAL and not reinterpreting,
-            # lift_fresh: what torch.tensor(...) makes is declared a view of itself.
-            aliasing=name != "lift_fresh" and any(r.alias_info is not None for r in function._schema.returns),
-            handler=OPERATIONS.get(name),
-        )
+_PLAIN = frozenset({int, bool, float, type(None)})
+"""What is no tensor, and has none in it"""
 
 
 class NotPolynomial(ArithmeticError):
@@ -233,7 +196,7 @@ class PrimeField(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.is_inference_mode_enabled():
             return self._again_outside_of_inference_mode(func, args, kwargs or {})
-        operation = _Operation.of(func)
+        operation = Operation.of(func)
         if forward_ad._current_level >= 0:
             self._refuse(operation.name, advice("forward_ad"))
         try:
@@ -252,7 +215,7 @@ class PrimeField(TorchDispatchMode):
             finally:
                 super().__exit__(None, None, None)
 
-    def _run(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+    def _run(self, operation: Operation, args: Any, kwargs: Any) -> Any:
         if operation.random:
             raise Refusal(advice("rand"))
         if operation.creating or not (has_value(args) or has_value(kwargs.values())):
@@ -270,7 +233,7 @@ class PrimeField(TorchDispatchMode):
             return self._into(kwargs["out"], operation, args, rest)
         return self._compute(operation, args, kwargs)
 
-    def _without_values(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+    def _without_values(self, operation: Operation, args: Any, kwargs: Any) -> Any:
         """Integers, masks and new tensors: as torch does it, but what integers become as values is computed exactly."""
         result = operation.function(*args, **kwargs)
         if operation.name in UNINITIALISED:
@@ -282,7 +245,7 @@ class PrimeField(TorchDispatchMode):
         constant = self.functions.constant
         return each(lambda new: constant(self._mark(self._admit(new)), new) if is_value(new) else new, result)
 
-    def _compute(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+    def _compute(self, operation: Operation, args: Any, kwargs: Any) -> Any:
         if operation.name == "embedding":
             _require_known_padding(*args)
         found = None
@@ -295,10 +258,11 @@ class PrimeField(TorchDispatchMode):
         result = self._of_values(operation, args, kwargs)
         return result if found is None or found.attach is None else found.attach(result)
 
-    def _of_values(self, operation: _Operation, args: Any, kwargs: Any) -> Any:
+    def _of_values(self, operation: Operation, args: Any, kwargs: Any) -> Any:
         """The operation, whatever its arguments follow from."""
         given = (args, kwargs)
-        args = each(self._admit_all if operation.joining else self._admit, args)
+        if not self._all_admitted(args):
+            args = each(self._admit_all if operation.joining else self._admit, args)
         if kwargs:
             kwargs = {key: each(self._admit, value) for key, value in kwargs.items()}
         hide_result = None
@@ -309,7 +273,7 @@ class PrimeField(TorchDispatchMode):
         result = self._result(operation, args, kwargs, given)
         return result if hide_result is None else self._mark(hide_result(result))
 
-    def _result(self, operation: _Operation, args: Any, kwargs: Any, given: Any) -> Any:
+    def _result(self, operation: Operation, args: Any, kwargs: Any, given: Any) -> Any:
         if operation.handler is not None:
             return self._mark(operation.handler(self.arithmetic, *args, **kwargs))
         if operation.joining or operation.structural:
@@ -322,7 +286,7 @@ class PrimeField(TorchDispatchMode):
         why = None if self.functions is None else self.functions.why_not(operation.name, *given)
         raise Refusal(why or advice(operation.name))
 
-    def _into(self, target: Any, operation: _Operation, args: Any, kwargs: Any) -> Any:
+    def _into(self, target: Any, operation: Operation, args: Any, kwargs: Any) -> Any:
         """In-place operations and out=: the result is written where the module wants it."""
         if self._mark_of(target) is not self._made_inside:
             raise Refusal(
@@ -367,6 +331,16 @@ class PrimeField(TorchDispatchMode):
                 table[number] = self._admit(row)
             table._seprank_padding = frozenset(rows)  # type: ignore[attr-defined]
             return self._mark(table, self._from_outside)  # type: ignore[no-any-return]
+
+    def _all_admitted(self, args: Any) -> bool:
+        """Whether these are values of this run, and numbers: as most are, there is nothing to do then."""
+        inside, outside = self._made_inside, self._from_outside
+        for arg in args:
+            if arg.__class__ not in _PLAIN:
+                mark = getattr(arg, "_seprank_mark", None)
+                if mark is None or (mark is not inside and mark is not outside):
+                    return False
+        return True
 
     def _admit_all(self, value: Any) -> Any:
         """`_admit`, of integer tensors too."""

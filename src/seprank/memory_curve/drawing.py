@@ -44,7 +44,7 @@ def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
 
 
 def _new_figure() -> tuple[Any, Any]:
-    figure = need("matplotlib.figure", "tn", "drawing").Figure(figsize=(9, 4.4), layout="constrained")
+    figure = need("matplotlib.figure", "draw", "drawing").Figure(figsize=(9, 4.4), layout="constrained")
     return figure, figure.subplots(1, 2)
 
 

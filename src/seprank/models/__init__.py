@@ -29,7 +29,7 @@ class ModelSpec:
     target: str
     """module:class, relative to this package"""
     count_parameters: Callable[..., int]
-    """Numbers in all parameters, from inputs, width, depth and options: known before anything of that size is made"""
+    """Numbers in all parameters, from the sizes and the options; known before anything of that size is made"""
     family: str | None = None
     """Which family of bounds in `theory` holds for it, None if there is none"""
     polynomial: bool = True

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .base.recurrence import ProductLayer, ordinary, product_step, run_layers
+from .base.recurrence import ProductLayer, ordinary, product_step, run_layers, times_projected
 from .base.stacked import Shapes, StackedCell, States, Weights
 
 
@@ -84,12 +84,15 @@ class RAC(StackedCell):
             output, last = run_layers(ProductLayer.apply, sequence, states[0], weights)
             return output, (last,)
         hidden = list(states[0].unbind(0))
+        into, back = ([layer[name].T for layer in layers] for name in ("weight_ih", "weight_hh"))
         top = []
-        for projected in F.linear(sequence, layers[0]["weight_ih"]).unbind(0):
-            hidden[0] = product_step(projected, hidden[0], layers[0]["weight_hh"], self.normalize)
-            for number in range(1, self.num_layers):
-                hidden[number], _ = self.cell(layers[number], hidden[number - 1], (hidden[number],))
-            top.append(hidden[-1])
+        for projected in (sequence @ into[0]).unbind(0):
+            below = projected
+            for number in range(self.num_layers):
+                carried = hidden[number] @ back[number]
+                hidden[number] = times_projected(carried, below @ into[number] if number else below, self.normalize)
+                below = hidden[number]
+            top.append(below)
         return torch.stack(top), (torch.stack(hidden),)
 
     def extra_repr(self) -> str:

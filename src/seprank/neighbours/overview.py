@@ -103,7 +103,7 @@ class Overview:
         Returns:
             Figure and axes.
         """
-        figure = need("matplotlib.figure", "tn", "drawing").Figure(figsize=(11, 14), layout="constrained")
+        figure = need("matplotlib.figure", "draw", "drawing").Figure(figsize=(11, 14), layout="constrained")
         figure.suptitle(f"{self.model}: every measure of memory, length {self.length}")
         axes = figure.subplots((len(self.measures) + 1) // 2, 2).ravel()
         for ax, found in zip(axes, self.measures, strict=False):

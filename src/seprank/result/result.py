@@ -118,7 +118,7 @@ class Result:
         """
         if ax is None:
             # Not by pyplot, which keeps every figure.
-            ax = need("matplotlib.figure", "tn", "drawing").Figure(layout="constrained").subplots()
+            ax = need("matplotlib.figure", "draw", "drawing").Figure(layout="constrained").subplots()
         self.draw(ax)
         return ax.figure, ax
 

@@ -41,7 +41,7 @@ def connect(*, workers: int | None = None, scheduler: str | None = None) -> Iter
             f"workers must be at most {MOST_WORKERS} on one machine, got {workers:,}; for more give --scheduler"
         )
     purpose = "running on workers"
-    dask, distributed = need("dask", "dist", purpose), need("distributed", "dist", purpose)
+    dask, distributed = need("dask", "cluster", purpose), need("distributed", "cluster", purpose)
     with dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRONMENT}), ExitStack() as stack:
         if scheduler is None:
             # One thread each: a job's own threads would compete with the other workers.
@@ -64,7 +64,7 @@ def pack(content: Any) -> bytes:
         ImportError: cloudpickle, which comes with Dask, is not installed.
         ValueError: it holds what cannot be sent, such as an open file.
     """
-    cloudpickle = need("cloudpickle", "dist", "sending a model to workers")
+    cloudpickle = need("cloudpickle", "cluster", "sending a model to workers")
     # No worker can import what is from files that the user named, or lies beside them.
     own = [sys.modules[name] for name in user_modules()]
     for module in own:

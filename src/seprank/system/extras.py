@@ -25,7 +25,7 @@ def need(package: str, extra: str, purpose: str) -> Any:
             something itself, its own error comes through.
 
     Example:
-        >>> need("json", "tn", "this example").dumps([1])
+        >>> need("json", "draw", "this example").dumps([1])
         '[1]'
     """
     try:

@@ -1,7 +1,7 @@
 """Recurrent Arithmetic Circuits as tensor networks: contraction, minimal cuts and pictures.
 
 Networks are those of quimb, contracted along paths of cotengra; minimal cuts are those of networkx. quimb, cotengra and
-matplotlib (for PNG) come with the extra `tn`, and are imported when they are needed.
+matplotlib (for PNG) come with the extra `draw`, and are imported when they are needed.
 """
 
 from .cut import LayerCount, MinimalCut, minimal_cut

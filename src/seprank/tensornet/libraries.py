@@ -23,8 +23,8 @@ def load_quimb() -> Any:
     """
     purpose = "contracting tensor networks"
     with said_if_slow(COMPILING):
-        need("cotengra", "tn", purpose)
-        return need("quimb.tensor", "tn", purpose)
+        need("cotengra", "draw", purpose)
+        return need("quimb.tensor", "draw", purpose)
 
 
 @contextmanager

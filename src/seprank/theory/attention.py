@@ -50,10 +50,19 @@ class _Cell:
     @property
     def seen(self) -> int:
         """u, of these, how many combinations the heads of the first layer see at most."""
-        units = self.width // self.heads
-        if units >= self.channels:
-            return self.moments
-        return min(self.moments, self.heads * (units**2 - math.comb(max(0, 2 * units - self.channels), 2)))
+        return min(self.moments, self.heads * count_seen(self.channels, self.width // self.heads))
+
+
+def count_seen(inputs: int, units: int) -> int:
+    """How many combinations of the entries of a Gram sum Σ x xᵀ a matrix V (Σ x xᵀ) Kᵀ of so many units shows at most.
+
+    Example:
+        >>> count_seen(3, 3), count_seen(3, 2), count_seen(4, 3)
+        (6, 4, 8)
+    """
+    if units >= inputs:
+        return multichoose(inputs, 2)
+    return units**2 - math.comb(max(0, 2 * units - inputs), 2)
 
 
 def attention_bounds(

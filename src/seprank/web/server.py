@@ -17,6 +17,9 @@ _RECONNECT = 10.0
 HOST = "127.0.0.1"
 """Loopback only"""
 
+NAMES = (HOST, "localhost")
+"""What the page's address may begin with"""
+
 
 def serve(*, port: int = 8080, memory: int | None = None) -> None:
     """Serve the explorer page on 127.0.0.1 until it is interrupted.
@@ -38,7 +41,7 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
             f"the page needs at least {show_size(2 * PROCESS)}, a process and its work, got {show_size(budget.total)}; "
             "use more --memory"
         )
-    need("nicegui", "ui", "the explorer page")
+    need("nicegui", "serve", "the explorer page")
     _check_free(port)
     _run(port, budget)
 
@@ -58,10 +61,12 @@ def _run(port: int, budget: Budget) -> None:
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from .jobs import warm_up
+    from .origin import SameOrigin
     from .routes import add_routes
 
-    # A page of somebody else whose name is made to point here is not answered.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    # A page of somebody else whose name is made to point here is not answered, nor one that calls here by address.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*NAMES])
+    app.add_middleware(SameOrigin, origins=[f"http://{name}:{port}" for name in NAMES])
     sessions = add_routes(budget)
     first = warm_up()
     app.on_startup(lambda: _say(f"http://{HOST}:{port}/  (Ctrl-C ends it)"))

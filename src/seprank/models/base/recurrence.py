@@ -24,7 +24,12 @@ Step = Callable[..., Tensor]
 
 def product_step(projected: Tensor, hidden: Tensor, weight_hh: Tensor, normalize: bool) -> Tensor:
     r"""$(W_H h) \odot u$, divided by its root mean square if that is wanted; zero stays zero."""
-    product = (hidden @ weight_hh.T) * projected
+    return times_projected(hidden @ weight_hh.T, projected, normalize)
+
+
+def times_projected(carried: Tensor, projected: Tensor, normalize: bool) -> Tensor:
+    r"""`product_step` from $W_H h$ and $u$."""
+    product = carried * projected
     if not normalize:
         return product
     length = torch.linalg.vector_norm(product, dim=1, keepdim=True) * product.shape[1] ** -0.5

@@ -35,7 +35,7 @@ def picture_bytes(scene: Scene, kind: str, *, bare: bool = False) -> bytes:
         ImportError: matplotlib is not installed.
     """
     file = BytesIO()
-    with need("matplotlib", "tn", "drawing").rc_context(_SETTINGS):
+    with need("matplotlib", "draw", "drawing").rc_context(_SETTINGS):
         figure = draw_scene(scene, bare=bare)
         figure.savefig(file, format=kind, metadata={"Title": scene.title, **_FACTS[kind]})
     return file.getvalue()
@@ -43,7 +43,7 @@ def picture_bytes(scene: Scene, kind: str, *, bare: bool = False) -> bytes:
 
 def draw_scene(scene: Scene, *, bare: bool = False) -> Any:
     """A matplotlib figure with axes in the lengths of the scene."""
-    figure = need("matplotlib.figure", "tn", "drawing").Figure(dpi=_INCH * _SCALE)
+    figure = need("matplotlib.figure", "draw", "drawing").Figure(dpi=_INCH * _SCALE)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     for order, element in enumerate(scene.elements):
@@ -65,7 +65,7 @@ def draw_scene(scene: Scene, *, bare: bool = False) -> Any:
 
 
 def _draw(axes: Any, element: Element, order: int) -> None:
-    patches = need("matplotlib.patches", "tn", "drawing")
+    patches = need("matplotlib.patches", "draw", "drawing")
     style = STYLES[element.style]
     ink: dict[str, Any] = {"linewidth": _POINT * style.width, "zorder": order}
     if style.dash:
@@ -108,7 +108,7 @@ def _draw_legend(axes: Any, items: Any, width: Length) -> Length:
 
 def _handle(item: Item) -> Any:
     style = STYLES[item.style]
-    line = need("matplotlib.lines", "tn", "drawing").Line2D
+    line = need("matplotlib.lines", "draw", "drawing").Line2D
     if item.shape == "line":
         dash = (0, tuple(length / style.width for length in style.dash)) if style.dash else "-"
         return line([], [], color=style.stroke, linewidth=_POINT * style.width, linestyle=dash, label=item.text)

@@ -1,0 +1,52 @@
+"""What the field knows of one of torch's operations before it runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What there is to know about an ATen overload, looked up once."""
+
+    function: Any
+    name: str
+    in_place: bool
+    random: bool
+    creating: bool
+    joining: bool
+    structural: bool
+    aliasing: bool
+    handler: Callable[..., Tensor] | None
+
+    @staticmethod
+    @cache
+    def of(function: Any) -> Operation:
+        name = function.overloadpacket.__name__
+        first = function._schema.arguments[:1]
+        # torch declares what an operation writes to; the trailing underscore is only a habit.
+        in_place = bool(first) and first[0].alias_info is not None and first[0].alias_info.is_write
+        if in_place:
+            name = name.removesuffix("_")
+        # x.view(dtype) is another operation of the same name: it reads the memory of x as other numbers.
+        reinterpreting = name == "view" and function._schema.overload_name == "dtype"
+        return Operation(
+            function,
+            name,
+            in_place=in_place,
+            random=torch.Tag.nondeterministic_seeded in function.tags,
+            creating=name in CREATING,
+            joining=name in JOINING,
+            structural=name in STRUCTURAL and not reinterpreting,
+            # lift_fresh: what torch.tensor(...) makes is declared a view of itself.
+            aliasing=name != "lift_fresh" and any(r.alias_info is not None for r in function._schema.returns),
+            handler=OPERATIONS.get(name),
+        )
