@@ -225,7 +225,9 @@ def test_what_the_samples_limit_and_which_read_out_is_said_in_a_folders_report(t
     page = folder_page(tmp_path)
     assert f"≥ {wide.numerical_rank}" in page or f"&ge; {wide.numerical_rank}" in page
     # Three certificates, of three questions: none is taken for another.
-    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>\n<td>rac.*?</tr>", page, re.DOTALL)]
+    rows = [
+        re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>\n<td[^>]*>rac.*?</tr>", page, re.DOTALL)
+    ]
     assert [(row[6], row[7]) for row in rows] == [("1", "≥ 4"), ("all", "6"), ("random", "6")]
 
 
