@@ -69,4 +69,4 @@ def _figure(records: Sequence[Summary], over: str, title: str, log: bool = False
         axes.set(**({"yscale": "log"} if log else {"ylim": (0, None)}))
         legend_above(axes, 3)
 
-    return chart(draw, 3)
+    return chart(draw, 3.0)

@@ -123,4 +123,4 @@ def _spectrum(measurement: Measurement, rank: int) -> str:
         axes.set(xlabel="number", ylabel="singular value")
         legend_above(axes)
 
-    return chart(draw, 3)
+    return chart(draw, 3.0)
