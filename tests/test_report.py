@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,7 +23,8 @@ from seprank.jobs.commands import COMMANDS
 from seprank.report.answers import widest_shallow
 from seprank.report.findings import Findings
 from seprank.report.folder import folder_page
-from seprank.result.document import SURE, AtLeast, Section, Table, report_page
+from seprank.result.chart import chart, label, legend_above, look
+from seprank.result.document import SURE, AtLeast, Section, Share, Table, report_page
 from seprank.result.sureness import Rank
 from seprank.sources import load_factory
 from seprank.store import Job, Store
@@ -86,10 +88,49 @@ def test_every_table_of_the_demonstration_says_how_sure_it_is(demo: Path) -> Non
     assert page.count("<figure>") == page.count("<figcaption>")
 
 
-def test_plotly_is_in_the_page_once(demo: Path) -> None:
+def test_the_page_is_small_and_needs_no_network(demo: Path) -> None:
     page = (demo / "report.html").read_text("utf-8")
-    assert page.count("plotly.js v") == 1
+    assert len(page) < 10**6
+    assert "Plotly.newPlot" not in page
+    assert page.count('<div class="chart"><svg') == 9
     assert 'src="http' not in page
+
+
+def test_three_sentences_come_first_with_the_numbers_of_the_certificates(demo: Path) -> None:
+    page = (demo / "report.html").read_text("utf-8")
+    cards = re.findall("<li>(.*?)</li>", page[page.index('<ul class="cards">') : page.index("</ul>")])
+    # min(R, M^(T/2)) = 3 for one layer; 30 states of three layers, at length 4
+    assert [re.findall("carr.*? threads", card) for card in cards] == [
+        ["carries 3 independent threads"],
+        ["carry 30 independent threads"],
+        [],
+    ]
+
+
+def test_a_share_of_next_to_nothing_is_said_to_be_that_and_kept_in_the_file() -> None:
+    table = Table("t", [{"share": Share(1.4e-29), SURE: "measured"}, {"share": Share(0.25), SURE: "measured"}], "c")
+    assert [row[0] for row in table.cells()] == [("< 1e-06", True), ("0.25", True)]
+    assert "1.4e-29" in unquote(table.link)
+
+
+@pytest.mark.parametrize("name", ["_hidden", "$x$ and $y^$", "<b>bold</b>", "&amp;"])
+def test_a_name_that_others_chose_is_words_in_a_chart(name: str) -> None:
+    def draw(axes: Any) -> None:
+        axes.plot([1, 2], [1, 2], **look(0), label=label(name))
+        legend_above(axes)
+
+    picture = chart(draw)
+    words = [
+        unescape("".join(re.findall(">([^<]*)<", text))).strip() for text in re.findall("<text.*?</text>", picture)
+    ]
+    assert name in words
+
+
+@pytest.mark.slow
+def test_the_report_prints_on_eight_pages(demo: Path, browser_page: Page) -> None:
+    browser_page.goto((demo / "report.html").as_uri())
+    printed = browser_page.pdf(format="A4")
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 8
 
 
 def test_a_folder_with_certificate_measurement_and_store(tmp_path: Path) -> None:
@@ -150,9 +191,11 @@ def test_the_report_in_a_browser(
     width, height = screen
     browser_page.set_viewport_size({"width": width, "height": height})
     browser_page.goto((demo / "report.html").as_uri())
-    browser_page.wait_for_selector("#part6 .js-plotly-plot .main-svg")
-    assert browser_page.locator(".js-plotly-plot").count() == 9
-    assert browser_page.locator(".js-plotly-plot:has(.main-svg)").count() == 9
+    assert browser_page.locator(".chart svg").count() == 9
+    for sure in browser_page.locator("td.sure:visible").all():
+        box = sure.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] < box["x"] + box["width"] <= width
     assert browser_page.locator(".picture svg").count() == 3
     assert too_wide() == []
     with browser_page.expect_download() as download:
@@ -182,7 +225,9 @@ def test_what_the_samples_limit_and_which_read_out_is_said_in_a_folders_report(t
     page = folder_page(tmp_path)
     assert f"≥ {wide.numerical_rank}" in page or f"&ge; {wide.numerical_rank}" in page
     # Three certificates, of three questions: none is taken for another.
-    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>\n<td>rac.*?</tr>", page, re.DOTALL)]
+    rows = [
+        re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>\n<td[^>]*>rac.*?</tr>", page, re.DOTALL)
+    ]
     assert [(row[6], row[7]) for row in rows] == [("1", "≥ 4"), ("all", "6"), ("random", "6")]
 
 

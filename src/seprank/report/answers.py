@@ -27,7 +27,7 @@ def answers_page(findings: Findings) -> str:
         "and says how sure it is: proved from below (certified), proved from above (bound), both (exact), or measured "
         "in floating point with an interval."
     )
-    return report_page(TITLE, lead, answers(findings))
+    return report_page(TITLE, lead, answers(findings), cards=cards(findings))
 
 
 def answers(findings: Findings) -> list[Section]:
@@ -43,6 +43,29 @@ def answers(findings: Findings) -> list[Section]:
         missing_section(trained) if isinstance(trained, str) else learning_section(trained),
         made_section(findings),
     ]
+
+
+def cards(findings: Findings) -> list[str]:
+    """Three sentences to take home."""
+    records = findings.growth
+    last = max(record.length for record in records)
+    found = {int(record.depth or 0): record for record in records if record.length == last}
+    shallow, deep = found[min(found)], found[max(found)]
+    return [
+        f"{_layers(shallow)} of width {shallow.width} carries {_counted(shallow)} from the first half of a sequence of "
+        f"length {last} to the second.",
+        f"{_layers(deep)} of the same width carry {_counted(deep)} there.",
+        "This says what networks can carry, not what training finds: a larger rank does not promise a better score.",
+    ]
+
+
+def _layers(record: Summary) -> str:
+    return "One layer" if record.depth == 1 else f"{record.depth} layers"
+
+
+def _counted(record: Summary) -> str:
+    least = "" if record.exact else "at least "
+    return f"{least}{record.rank:,} independent threads ({record.known.sureness.value})"
 
 
 def meaning(records: Sequence[Summary]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..certification.summary import Summary
+from ..result.chart import chart, legend_above
 from ..result.document import Figure, Section
-from .ranks import add_ranks, depths_of, laid_out, rank_table
+from .ranks import add_ranks, depths_of, rank_table
 
 
 def cuts_section(by_cut: Sequence[Summary], by_length: Sequence[Summary]) -> Section:
@@ -58,16 +59,14 @@ def _layers(depth: int) -> str:
     return "one layer" if depth == 1 else f"{depth} layers"
 
 
-def _figure(records: Sequence[Summary], over: str, title: str, log: bool = False) -> Any:
-    import plotly.graph_objects as go
+def _figure(records: Sequence[Summary], over: str, title: str, log: bool = False) -> str:
+    def draw(axes: Any) -> None:
+        for number, depth in enumerate(depths_of(records)):
+            line = [record for record in records if record.depth == depth]
+            add_ranks(axes, line, f"depth {depth}", number, over)
+        axes.set(xlabel=title, ylabel="Start-End rank")
+        axes.set_xticks(sorted({getattr(record, over) for record in records}))
+        axes.set(**({"yscale": "log"} if log else {"ylim": (0, None)}))
+        legend_above(axes, 3)
 
-    figure = go.Figure()
-    for number, depth in enumerate(depths_of(records)):
-        line = [record for record in records if record.depth == depth]
-        add_ranks(figure, line, f"depth {depth}", number, over)
-    laid_out(figure, 400)
-    figure.update_xaxes(title=title, tickvals=sorted({getattr(record, over) for record in records}))
-    figure.update_yaxes(title="Start-End rank", rangemode="tozero")
-    if log:
-        figure.update_yaxes(type="log", dtick=1)
-    return figure
+    return chart(draw, 3.0)

@@ -13,7 +13,8 @@ from ..certification.form import CertificateError
 from ..certification.summary import Summary
 from ..measurement import Measurement
 from ..memory_curve import MemoryCurve
-from ..result.document import SURE, Figure, Section, Table, report_page
+from ..result.chart import chart, legend_above
+from ..result.document import SURE, Figure, Section, Share, Table, report_page
 from ..store import Store
 from ..system.files import read_json
 from ..system.names import quoted_name, shown
@@ -22,7 +23,7 @@ from .findings import KIND, Findings
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
 from .memory_curve import curves_section
-from .ranks import add_ranks, laid_out, rank_table
+from .ranks import add_ranks, rank_table
 
 _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}
@@ -205,7 +206,9 @@ def sections(found: Found) -> Iterator[Section]:
         runs = [run for run in found.trained if run[0]["task"] == task]
         section = learning_section(runs)
         yield Section(
-            f"Training: {task}", f"{len(runs):,} runs.", section.parts if len(runs) <= 6 else section.parts[1:]
+            f"Training: {task}",
+            f"{len(runs):,} run{'s' if len(runs) > 1 else ''}.",
+            section.parts if len(runs) <= 6 else section.parts[1:],
         )
     if found.left_out:
         text = "These files claim to be of ours and are not whole. Nothing of them is in this report."
@@ -221,8 +224,6 @@ def _ranks(records: Sequence[Summary]) -> Table:
 
 def _growth(records: Sequence[Summary]) -> list[Figure]:
     """Ranks at the middle cut against length, for up to six networks that have several lengths."""
-    import plotly.graph_objects as go
-
     lines: dict[str, list[Summary]] = {}
     for record in records:
         if 2 * record.cut == record.length and record.domain == "functional":
@@ -232,17 +233,18 @@ def _growth(records: Sequence[Summary]) -> list[Figure]:
     chosen = [item for item in lines.items() if len({r.length for r in item[1]}) > 1][:6]
     if not chosen:
         return []
-    figure = go.Figure()
-    for number, (name, line) in enumerate(chosen):
-        add_ranks(figure, line, name, number)
-    laid_out(figure, 460)
-    figure.update_xaxes(title="length T of the sequence")
-    figure.update_yaxes(title="Start-End rank", type="log", dtick=1)
+
+    def draw(axes: Any) -> None:
+        for number, (name, line) in enumerate(chosen):
+            add_ranks(axes, line, name, number)
+        axes.set(xlabel="length T of the sequence", ylabel="Start-End rank", yscale="log")
+        legend_above(axes, 1)
+
     caption = (
         "Certified rank at the middle cut against length, logarithmic; at most six networks are drawn. Full markers "
         "are exact, open ones certified from below. A flat line has the same memory at every length."
     )
-    return [Figure(figure, caption)]
+    return [Figure(chart(draw, 3.8), caption)]
 
 
 def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:
@@ -253,7 +255,7 @@ def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:
             "cut": record.cut,
             "effective rank": record.effective_rank,
             "entropy": record.entropy,
-            "interaction share": record.shares.interaction,
+            "interaction share": Share(record.shares.interaction),
             SURE: interval(record, "effective_rank") + f", {record.starts} starts x {record.ends} ends",
             "tolerance": record.tolerance,
             "numerical rank": numerical_rank(record),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from ..certification.summary import Summary
+from ..result.chart import chart, legend_above
 from ..result.document import Figure, Section
 from ..result.palette import COLOURS
-from .ranks import add_ranks, depths_of, laid_out, rank_table
+from .ranks import add_ranks, depths_of, rank_table
+
+_DRAWN = 10**300
+"""Values that a float can hold"""
 
 
 def growth_section(records: Sequence[Summary], sentence: str) -> Section:
@@ -28,7 +33,7 @@ def growth_section(records: Sequence[Summary], sentence: str) -> Section:
         "What does depth buy?",
         sentence,
         [
-            Figure(_figure(records), caption),
+            Figure(chart(partial(_draw, records)), caption),
             rank_table("rank-against-length", records, "Certified ranks at the middle cut"),
         ],
     )
@@ -39,24 +44,16 @@ def stated(record: Summary) -> int | None:
     return max((bound.value for bound in record.bounds if bound.kind in ("exact", "lower")), default=None)
 
 
-def _figure(records: Sequence[Summary]) -> Any:
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    depths = depths_of(records)
-    for number, depth in enumerate(depths):
+def _draw(records: Sequence[Summary], axes: Any) -> None:
+    for number, depth in enumerate(depths_of(records)):
         line = [record for record in records if record.depth == depth]
         line.sort(key=lambda record: int(record.length))
-        add_ranks(figure, line, f"depth {depth}", number)
-        figure.add_scatter(
-            x=[record.length for record in line],
-            y=[stated(record) for record in line],
-            name=f"{'paper' if depth <= 2 else 'power bound'}, depth {depth}",
-            mode="lines",
-            line={"color": COLOURS[number % len(COLOURS)], "width": 1.5, "dash": "dash"},
-            hovertemplate="length %{x}<br>proved in advance: %{y:,}<extra></extra>",
+        add_ranks(axes, line, f"depth {depth}", number)
+        known = [(record.length, value) for record in line if (value := stated(record)) is not None and value < _DRAWN]
+        name = f"{'paper' if depth <= 2 else 'power bound'}, depth {depth}"
+        axes.plot(
+            [k[0] for k in known], [k[1] for k in known], "--", lw=1, color=COLOURS[number % len(COLOURS)], label=name
         )
-    laid_out(figure, 480)
-    figure.update_xaxes(title="length T of the sequence", tickvals=sorted({record.length for record in records}))
-    figure.update_yaxes(title="Start-End separation rank", type="log", dtick=1)
-    return figure
+    axes.set(xlabel="length T of the sequence", ylabel="Start-End separation rank", yscale="log")
+    axes.set_xticks(sorted({record.length for record in records}))
+    legend_above(axes)

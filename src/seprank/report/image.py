@@ -9,10 +9,12 @@ from typing import Any
 
 from ..certification.summary import Summary
 from ..measurement import Measurement
+from ..result.chart import chart, legend_above
 from ..result.document import SURE, AtLeast, Figure, Section, Table
 from ..result.palette import COLOURS
+from ..system.extras import need
 from .findings import Matrix
-from .ranks import laid_out, shown_rank
+from .ranks import shown_rank
 
 
 def matrix_section(matrix: Matrix) -> Section:
@@ -43,23 +45,41 @@ def matrix_section(matrix: Matrix) -> Section:
 def _table(certificate: Summary, measurement: Measurement) -> Table:
     samples = f"{measurement.starts} starts, {measurement.ends} ends"
     rows: list[dict[str, Any]] = [
-        {"quantity": "rank", "value": shown_rank(certificate), SURE: certificate.known.sentence},
+        {
+            "quantity": "rank",
+            "means": "all threads, however weak",
+            "value": shown_rank(certificate),
+            SURE: certificate.known.sentence,
+        },
         {
             "quantity": "upper bound of the rank",
+            "means": "no weights and no samples give more",
             "value": certificate.upper_bound,
             SURE: "proved bound",
         },
         {
             "quantity": "numerical rank",
+            "means": "threads that floating point tells from rounding",
             "value": numerical_rank(measurement),
             SURE: f"measured, tolerance {measurement.tolerance:.1e}, {samples}",
         },
     ]
     rows += [
-        {"quantity": label, "value": measurement.errors[name].estimate, SURE: interval(measurement, name)}
-        for name, label in (("effective_rank", "effective rank"), ("interaction", "share of interaction"))
+        {"quantity": name, "means": means, "value": measurement.errors[key].estimate, SURE: interval(measurement, key)}
+        for key, name, means in _MEASURED
     ]
-    return Table("one-matrix", rows, "The same matrix in numbers")
+    caption = (
+        "The same matrix in numbers. The rank counts all threads, the effective rank those of equal strength: with "
+        "random weights one thread outweighs the others, so that both are right. An interval that may be too narrow "
+        "rests on samples too few for a distribution with such rare large values."
+    )
+    return Table("one-matrix", rows, caption)
+
+
+_MEASURED = (
+    ("effective_rank", "effective rank", "threads of equal strength that the output is worth"),
+    ("interaction", "share of interaction", "of the output's variance, what start and end explain only jointly"),
+)
 
 
 def numerical_rank(measurement: Measurement) -> int:
@@ -71,57 +91,36 @@ def numerical_rank(measurement: Measurement) -> int:
 def interval(measurement: Measurement, name: str) -> str:
     """How sure a measured figure is."""
     figure = measurement.errors[name]
-    text = f"measured, 90 % interval {figure.low:.3g} to {figure.high:.3g}"
+    text = f"measured, 90 % interval {figure.low:.4g} to {figure.high:.4g}"
     doubtful = " (may be too narrow)" if any("too narrow" in n or "too small" in n for n in measurement.notes) else ""
     return text + doubtful
 
 
-def _image(values: Sequence[Sequence[float]]) -> Any:
-    import plotly.graph_objects as go
-
+def _image(values: Sequence[Sequence[float]]) -> str:
     unit = median(abs(value) for row in values for value in row) or 1.0
     shown = [[asinh(value / unit) for value in row] for row in values]
     most = max(abs(value) for row in shown for value in row)
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=[[round(value, 3) for value in row] for row in shown],
-        colorscale=[[0, COLOURS[0]], [0.5, "#ffffff"], [1, COLOURS[1]]],
-        zmin=-most,
-        zmax=most,
-        showscale=False,
-        hovertemplate="start %{y}, end %{x}<extra></extra>",
-    )
-    laid_out(figure, 420)
-    figure.update_xaxes(title="ends", showgrid=False)
-    figure.update_yaxes(title="starts", showgrid=False, autorange="reversed")
-    return figure
+
+    def draw(axes: Any) -> None:
+        colours = need("matplotlib.colors", "tn", "drawing").LinearSegmentedColormap.from_list
+        scale = colours("signs", [COLOURS[0], "#ffffff", COLOURS[1]])
+        axes.imshow(shown, cmap=scale, vmin=-most, vmax=most, interpolation="nearest")
+        axes.set(xlabel="ends", ylabel="starts")
+        axes.grid(visible=False)
+
+    return chart(draw, 3.6)
 
 
-def _spectrum(measurement: Measurement, rank: int) -> Any:
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+def _spectrum(measurement: Measurement, rank: int) -> str:
     values = measurement.singular_values
     positive = [value / values[0] for value in values if value > 0]
-    figure.add_scatter(
-        x=list(range(1, len(positive) + 1)),
-        y=positive,
-        mode="markers",
-        name="singular values, relative to the largest",
-        marker={"color": COLOURS[0], "size": 6},
-    )
-    ends = [1, len(positive)]
-    figure.add_scatter(
-        x=ends, y=[measurement.tolerance] * 2, mode="lines", name="tolerance", line={"dash": "dash", "color": "#555"}
-    )
-    figure.add_scatter(
-        x=[rank + 0.5] * 2,
-        y=[min(positive), 1],
-        mode="lines",
-        name=f"certified rank {rank:,}",
-        line={"dash": "dot", "color": COLOURS[1], "width": 3},
-    )
-    laid_out(figure, 400)
-    figure.update_xaxes(title="number")
-    figure.update_yaxes(title="singular value", type="log", exponentformat="power", nticks=8)
-    return figure
+
+    def draw(axes: Any) -> None:
+        numbers = range(1, len(positive) + 1)
+        axes.semilogy(numbers, positive, "o", ms=4, color=COLOURS[0], label="singular values, largest = 1")
+        axes.axhline(measurement.tolerance, ls="--", color="#555555", label="tolerance")
+        axes.axvline(rank + 0.5, ls=":", lw=2.5, color=COLOURS[1], label=f"certified rank {rank:,}")
+        axes.set(xlabel="number", ylabel="singular value")
+        legend_above(axes)
+
+    return chart(draw, 3.0)

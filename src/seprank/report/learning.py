@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
+from ..result.chart import chart, label, legend_above, look
 from ..result.document import SURE, Figure, Section, Table
-from ..result.palette import COLOURS, MARKERS
-from .ranks import laid_out
 
 Run = tuple[Mapping[str, Any], Mapping[str, Any]]
 """Settings and result of a training run, as a store has them"""
@@ -40,28 +38,18 @@ def _name(settings: Mapping[str, Any]) -> str:
     return f"{settings['model']}, depth {settings['depth']}"
 
 
-def _figure(runs: Sequence[Run]) -> Any:
-    import plotly.graph_objects as go
+def _figure(runs: Sequence[Run]) -> str:
+    def draw(axes: Any) -> None:
+        for number, (settings, result) in enumerate(runs):
+            steps, losses = ([row[name] for row in result["curve"]] for name in ("step", "loss"))
+            axes.plot(steps, losses, **look(number), label=label(_name(settings)))
+        baseline = runs[0][1]["baselines"].get("loss")
+        if baseline is not None:
+            axes.axhline(baseline, ls="--", color="#555555", label="looking at no input")
+        axes.set(xlabel="steps", ylabel="loss", ylim=(0, None))
+        legend_above(axes)
 
-    figure = go.Figure()
-    for number, (settings, result) in enumerate(runs):
-        figure.add_scatter(
-            x=[row["step"] for row in result["curve"]],
-            y=[row["loss"] for row in result["curve"]],
-            name=escape(_name(settings)),
-            mode="lines+markers",
-            line={"color": COLOURS[number % len(COLOURS)], "width": 2},
-            marker={"symbol": MARKERS[number % len(MARKERS)], "size": 9},
-        )
-    baseline = runs[0][1]["baselines"].get("loss")
-    if baseline is not None:
-        most = max(row["step"] for _, result in runs for row in result["curve"])
-        look = {"dash": "dash", "color": "#555"}
-        figure.add_scatter(x=[0, most], y=[baseline] * 2, name="looking at no input", mode="lines", line=look)
-    laid_out(figure, 400)
-    figure.update_xaxes(title="steps")
-    figure.update_yaxes(title="loss", rangemode="tozero")
-    return figure
+    return chart(draw, 3.0)
 
 
 def _table(runs: Sequence[Run]) -> Table:
@@ -74,7 +62,7 @@ def _table(runs: Sequence[Run]) -> Table:
                 "parameters": result["parameters"],
                 "outcome": result["outcome"],
                 "steps": result["steps"],
-                **{f"test {name}": value for name, value in scores.items()},
+                **{f"test {name.replace('_', ' ')}": value for name, value in scores.items()},
                 SURE: f"measured on {settings['test']:,} test sequences, one run, seed {settings['seed']}",
                 "seconds": result["seconds"],
             }

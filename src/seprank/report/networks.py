@@ -16,10 +16,13 @@ def networks_section(*, inputs: int, width: int, length: int) -> Section:
     try:
         for depth, words in _WORDS.items():
             picture = draw(inputs=inputs, width=width, depth=depth, length=length)
-            parts.append(Figure(picture.svg(), words))
+            parts.append(Figure(picture.svg(), words, scrolls=True))
             if picture.cut is not None:
-                for name, value in (("minimal cut", picture.cut.value), ("all states", picture.cut.state_bound)):
-                    rows.append({"depth": depth, "through": name, "rank is at most": value, SURE: "proved bound"})
+                for (name, meaning), value in zip(
+                    _THROUGH.items(), (picture.cut.value, picture.cut.state_bound), strict=True
+                ):
+                    row = {"depth": depth, "through": name, "rank is at most": value, "why": meaning}
+                    rows.append(row | {SURE: "proved bound"})
     except ImportError as error:
         return Section(HEADING, f"Not drawn: {error}.")
     text = (
@@ -32,6 +35,10 @@ def networks_section(*, inputs: int, width: int, length: int) -> Section:
     return Section(HEADING, text, parts)
 
 
+_THROUGH = {
+    "bonds of the picture": "every copy of a state counts apart",
+    "states alike": "copies of one state are equal, so that only their symmetric products count; often far fewer",
+}
 _WORDS = {
     1: "One layer is a chain: the dashed line between start and end crosses one bond.",
     2: "Two layers with every copy drawn: each step of the end needs a copy of the first layer's state after the "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from ..comparison import Cell
 from ..measurement import Measurement
-from ..result.document import SURE, Figure, Section, Table
+from ..result.chart import chart, label, legend_above, look
+from ..result.document import SURE, Figure, Section, Share, Table
 from ..result.palette import COLOURS
 from .image import interval
-from .ranks import add_ranks, laid_out, rank_table, shown_rank, symbol
+from .ranks import add_ranks, rank_table, shown_rank
 
 
 def architectures_section(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Section:
@@ -52,54 +52,41 @@ def architectures_section(cells: Sequence[Cell], measured: dict[str, Measurement
     )
 
 
-def _certified(cells: Sequence[Cell]) -> Any:
-    import plotly.graph_objects as go
+def _certified(cells: Sequence[Cell]) -> str:
+    models = list(dict.fromkeys(cell.model for cell in cells))
 
-    figure = go.Figure()
-    for number, depth in enumerate(sorted({cell.depth for cell in cells})):
-        line = [cell for cell in cells if cell.depth == depth and cell.rank is not None]
-        figure.add_scatter(
-            y=[escape(cell.model) for cell in line],
-            x=[cell.rank for cell in line],
-            name=f"depth {depth}",
-            mode="markers",
-            marker={
-                "symbol": [symbol(cell, number) for cell in line],
-                "color": COLOURS[number],
-                "size": 11,
-                "line": {"width": 2},
-            },
-            customdata=[escape(cell.known.sentence) for cell in line],
-            hovertemplate="%{y}<br>rank %{x:,}<br>%{customdata}<extra></extra>",
-        )
-    laid_out(figure, 460)
-    figure.update_xaxes(title="certified rank", type="log", dtick=1)
-    figure.update_yaxes(autorange="reversed")
-    return figure
+    def draw(axes: Any) -> None:
+        for number, depth in enumerate(sorted({cell.depth for cell in cells})):
+            looks = look(number) | {"linestyle": "", "ms": 7}
+            for exact in (True, False):
+                line = [c for c in cells if c.depth == depth and c.rank is not None and c.exact == exact]
+                places = [models.index(cell.model) for cell in line]
+                ranks = [float(cell.rank or 0) for cell in line]
+                more = {} if exact else {"mfc": "none"}
+                axes.plot(ranks, places, **looks, **more, label=f"depth {depth}, {'exact' if exact else 'at least'}")
+        _names(axes, models)
+        axes.set(xlabel="certified rank", xscale="log")
+        legend_above(axes)
+
+    return chart(draw, 1.2 + 0.22 * len(models))
 
 
-def _measured(measured: dict[str, Measurement]) -> Any:
-    import plotly.graph_objects as go
+def _measured(measured: dict[str, Measurement]) -> str:
+    ranks = [found.errors["effective_rank"] for found in measured.values()]
 
-    ranks = {name: found.errors["effective_rank"] for name, found in measured.items()}
-    figure = go.Figure()
-    figure.add_scatter(
-        y=[escape(name) for name in ranks],
-        x=[found.estimate for found in ranks.values()],
-        mode="markers",
-        marker={"symbol": "diamond", "color": COLOURS[2], "size": 10},
-        error_x={
-            "type": "data",
-            "array": [found.high - found.estimate for found in ranks.values()],
-            "arrayminus": [found.estimate - found.low for found in ranks.values()],
-        },
-        hovertemplate="%{y}<br>effective rank %{x:.4g}<extra></extra>",
-        showlegend=False,
-    )
-    laid_out(figure, 460)
-    figure.update_xaxes(title="measured effective rank")
-    figure.update_yaxes(autorange="reversed")
-    return figure
+    def draw(axes: Any) -> None:
+        errors = [[f.estimate - f.low for f in ranks], [f.high - f.estimate for f in ranks]]
+        axes.errorbar([f.estimate for f in ranks], range(len(ranks)), xerr=errors, fmt="D", ms=5, color=COLOURS[2])
+        _names(axes, list(measured))
+        axes.set(xlabel="measured effective rank")
+
+    return chart(draw, 1 + 0.22 * len(ranks))
+
+
+def _names(axes: Any, models: Sequence[str]) -> None:
+    """The models from top to bottom."""
+    axes.set_yticks(range(len(models)), [label(name) for name in models], fontsize=9)
+    axes.set_ylim(len(models) - 0.5, -0.5)
 
 
 def _table(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Table:
@@ -113,7 +100,7 @@ def _table(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Table:
             found = measured[name]
             row |= {
                 "effective rank": found.effective_rank,
-                "interaction share": found.shares.interaction,
+                "interaction share": Share(found.shares.interaction),
                 "how sure (measured)": interval(found, "effective_rank"),
             }
         rows.append(row)
@@ -122,15 +109,15 @@ def _table(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Table:
 
 def integration_section(cells: Sequence[Cell]) -> Section:
     """What multiplicative integration does: variants of one layer against length."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
     names = list(dict.fromkeys(cell.model for cell in cells))
-    for number, name in enumerate(names):
-        add_ranks(figure, [cell for cell in cells if cell.model == name], name, number)
-    laid_out(figure, 480)
-    figure.update_xaxes(title="length T of the sequence", tickvals=sorted({cell.length for cell in cells}))
-    figure.update_yaxes(title="certified rank", type="log", dtick=1)
+
+    def draw(axes: Any) -> None:
+        for number, name in enumerate(names):
+            add_ranks(axes, [cell for cell in cells if cell.model == name], name, number)
+        axes.set(xlabel="length T of the sequence", ylabel="certified rank", yscale="log")
+        axes.set_xticks(sorted({cell.length for cell in cells}))
+        legend_above(axes, 3)
+
     caption = (
         "One layer of each, equal width, logarithmic. Flat at 2: additive (elman). Flat at the width or one above: one "
         "product of state and input per step (rac, second_order and cp_rnn coincide; mi_rnn). Rising: gates that are "
@@ -138,7 +125,9 @@ def integration_section(cells: Sequence[Cell]) -> Section:
         "certified from below; where that line turns flat it has reached the number of samples, not its rank."
     )
     table = rank_table("integration", cells, "Variants of one layer")
-    return Section("What does multiplicative integration do?", _integration(cells), [Figure(figure, caption), table])
+    return Section(
+        "What does multiplicative integration do?", _integration(cells), [Figure(chart(draw, 3.6), caption), table]
+    )
 
 
 def _integration(cells: Sequence[Cell]) -> str:

@@ -15,12 +15,17 @@ from .numbers import readable
 
 SURE = "how sure"
 """Name of the column that every table of numbers has"""
+_SMALL = 1e-6
 _LONGEST = 300
 """Characters of a text in a table; some are from strangers' files"""
 
 
 class AtLeast(int):
     """A number that is a lower bound: shown with a sign, and a plain number in the CSV file."""
+
+
+class Share(float):
+    """A share of the whole: so small a one that nothing depends on it is shown as that, and in full in the CSV file."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class Table:
         """Text of every cell, and whether it is a number."""
         return [[_cell(row.get(name)) for name in self.columns] for row in self.rows]
 
+    def named_cells(self) -> list[list[tuple[str, str, bool]]]:
+        """The same with the name of the column before each."""
+        return [[(n, *cell) for n, cell in zip(self.columns, row, strict=True)] for row in self.cells()]
+
 
 def _cell(value: Any) -> tuple[str, bool]:
     if value is None:
@@ -60,6 +69,8 @@ def _cell(value: Any) -> tuple[str, bool]:
         return ("yes" if value else "no"), False
     if isinstance(value, AtLeast):
         return f"≥ {int(value):,}", True
+    if isinstance(value, Share) and 0 <= value < _SMALL:
+        return f"< {_SMALL:.0e}", True
     if isinstance(value, int):
         return (f"{value:,}" if abs(value) < 10**15 else readable(value)), True
     return (f"{value:.4g}", True) if isinstance(value, float) else (shortened(str(value)), False)
@@ -82,6 +93,8 @@ class Figure:
     picture: Any
     """A plotly figure, or the text of an SVG"""
     caption: str = ""
+    scrolls: bool = False
+    """Whether it is too wide for a phone and is moved sideways there; charts shrink"""
 
 
 @dataclass(frozen=True)
@@ -112,14 +125,25 @@ th { border-bottom: 2px solid #888 } .number { text-align: right; white-space: n
 th.number { white-space: normal } .aside { display: none; font-size: .88rem; color: #444; margin: 0 }
 .csv { font-size: .88rem; margin: 0 } details { margin: 1rem 0 } summary { cursor: pointer; padding: .3rem 0 }
 .picture svg { max-width: 100% } pre { background: #f5f5f5; padding: .8rem; overflow-x: auto }
-.wrapped { white-space: pre-wrap }
+.wrapped { white-space: pre-wrap } .chart svg { width: 100%; max-width: 38rem; height: auto }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .8rem; padding: 0 }
+.cards li { list-style: none; border-top: 4px solid #0072B2; background: #f5f7fa; padding: .6rem .8rem }
 @media (max-width: 600px) { .picture svg { max-width: none } .aside { display: block }
-  td:not(.number):not(:first-child) { min-width: 10rem } }
-@media print { .csv, .aside, nav { display: none } figure, tr { break-inside: avoid } h2, caption { break-after: avoid }
-  .rows, .picture { overflow: visible } .picture svg { max-width: 100% } body { font-size: 11pt; padding: 0 } }
+  .rows thead { display: none } .rows tr { display: flex; flex-wrap: wrap; gap: 0 .9rem; padding: .35rem 0;
+  border-bottom: 1px solid #ddd } .rows td, .rows caption { display: block; border: 0; padding: 0; text-align: left }
+  .rows td:not(:first-child)::before { content: attr(data-name) ": "; color: #555 } .rows td:empty { display: none }
+  .rows td.sure { flex-basis: 100% } .rows table, .rows tbody { display: block } .rows td { overflow-wrap: anywhere } }
+@media print { .csv, .aside, nav { display: none } figure, tr, li { break-inside: avoid }
+  h2, caption, .answer { break-after: avoid } h2 { margin-top: 1rem } figure { margin: .4rem 0 }
+  .rows, .picture { overflow: visible } th, td { padding: .05rem .4rem .05rem 0 }
+  figure:has(.chart) { display: inline-block; width: 48%; vertical-align: top; margin-right: 1% }
+  .chart svg { max-height: 6cm } .picture svg { max-width: 70%; max-height: 7cm }
+  .rows { margin: .3rem 0 } table { font-size: 7pt; line-height: 1.2 } figcaption, caption { font-size: 7.5pt }
+  @page { margin: 11mm } body { font-size: 9pt; line-height: 1.3; padding: 0; max-width: none } }
 </style>{{ plotly }}</head>
 <body><main><h1>{{ title }}</h1>
 {% if lead %}<p>{{ lead }}</p>{% endif %}
+{% if cards %}<ul class="cards">{% for card in cards %}<li>{{ card }}</li>{% endfor %}</ul>{% endif %}
 {% if summary %}<pre{% if wrap %} class="wrapped"{% endif %}>{{ summary }}</pre>{% endif %}
 {% if sections|length > 2 %}<nav aria-label="Contents"><ol>
 {% for section in sections %}<li><a href="#part{{ loop.index }}">{{ section.heading }}</a></li>{% endfor %}
@@ -132,10 +156,12 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
 {% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}</figure>
 {% endif %}{% endfor %}</section>{% endfor %}
 </main>
-<script>
+{% if plotly %}<script>
 const charts = () => document.querySelectorAll('.js-plotly-plot')
 addEventListener('beforeprint', () => charts().forEach((chart) => Plotly.relayout(chart, {width: 640})))
 addEventListener('afterprint', () => charts().forEach((chart) => Plotly.relayout(chart, {autosize: true, width: null})))
+</script>{% endif %}
+<script>addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((part) => part.open = true))
 </script>
 </body></html>
 """,
@@ -148,8 +174,9 @@ _TABLE = Template(
 {% if not long %}<caption>{{ table.caption }}</caption>{% endif %}
 <thead><tr>{% for name, number in table.heads() %}
 <th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in table.cells() %}<tr>{% for text, number in row %}
-<td{% if number %} class="number"{% endif %}>{{ text }}</td>{% endfor %}</tr>
+<tbody>{% for row in table.named_cells() %}<tr>{% for name, text, number in row %}
+<td{% if name == sure %} class="sure"{% elif number %} class="number"{% endif %}
+ data-name="{{ name }}">{{ text }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if long %}</details>{% endif %}
 {% if link %}<p class="csv">
@@ -165,7 +192,15 @@ def table_html(table: Table) -> str:
     return str(_table(table, link=False))
 
 
-def report_page(title: str, lead: str, sections: Sequence[Section], *, summary: str = "", wrap: bool = False) -> str:
+def report_page(
+    title: str,
+    lead: str,
+    sections: Sequence[Section],
+    *,
+    summary: str = "",
+    wrap: bool = False,
+    cards: Sequence[str] = (),
+) -> str:
     """A self-contained page.
 
     Args:
@@ -174,6 +209,7 @@ def report_page(title: str, lead: str, sections: Sequence[Section], *, summary: 
         sections: in the order they are read.
         summary: text in a fixed-width font, lines kept.
         wrap: break long lines of the summary; otherwise it scrolls, as tables must.
+        cards: what to take home, a sentence each, before everything else.
 
     Returns:
         HTML with Plotly in it once, if there is a figure that needs it.
@@ -191,6 +227,7 @@ def report_page(title: str, lead: str, sections: Sequence[Section], *, summary: 
         lead=lead,
         summary=summary,
         wrap=wrap,
+        cards=cards,
         sections=sections,
         plotly=Markup(_plotly() if plots else ""),
         picture=_picture,
@@ -214,6 +251,8 @@ _SCROLLS = (
 def _picture(figure: Figure) -> Any:
     from markupsafe import Markup
 
+    if isinstance(figure.picture, str) and not figure.scrolls:
+        return Markup('<div class="chart">') + Markup(figure.picture) + Markup("</div>")
     if isinstance(figure.picture, str):
         return Markup(_SCROLLS) + Markup(figure.picture) + Markup("</div>")
     settings = {"displayModeBar": False, "responsive": True}
@@ -223,4 +262,4 @@ def _picture(figure: Figure) -> Any:
 def _table(table: Table, *, link: bool = True) -> Any:
     from markupsafe import Markup
 
-    return Markup(_TABLE.render(table=table, long=len(table.rows) > _LONG, link=link))
+    return Markup(_TABLE.render(table=table, sure=SURE, long=len(table.rows) > _LONG, link=link))

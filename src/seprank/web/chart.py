@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..result.palette import COLOURS, MARKERS
+from ..result.palette import COLOURS
 from ..result.sureness import MARKERS as SYMBOLS
 from ..result.sureness import Sureness
 from ..theory import bounds, readable
 from .panel import Panel
 
+_MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 _GREATEST = 10**300
 """What JavaScript can draw"""
 Trace = dict[str, Any]
@@ -21,7 +22,7 @@ def chart(panels: Sequence[Panel]) -> dict[str, Any]:
     """Certified ranks as markers on a line and least proved upper bounds dotted, one colour for each panel."""
     traces, seen, uppers = [], [1], [1]
     for number, panel in enumerate(panels):
-        style = {"colour": COLOURS[number], "marker": MARKERS[number]}
+        style = {"colour": COLOURS[number], "marker": _MARKERS[number]}
         points, limits = _certified(panel), _limits(panel)
         traces += [_upper_trace(panel.name, limits, **style), _rank_trace(panel.name, points, **style)]
         seen += [rank for _, rank, _ in points]
