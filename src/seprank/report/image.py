@@ -102,7 +102,7 @@ def _image(values: Sequence[Sequence[float]]) -> str:
     most = max(abs(value) for row in shown for value in row)
 
     def draw(axes: Any) -> None:
-        colours = need("matplotlib.colors", "tn", "drawing").LinearSegmentedColormap.from_list
+        colours = need("matplotlib.colors", "draw", "drawing").LinearSegmentedColormap.from_list
         scale = colours("signs", [COLOURS[0], "#ffffff", COLOURS[1]])
         axes.imshow(shown, cmap=scale, vmin=-most, vmax=most, interpolation="nearest")
         axes.set(xlabel="ends", ylabel="starts")

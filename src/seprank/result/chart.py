@@ -47,8 +47,8 @@ def chart(draw: Callable[[Any], None], height: float = 3.4, *, width: float = WI
 
 def drawn(draw: Callable[[Any], None], height: float, *, width: float = WIDTH) -> str:
     """The same of something that is drawn into a figure, such as several panels."""
-    matplotlib = need("matplotlib", "tn", "drawing")
-    new = need("matplotlib.figure", "tn", "drawing").Figure
+    matplotlib = need("matplotlib", "draw", "drawing")
+    new = need("matplotlib.figure", "draw", "drawing").Figure
     with matplotlib.rc_context(_PAGE):
         figure = new(figsize=(width, height), layout="constrained")
         draw(figure)
