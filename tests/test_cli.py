@@ -141,6 +141,19 @@ def test_a_module_of_ones_own(modules: Path, tmp_path: Path) -> None:
     assert "sha256" in refusal("verify", str(file), "--model", f"{modules}:build", code=1)
 
 
+def test_a_module_that_cannot_be_called_gets_a_wrapper_to_paste(tmp_path: Path) -> None:
+    """With the module's own argument names, after the line that says why."""
+    (tmp_path / "wants.py").write_text(
+        "import torch\nclass Wants(torch.nn.Module):\n    input_size = 2\n"
+        "    def forward(self, x, lengths):\n        return x * lengths['one']\nbuild = Wants\n"
+    )
+    said = refusal("measure", f"{tmp_path / 'wants.py'}:build", "--length", "4")
+    assert said.startswith("seprank: ")
+    assert "call={'lengths': ...}" in said.splitlines()[0]
+    assert "class Wrapped(torch.nn.Module):" in said.splitlines()
+    assert "        result = self.module(x, lengths=...)" in said.splitlines()
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -451,7 +451,7 @@ def stored(name: str) -> list[dict[str, Any]]:
 def test_ranks_beside_memory_are_those_of_the_page() -> None:
     page = (DOCS / "architectures.md").read_text("utf-8")
     names = re.findall(r"compare --models (\S+) --measured", page)[0].split(",")
-    found = compare(names, length=[4, 16], width=3, max_samples=64, measured=True, progress=False)
+    found = compare(names, length=[4, 8], width=3, max_samples=256, measured=True, progress=False)
     assert found.table() in page
 
 

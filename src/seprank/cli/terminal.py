@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import wraps
@@ -87,7 +87,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             stop("interrupted; every file written so far is complete", 130)
         except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
-            stop(_worded(error), getattr(error, "exit_code", 2))
+            stop(_worded(error), getattr(error, "exit_code", 2), paste=getattr(error, "__notes__", ()))
         except SystemExit as end:
             stop(f"the module's own code ended the program (exit code {end.code}); take that call out of it", 2)
         except Exception as error:
@@ -120,9 +120,12 @@ def _unforeseen(error: Exception) -> str:
     return f"unforeseen {type(error).__name__}{place}: {error}; with {TRACEBACK}=1 the traceback is shown"
 
 
-def stop(message: str, code: int) -> NoReturn:
-    """Say why, and end the command."""
+def stop(message: str, code: int, paste: Sequence[str] = ()) -> NoReturn:
+    """Say why, and what could be pasted to mend it, and end the command."""
     tell(message)
+    with suppress(OSError):
+        for text in paste:
+            print(f"\n{text}", file=sys.stderr)  # noqa: T201
     raise typer.Exit(code)
 
 
