@@ -16,6 +16,7 @@ from torch import nn
 
 from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification.certificate import digest, from_dict
+from seprank.certification.saturation import stated_error
 from seprank.certification.verify import recheck
 from seprank.sources import Factory, load_factory
 from seprank.system.memory import MemoryBudgetError
@@ -281,11 +282,17 @@ def larger_minor(body: dict[str, Any], determinant: int) -> dict[str, Any]:
 
 
 def test_a_rank_that_is_too_high_by_one_is_refused_by_its_determinant_alone() -> None:
-    body = FACTORY.body
-    assert body["rank"] + 1 < min(body["upper_bound"], body["starts"])
-    assert FACTORY.refusal(larger_minor(body, determinant=0)) == "minor"
-    assert FACTORY.refusal(larger_minor(body, determinant=1)) == "minor"
-    assert FACTORY.refusal(larger_minor(body, determinant=body["question"]["prime"])) == "flags"
+    honest = SPECIAL[-1]
+    body, factory = honest.body, honest.factory
+    assert factory is not None
+    rank, starts, ends = body["rank"] + 1, body["starts"], body["ends"]
+    assert rank < min(body["upper_bound"], starts)
+    sizes = {"rank": rank, "upper": body["upper_bound"], "starts": starts, "ends": ends, "channels": 1}
+    # what a forger would compute, so that nothing else is wrong
+    body["error"] = stated_error(factory.build(), from_dict(signed(honest.body)).question, **sizes)
+    assert honest.refusal(larger_minor(body, determinant=0)) == "minor"
+    assert honest.refusal(larger_minor(body, determinant=1)) == "minor"
+    assert honest.refusal(larger_minor(body, determinant=body["question"]["prime"])) == "flags"
 
 
 def test_a_rank_above_a_bound_is_refused_whatever_bounds_are_left_out() -> None:

@@ -353,7 +353,7 @@ def test_the_verdict_names_the_factory_that_was_given_and_not_the_one_that_is_st
     assert "gpt4" not in text
     assert text.splitlines()[0].endswith("product_model.py:build is at least 9")
     assert text.splitlines()[1:] == [
-        "  theory has found since: upper degrees: joint 11",
+        "  theory has found since: upper degrees: joint 9",
         "  not checked, and not needed for this: saturated",
     ]
 

@@ -122,3 +122,42 @@ def test_a_text_is_not_taken_for_true(value: str, parameter: str, tmp_path: Path
     with pytest.raises(FactoryError, match="must be true or false"):
         load_factory(place, flag=value)
     assert load_factory(place, flag=False).settings == {"flag": False}
+
+
+TORCH = "import torch\nclass Own(torch.nn.LSTM):\n    pass\ndef build(width, num_layers=1, inputs=7):\n"
+TORCH += "    return torch.nn.GRU(inputs, width, num_layers)\nmade = torch.nn.GRU(2, 3)\n"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "settings"),
+    [
+        ("Own", {"input_size": 2, "hidden_size": 3, "num_layers": 4}),
+        ("build", {"width": 3, "num_layers": 4}),  # its inputs have a default, which the question does not change
+    ],
+)
+def test_sizes_reach_a_factory_under_the_names_that_it_has(
+    attribute: str, settings: dict[str, int], tmp_path: Path
+) -> None:
+    place = f"{written(tmp_path, 'net.py', TORCH)}:{attribute}"
+    factory = load_factory(place, sizes={"inputs": 2, "width": 3, "depth": 4})
+    assert factory.settings == settings
+    assert isinstance(factory.build(), nn.LSTM | nn.GRU)
+    chosen = load_factory(place, sizes={"inputs": 2, "width": 3, "depth": None}, num_layers=2)
+    assert chosen.settings["num_layers"] == 2
+
+
+def test_a_network_of_a_file_has_the_weights_of_the_seed(tmp_path: Path) -> None:
+    factory = load_factory(f"{written(tmp_path, 'net.py', TORCH)}:made", sizes={"inputs": 2, "width": None})
+    first, again, other = (factory.build(seed).state_dict()["weight_hh_l0"] for seed in (1, 1, 2))
+    assert first.equal(again)
+    assert not first.equal(other)
+    with pytest.raises(FactoryError, match="is a network that is made already and takes no width"):
+        load_factory(f"{tmp_path / 'net.py'}:made", sizes={"width": 3})
+
+
+def test_a_network_of_a_package_has_no_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, "ready_made.py", TORCH)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FactoryError, match="with weights that no seed decides; name a function or class"):
+        load_factory("ready_made:made")
+    sys.modules.pop("ready_made", None)

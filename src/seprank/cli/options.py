@@ -209,8 +209,8 @@ def load_model(
     from ..system.memory import check_weights
 
     if ":" in name:
-        given = {key: value for key, value in (("width", width), ("depth", depth)) if value is not None}
-        factory = load_factory(name, **given, **parse_settings(settings))
+        sizes = {"inputs": inputs, "width": width, "depth": depth}
+        factory = load_factory(name, sizes=sizes, **parse_settings(settings))
         return factory.build(seed), factory
     spec = find_model(name)
     if settings:

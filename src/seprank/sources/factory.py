@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,11 +62,13 @@ class Factory:
         return module
 
 
-def load_factory(name: str, **settings: Any) -> Factory:
+def load_factory(name: str, *, sizes: Mapping[str, int | None] | None = None, **settings: Any) -> Factory:
     """Import the code and find the factory.
 
     Args:
-        name: file.py:factory or package.module:factory.
+        name: file.py:factory or package.module:factory: a function or class, or in a file of one's own a network.
+        sizes: `inputs`, `width` and `depth`, which reach the factory under these names or under torch's, `input_size`,
+            `hidden_size` and `num_layers`, whichever it takes; the inputs only if it cannot do without.
         settings: keyword arguments that the factory will be called with.
 
     Raises:
@@ -82,16 +84,70 @@ def load_factory(name: str, **settings: Any) -> Factory:
     if not callable(function):
         found = "no such name" if function is None else f"a {type(function).__name__}"
         raise FactoryError(f"{name}: {place} must define a function {attribute!r}, found {found}")
+    if _is_module(function):
+        function = _made_anew(name, {**(sizes or {}), **settings})
+    settings = {**_named(function, sizes or {}, settings), **settings}
     _check_truths(name, function, settings)
     return Factory(name, function, source_hash(_source(place, module)), settings, folders)
 
 
+def _is_module(found: object) -> bool:
+    """Whether it is a network, and not what makes one; whoever made it has imported torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(found, torch.nn.Module)
+
+
+def _made_anew(name: str, settings: Mapping[str, Any]) -> Callable[[], Any]:
+    """A factory for a network that a file makes as it is imported: it runs the file again, with the seed in place.
+
+    Raises:
+        FactoryError: there are settings, which nobody takes, or the network is made in a package, which runs once.
+    """
+    place, _, attribute = name.rpartition(":")
+    given = [key for key, value in settings.items() if value is not None and key != "inputs"]
+    if given:
+        raise FactoryError(f"{name} is a network that is made already and takes no {given[0]}; name what makes it")
+    if not place.endswith(".py"):
+        raise FactoryError(
+            f"{name} is a network that is made when {place} is imported, with weights that no seed decides; name a "
+            "function or class that makes it"
+        )
+    return lambda: getattr(_import_file(Path(place)), attribute)
+
+
+TORCH_NAMES = {"inputs": "input_size", "width": "hidden_size", "depth": "num_layers"}
+"""What torch calls the sizes of its recurrent layers"""
+
+
+def _named(function: Callable[..., Any], sizes: Mapping[str, int | None], settings: dict[str, Any]) -> dict[str, int]:
+    """Sizes under the names that a factory takes; those given as settings are left out."""
+    takes, named = _parameters(function), {}
+    for size, value in sizes.items():
+        names = [name for name in (size, TORCH_NAMES[size]) if name in takes]
+        name = names[0] if names else size
+        wanted = size != "inputs" or (bool(names) and takes[name].default is inspect.Parameter.empty)
+        if value is not None and wanted and not {size, TORCH_NAMES[size]} & settings.keys():
+            named[name] = value
+    return named
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """What a factory takes by name; of a class that passes the rest on, also what those above it take."""
+    found: dict[str, inspect.Parameter] = {}
+    for one in function.__mro__ if isinstance(function, type) else (function,):
+        try:
+            parameters = inspect.signature(one.__init__ if isinstance(function, type) else one).parameters
+        except (ValueError, TypeError):  # some built-in callables do not say what they take
+            return found
+        found = {**parameters, **found}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return found
+    return found
+
+
 def _check_truths(name: str, function: Callable[..., Any], settings: dict[str, Any]) -> None:
     """Refuse a text where the factory wants true or false: every text, 'no' and 'FALSE' as well, is true."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except (ValueError, TypeError):  # some built-in callables do not say what they take
-        return
+    parameters = _parameters(function)
     for key, value in settings.items():
         wanted = parameters.get(key)
         truth = wanted is not None and (wanted.annotation in (bool, "bool") or isinstance(wanted.default, bool))
