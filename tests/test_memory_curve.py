@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -497,6 +498,28 @@ def test_workers_give_the_same_numbers() -> None:
         there = remember(recurrent(), executor=executor, **settings)
     assert there.memory == pytest.approx(here.memory, rel=1e-9)
     assert there.intervals["joint"][0] == pytest.approx(here.intervals["joint"][0], rel=1e-9)
+
+
+def test_workers_end_where_nothing_is_left_as_one_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    lags: list[tuple[int, ...]] = []
+    worker = sys.modules["seprank.memory_curve.collection"]
+    run = worker.terms_on_worker
+
+    def seen(packed: bytes, rows: range, asked: tuple[int, ...], ends: bool) -> Any:
+        found = run(packed, rows, asked, ends)
+        lags.append(found.lags)
+        return found
+
+    monkeypatch.setattr(worker, "terms_on_worker", seen)
+    settings: dict[str, Any] = {"length": 400, "samples": 70, **QUIET}
+    here = remember(recurrent(), **settings)
+    with ThreadPoolExecutor(1) as executor:
+        there = remember(recurrent(), executor=executor, **settings)
+    assert there.lags == here.lags
+    assert there.notes == here.notes
+    assert any("were not run" in note for note in there.notes)
+    assert max(lag for ran in lags for lag in ran) < 399
+    assert there.memory == pytest.approx(here.memory, rel=1e-6, abs=1e-28)
 
 
 class Stopping(nn.Module):

@@ -6,6 +6,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from ..measurement.subject import Subject
 from ..startend.workers import pack
 from ..system.progress import Report
 from .crossing import Crossing, Work
+from .figures import nothing_left
 from .readout import Readout, choose_readout
 from .settings import FEWEST, CurveSettings
 from .subject import block_of_pairs, checked, converted, relative_floor, state_bytes
@@ -76,8 +78,8 @@ class Collection:
         self._model(pieces, None)
         return (time.perf_counter() - began) / (2 * len(rows) * steps) * self.steps(lags)
 
-    def terms(self, lags: Sequence[int], enough: Enough = lambda terms: False) -> Terms:
-        """Terms at these lags, ascending; fewer lags or pairs if interrupted.
+    def terms(self, lags: Sequence[int], enough: Enough | None = None) -> Terms:
+        """Terms at these lags, ascending, up to one that is enough; fewer lags or pairs if interrupted.
 
         Raises:
             KeyboardInterrupt: before there was anything to show.
@@ -99,7 +101,7 @@ class Collection:
             self.interrupted = True
         return found
 
-    def _lag_by_lag(self, lags: Sequence[int], enough: Enough) -> Iterator[Terms]:
+    def _lag_by_lag(self, lags: Sequence[int], enough: Enough | None) -> Iterator[Terms]:
         if not self._kept:
             self._kept = [self._crossing(rows, lags) for rows in self._rows]
         for lag in lags:
@@ -109,7 +111,7 @@ class Collection:
                 self._tell(rows, [lag])
             found = join_pairs(parts)
             yield found
-            if enough(found):
+            if enough is not None and enough(found):
                 return
 
     def _block_by_block(self, lags: Sequence[int]) -> Iterator[Terms]:
@@ -162,30 +164,57 @@ class SentCollection:
         self._packed = pack((model, pairs, alphabet, settings, work, budget))
         self.interrupted = False
 
-    def terms(self, lags: Sequence[int], enough: Enough = lambda terms: False) -> Terms:
-        """Terms at these lags; of fewer pairs if interrupted."""
-        rows = [range(i, min(i + SENT_PAIRS, self._count)) for i in range(0, self._count, SENT_PAIRS)]
-        futures = {self._executor.submit(terms_on_worker, self._packed, block, tuple(lags)): block for block in rows}
+    def terms(self, lags: Sequence[int], enough: Enough | None = None) -> Terms:
+        """Terms at these lags, ascending; of fewer lags or pairs if interrupted.
+
+        Where lags may be enough, one block is run first, until it has enough; the others go as far, and all of them
+        further while all together have not.
+
+        Raises:
+            KeyboardInterrupt: before there was anything to show.
+        """
+        lags, blocks = tuple(lags), self._blocks()
+        if enough is None:
+            return join_pairs(self._sent(blocks, lags))
+        first = self._sent(blocks[:1], lags, ends=True)
+        ran = first[0].lags
+        found = join_pairs([*first, *self._sent(blocks[1:], ran, already=len(first[0]))])
+        for place, lag in enumerate(ran):
+            if enough(found.only([lag])):
+                return found.only(ran[: place + 1])
+        if len(ran) == len(lags) or self.interrupted:
+            return found
+        more = self.terms(lags[len(ran) :], enough)
+        return join_lags([found, more]) if len(more) == len(found) else found
+
+    def _blocks(self) -> list[range]:
+        return [range(i, min(i + SENT_PAIRS, self._count)) for i in range(0, self._count, SENT_PAIRS)]
+
+    def _sent(
+        self, blocks: Sequence[range], lags: tuple[int, ...], *, ends: bool = False, already: int = 0
+    ) -> list[Terms]:
+        """Terms of blocks of pairs, of fewer if interrupted when enough are there, counting those that are already."""
+        futures = {self._executor.submit(terms_on_worker, self._packed, rows, lags, ends): rows for rows in blocks}
         found: dict[int, Terms] = {}
         try:
             for future in as_completed(futures):
                 found[futures[future].start] = future.result()
-                self._report(STAGE, len(found), len(rows))
+                self._report(STAGE, len(found), len(blocks))
         except KeyboardInterrupt:
-            if sum(map(len, found.values())) < FEWEST:
+            if already + sum(map(len, found.values())) < FEWEST:
                 raise
             self.interrupted = True
         finally:
             for future in futures:
                 future.cancel()
-        return join_pairs([found[first] for first in sorted(found)])
+        return [found[first] for first in sorted(found)]
 
 
-def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...]) -> Terms:
-    """Terms of these pairs; on a worker, this is all that is called."""
+def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...], ends: bool) -> Terms:
+    """Terms of these pairs, up to a lag at which nothing is left if they end there; all that a worker is asked for."""
     model, pairs, alphabet, settings, work, budget = pickle.loads(packed)
     own = Pairs(pairs.first[rows.start : rows.stop], pairs.second[rows.start : rows.stop], pairs.source, False)
     with checked(model, own, alphabet, settings, budget) as subject:
         readout = choose_readout(settings.readout, subject, alphabet.tokens, settings.seed)
         collection = Collection(subject, readout, own, settings, work, budget, lambda *_: None)
-        return collection.terms(lags)
+        return collection.terms(lags, partial(nothing_left, threshold=settings.threshold) if ends else None)

@@ -76,6 +76,16 @@ def floors(terms: Terms, variance: float) -> Vector:
     return np.asarray(np.maximum(terms.rounding.mean(), MARGIN * shaken) / variance)
 
 
+def nothing_left(terms: Terms, threshold: float) -> bool:
+    """Whether memory at the first of these lags has fallen to what rounding leaves, below the threshold.
+
+    It cannot rise again where steps are independent.
+    """
+    floor = float(floors(terms, variance_of(terms))[0])
+    left = float(terms.squares["near"][0].sum() / terms.squares["far"][0].sum())
+    return left <= floor <= threshold
+
+
 def figures(terms: Terms, *, threshold: float) -> Figures:
     """All figures.
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ..adapters.hints import FirstState, hints
@@ -16,7 +17,7 @@ from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
 from .crossing import Work
 from .curve import MemoryCurve, Series
-from .figures import Column, Figures, figures, floors, variance_of
+from .figures import Column, Figures, figures, nothing_left
 from .lags import bracket
 from .readout import Readout, choose_readout
 from .settings import CurveSettings
@@ -110,39 +111,28 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     began = time.perf_counter()
     with bars(progress) as report, checked(model, pairs, alphabet, settings, budget) as subject:
         read = choose_readout(readout, subject, alphabet.tokens, seed)
-        run: Collection | SentCollection
-        if executor is None:
-            run = Collection(subject, read, pairs, settings, work, budget, report)
-        else:
+        here = Collection(subject, read, pairs, settings, work, budget, report)
+        run: Collection | SentCollection = here
+        if executor is not None:
             run = SentCollection(executor, model, pairs, alphabet, settings, work, budget, report)
-        terms, ended = _collected(run, settings, pairs, report)
+        what = f"memory curve of {samples} pairs, length {length}"
+        announce(report, STAGE, what, here.seconds(settings.wanted), shared=executor is not None)
+        terms, ended = _collected(run, settings, pairs)
     found = figures(terms, threshold=threshold)
     return _curve(found, terms, ended, run.interrupted, settings, pairs, subject, read, time.perf_counter() - began)
 
 
-def _collected(
-    run: Collection | SentCollection, settings: CurveSettings, pairs: Pairs, report: Report
-) -> tuple[Terms, bool]:
+def _collected(run: Collection | SentCollection, settings: CurveSettings, pairs: Pairs) -> tuple[Terms, bool]:
     """Terms at the lags wanted and at those between that place the reach; and whether memory ended on the way."""
     wanted = settings.wanted
-    if isinstance(run, Collection):
-        what = f"memory curve of {settings.samples} pairs, length {settings.length}"
-        announce(report, STAGE, what, run.seconds(wanted))
     ends = pairs.independent and settings.past != "dropped"
-    terms = run.terms(wanted, (lambda part: _nothing_left(part, settings)) if ends else (lambda part: False))
+    terms = run.terms(wanted, partial(nothing_left, threshold=settings.threshold) if ends else None)
     ended = terms.lags[-1] < wanted[-1] and not run.interrupted
     if settings.lags is None:
         with suppress(KeyboardInterrupt):
             for threshold in (settings.threshold, 0.5):
                 terms = _refined(run, terms, settings.threshold, threshold)
     return terms, ended
-
-
-def _nothing_left(terms: Terms, settings: CurveSettings) -> bool:
-    """Whether memory has fallen to what rounding leaves. It cannot rise again where steps are independent."""
-    floor = float(floors(terms, variance_of(terms))[0])
-    left = float(terms.squares["near"].sum() / terms.squares["far"].sum())
-    return left <= floor <= settings.threshold
 
 
 def _refined(run: Collection | SentCollection, terms: Terms, useful: float, threshold: float) -> Terms:
