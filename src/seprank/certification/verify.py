@@ -258,7 +258,8 @@ def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> n
         return np.zeros((0, 0), dtype=np.int64)  # rank 0: nothing is claimed that an entry could show
     rows, columns = np.array(minor.rows, dtype=np.int64), np.array(minor.columns, dtype=np.int64)
     ends, place = np.unique(columns // channels, return_inverse=True)
-    need = 8 * len(rows) * (len(ends) * channels + 4 * len(columns))
+    # what is evaluated, its columns of the minor as integers, FLINT's copy of these and the one that it eliminates in
+    need = 8 * len(rows) * (len(ends) * channels + 3 * len(columns))
     if need > budget:
         raise MemoryBudgetError(
             f"the minor takes about {show_size(need)}, more than the {show_size(budget)} it may take; "
@@ -269,7 +270,11 @@ def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> n
     values = matrix.grow(starts, run.samples("ends", certificate.ends).only(ends))
     if np.isnan(values).any():
         raise CertificateError("minor", "one of its entries divides by 0")
-    return values[:, place * channels + columns % channels].astype(np.int64) % question.prime
+    chosen = place * channels + columns % channels
+    entries = np.empty((len(rows), len(columns)), dtype=np.int64)
+    for row, found in zip(entries, values, strict=True):  # not all at once, which takes as much again for each step
+        row[:] = found[chosen]
+    return np.remainder(entries, question.prime, out=entries)
 
 
 def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
