@@ -131,7 +131,7 @@ def test_a_cell_of_ones_own_has_a_certificate_and_a_proved_bound_without_registr
     for command in (["certify", own, "--length", "6", "--out", str(file)], ["verify", str(file), "--model", own]):
         subprocess.run([sys.executable, "-m", "seprank", *command], capture_output=True, cwd=ROOT, check=True)
     found = seprank.Certificate.load(file)
-    assert (found.rank, found.upper_bound, found.saturated) == (29, 45, True)
+    assert (found.rank, found.upper_bound, found.saturated) == (29, 29, True)
     assert {bound.name.split(":")[0] for bound in found.bounds} == {"degrees"}
 
 

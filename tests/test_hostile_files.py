@@ -173,7 +173,7 @@ def check_is_refused_at_once(body: dict[str, Any], factory: Factory | None = Non
     began = time.perf_counter()
     with pytest.raises((CertificateError, MemoryBudgetError, cost.LongerThanAllowed)):
         verify(from_dict(body), factory=factory, memory=2**28, seconds=60, progress=False)
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60
 
 
 LAYERS = 300_000
