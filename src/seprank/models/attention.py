@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..question import check_choice, check_whole
+from .base.layout import is_batched
 
 
 class Attention(nn.Module):
@@ -98,7 +99,7 @@ class Attention(nn.Module):
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, input: Tensor) -> Tensor:
-        batched = self._check_input(input)
+        batched = is_batched(input, input_size=self.input_size, batch_first=self.batch_first)
         sequence = input if batched else input.unsqueeze(0 if self.batch_first else 1)
         hidden = F.linear(sequence if self.batch_first else sequence.transpose(0, 1), self.weight_in)
         for number in range(self.num_layers):
@@ -130,19 +131,6 @@ class Attention(nn.Module):
             future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
             scores = scores.masked_fill(future, float("-inf"))
         return scores.softmax(-1)
-
-    def _check_input(self, input: Tensor) -> bool:
-        """Whether the input is batched; refuses shapes that do not fit."""
-        if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
-            layout = "(batch, time, input_size)" if self.batch_first else "(time, batch, input_size)"
-            raise ValueError(
-                f"input must be {layout} or (time, input_size) with input_size {self.input_size}, "
-                f"got {tuple(input.shape)}"
-            )
-        batched = input.ndim == 3
-        if input.shape[1 if batched and self.batch_first else 0] == 0:
-            raise ValueError(f"input must have at least one time step, got shape {tuple(input.shape)}")
-        return batched
 
     def extra_repr(self) -> str:
         return (

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...question import check_whole
+from .layout import is_batched
 
 Shapes = dict[str, tuple[int, ...]]
 Weights = dict[str, Tensor]
@@ -132,7 +133,7 @@ class StackedCell(nn.Module, ABC):
         return self._packed(self._first(batch))
 
     def forward(self, input: Tensor, state: Tensor | States | None = None) -> tuple[Tensor, Tensor | States]:
-        batched = self._check_input(input)
+        batched = is_batched(input, input_size=self.input_size, batch_first=self.batch_first)
         sequence = input if batched else input.unsqueeze(0 if self.batch_first else 1)
         sequence = sequence.transpose(0, 1) if self.batch_first else sequence
         batch = sequence.shape[1]
@@ -182,19 +183,6 @@ class StackedCell(nn.Module, ABC):
             shown = " and ".join(map(str, wanted))
             raise ValueError(f"state must have shape {shown} for this input, got {' and '.join(map(str, got))}")
         return states if batched else tuple(s.unsqueeze(1) for s in states)
-
-    def _check_input(self, input: Tensor) -> bool:
-        """Whether the input is batched; refuses shapes that do not fit."""
-        if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
-            layout = "(batch, time, input_size)" if self.batch_first else "(time, batch, input_size)"
-            raise ValueError(
-                f"input must be {layout} or (time, input_size) with input_size {self.input_size}, "
-                f"got {tuple(input.shape)}"
-            )
-        batched = input.ndim == 3
-        if input.shape[1 if batched and self.batch_first else 0] == 0:
-            raise ValueError(f"input must have at least one time step, got shape {tuple(input.shape)}")
-        return batched
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, batch_first={self.batch_first}"
