@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from seprank import certify, measure, profile, remember
 from seprank.adapters import ConventionError, adapt
 from seprank.adapters.advice import wrapper
-from seprank.adapters.hints import hints
+from seprank.settings.hints import Hints
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -462,7 +462,7 @@ def test_the_answer_to_two_ways_decides() -> None:
 
 
 def test_the_wrapper_has_the_names_of_the_module_and_runs() -> None:
-    text = wrapper(KeywordState(), hints(call={"mask": None}))
+    text = wrapper(KeywordState(), Hints(call={"mask": None}))
     assert "self.module(x, mask=None, cache=state)" in text
     names: dict[str, Any] = {"torch": torch}
     exec(text.partition("\n\n")[2], names)
@@ -474,4 +474,4 @@ def test_the_wrapper_has_the_names_of_the_module_and_runs() -> None:
 def test_arguments_of_the_wrong_type() -> None:
     for given in ({"output": 1.5}, {"state": 3}, {"call": ["sr"]}, {"batch_first": 1}):
         with pytest.raises(TypeError, match="must be"):
-            hints(**given)
+            Hints(**given)

@@ -27,26 +27,38 @@ ALLOWED: dict[str, frozenset[str]] = {
     "theory": frozenset(),
     "models": frozenset(),
     "tasks": frozenset(),
-    "sources": frozenset(),
+    "sources": frozenset({"models", "settings"}),
     "store": frozenset(),
     "planning": frozenset({"models", "theory"}),
-    "adapters": frozenset(),
+    "settings": frozenset({"models", "tasks"}),
+    "adapters": frozenset({"settings"}),
     "startend": frozenset({"adapters", "sources"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
     "certification": frozenset(
-        {"startend", "degrees", "adapters", "models", "sources", "field", "elimination", "theory"}
+        {"adapters", "degrees", "elimination", "field", "models", "settings", "sources", "startend", "theory"}
     ),
-    "measurement": frozenset({"startend", "adapters"}),
-    "memory_curve": frozenset({"measurement", "startend", "adapters"}),
+    "measurement": frozenset({"adapters", "settings", "startend"}),
+    "memory_curve": frozenset({"adapters", "measurement", "settings", "startend"}),
     "neighbours": frozenset(
-        {"startend", "adapters", "field", "elimination", "measurement", "memory_curve", "certification"}
+        {"adapters", "certification", "elimination", "field", "measurement", "memory_curve", "settings", "startend"}
     ),
-    "callbacks": frozenset({"measurement", "memory_curve"}),
-    "comparison": frozenset({"certification", "models", "measurement", "memory_curve"}),
+    "callbacks": frozenset({"measurement", "memory_curve", "settings"}),
+    "comparison": frozenset({"certification", "measurement", "memory_curve", "models", "settings"}),
     "tensornet": frozenset({"models", "theory"}),
-    "train": frozenset({"models", "tasks", "callbacks", "memory_curve", "store"}),
+    "train": frozenset({"callbacks", "memory_curve", "models", "settings", "store", "tasks"}),
     "jobs": frozenset(
-        {"certification", "measurement", "memory_curve", "train", "models", "sources", "theory", "startend", "store"}
+        {
+            "certification",
+            "measurement",
+            "memory_curve",
+            "models",
+            "settings",
+            "sources",
+            "startend",
+            "store",
+            "theory",
+            "train",
+        }
     ),
     "report": frozenset(
         {

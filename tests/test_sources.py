@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from seprank.cli.options import parse_settings
-from seprank.cli.terminal import UsageError
+from seprank.settings.as_text import key_values
 from seprank.sources import FactoryError, load_factory
 from seprank.sources.factory import user_modules
 
@@ -119,16 +118,16 @@ READ: dict[str, Any] = {
 
 @pytest.mark.parametrize("text", READ, ids=lambda text: text[:20])
 def test_values_on_the_command_line(text: str) -> None:
-    found = parse_settings([f"key={text}"])["key"]
+    found = key_values("--set", [f"key={text}"])["key"]
     assert (found, type(found)) == (READ[text], type(READ[text]))
 
 
 @pytest.mark.parametrize("pair", ["key", "=3", "a b=3", "1a=3", ""])
 def test_what_is_no_pair_is_refused(pair: str) -> None:
-    with pytest.raises(UsageError, match="must be key=value"):
-        parse_settings([pair])
-    with pytest.raises(UsageError, match="gives key twice"):
-        parse_settings(["key=1", "key=2"])
+    with pytest.raises(ValueError, match="must be key=value"):
+        key_values("--set", [pair])
+    with pytest.raises(ValueError, match="gives key twice"):
+        key_values("--set", ["key=1", "key=2"])
 
 
 @pytest.mark.parametrize("value", ["no", "FALSE", "off", ""])

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .hints import Hints
+from ..settings.hints import Hints
 from .reading import parameters_of
 
 _OURS = Path(__file__).resolve().parent.parent

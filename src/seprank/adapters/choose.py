@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..settings.hints import Hints
 from .agreement import Checked, check, failure, tolerance
 from .arrays import OverArrays
 from .batches import Trial
@@ -15,7 +16,6 @@ from .candidates import Candidate, Candidates, Failed, Found
 from .contract import CheckFailed, ConventionError, SequenceModel, Undetermined
 from .copies import unwrapped
 from .first_state import Zeros
-from .hints import Hints, hints
 from .library import own_adapter
 from .recurrent import Recurrent
 from .refusal import Attempt, Refused, call_failed, refusal
@@ -73,7 +73,8 @@ def adapt(
         torch.Size([5, 8])
     """
     try:
-        return search(module, example, hints(batch_first, output, state, call), length=length, rescale=rescale)
+        said = Hints(batch_first=batch_first, output=output, state=state, call=call or {})
+        return search(module, example, said, length=length, rescale=rescale)
     except Refused as refused:
         raise refused.error from refused.error.__cause__
 

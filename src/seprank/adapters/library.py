@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..settings.hints import Hints
 from .advice import name_of
 from .candidates import Candidate, Failed
 from .chain import Chain, NotRecurrent, flatten
 from .contract import ConventionError, SequenceModel
-from .hints import Hints
 from .recurrent import Layout, Recurrent
 from .whole import Whole
 

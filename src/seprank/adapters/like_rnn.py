@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..settings.hints import Hints
 from .choose import search
 from .contract import CallFailed, Undetermined
 from .copies import copy_module
-from .hints import Hints
 from .reading import Reading, parameters_of
 from .refusal import Refused
 

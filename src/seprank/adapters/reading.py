@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
+from ..settings.hints import Hints
 from .contract import ConventionError
 from .first_state import FirstOne, begin
-from .hints import Hints
 from .results import Selection, describe
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .batches import batch_axis, repeat_rows
 from .contract import ConventionError, SequenceModel, State, as_columns
+from .explained import wants_another_order
 from .results import describe
 from .structure import Structure, flatten, is_constant, unflatten
 
@@ -65,7 +66,7 @@ class Recurrent(SequenceModel):
         try:
             self._try_out(example)
         except RuntimeError as error:
-            if settled or "view size" not in str(error):
+            if settled or not wants_another_order(error):
                 raise
             self.layout = "batch" if self._batch_first else "time"  # .view() in the module wants its own order
             self._try_out(example)

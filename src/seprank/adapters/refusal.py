@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..settings.hints import Hints
 from .advice import missing, name_of, said_by, wrapper
 from .contract import CallFailed, CheckFailed, ConventionError, Undetermined
-from .hints import Hints
 
 _SHOWN = 3
 """Further ways that are told"""

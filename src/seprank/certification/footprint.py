@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..question import check_whole
 from ..system.memory import MemoryBudgetError, show_size
 
 if TYPE_CHECKING:
@@ -22,17 +21,6 @@ def matrix_bytes(starts: int, ends: int, *, channels: int = 1, last: bool = Fals
 def halves_bytes(starts: int, ends: int, *, steps: tuple[int, int], inputs: int) -> int:
     """Of the start and end halves, as they are drawn and as they are read; steps of a start and of an end."""
     return 16 * (starts * steps[0] + ends * steps[1]) * inputs
-
-
-def check_samples(samples: int | None, max_samples: int | None) -> tuple[int | None, int | None]:
-    """How many halves to draw, or at most, as a user may say it; not both."""
-    samples = None if samples is None else check_whole("samples", samples, 1)
-    max_samples = None if max_samples is None else check_whole("max_samples", max_samples, 1)
-    if samples is not None and max_samples is not None:
-        raise ValueError(
-            f"samples fixes their number and max_samples limits it, got {samples} and {max_samples}; give one of them"
-        )
-    return samples, max_samples
 
 
 def require_halves(question: Question, budget: int) -> None:

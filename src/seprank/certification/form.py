@@ -37,9 +37,6 @@ MOST_DIMENSIONS = 64
 MOST_RUN_SECONDS = 1e9
 """That a run may state: thirty years"""
 
-LEAST_CONFIDENCE = 1e-200
-"""That a certificate may state"""
-
 VERSIONS = ("python", "seprank", "torch", "numpy")
 """What a certificate names the versions of"""
 

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..question import LEAST_CONFIDENCE
 from ..result.result import STRICT
 from ..system.names import quoted_name, shown
 from .asked import Question
-from .form import LEAST_CONFIDENCE, MOST_DIMENSIONS, MOST_SIZE, CertificateError
+from .form import MOST_DIMENSIONS, MOST_SIZE, CertificateError
 from .luck import MOST_DRAWS
 
 _HASH = re.compile(r"[0-9a-f]{64}")

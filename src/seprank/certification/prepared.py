@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
-from ..adapters import ConventionError, State
+from ..adapters import State
 from ..adapters.copies import copy_module
+from ..adapters.explained import explained
 from ..adapters.like_rnn import like_rnn
 from ..adapters.split import Cut, joined, read_as
 from ..adapters.structure import map_tensors
@@ -37,6 +38,11 @@ from .asked import Question
 from .checks import answer, check_entries, check_residues, check_sequences
 from .recording import Recorded
 from .words import draw_words
+
+_REMEDY = (
+    "it is called as module(x) and module(x, state), and must return (output, state): wrap it in a module whose "
+    "forward(self, x, state=None) does, and say how many inputs there are"
+)
 
 
 class _Checked(StartEndMatrix):
@@ -192,21 +198,11 @@ class Run:
         inputs, state = map_tensors(self._read_only, (inputs, state))
         self._functions.forget(inputs)
         arguments = (inputs,) if state is None else (inputs, state)
-        try:
+        told = f" with {self.question.inputs} inputs per step,"
+        with explained(self._module, inputs, _REMEDY, told):
             result = functional_call(self._module, self._values, arguments)
             self._functions.give_out(tree_leaves(result))
             return result
-        except (ArithmeticError, MemoryError):
-            raise
-        except Exception as error:
-            if "view size" in str(error):
-                raise  # the adapter tries another order in memory
-            raise ConventionError(
-                f"{type(self._module).__name__} failed on sequences with {self.question.inputs} inputs per step, of "
-                f"shape {tuple(inputs.shape)}, with {type(error).__name__}: {error}; it is called as "
-                "module(x) and module(x, state), and must return (output, state): wrap it in a module whose "
-                "forward(self, x, state=None) does, and say how many inputs there are"
-            ) from error
 
     def _read_only(self, leaf: Tensor) -> Tensor:
         return self._field.admit(leaf) if leaf.is_floating_point() else leaf.clone()

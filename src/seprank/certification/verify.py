@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from torch import nn
 
 from ..adapters import ConventionError
 from ..field import DivisorVanishes, NotPolynomial
-from ..question import check_prime
 from ..result.numbers import readable, shown_equality, shown_error
+from ..settings.certify_settings import CertifySettings
 from ..sources import Factory
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.names import quoted_name, shown
@@ -189,20 +189,9 @@ def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budg
 
 def _check_question(question: Question, module: nn.Module) -> None:
     try:
-        check_prime(question.prime)
-        asked = ask(
-            module,
-            length=question.length,
-            cut=question.cut,
-            domain=question.domain,
-            inputs=question.inputs,
-            templates=question.templates,
-            readout=question.readout,
-            prime=question.prime,
-            seed=question.seed,
-            squash=question.squash,
-            split=question.split,
-        )
+        names = {field.name for field in fields(Question)} - {"inputs"}
+        settings = CertifySettings(**{name: getattr(question, name) for name in names})
+        asked = ask(module, settings, question.inputs)
     except (ValueError, TypeError) as error:
         raise CertificateError("fields", str(error)) from None
     if asked != question:

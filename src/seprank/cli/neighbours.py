@@ -7,43 +7,21 @@ from typing import Annotated
 
 import typer
 
-from .options import (
-    Depth,
-    Inputs,
-    Json,
-    Length,
-    Memory,
-    Model,
-    Settings,
-    Width,
-    check_files,
-    find_budget,
-    load_model,
-    split_names,
-)
+from ..settings.entries import values
+from ..settings.named_network import TrainedNetwork
+from ..settings.neighbours_settings import NeighboursSettings
+from .flags import flagged
+from .options import Json, Model, check_files, named_network
 from .terminal import UsageError, say, say_json, show_announcements
 
 ENDINGS = (".html", ".pdf", ".png", ".svg", ".json")
 
 
-def neighbours(  # noqa: PLR0913  (each is a setting a user has)
+@flagged
+def neighbours(
     model: Model,
-    length: Length,
-    inputs: Inputs = None,
-    width: Width = None,
-    depth: Depth = None,
-    settings: Settings = None,
-    tokens: Annotated[int | None, typer.Option(help="Number of token ids, for a model that reads them.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Trained weights: .safetensors, or .pt of tensors.")] = None,
-    samples: Annotated[int, typer.Option(help="Pairs of sequences of the memory curve.")] = 256,
-    frozen: Annotated[
-        str, typer.Option(help="Parameters or sub-modules that make gates, with commas, for effective state-size.")
-    ] = "",
-    values: Annotated[
-        str, typer.Option(help="Parameters that are values as inputs are, with commas, such as an initial state.")
-    ] = "",
-    seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
-    memory: Memory = None,
+    network: TrainedNetwork,
+    settings: NeighboursSettings,
     out: Annotated[Path | None, typer.Option(help="File: .html, .pdf, .png, .svg or .json.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -54,24 +32,8 @@ def neighbours(  # noqa: PLR0913  (each is a setting a user has)
     from ..neighbours.overview import overview
 
     show_announcements()
-    budget = find_budget(memory)
-    module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
-    if weights is not None:
-        from ..sources.weights import load_weights
-
-        load_weights(module, weights)
-    found = overview(
-        module,
-        length,
-        name=model,
-        inputs=inputs if factory is not None else None,
-        tokens=tokens,
-        samples=samples,
-        frozen=tuple(split_names(frozen)),
-        values=tuple(split_names(values)),
-        seed=seed,
-        memory=budget,
-    )
+    module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
+    found = overview(module, name=model, inputs=inputs, **values(settings))
     if out is not None:
         _write(out, found)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,64 +11,32 @@ from .terminal import UsageError, say, say_json, stop
 
 if TYPE_CHECKING:
     from ..comparison import Comparison
+from ..settings.certify_settings import CertifySettings
+from ..settings.compare_settings import CompareSettings
+from ..settings.entries import values
+from ..settings.named_network import Network
+from ..settings.resources import Memory
+from ..settings.size_settings import BoundsSettings, PlanSettings
+from .flags import flagged
 from .options import (
     STANDARD_OUTPUT,
-    Cut,
-    Depth,
-    Device,
-    Domain,
-    Inputs,
     Json,
-    Length,
-    Memory,
     Model,
-    Readout,
     Scheduler,
-    Settings,
-    Width,
     Workers,
     check_files,
-    find_budget,
-    find_device,
-    load_model,
-    load_templates,
-    number_or_name,
+    named_network,
     open_executor,
     read_from,
-    split_names,
-    split_numbers,
-    whole_number,
     write_to,
 )
 
 
-def certify(  # noqa: PLR0913  (each is a setting a user has)
+@flagged
+def certify(
     model: Model,
-    length: Length,
-    inputs: Inputs = None,
-    width: Width = None,
-    depth: Depth = None,
-    settings: Settings = None,
-    cut: Cut = None,
-    domain: Domain = "functional",
-    templates: Annotated[str | None, typer.Option(help="generic, one-hot, ids, or a .npy file (M, features).")] = None,
-    samples: Annotated[int | None, typer.Option(help="K: halves to draw; as many as needed by default.")] = None,
-    max_samples: Annotated[int | None, typer.Option(help="Draw as many as needed, but no more than this.")] = None,
-    readout: Readout = "random",
-    squash: Annotated[
-        str | None,
-        typer.Option(help="identity: leave out tanh, sigmoid, relu, softmax, norms and the like; they are listed."),
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Positions of the start with commas, instead of a cut, such as 0,2,4.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
-    prime: Annotated[int, typer.Option(help="Modulus, a prime below 2^27.")] = 8388593,
-    confidence: Annotated[
-        float | None, typer.Option(help="Repeat the draw until the error of the rank is at most this, such as 1e-12.")
-    ] = None,
-    memory: Memory = None,
-    device: Device = "cpu",
+    network: Network,
+    settings: CertifySettings,
     workers: Workers = 1,
     scheduler: Scheduler = None,
     out: Annotated[Path | None, typer.Option(parser=write_to, metavar="FILE", help="File for the certificate.")] = None,
@@ -76,31 +44,14 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
 ) -> None:
     """Certify the Start-End separation rank of a polynomial model."""
     from ..certification import certify as run
+    from ..jobs.data import letters, read_templates
 
     check_files(out)
-    budget = find_budget(memory)
-    module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
+    loaded = named_network(model, network, seed=settings.seed, budget=settings.budget)
+    templates = read_templates(settings.templates)
+    asked = values(settings) | {"templates": templates, "inputs": letters(network.inputs, templates)}
     with open_executor(workers, scheduler) as executor:
-        certificate = run(
-            module,
-            length=length,
-            cut=cut,
-            domain=domain,
-            inputs=inputs if factory is not None or templates in ("generic", "ids") else None,
-            templates=load_templates(templates),
-            samples=samples,
-            max_samples=max_samples,
-            seed=seed,
-            prime=prime,
-            readout=number_or_name(readout),
-            squash=squash,
-            split=None if split is None else split_numbers("--split", split),
-            memory=budget,
-            device=find_device(device),
-            executor=executor,
-            factory=factory,
-            confidence=confidence,
-        )
+        certificate = run(loaded.module, **asked, executor=executor, factory=loaded.factory)
     if out is not None:
         certificate.save(out)
     if as_json:
@@ -116,12 +67,13 @@ def _kept(out: Path | None) -> str:
     return "certificate on standard output" if out == STANDARD_OUTPUT else f"certificate in {out}"
 
 
+@flagged
 def verify(
     certificate: Annotated[
         Path, typer.Argument(parser=read_from, metavar="FILE", help="File written by `seprank certify --out`.")
     ],
+    limit: Memory,
     model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
-    memory: Memory = None,
     seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
     again: Annotated[
         bool, typer.Option("--again", help="Draw weights and samples once more, with a new seed.")
@@ -141,7 +93,7 @@ def verify(
             name = quoted_name(loaded.model.name)
             raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
         factory = None if model is None else load_factory(model)
-        found = recheck(loaded, factory=factory, memory=find_budget(memory), seconds=seconds, again=again)
+        found = recheck(loaded, factory=factory, memory=limit.budget, seconds=seconds, again=again)
     except CertificateError as error:
         step, reason = error.step, str(error)
     if as_json:
@@ -156,50 +108,43 @@ def verify(
         stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
 
 
+@flagged
 def bounds(
-    length: Length,
+    network: Network,
+    settings: BoundsSettings,
     model: Annotated[
         str,
         typer.Argument(help="A name from `seprank models`; additive, for any of that kind; or file.py:factory."),
     ] = "rac",
-    inputs: Inputs = None,
-    width: Width = None,
-    depth: Depth = None,
-    settings: Settings = None,
-    cut: Cut = None,
-    domain: Domain = "functional",
-    memory: Memory = None,
     as_json: Json = False,
 ) -> None:
     """What is proved of a rank: by theory for RACs, additive networks and attention, else by degrees of the model."""
-
-    family = _family(model, settings)
+    asked = values(settings, but=Memory)
+    family = _family(model, network)
     if family is None:
         from ..certification.family import with_degrees
 
-        module, own = load_model(model, inputs, width, depth, settings, find_budget(memory), seed=0)
-        known = with_degrees(module, length=length, cut=cut, inputs=inputs if own else None, domain=domain)
+        loaded = named_network(model, network, seed=0, budget=settings.budget)
+        known = with_degrees(loaded.module, inputs=loaded.inputs, **asked)
     else:
         from ..theory import bounds as state
 
-        if inputs is None or width is None:
-            raise UsageError(f"{model} needs --inputs and --width, and takes --depth (1 by default)")
-        depth = 1 if depth is None else depth
-        known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=family)
+        sizes: dict[str, Any] = network.sizes(model)
+        known = state(**sizes, **asked, model=family)
     if as_json:
         say_json(known.to_dict())
     else:
         say(str(known))
 
 
-def _family(model: str, settings: list[str] | None) -> str | None:
+def _family(model: str, network: Network) -> str | None:
     """Whose bounds theory has for a model; None where a model has to be run for them."""
     from ..models import find_model
     from ..theory.rac_bounds import MODELS as FAMILIES
 
     if ":" in model:
         return None
-    if settings:
+    if network.model_settings:
         raise UsageError(f"--set is for modules of your own; {model} takes --inputs, --width and --depth")
     if model in FAMILIES:
         return model
@@ -230,13 +175,9 @@ def explain(
         say(f"{found.title}\n{'=' * len(found.title)}\n\n{found.text}")
 
 
+@flagged
 def plan(
-    rank: Annotated[str, typer.Option(help="Rank to reach, such as 1000000 or 1e100.")],
-    length: Length,
-    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")],
-    cut: Cut = None,
-    domain: Domain = "functional",
-    depth: Annotated[int, typer.Option(help="Largest depth to look at.")] = 4,
+    settings: PlanSettings,
     out: Annotated[
         Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with a plot of the widths.")
     ] = None,
@@ -246,9 +187,7 @@ def plan(
     from ..planning import plan as find
 
     check_files(out)
-    found = find(
-        rank=whole_number("--rank", rank), length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth
-    )
+    found = find(**values(settings))
     if out is not None:
         from ..report.frontier import frontier_page
         from ..system.files import write_whole
@@ -260,35 +199,9 @@ def plan(
         say(str(found))
 
 
-def compare(  # noqa: PLR0913  (each is a setting a user has)
-    models: Annotated[
-        str | None, typer.Option(help="Names from `seprank models`, with commas; all polynomial ones by default.")
-    ] = None,
-    length: Annotated[str, typer.Option(help="T: time steps, one or several with commas.")] = "2,4,6,8",
-    depth: Annotated[str, typer.Option(help="L: numbers of layers, one or several with commas.")] = "1,2,3",
-    width: Width = None,
-    parameters: Annotated[
-        int | None, typer.Option(help="Target number of parameters, in place of --width; the closest width is used.")
-    ] = None,
-    inputs: Annotated[int, typer.Option(help="M: features per time step, or templates in the tokens domain.")] = 3,
-    domain: Domain = "functional",
-    max_samples: Annotated[
-        int,
-        typer.Option(
-            "--samples",
-            "--max-samples",
-            help="Maximum number of halves per side; a rank equal to it is only ≥.",
-        ),
-    ] = 1024,
-    seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
-    measured: Annotated[
-        bool,
-        typer.Option(
-            "--measured",
-            help="Memory curves beside ranks, of any models; without activations where one is not polynomial.",
-        ),
-    ] = False,
-    memory: Memory = None,
+@flagged
+def compare(
+    settings: CompareSettings,
     out: Annotated[
         Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with plot and table.")
     ] = None,
@@ -301,19 +214,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
 
     check_files(out, csv)
     try:
-        found = run(
-            None if models is None else split_names(models),
-            length=split_numbers("--length", length),
-            depth=split_numbers("--depth", depth),
-            width=width,
-            parameters=parameters,
-            inputs=inputs,
-            domain=domain,
-            max_samples=max_samples,
-            seed=seed,
-            measured=measured,
-            memory=None if memory is None else find_budget(memory),
-        )
+        found = run(**values(settings))
     except ComparisonInterrupted as interruption:
         found = interruption.found
         _show_comparison(found, out, csv, as_json)

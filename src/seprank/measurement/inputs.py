@@ -34,6 +34,12 @@ class Samples:
     origins: tuple[Numbers, Numbers] | None = None
     """Of the user's own sequences: which of them each start and each end is from"""
 
+    @property
+    def features(self) -> int:
+        """Numbers per step; 1 for token ids."""
+        shape = self.starts.sequences(0, 1).shape
+        return shape[2] if len(shape) == 3 else 1
+
 
 @dataclass(frozen=True)
 class Alphabet:

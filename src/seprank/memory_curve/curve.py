@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..result.result import STRICT, Result
+from ..settings.remember_settings import check_share
 from . import in_words
 from .estimator import Interval
-from .settings import check_share
 
 COLUMNS = ("memory", "joint", "carried")
 

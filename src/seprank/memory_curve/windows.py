@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..measurement.inputs import Alphabet, DataError, whole_sequences
+from ..settings.remember_settings import FEWEST, RememberSettings
 from ..system.memory import MemoryBudgetError, show_size
-from .settings import FEWEST, CurveSettings
 
 Data = npt.NDArray[Any] | Tensor
 
@@ -36,7 +36,7 @@ class Pairs:
         return len(self.first)
 
 
-def make_pairs(data: Data | None, alphabet: Alphabet, settings: CurveSettings, budget: int) -> Pairs:
+def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings, budget: int) -> Pairs:
     """Pairs as the settings ask for them.
 
     Raises:
@@ -52,7 +52,7 @@ def make_pairs(data: Data | None, alphabet: Alphabet, settings: CurveSettings, b
     return _drawn(alphabet, settings) if data is None else _windows(_as_array(data), alphabet, settings)
 
 
-def _drawn(alphabet: Alphabet, settings: CurveSettings) -> Pairs:
+def _drawn(alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     count = settings.samples
     drawn = whole_sequences(alphabet, length=settings.length, starts=count, ends=count, seed=settings.seed)
     return Pairs(drawn.starts.sequences(), drawn.ends.sequences(), drawn.source, independent=True)
@@ -62,7 +62,7 @@ def _as_array(data: Data) -> npt.NDArray[Any]:
     return data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
 
 
-def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: CurveSettings) -> Pairs:
+def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     """Windows that do not overlap, each in one pair only: x and x' of a pair must not share steps."""
     data = data[None] if data.ndim == 1 else data
     steps = data.shape[1] if data.ndim > 1 else 0

@@ -16,7 +16,10 @@ from ..measurement import Measurement, measure
 from ..measurement.figures import ConstantOutput
 from ..measurement.measure import find_alphabet
 from ..memory_curve import MemoryCurve, remember
-from ..question import check_whole
+from ..settings.entries import given
+from ..settings.entries import values as values_of
+from ..settings.hints import FirstState
+from ..settings.neighbours_settings import NeighboursSettings
 from ..system.extras import need
 from ..system.memory import MemoryBudgetError
 from ..system.progress import Report
@@ -140,6 +143,10 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     values: tuple[str, ...] = (),
     seed: int = 0,
     memory: int | None = None,
+    batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | FirstState | None = None,
+    call: Mapping[str, Any] | None = None,
     progress: bool | Report = True,
 ) -> Overview:
     """Memory curve, separation rank and spectrum, effective state-size, memory capacity, gradients, Hankel values.
@@ -152,16 +159,18 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
         samples: pairs of sequences of the memory curve.
         frozen, values: what makes gates, and what is a value, see `effective_state_size`.
         seed, memory, progress: as in each of them.
+        batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
 
     Raises:
         ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
         ValueError: an argument is out of range.
     """
-    length = check_whole("length", length, 2, purpose="to have a past", remedy="use 16 or more")
-    tokens = find_alphabet(model, inputs, tokens).tokens
-    common: dict[str, Any] = {"seed": seed, "memory": memory}
-    reads = common | {"inputs": inputs, "tokens": tokens, "progress": progress}
-    vectors = common | {"inputs": inputs}
+    settings = given(NeighboursSettings, locals())
+    hints = values_of(settings.hints)
+    length, tokens = settings.length, find_alphabet(model, inputs, tokens).tokens
+    common: dict[str, Any] = {"seed": settings.seed, "memory": memory}
+    reads = common | hints | {"inputs": inputs, "tokens": tokens, "progress": progress}
+    vectors = common | hints | {"inputs": inputs}
     curve, why = _tried(lambda: remember(model, length=length, samples=samples, **reads))
     spectrum, no_spectrum = _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads))
     rank, no_rank = _certified(model, length, inputs, tokens, common, progress)

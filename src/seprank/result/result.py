@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from ..system.extras import need
-from ..system.files import csv_text, read_whole, write_whole
+from ..system.files import csv_text, parsed, read_whole, write_whole
 
 STRICT = {"extra": "forbid", "strict": True}
 """How records are read back from files: no unknown fields, no conversions"""
@@ -85,11 +85,11 @@ class Result:
             OSError: the file cannot be read.
         """
         try:
-            content = json.loads(read_whole(path))
+            content = parsed(read_whole(path))
             if not isinstance(content, dict):
                 raise ValueError(f"it must hold an object of JSON, got {type(content).__name__}")
             return cls.from_dict(content)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise ValueError(f"{path} is not a {cls.NOUN}: {error}; run it again") from None
 
     def to_csv(self) -> str:

@@ -172,6 +172,22 @@ def _check_truths(name: str, function: Callable[..., Any], settings: dict[str, A
             raise FactoryError(f"{key} of {name} must be true or false, got {value!r}; use --set {key}=false")
 
 
+def source_of(name: str) -> Path:
+    """The file that a factory is in, found without running it.
+
+    Raises:
+        FactoryError: there is none.
+    """
+    place, _, _ = name.rpartition(":")
+    if place.endswith(".py"):
+        return Path(place)
+    with _importable(_folders(place)), _explained(f"looking for {place}"):
+        spec = importlib.util.find_spec(place)
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        raise FactoryError(f"{place} has no source file; name the module that defines the factory")
+    return Path(spec.origin)
+
+
 def source_hash(path: str | Path) -> str:
     """SHA-256 of a source file, hexadecimal."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -85,7 +85,8 @@ class Bounds(Result, list[Bound]):
         """How many there are, and what they leave open, in a line."""
         least = min((b.value for b in self if b.kind in ("upper", "exact")), default=None)
         most = max((b.value for b in self if b.kind in ("lower", "exact")), default=1)
-        return f"{len(self)} statements: {readable(most)} <= rank" + ("" if least is None else f" <= {readable(least)}")
+        count = "1 statement" if len(self) == 1 else f"{len(self)} statements"
+        return f"{count}: {readable(most)} <= rank" + ("" if least is None else f" <= {readable(least)}")
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each statement."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..callbacks import FIGURES, Probe, curve_figures
-from ..memory_curve.settings import FEWEST
+from ..settings.remember_settings import FEWEST
+from ..settings.train_settings import TrainSettings
 from .history import Curve
-from .settings import TrainSettings
 
 EVALUATION_BATCH = 500
 """Sequences evaluated at once"""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..settings.train_settings import TrainSettings
 from ..system.extras import need
 from ..system.files import check_folder, write_whole
 from ..system.lock import acquire
@@ -23,7 +24,6 @@ from ..system.versions import versions
 from .evaluation import Evaluation
 from .history import Curve
 from .network import build_network
-from .settings import TrainSettings
 
 if TYPE_CHECKING:
     from .learner import Learner

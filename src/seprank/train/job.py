@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..settings.train_settings import TrainSettings
 from ..store import Job, Store
 from .fit import fit
-from .settings import TrainSettings
 
 WAIT = 60.0
 """Seconds to wait for another process that writes the store"""
