@@ -307,6 +307,26 @@ def test_certified_jobs_give_what_the_command_gives(tmp_path: Path) -> None:
         assert {**found, "certificate": 0, "seconds": 0} == {**said, "certificate": 0, "seconds": 0}
 
 
+FILES = {
+    "certify": {"templates": "a.npy"},
+    "measure": {"data": "a.csv", "weights": "a.safetensors"},
+    "remember": {"data": "a.txt", "weights": "a.pt", "tokenizer": "a.json"},
+}
+
+
+@pytest.mark.parametrize(("command", "name"), [(command, name) for command, names in FILES.items() for name in names])
+def test_a_job_is_known_by_the_files_that_it_reads(command: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / FILES[command][name]
+    asked = {**NETWORK, name: str(path), **({"domain": "tokens"} if name == "templates" else {})}
+    keys = {SWEPT[command].from_settings({**asked, name: None}).job.key}
+    for text in ("one", "another"):
+        path.write_text(text)
+        job = SWEPT[command].from_settings(asked).job
+        assert job.settings["files"].keys() == {name}
+        keys.add(job.key)
+    assert len(keys) == 3
+
+
 def test_another_text_in_a_file_is_another_job(tmp_path: Path) -> None:
     model = tmp_path / "own.py"
     asked = {"model": f"{model}:build", "inputs": 2, "width": 3, "length": 6}

@@ -119,6 +119,7 @@ def results(
 def models(as_json: Json = False) -> None:
     """List the registered models."""
     from ..models import MODELS
+    from ..result.text import text_table
 
     if as_json:
         rows = [
@@ -134,24 +135,29 @@ def models(as_json: Json = False) -> None:
         ]
         say_json({"models": rows})
         return
+    lines = []
     for spec in MODELS.values():
         can = ", ".join(["certified, bounds"] * spec.polynomial + ["measured"] + ["trained"] * spec.recurrent)
-        say(f"{spec.name:<17}{spec.year}  {can:<37} {spec.summary}\n{'':<61}{spec.source}")
+        lines += [[spec.name, str(spec.year), can, spec.summary], ["", "", "", spec.source]]
+    say(text_table(lines, left=range(4)))
     say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
 
 
 def tasks(as_json: Json = False) -> None:
     """List the tasks to train on, with their parameters and exact baselines."""
+    from ..result.text import text_table
     from ..tasks import TASKS
 
     rows = [spec.describe() for spec in TASKS.values()]
     if as_json:
         say_json({"tasks": rows})
         return
+    lines = []
     for row in rows:
-        say(f"{row['name']:<24}{row['summary']}\n{'':<24}{row['source']}")
+        lines += [[row["name"], row["summary"]], ["", row["source"]]]
         for key in ("parameters", "baselines"):
-            say(f"{'':<24}{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items()))
+            lines.append(["", f"{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items())])
+    say(text_table(lines, left=range(2)))
     say("\nBaselines are those of the default parameters; each run prints its own.")
 
 

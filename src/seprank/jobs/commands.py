@@ -300,7 +300,7 @@ class TrainWork(Work):
     def run(self, folder: Path, memory: int) -> dict[str, Any]:
         from ..train import fit
 
-        return fit(self.training, folder=folder, progress=False)
+        return dict(fit(self.training, folder=folder, progress=False))
 
 
 COMMANDS: dict[str, type[Work]] = {kind.command: kind for kind in (CertifyWork, MeasureWork, RememberWork, TrainWork)}

@@ -32,9 +32,7 @@ def linear_attention_bounds(
         >>> [bound.value for bound in linear_attention_bounds(inputs=3, width=3, depth=2, length=8)]
         [47]
     """
-    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
-    check_cut(length, cut)
-    tokens = check_domain(domain) == "tokens"
+    inputs, width, depth, tokens = _checked(inputs, width, depth, length, cut, domain)
     if depth == 1:
         value = min(inputs, width) + 1
         return Bounds([Bound("one layer", "upper" if tokens else "exact", value, _source("one layer"), "rank")])
@@ -54,12 +52,18 @@ def delta_rule_bounds(
         >>> [bound.value for bound in delta_rule_bounds(inputs=3, width=10, depth=1, length=8)]
         [4]
     """
-    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
-    check_cut(length, cut)
-    check_domain(domain)
+    inputs, width, depth, _ = _checked(inputs, width, depth, length, cut, domain)
     if depth > 1:
         return Bounds([])
     return Bounds([Bound("one layer", "upper", min(inputs, width) + 1, _source("delta rule"), "rank")])
+
+
+def _checked(
+    inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str
+) -> tuple[int, int, int, bool]:
+    """M, R, L, and whether over tokens; length and cut have no part in these statements, but must be possible."""
+    check_cut(length, cut)
+    return *check_network(inputs=inputs, width=width, depth=depth), check_domain(domain) == "tokens"
 
 
 def _source(section: str) -> str:
