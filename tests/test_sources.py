@@ -166,13 +166,13 @@ def test_a_network_of_a_file_has_the_weights_of_the_seed(tmp_path: Path) -> None
     first, again, other = (factory.build(seed).state_dict()["weight_hh_l0"] for seed in (1, 1, 2))
     assert first.equal(again)
     assert not first.equal(other)
-    with pytest.raises(FactoryError, match="is a network that is made already and takes no width"):
+    with pytest.raises(FactoryError, match="is a network that already exists and takes no width"):
         load_factory(f"{tmp_path / 'net.py'}:made", sizes={"width": 3})
 
 
 def test_a_network_of_a_package_has_no_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, "ready_made.py", TORCH)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FactoryError, match="with weights that no seed decides; name a function or class"):
+    with pytest.raises(FactoryError, match="with weights that no seed determines; name a function or class"):
         load_factory("ready_made:made")
     sys.modules.pop("ready_made", None)

@@ -298,6 +298,6 @@ def test_folders_and_pipes_are_no_stores(path: Path) -> None:
     os.mkfifo(path)
     for place in (path, path.parent):
         for write in (False, True):
-            with pytest.raises(StoreError, match=r"is a folder|is no regular file"):
+            with pytest.raises(StoreError, match=r"is a folder|is not a regular file"):
                 Store(place, write=write)
     assert [file.name for file in path.parent.iterdir()] == ["runs.db"]

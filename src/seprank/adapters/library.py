@@ -113,7 +113,7 @@ def _batch_first(modules: list[Any], asked: bool | None) -> bool:
     """The order of axes that modules take."""
     orders = {bool(m.batch_first) for m in modules if hasattr(m, "batch_first")}
     if len(orders) > 1:
-        raise ConventionError("all members must have the same batch_first, got both; set it alike in each")
+        raise ConventionError("all members must have the same batch_first, got both; set it to the same value in each")
     own = next(iter(orders), None)
     if asked is not None and own is not None and asked != own:
         raise ConventionError(

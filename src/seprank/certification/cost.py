@@ -50,12 +50,12 @@ class Cost:
         if need > budget:
             largest = max(self.parts, key=lambda name: self.parts[name])
             raise MemoryBudgetError(
-                f"to recheck this certificate takes about {_size(need)}, most of it for {largest}, more than the "
+                f"rechecking this certificate takes about {_size(need)}, most of it for {largest}, more than the "
                 f"{show_size(budget)} it may take; allow more memory (--memory SIZE) if you trust where it is from"
             )
         if self.seconds > most_seconds:
             raise LongerThanAllowed(
-                f"to recheck this certificate takes about {duration(self.seconds)}, more than the "
+                f"rechecking this certificate takes about {duration(self.seconds)}, more than the "
                 f"{duration(most_seconds)} it may take; allow more (--seconds NUMBER) if you trust where it is from"
             )
 
@@ -175,7 +175,7 @@ class Meter(TorchDispatchMode):
         self._left -= self._EACH + 8 * _asked(operation, args, kwargs)
         if self._left < 0:
             raise MemoryBudgetError(
-                f"to build this module takes more than the {show_size(self._budget)} it may take; allow more memory "
+                f"building this module takes more than the {show_size(self._budget)} it may take; allow more memory "
                 "(--memory SIZE) if you trust where the certificate is from"
             )
         call: Callable[..., Any] = operation

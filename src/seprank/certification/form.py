@@ -119,7 +119,7 @@ def _decimal(literal: str) -> float:
 
 
 def _no_number(literal: str) -> float:
-    raise CertificateError("read", f"it has {literal}, which is no number")
+    raise CertificateError("read", f"it has {literal}, which is not a number")
 
 
 def check_values(content: Any, where: str = "it", nesting: int = 0) -> None:

@@ -143,7 +143,7 @@ def recheck(
         estimate = replace(estimate, seconds=2 * estimate.seconds)
     estimate.check(budget, seconds)
     if progress and estimate.seconds > _LONG:
-        sys.stderr.write(f"to recheck this certificate takes about {cost.duration(estimate.seconds)}\n")
+        sys.stderr.write(f"rechecking this certificate takes about {cost.duration(estimate.seconds)}\n")
     subject, _ = as_rnn(subject, found.question)
     newer = _check_bounds(found, subject)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
@@ -173,7 +173,7 @@ def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budg
     found = certify(module, **asked, seed=seed, samples=count, memory=budget, progress=False)
     shown = f"drawn once more, with seed {seed}: rank {found.rank:,}"
     if found.rank > certificate.rank and certificate.saturated:
-        raise CertificateError("flags", f"{shown}, and not {certificate.rank:,}; `seprank certify` makes it anew")
+        raise CertificateError("flags", f"{shown}, and not {certificate.rank:,}; `seprank certify` makes a new one")
     if found.rank != certificate.rank:
         return f"{shown}, {'which is more' if found.rank > certificate.rank else 'less by bad luck'}"
     sizes: dict[str, Any] = {
@@ -211,7 +211,7 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
                 "bounds",
                 f"theory does not give {bound.kind} {shown(bound.name)} {readable(bound.value)} ({bound.source}) for "
                 "this question; if the certificate was made by an older version, that bound has been withdrawn or "
-                "renamed, and `seprank certify` makes it anew",
+                "renamed, and `seprank certify` makes a new one",
             )
     newer = [bound for bound in known if bound not in stated]
     is_older = certificate.schema == 1 or certificate.versions["seprank"] != version("seprank")
@@ -237,7 +237,7 @@ def _of_the_certificate() -> Iterator[None]:
     except (CertificateError, MemoryBudgetError):
         raise
     except (NotPolynomial, ConventionError, ValueError, ZeroDivisionError) as error:
-        raise CertificateError("model", f"this module cannot be asked that: {error}") from error
+        raise CertificateError("model", f"this question cannot be asked of this module: {error}") from error
 
 
 def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> npt.NDArray[np.int64]:

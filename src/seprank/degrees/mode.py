@@ -82,7 +82,7 @@ class DegreeField(PrimeField):
         if operation.name in _LOOKING_UP and _looks_up_rows(args):
             return self._any_row(args[0], _only(args[1]))
         if operation.name == "_local_scalar_dense":
-            raise Refusal("it decides by a token number; look tokens up in an embedding")
+            raise Refusal("it branches on a token number; look tokens up in an embedding")
         result = super()._run(operation, args, kwargs)
         if not isinstance(result, Tensor) or not result.is_floating_point():
             return _each_unknown(result)

@@ -152,7 +152,7 @@ class Float64(Arithmetic):
 
     def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
         if bound >= self.exact_limit - self.p:
-            raise OverflowError(f"a sum of up to {bound} modulo {self.p} leaves float64; use a smaller prime")
+            raise OverflowError(f"a sum of up to {bound} modulo {self.p} does not fit float64; use a smaller prime")
         x = function(*tensors)
         for _ in range(1 if bound <= self._one_pass else 2):
             quotient = (x * (1.0 / self.p)).round_()
@@ -167,7 +167,7 @@ class Int64(Arithmetic):
 
     def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
         if bound >= self.exact_limit - self.p:
-            raise OverflowError(f"a sum of up to {bound} modulo {self.p} leaves int64; use a smaller prime")
+            raise OverflowError(f"a sum of up to {bound} modulo {self.p} does not fit int64; use a smaller prime")
         return _balanced(function(*(t.long() for t in tensors)), self.p).double()
 
 

@@ -175,7 +175,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     spectrum, no_spectrum = _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads))
     rank, no_rank = _certified(model, length, inputs, tokens, common, progress)
     if tokens is not None:
-        nothing = "the model reads token ids, which are names and no numbers"
+        nothing = "the model reads token ids, which are names, not numbers"
         rest: dict[str, tuple[Result | None, str]] = dict.fromkeys(
             ("size", "capacity", "gradients", "hankel"), (None, nothing)
         )

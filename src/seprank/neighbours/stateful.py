@@ -78,7 +78,7 @@ def opened(
     alphabet = find_alphabet(model, inputs)
     if alphabet.tokens is not None:
         raise Meaningless(
-            "the model reads token ids, which are names and no numbers; give the part of it that reads vectors, "
+            "the model reads token ids, which are names, not numbers; give the part of it that reads vectors, "
             "such as what follows its embedding"
         )
     samples = whole_sequences(alphabet, length=max(length, 2), starts=TRIED, ends=TRIED, seed=settings.seed)

@@ -123,10 +123,10 @@ def _made_anew(name: str, settings: Mapping[str, Any]) -> Callable[[], Any]:
     place, _, attribute = name.rpartition(":")
     given = [key for key, value in settings.items() if value is not None and key != "inputs"]
     if given:
-        raise FactoryError(f"{name} is a network that is made already and takes no {given[0]}; name what makes it")
+        raise FactoryError(f"{name} is a network that already exists and takes no {given[0]}; name what makes it")
     if not place.endswith(".py"):
         raise FactoryError(
-            f"{name} is a network that is made when {place} is imported, with weights that no seed decides; name a "
+            f"{name} is a network that is made when {place} is imported, with weights that no seed determines; name a "
             "function or class that makes it"
         )
     return lambda: getattr(_import_file(Path(place)), attribute)

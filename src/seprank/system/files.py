@@ -111,7 +111,7 @@ def _writable(path: Path) -> os.stat_result | None:
         kind = "a disk" if stat.S_ISBLK(found.st_mode) else "a socket"
         raise FileError(f"{path} is {kind}, on which no file is written; give another path")
     if not os.access(path, os.W_OK):
-        raise FileError(f"{path} is write-protected; give another path, or take the protection off")
+        raise FileError(f"{path} is write-protected; give another path, or remove the protection")
     return found
 
 
@@ -223,7 +223,7 @@ def existing_file(path: str | Path) -> Path:
     with _explained(path, "read"):
         mode = _mode(path)
     if not stat.S_ISREG(mode):
-        raise FileError(f"{path} is no regular file; give a file")
+        raise FileError(f"{path} is not a regular file; give a file")
     return path
 
 
