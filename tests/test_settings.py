@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -19,6 +20,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 import seprank as sr
+from seprank.certification.asked import Question
 from seprank.certification.family import with_degrees
 from seprank.cli import app
 from seprank.cli.app import COMMANDS
@@ -193,6 +195,24 @@ def test_the_page_has_settings_of_the_command() -> None:
     for name, parameter in hints.items():
         entry = known[name]
         assert entry is None or members(parameter.annotation) <= members(entry.kind), name
+
+
+def test_a_certificate_states_the_settings_that_its_rank_depends_on() -> None:
+    """And no others: how many samples a run might have drawn, and where it ran, say nothing of what was proved."""
+    of_the_run = {"samples", "max_samples", "confidence"} | {entry.name for entry in entries(Place)}
+    asked = {entry.name for entry in entries(CertifySettings)} - of_the_run
+    assert {field.name for field in fields(Question)} == asked | {"inputs"}
+
+
+@pytest.mark.parametrize(("result", "command"), [(sr.MemoryCurve, "remember"), (sr.Measurement, "measure")])
+def test_what_a_result_states_has_the_name_of_the_setting(result: type, command: str) -> None:
+    known = settings_of(TABLE[command])
+    stated = {field.name: field.type for field in fields(result) if field.name in known}
+    assert {"length", "seed", "dtype"} <= stated.keys()
+    if command == "remember":
+        assert {"samples", "threshold", "readout"} <= stated.keys()
+    else:
+        assert {"cut", "starts", "ends", "tolerance"} <= stated.keys()
 
 
 NETWORK = {"inputs": 2, "width": 3, "length": 6}
