@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from seprank.report.compared import comparison_page
 from typer.testing import CliRunner
 
 from seprank import RAC, bounds, certify, compare, degree_bounds, remember
@@ -20,7 +21,6 @@ from seprank.certification import search
 from seprank.cli import app
 from seprank.comparison import Cell, Comparison, ComparisonInterrupted
 from seprank.models import MODELS
-from seprank.report.compared import comparison_page
 from seprank.result.sureness import at_most
 from seprank.system.memory import check_weights
 

@@ -6,12 +6,12 @@ import time
 from typing import Any
 
 import pytest
+from seprank.report.frontier import frontier_page
 
 from seprank import theory
 from seprank.models import MODELS
 from seprank.planning import Row, plan
 from seprank.question import DOMAINS
-from seprank.report.frontier import frontier_page
 from seprank.result.document import Section
 
 

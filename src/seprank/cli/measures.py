@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .terminal import UsageError, say, say_json, show_announcements
-
-if TYPE_CHECKING:
-    from ..measurement import Measurement, Profile
-    from ..memory_curve import MemoryCurve
 from .options import (
     BatchFirst,
     Call,
@@ -39,6 +34,13 @@ from .options import (
     open_executor,
     split_numbers,
 )
+from .output import ENDINGS, Column, check_output, write_output
+from .terminal import UsageError, say, say_json, show_announcements
+
+if TYPE_CHECKING:
+    from ..measurement import Measurement, Profile
+    from ..memory_curve import MemoryCurve
+    from ..result.result import Result
 
 
 def measure(  # noqa: PLR0913  (each is a setting a user has)
@@ -70,7 +72,15 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     device: Device = "cpu",
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the measurement and a picture of it.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the measurement, its page, and the memory curve; or a file of the measurement or the "
+            "profile: .json, .csv, .tex, .html, .pdf, .svg or .png.",
+            metavar="PATH",
+        ),
+    ] = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Measure the long-term memory of any sequence model, with error bars."""
@@ -81,7 +91,9 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from ..measurement.profile import PROFILE_SAMPLES
     from .remember import curve_beside
 
-    check_folder(out)
+    file = [out] if out is not None and out.suffix in ENDINGS and not out.is_dir() else None
+    check_output(file, column)
+    check_folder(None if file else out)
     budget = find_budget(memory)
     module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
     _load(module, weights)
@@ -108,7 +120,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         else:
             points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
         curve, sentence = curve_beside(module, common, executor)
-    kept = "" if out is None else f"\n  picture: {_keep(out, model, found, points, curve)}"
+    write_output(file, points if points.points else found, column)
+    kept = "" if out is None else f"\n  written: {out if file else _keep(out, model, found, points, curve)}"
     if as_json:
         more = {"profile": points.to_dict()["points"]} if points.points else {}
         say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
@@ -147,12 +160,14 @@ def _cuts(length: int, cut: int | None, every: bool, several: str | None) -> tup
 
 def _keep(out: Path, name: str, found: Measurement, points: Profile, curve: MemoryCurve | None) -> Path:
     """The measurement as JSON and as a page, with the curve beside it; returns the path of the page."""
-    from ..report.measured import memory_page
+    from ..result.document import report_page
     from ..system.files import write_whole
     from .remember import keep_curve
 
     keep_curve(out, curve, points)
 
     found.save(out / "measurement.json")
-    page = memory_page(f"Long-term memory of {name}", found, points if points.points else None)
+    several: list[Result] = [found, *([points] if points.points else []), *([] if curve is None else [curve])]
+    sections = [section for result in several for section in result.sections()]
+    page = report_page(f"Long-term memory of {name}", "", sections, summary=str(found), wrap=True)
     return write_whole(out / "memory.html", page)

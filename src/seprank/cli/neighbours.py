@@ -16,14 +16,12 @@ from .options import (
     Model,
     Settings,
     Width,
-    check_files,
     find_budget,
     load_model,
     split_names,
 )
-from .terminal import UsageError, say, say_json, show_announcements
-
-ENDINGS = (".html", ".pdf", ".png", ".svg", ".json")
+from .output import Column, Out, check_output, say_written, write_output
+from .terminal import say, say_json, show_announcements
 
 
 def neighbours(  # noqa: PLR0913  (each is a setting a user has)
@@ -44,13 +42,12 @@ def neighbours(  # noqa: PLR0913  (each is a setting a user has)
     ] = "",
     seed: Annotated[int, typer.Option(help="Seed of weights and samples.")] = 0,
     memory: Memory = None,
-    out: Annotated[Path | None, typer.Option(help="File: .html, .pdf, .png, .svg or .json.")] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Every measure of memory of one model: memory curve, rank, effective state-size, capacity, gradients."""
-    check_files(out)
-    if out is not None and out.suffix not in ENDINGS:
-        raise UsageError(f"--out must end in {', '.join(ENDINGS)}, got {out.name}")
+    check_output(out, column)
     from ..neighbours.overview import overview
 
     show_announcements()
@@ -72,29 +69,9 @@ def neighbours(  # noqa: PLR0913  (each is a setting a user has)
         seed=seed,
         memory=budget,
     )
-    if out is not None:
-        _write(out, found)
+    write_output(out, found, column)
     if as_json:
         say_json(found.to_dict())
         return
     say(str(found))
-    if out is not None:
-        say(f"  written: {out}")
-
-
-def _write(out: Path, found: object) -> None:
-    import json
-
-    from ..neighbours.overview import Overview
-    from ..system.files import write_whole
-
-    assert isinstance(found, Overview)
-    if out.suffix == ".json":
-        write_whole(out, json.dumps(found.to_dict(), indent=1) + "\n")
-    elif out.suffix == ".html":
-        from ..report.neighbours import neighbours_page
-
-        write_whole(out, neighbours_page(found))
-    else:
-        figure, _ = found.plot()
-        write_whole(out, lambda path: figure.savefig(path, format=out.suffix[1:], dpi=120))
+    say_written(out)

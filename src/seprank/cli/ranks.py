@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .terminal import UsageError, say, say_json, stop
-
-if TYPE_CHECKING:
-    from ..comparison import Comparison
 from .options import (
     STANDARD_OUTPUT,
     Cut,
@@ -27,7 +23,6 @@ from .options import (
     Settings,
     Width,
     Workers,
-    check_files,
     find_budget,
     find_device,
     load_model,
@@ -38,8 +33,12 @@ from .options import (
     split_names,
     split_numbers,
     whole_number,
-    write_to,
 )
+from .output import Column, Out, check_output, say_written, write_output
+from .terminal import UsageError, say, say_json, stop
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
 
 
 def certify(  # noqa: PLR0913  (each is a setting a user has)
@@ -71,13 +70,14 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     device: Device = "cpu",
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    out: Annotated[Path | None, typer.Option(parser=write_to, metavar="FILE", help="File for the certificate.")] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Certify the Start-End separation rank of a polynomial model."""
     from ..certification import certify as run
 
-    check_files(out)
+    check_output(out, column)
     budget = find_budget(memory)
     module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
     with open_executor(workers, scheduler) as executor:
@@ -101,8 +101,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             factory=factory,
             confidence=confidence,
         )
-    if out is not None:
-        certificate.save(out)
+    write_output(out, certificate, column)
     if as_json:
         say_json(certificate.summary().to_dict())
     else:
@@ -110,10 +109,11 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         say(f"  {certificate.seconds:.1f} s; " + _kept(out))
 
 
-def _kept(out: Path | None) -> str:
-    if out is None:
-        return "certificate not kept (--out FILE keeps it)"
-    return "certificate on standard output" if out == STANDARD_OUTPUT else f"certificate in {out}"
+def _kept(out: list[Path] | None) -> str:
+    if not out:
+        return "certificate not kept (--out FILE.json keeps it)"
+    names = ["standard output" if path == STANDARD_OUTPUT else f"{path}" for path in out]
+    return f"written: {', '.join(names)}"
 
 
 def verify(
@@ -169,10 +169,12 @@ def bounds(
     cut: Cut = None,
     domain: Domain = "functional",
     memory: Memory = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """What is proved of a rank: by theory for RACs, additive networks and attention, else by degrees of the model."""
-
+    check_output(out, column)
     family = _family(model, settings)
     if family is None:
         from ..certification.family import with_degrees
@@ -186,10 +188,12 @@ def bounds(
             raise UsageError(f"{model} needs --inputs and --width, and takes --depth (1 by default)")
         depth = 1 if depth is None else depth
         known = state(inputs=inputs, width=width, depth=depth, length=length, cut=cut, domain=domain, model=family)
+    write_output(out, known, column)
     if as_json:
         say_json(known.to_dict())
     else:
         say(str(known))
+        say_written(out)
 
 
 def _family(model: str, settings: list[str] | None) -> str | None:
@@ -237,27 +241,23 @@ def plan(
     cut: Cut = None,
     domain: Domain = "functional",
     depth: Annotated[int, typer.Option(help="Largest depth to look at.")] = 4,
-    out: Annotated[
-        Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with a plot of the widths.")
-    ] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Find the smallest RAC proved to reach a rank, and the sizes proved too small."""
     from ..planning import plan as find
 
-    check_files(out)
+    check_output(out, column)
     found = find(
         rank=whole_number("--rank", rank), length=length, inputs=inputs, cut=cut, domain=domain, max_depth=depth
     )
-    if out is not None:
-        from ..report.frontier import frontier_page
-        from ..system.files import write_whole
-
-        write_whole(out, frontier_page(found))
+    write_output(out, found, column)
     if as_json:
         say_json(found.to_dict())
     else:
         say(str(found))
+        say_written(out)
 
 
 def compare(  # noqa: PLR0913  (each is a setting a user has)
@@ -289,17 +289,15 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         ),
     ] = False,
     memory: Memory = None,
-    out: Annotated[
-        Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with plot and table.")
-    ] = None,
-    csv: Annotated[Path | None, typer.Option(parser=write_to, metavar="FILE", help="CSV file of the cells.")] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Compare certified ranks of architectures, at equal width or at an equal number of parameters."""
     from ..comparison import ComparisonInterrupted
     from ..comparison import compare as run
 
-    check_files(out, csv)
+    check_output(out, column)
     try:
         found = run(
             None if models is None else split_names(models),
@@ -316,21 +314,18 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         )
     except ComparisonInterrupted as interruption:
         found = interruption.found
-        _show_comparison(found, out, csv, as_json)
+        _show_comparison(found, out, column, as_json)
         stop(str(interruption), 130)
-    _show_comparison(found, out, csv, as_json)
+    _show_comparison(found, out, column, as_json)
     if found.failed:
         raise typer.Exit(1)
 
 
-def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_json: bool) -> None:
-    """Print it, and write the page and the file that were asked for."""
-    from ..system.files import write_whole
-
-    if csv is not None:
-        write_whole(csv, found.to_csv())
-    if out is not None:
-        from ..report.compared import comparison_page
-
-        write_whole(out, comparison_page(found))
-    say_json(found.to_dict()) if as_json else say(str(found))
+def _show_comparison(found: Comparison, out: list[Path] | None, column: str, as_json: bool) -> None:
+    """Print it, and write the files that were asked for."""
+    write_output(out, found, column)
+    if as_json:
+        say_json(found.to_dict())
+    else:
+        say(str(found))
+        say_written(out)

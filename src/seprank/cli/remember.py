@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +22,6 @@ from .options import (
     State,
     Width,
     Workers,
-    check_files,
     find_budget,
     find_device,
     how_called,
@@ -32,6 +30,7 @@ from .options import (
     open_executor,
     split_numbers,
 )
+from .output import Column, Out, check_output, say_written, write_output
 from .terminal import UsageError, say, say_json, show_announcements, stop
 
 if TYPE_CHECKING:
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 
     from ..measurement import Profile
     from ..memory_curve import MemoryCurve
-
-ENDINGS = (".json", ".csv", ".html", ".svg", ".pdf", ".png")
 
 
 def remember(  # noqa: PLR0913  (each is a setting a user has)
@@ -88,7 +85,8 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     device: Device = "cpu",
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    out: Annotated[Path | None, typer.Option(help="File: .json, .csv, .html, .svg, .pdf or .png.")] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """How many steps back does a model remember? The share of its output's variance that depends on older inputs.
@@ -97,9 +95,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
 
     seprank remember model.py:build@before.safetensors model.py:build@after.safetensors --length 100 --out curves.svg
     """
-    check_files(out)
-    if out is not None and out.suffix not in ENDINGS:
-        raise UsageError(f"--out must end in {', '.join(ENDINGS)}, got {out.name}")
+    check_output(out, column)
     if len(set(models)) < len(models):
         raise UsageError("each model must be named once; to compare seeds, run it twice with another --seed")
     from ..memory_curve import remember as run
@@ -129,9 +125,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
             curves[name] = run(module, inputs=inputs if own else None, executor=executor, **common)
             if not curves[name].complete:
                 break
-    if out is not None:
-        _write(out, curves)
-    _print(curves, out, as_json)
+    _show(curves, out, column, as_json)
     if not all(curve.complete for curve in curves.values()):
         stop("interrupted; the curve has what was done", 130)
 
@@ -227,52 +221,17 @@ def _tokenizer(name: str) -> Any:
     return tokenizers.Tokenizer.from_file(name)
 
 
-def _print(curves: dict[str, MemoryCurve], out: Path | None, as_json: bool) -> None:
+def _show(curves: dict[str, MemoryCurve], out: list[Path] | None, column: str, as_json: bool) -> None:
+    """Print them, and write the files that were asked for."""
+    from ..memory_curve import MemoryCurves
+
+    name, first = next(iter(curves.items()))
+    alone = len(curves) == 1
+    found = first if alone else MemoryCurves(curves)
+    write_output(out, found, column)
     if as_json:
         summaries = {name: curve.summary() for name, curve in curves.items()}
-        say_json(next(iter(summaries.values())) if len(summaries) == 1 else {"models": summaries})
+        say_json(summaries[name] if alone else {"models": summaries})
         return
-    from ..memory_curve.wording import sparkline, table
-
-    if len(curves) == 1:
-        name, curve = next(iter(curves.items()))
-        say(f"{name}\n{curve}")
-    else:
-        for name, curve in curves.items():
-            say(f"{name}: {curve.sentence()}\n  {sparkline(curve.lags, curve.memory)}")
-            for note in curve.notes:
-                say(f"  Note: {note}.")
-        say("\n" + table(curves))
-    if out is not None:
-        say(f"  written: {out}")
-
-
-def _write(out: Path, curves: dict[str, MemoryCurve]) -> None:
-    from ..system.files import csv_text, write_whole
-
-    texts: dict[str, Callable[[], str]] = {
-        ".json": lambda: _json_text(curves),
-        ".csv": lambda: csv_text([{"model": name} | row for name, curve in curves.items() for row in curve.records()]),
-        ".html": lambda: _page(curves),
-    }
-    if out.suffix in texts:
-        write_whole(out, texts[out.suffix]())
-        return
-    from ..memory_curve.drawing import draw
-
-    figure, _ = draw(curves if len(curves) > 1 else {"": next(iter(curves.values()))})
-    write_whole(out, lambda path: figure.savefig(path, format=out.suffix[1:], dpi=150))
-
-
-def _json_text(curves: dict[str, MemoryCurve]) -> str:
-    import json
-
-    plain = {name: curve.to_dict() for name, curve in curves.items()}
-    return json.dumps(next(iter(plain.values())) if len(plain) == 1 else plain, indent=1) + "\n"
-
-
-def _page(curves: dict[str, MemoryCurve]) -> str:
-    from ..report.memory_curve import curve_page
-
-    said = [f"{name}\n{curve}" for name, curve in curves.items()]
-    return curve_page("How many steps back?", "\n\n".join(said), curves)
+    say(f"{name}\n{found}" if alone else str(found))
+    say_written(out)

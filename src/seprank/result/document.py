@@ -12,12 +12,11 @@ from jinja2 import Template
 
 from ..system.files import csv_text
 from .numbers import readable
+from .text import shortened
 
 SURE = "how sure"
 """Name of the column that every table of numbers has"""
 _SMALL = 1e-6
-_LONGEST = 300
-"""Characters of a text in a table; some are from strangers' files"""
 
 
 class AtLeast(int):
@@ -76,22 +75,12 @@ def _cell(value: Any) -> tuple[str, bool]:
     return (f"{value:.4g}", True) if isinstance(value, float) else (shortened(str(value)), False)
 
 
-def shortened(text: str) -> str:
-    """A text that a cell or a legend has room for; the CSV file has all of it.
-
-    Example:
-        >>> shortened("x" * 1000)[-20:]
-        'xxxxxxxxxxxxxxxx ...'
-    """
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
-
-
 @dataclass(frozen=True)
 class Figure:
     """A picture and what to see in it."""
 
-    picture: Any
-    """A plotly figure, or the text of an SVG"""
+    picture: str
+    """The text of an SVG"""
     caption: str = ""
     scrolls: bool = False
     """Whether it is too wide for a phone and is moved sideways there; charts shrink"""
@@ -140,7 +129,7 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
   .chart svg { max-height: 6cm } .picture svg { max-width: 70%; max-height: 7cm }
   .rows { margin: .3rem 0 } table { font-size: 7pt; line-height: 1.2 } figcaption, caption { font-size: 7.5pt }
   @page { margin: 11mm } body { font-size: 9pt; line-height: 1.3; padding: 0; max-width: none } }
-</style>{{ plotly }}</head>
+</style></head>
 <body><main><h1>{{ title }}</h1>
 {% if lead %}<p>{{ lead }}</p>{% endif %}
 {% if cards %}<ul class="cards">{% for card in cards %}<li>{{ card }}</li>{% endfor %}</ul>{% endif %}
@@ -156,11 +145,6 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
 {% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}</figure>
 {% endif %}{% endfor %}</section>{% endfor %}
 </main>
-{% if plotly %}<script>
-const charts = () => document.querySelectorAll('.js-plotly-plot')
-addEventListener('beforeprint', () => charts().forEach((chart) => Plotly.relayout(chart, {width: 640})))
-addEventListener('afterprint', () => charts().forEach((chart) => Plotly.relayout(chart, {autosize: true, width: null})))
-</script>{% endif %}
 <script>addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((part) => part.open = true))
 </script>
 </body></html>
@@ -212,16 +196,13 @@ def report_page(
         cards: what to take home, a sentence each, before everything else.
 
     Returns:
-        HTML with Plotly in it once, if there is a figure that needs it.
+        HTML that needs no other file and no network.
 
     Example:
         >>> page = report_page("Ranks", "Two.", [Section("One", "", [Table("t", [{"rank": 3, SURE: "exact"}], "c")])])
-        >>> "data:text/csv;charset=utf-8,rank%2Chow%20sure%0A3%2Cexact%0A" in page, "Plotly.newPlot" in page
-        (True, False)
+        >>> "data:text/csv;charset=utf-8,rank%2Chow%20sure%0A3%2Cexact%0A" in page
+        True
     """
-    from markupsafe import Markup
-
-    plots = any(isinstance(part, Figure) and not isinstance(part.picture, str) for s in sections for part in s.parts)
     page: str = _PAGE.render(
         title=title,
         lead=lead,
@@ -229,17 +210,10 @@ def report_page(
         wrap=wrap,
         cards=cards,
         sections=sections,
-        plotly=Markup(_plotly() if plots else ""),
         picture=_picture,
         table=_table,
     )
     return page
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    return f'<script type="text/javascript">{get_plotlyjs()}</script>'
 
 
 _SCROLLS = (
@@ -251,12 +225,8 @@ _SCROLLS = (
 def _picture(figure: Figure) -> Any:
     from markupsafe import Markup
 
-    if isinstance(figure.picture, str) and not figure.scrolls:
-        return Markup('<div class="chart">') + Markup(figure.picture) + Markup("</div>")
-    if isinstance(figure.picture, str):
-        return Markup(_SCROLLS) + Markup(figure.picture) + Markup("</div>")
-    settings = {"displayModeBar": False, "responsive": True}
-    return Markup(figure.picture.to_html(full_html=False, include_plotlyjs=False, config=settings))
+    before, after = (_SCROLLS, "</div>") if figure.scrolls else ('<div class="chart">', "</div>")
+    return Markup(before) + Markup(figure.picture) + Markup(after)
 
 
 def _table(table: Table, *, link: bool = True) -> Any:

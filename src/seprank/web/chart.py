@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..result.palette import COLOURS
-from ..result.sureness import MARKERS as SYMBOLS
 from ..result.sureness import Sureness
 from ..theory import bounds, readable
 from .panel import Panel
 
 _MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+_RAISED = "triangle-up-open"
+"""What more samples may raise, in every panel"""
 _GREATEST = 10**300
 """What JavaScript can draw"""
 Trace = dict[str, Any]
@@ -95,7 +96,7 @@ def _rank_trace(name: str, points: list[tuple[int, int, Sureness]], *, colour: s
 
 def _symbol(marker: str, sure: Sureness) -> str:
     """That of the panel, full or open; what is only at least that has the same symbol in every panel."""
-    return {Sureness.EXACT: marker, Sureness.SATURATED: f"{marker}-open"}.get(sure, SYMBOLS[sure])
+    return {Sureness.EXACT: marker, Sureness.SATURATED: f"{marker}-open"}.get(sure, _RAISED)
 
 
 def _layout(top: float) -> dict[str, Any]:
