@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
-from math import log10
+from math import isnan, log10, nan
 from typing import Any, ClassVar
 
 from .models import MODELS
@@ -115,11 +115,11 @@ class Plan(Result):
         """Lines of a proved and a conjectured size; returns the top of the axis, a logarithm."""
         top = log10(least)
         for number, (field, said) in enumerate([(key, name), (f"conjectured_{key}", "if the conjecture holds")]):
-            found = [(row.depth, getattr(row, field)) for row in self.rows if getattr(row, field) is not None]
-            sizes = [log10(size) for _, size in found]
-            if found:
-                axes.plot([depth for depth, _ in found], sizes, **look(number), label=said)
-            top = max([top, *sizes])
+            # A gap where there is no size: a line across it would promise one.
+            sizes = [nan if getattr(row, field) is None else log10(getattr(row, field)) for row in self.rows]
+            if found := [size for size in sizes if not isnan(size)]:
+                axes.plot([row.depth for row in self.rows], sizes, **look(number), label=said)
+            top = max([top, *found])
         top = 1.05 * max(1.0, top)
         powers(axes, top)
         axes.set(xlabel="depth", ylim=(-0.02 * top, top), xticks=[row.depth for row in self.rows])

@@ -156,7 +156,7 @@ def verify(
         stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
 
 
-def bounds(
+def bounds(  # noqa: PLR0913  (each is a setting a user has)
     length: Length,
     model: Annotated[
         str,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..result.panel import Panel
-from ..result.result import Result
+from ..result.result import Result, validated
 from .curve import MemoryCurve
 from .drawing import curve_panels
 from .wording import sparkline, table
@@ -55,7 +55,7 @@ class MemoryCurves(Result):
         """
         if not content:
             raise ValueError("there is no curve")
-        return cls({name: MemoryCurve.from_dict(curve) for name, curve in content.items()})
+        return cls(validated(dict[str, MemoryCurve], content))
 
     def __str__(self) -> str:
         lines = []

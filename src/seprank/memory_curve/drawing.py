@@ -13,14 +13,17 @@ from .wording import steps
 if TYPE_CHECKING:
     from .curve import MemoryCurve
 
-Curves = Mapping[str, "MemoryCurve"]
-"""By the name to show; that of a single curve may be empty"""
 _PARTS = (("carried alone", "#c6dbef", ""), ("jointly with later inputs", "#fdae6b", "////"))
 """Name, colour and hatch, which is seen in grey print"""
+_FLOOR = "rounding floor; ▽ nothing above it"
 
 
-def curve_panels(curves: Curves) -> list[Panel]:
-    """What to draw of one or several curves; the parts of a single one, too."""
+def curve_panels(curves: Mapping[str, MemoryCurve]) -> list[Panel]:
+    """What to draw of one or several curves; the parts of a single one, too.
+
+    Args:
+        curves: by the name to show; that of a single curve may be empty.
+    """
     logarithmic = (
         "The share of the output's variance that depends on inputs before the last so many steps, on a logarithmic "
         "scale. Bands are 90 % intervals, the upright line is the reach. The dotted line is the floor that rounding "
@@ -33,7 +36,7 @@ def curve_panels(curves: Curves) -> list[Panel]:
     ]
 
 
-def _draw_log(curves: Curves, axes: Any) -> None:
+def _draw_log(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
     axes.set(xscale="log", yscale="log", xlabel="steps back", ylabel="memory, logarithmic")
     for number, (name, curve) in enumerate(curves.items()):
         shown = [place for place, value in enumerate(curve.memory) if value > 0]
@@ -42,7 +45,7 @@ def _draw_log(curves: Curves, axes: Any) -> None:
         ends = [curve.intervals["memory"][place] for place in shown]
         low = [max(end[0], curve.floor[place]) for end, place in zip(ends, shown, strict=True)]
         band(axes, lags, low, [end[1] for end in ends], number)
-        axes.plot(curve.lags, curve.floor, ":", color=looks["color"], lw=1, label=_floor_name(name))
+        axes.plot(curve.lags, curve.floor, ":", color=looks["color"], lw=1, label=None if number else _FLOOR)
         hidden = [place for place, value in enumerate(curve.memory) if value == 0]
         bounds = [curve.intervals["memory"][place][1] for place in hidden]
         axes.plot([curve.lags[place] for place in hidden], bounds, "v", ms=4, mfc="none", color=looks["color"])
@@ -50,11 +53,7 @@ def _draw_log(curves: Curves, axes: Any) -> None:
     _finish(curves, axes)
 
 
-def _floor_name(name: str) -> str:
-    return f"rounding floor of {label(name)}" if name else "rounding floor; ▽ nothing above it"
-
-
-def _draw_linear(curves: Curves, axes: Any) -> None:
+def _draw_linear(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
     axes.set(xscale="log", xlabel="steps back", ylabel="memory, share of the variance", ylim=(0, 1.02))
     if len(curves) == 1:
         _draw_parts(next(iter(curves.values())), axes)
@@ -83,7 +82,7 @@ def _draw_influence(curve: MemoryCurve, axes: Any, number: int, name: str, *, al
     axes.plot(places, values, ".--", color="#555555" if alone else look(number)["color"], lw=1, label=name)
 
 
-def _finish(curves: Curves, axes: Any) -> None:
+def _finish(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
     """A line at the reach of each curve, plain numbers of steps, and the legend."""
     _plain_numbers(axes)
     for number, curve in enumerate(curves.values()):

@@ -127,7 +127,10 @@ class Measure:
         """
         if name not in WORDS or not isinstance(content, dict) or "result" not in content:
             raise ValueError(f"{name} is no measure; the measures are {', '.join(WORDS)}")
-        result = None if content["result"] is None else _FORMS[name].from_dict(content["result"])
+        found = content["result"]
+        if found is not None and not isinstance(found, dict):
+            raise ValueError(f"the result of {name} must be an object of JSON, got {type(found).__name__}")
+        result = None if found is None else _FORMS[name].from_dict(found)
         return Measure(name, *WORDS[name], result, str(content.get("reason", "")))
 
     def panel(self) -> Panel | None:

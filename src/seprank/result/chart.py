@@ -73,7 +73,7 @@ def look(number: int) -> dict[str, Any]:
     }
 
 
-def band(axes: Any, places: Sequence[float], low: Sequence[float], high: Sequence[float], number: int) -> None:
+def band(axes: Any, places: Sequence[int], low: Sequence[float], high: Sequence[float], number: int) -> None:
     """What lies between two lines, in the colour of `look`, so light that grey print shows what crosses it."""
     axes.fill_between(places, low, high, color=look(number)["color"], alpha=0.2, lw=0)
 
@@ -90,8 +90,18 @@ def legend_above(axes: Any) -> None:
         axes.legend(
             handles, names, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=columns, frameon=False, borderaxespad=0
         )
-        if axes.get_legend().get_window_extent().width <= 1.12 * axes.bbox.width:
+        if axes.get_legend().get_window_extent().width <= axes.bbox.width:
             break
+
+
+def spread(places: Sequence[int], most: int = 8) -> list[int]:
+    """At most so many of the places for marks, evenly: whole numbers, where fractions have no meaning.
+
+    Example:
+        >>> spread(range(1, 32))
+        [1, 5, 9, 13, 17, 21, 25, 29]
+    """
+    return list(places)[:: max(1, ceil(len(places) / most))]
 
 
 def powers(axes: Any, largest: float) -> None:

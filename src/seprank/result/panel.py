@@ -37,6 +37,8 @@ _PAPER = {
     "svg.hashsalt": "seprank",
 }
 _FACTS: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+_WIDEST = 4.2
+"""Inches: a panel that is wider than this is no higher"""
 _DOTS = 300
 """Pixels of a PNG for an inch"""
 
@@ -87,12 +89,15 @@ def figure_of(panels: Sequence[Panel], across: int, width: float) -> tuple[Any, 
     """A matplotlib figure of that width in inches, and its axes.
 
     Raises:
+        ValueError: there are no panels.
         ImportError: matplotlib is not installed.
     """
+    if not panels:
+        raise ValueError("there is nothing to draw")
     # Not by pyplot, which keeps every figure.
     figure = need("matplotlib.figure", "draw", "drawing").Figure(layout="constrained")
     across = min(across, len(panels))
-    figure.set_size_inches(width, width / across * sum(_heights(panels, across)))
+    figure.set_size_inches(width, min(width / across, _WIDEST) * sum(_heights(panels, across)))
     return figure, draw_panels(figure, panels, across)
 
 

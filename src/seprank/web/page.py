@@ -11,7 +11,7 @@ from nicegui import ui
 from ..memory_curve import MemoryCurves
 from ..models import MODELS
 from ..question import DOMAINS
-from ..result.chart import chart as picture
+from ..result.chart import chart as svg
 from .chart import chart
 from .curve import curve_command
 from .meaning import meaning
@@ -323,7 +323,7 @@ class CurveBox:
         if shown != self._drawn:
             self._drawn = shown
             panel = MemoryCurves(curves).panels()[0]
-            self._chart.content = picture(panel.draw, panel.height) if curves else ""
+            self._chart.content = svg(panel.draw, panel.height) if curves else ""
 
 
 class PictureBox:
