@@ -8,7 +8,7 @@ import sys
 import torch
 from torch import Tensor, nn
 
-from seprank import MemoryCurve, remember
+from seprank import MemoryCurve, MemoryCurves, remember
 
 DELAY, LENGTH = 8, 32
 

@@ -12,6 +12,7 @@ from seprank import theory
 from seprank.models import MODELS
 from seprank.planning import Plan, Row, plan
 from seprank.question import DOMAINS
+from seprank.result.chart import powers
 
 
 def tried(rank: int, depth: int, widths: range, sizes: dict[str, Any]) -> tuple[int | None, int | None, int]:
@@ -183,12 +184,14 @@ def test_the_picture_of_a_plan_has_a_line_for_what_there_is(settings: dict[str, 
 def test_the_picture_draws_the_rows() -> None:
     found = plan(rank=10**6, length=100, inputs=50, domain="tokens")
     widths, costs = axes_of(found)
-    proved, conjectured = ([round(10**y) if y == y else None for y in line.get_ydata()] for line in widths.lines)
+    proved, conjectured = (
+        [round(10**y) if not math.isnan(y) else None for y in line.get_ydata()] for line in widths.lines
+    )
     assert [bar.get_x() + bar.get_width() / 2 for bar in widths.patches] == pytest.approx([1, 2, 3, 4])
     assert [round(10 ** bar.get_height()) for bar in widths.patches] == [row.too_narrow for row in found.rows]
     assert proved == [row.width for row in found.rows]
     assert conjectured == [None, None, 4, 3]
-    assert [round(10**y) for y in costs.lines[1].get_ydata() if y == y] == [292, 225]
+    assert [round(10**y) for y in costs.lines[1].get_ydata() if not math.isnan(y)] == [292, 225]
 
 
 def test_bars_reach_the_top_where_no_width_can_and_lines_have_a_gap() -> None:
@@ -199,8 +202,12 @@ def test_bars_reach_the_top_where_no_width_can_and_lines_have_a_gap() -> None:
     assert math.isnan(widths.lines[0].get_ydata()[0])
 
 
-def test_marks_are_numbers_or_powers_of_ten() -> None:
-    widths, _ = axes_of(plan(rank=10**999, length=1000, inputs=50, max_depth=2))
-    assert [text.get_text() for text in widths.get_yticklabels()][:2] == ["1", "$10^{126}$"]
-    widths, _ = axes_of(plan(rank=1000, length=8, inputs=50, max_depth=2))
-    assert [text.get_text() for text in widths.get_yticklabels()][:4] == ["1", "10", "100", "1,000"]
+@pytest.mark.parametrize(
+    ("largest", "first"), [(999.0, ["1", "$10^{125}$", "$10^{250}$"]), (3.2, ["1", "10", "100", "1,000", "$10^{4}$"])]
+)
+def test_marks_are_numbers_or_powers_of_ten(largest: float, first: list[str]) -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    powers(axes, largest)
+    assert [text.get_text() for text in axes.get_yticklabels()][: len(first)] == first

@@ -48,7 +48,7 @@ def neighbours(  # noqa: PLR0913  (each is a setting a user has)
 ) -> None:
     """Every measure of memory of one model: memory curve, rank, effective state-size, capacity, gradients."""
     check_output(out, column)
-    from ..neighbours.overview import overview
+    from ..neighbours import overview
 
     show_announcements()
     budget = find_budget(memory)

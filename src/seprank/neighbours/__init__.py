@@ -10,6 +10,8 @@ from .exact import Unstable
 from .gradients import GradientCurve, gradient_curve
 from .hankel import HankelSpectrum, hankel_singular_values
 from .linear import NotLinear
+from .measures import Measure, Overview
+from .side_by_side import overview
 from .state_size import EffectiveStateSize, effective_state_size
 from .subject import Meaningless
 
@@ -18,11 +20,14 @@ __all__ = [
     "GradientCurve",
     "HankelSpectrum",
     "Meaningless",
+    "Measure",
     "MemoryCapacity",
     "NotLinear",
+    "Overview",
     "Unstable",
     "effective_state_size",
     "gradient_curve",
     "hankel_singular_values",
     "memory_capacity",
+    "overview",
 ]
