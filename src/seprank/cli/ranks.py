@@ -219,7 +219,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a bound states, and its proof."""
+    """What a bound states, its proof, and how to cite it."""
     from ..theory.statements import explain as find
     from ..theory.statements import statements
 
@@ -229,9 +229,12 @@ def explain(
         return
     found = find(name)
     if as_json:
-        say_json({"name": found.slug, "title": found.title, "page": f"docs/{found.page}", "text": found.text})
+        urls = [paper.url for paper in found.papers]
+        more = {"page": f"docs/{found.page}", "text": found.text, "urls": urls, "bibtex": found.citations()}
+        say_json({"name": found.slug, "title": found.title} | more)
     else:
-        say(f"{found.title}\n{'=' * len(found.title)}\n\n{found.text}")
+        say(f"{found.title}\n{'=' * len(found.title)}\n\n{found.text}\n\nCite\n----")
+        say("\n\n".join(found.citations()))
 
 
 def plan(
