@@ -223,7 +223,7 @@ def test_nothing_of_a_figure_lies_outside_of_it(name: str) -> None:
     """At the width of one column, where titles and legends are the least sure to fit."""
     import matplotlib as mpl
 
-    from seprank.result.panel import _PAPER, figure_of
+    from seprank.result.panels import _PAPER, figure_of
 
     with mpl.rc_context(_PAPER):
         figure, drawn = figure_of(made(name).panels(), 1, 3.4)

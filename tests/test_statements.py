@@ -11,7 +11,7 @@ from seprank import RAC, degree_bounds
 from seprank.question import DOMAINS
 from seprank.theory import bounds, for_readout
 from seprank.theory.papers import ATTENTION, MEMORY, PAPERS
-from seprank.theory.rac import MODELS, PAPER
+from seprank.theory.rac_bounds import MODELS, PAPER
 from seprank.theory.statements import NoStatement, explain, statements
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from .models import MODELS
 from .question import check_cut, check_whole
 from .result.chart import legend_above, look, powers
-from .result.panel import Panel
+from .result.panels import Panel
 from .result.result import STRICT, Result
 from .result.text import text_table
 from .theory import Bound, bounds, least_ceiling, readable

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from ..result.panel import Panel
+from ..result.captions import statements_panel
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
-from ..result.statements import statements_panel
 from ..result.sureness import Rank
 from ..result.text import text_table
 from ..system.files import write_whole

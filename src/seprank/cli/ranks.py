@@ -199,7 +199,7 @@ def bounds(  # noqa: PLR0913  (each is a setting a user has)
 def _family(model: str, settings: list[str] | None) -> str | None:
     """Whose bounds theory has for a model; None where a model has to be run for them."""
     from ..models import find_model
-    from ..theory.rac import MODELS as FAMILIES
+    from ..theory.rac_bounds import MODELS as FAMILIES
 
     if ":" in model:
         return None

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..result.chart import legend_above, look
-from ..result.panel import Panel, page_figure
+from ..result.panels import Panel, page_figure
 from ..result.result import STRICT, Result, without
 from ..result.sureness import Sureness
 from ..result.text import text_table

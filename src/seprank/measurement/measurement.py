@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..result.chart import legend_above, mark
 from ..result.palette import COLOURS
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.text import text_table
 from .figures import EPSILON, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values

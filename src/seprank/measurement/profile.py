@@ -16,7 +16,7 @@ from ..adapters import State
 from ..adapters.hints import CALLED, hints
 from ..question import check_choice, check_cut, check_several, check_whole
 from ..result.chart import legend_above, look, spread
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.text import text_table
 from ..startend.workers import pack
@@ -24,8 +24,8 @@ from ..system.progress import Report, announce, bars, silent
 from .inputs import Array, Samples, halved, whole_sequences
 from .matrix import block_size, read_out
 from .measure import find_alphabet, measure, measure_at, settings_for
+from .measured_model import Settings, Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
-from .subject import Settings, Subject, adapt_to, prepared
 
 PROFILE_SAMPLES = 64
 """Start and end halves drawn by default: there are many cuts, and what is looked at is how they differ"""

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
-from . import wording
+from . import in_words
 from .drawing import curve_panels
 from .estimator import Interval
 from .settings import check_share
@@ -212,7 +212,7 @@ class MemoryCurve(Result):
 
     def sentence(self) -> str:
         """What came out, in one sentence."""
-        return wording.sentence(self)
+        return in_words.sentence(self)
 
     def summary(self) -> dict[str, Any]:
         """The figures that are asked for most, for JSON: what `seprank remember --json` prints."""
@@ -259,8 +259,8 @@ class MemoryCurve(Result):
         lines = [
             self.sentence(),
             "",
-            f"  {wording.sparkline(self.lags, self.memory)}  1 to {self.lags[-1]:,} steps back",
-            wording.table({"": self}),
+            f"  {in_words.sparkline(self.lags, self.memory)}  1 to {self.lags[-1]:,} steps back",
+            in_words.table({"": self}),
             "",
             f"  half {self.half}, mean age {self.mean:.3g} steps ({self.mean_interval[0]:.3g} to "
             f"{self.mean_interval[1]:.3g}); rounding floor {max(self.floor):.1e}",

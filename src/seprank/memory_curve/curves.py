@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import Result, validated
 from .curve import MemoryCurve
 from .drawing import curve_panels
-from .wording import sparkline, table
+from .in_words import sparkline, table
 
 
 @dataclass(frozen=True, repr=False)

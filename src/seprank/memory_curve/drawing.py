@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..result.chart import band, label, legend_above, look
-from ..result.panel import Panel
-from .wording import steps
+from ..result.panels import Panel
+from .in_words import steps
 
 if TYPE_CHECKING:
     from .curve import MemoryCurve

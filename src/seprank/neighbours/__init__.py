@@ -6,14 +6,14 @@ values how well a linear network is done by fewer units.
 """
 
 from .capacity import MemoryCapacity, memory_capacity
+from .every_measure import overview
 from .exact import Unstable
 from .gradients import GradientCurve, gradient_curve
 from .hankel import HankelSpectrum, hankel_singular_values
 from .linear import NotLinear
-from .measures import Measure, Overview
-from .side_by_side import overview
+from .overviews import Measure, Overview
 from .state_size import EffectiveStateSize, effective_state_size
-from .subject import Meaningless
+from .stateful import Meaningless
 
 __all__ = [
     "EffectiveStateSize",

@@ -14,14 +14,14 @@ import numpy as np
 
 from ..question import check_seed, check_whole
 from ..result.chart import band, legend_above, look, mark
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import Result
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from ..system.progress import Report, bars
 from .exact import capacities, reached
 from .linear import LinearNetwork, NotLinear, from_matrices, read_linear
 from .sampled import FOLDS, fitted, interval
-from .subject import Stateful, is_reservoir, opened, reservoir, stateful
+from .stateful import Stateful, is_reservoir, opened, reservoir, stateful
 
 SAMPLES = 2048
 """Sampled states, where a read-out of them has few weights"""

@@ -15,12 +15,12 @@ from torch import Tensor
 from ..measurement.inputs import Alphabet, DataError
 from ..question import check_readout, check_seed, check_whole
 from ..result.chart import band, look
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import Result
 from ..system.progress import Report, bars
 from .linear import Array
 from .sampled import FOLDS, interval
-from .subject import Opened, opened
+from .stateful import Opened, opened
 from .tracking import Tracked
 
 SAMPLES = 64

@@ -10,12 +10,12 @@ import numpy as np
 
 from ..question import check_cut, check_seed
 from ..result.chart import legend_above, look, mark
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import Result
 from .exact import Unstable
 from .linear import Array, LinearNetwork, from_matrices, read_linear
 from .operator import of_network
-from .subject import is_reservoir, opened, reservoir, stateful
+from .stateful import is_reservoir, opened, reservoir, stateful
 
 DOUBLINGS = 60
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..elimination import rank as rank_modulo
 from ..question import DEFAULT_PRIME, check_seed, check_whole
 from ..result.chart import legend_above, look
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import Result
 from ..system.memory import MemoryBudgetError, default_budget, show_size
 from .exact import multiply, residues

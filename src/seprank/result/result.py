@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from ..question import check_choice
 from ..system.extras import need
 from ..system.files import csv_text, read_whole, write_whole
-from .panel import Panel, figure_bytes, figure_of
+from .panels import Panel, figure_bytes, figure_of
 
 if TYPE_CHECKING:
     from .document import Section, Table

@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
 from ..question import check_whole
+from ..result.captions import statements_panel
 from ..result.numbers import readable
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import Result, validated, without
-from ..result.statements import statements_panel
 from ..result.text import text_table
 
 Kind = Literal["exact", "lower", "conjectured", "upper"]

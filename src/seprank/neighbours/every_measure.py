@@ -22,9 +22,9 @@ from .exact import Unstable
 from .gradients import gradient_curve
 from .hankel import hankel_singular_values
 from .linear import NotLinear
-from .measures import WORDS, Found, Measure, Overview
+from .overviews import WORDS, Found, Measure, Overview
 from .state_size import effective_state_size
-from .subject import Meaningless
+from .stateful import Meaningless
 
 CERTIFIED_LENGTH, CERTIFIED_SAMPLES = 8, 512
 """What a rank is certified at: it grows with the length, and so does its cost"""

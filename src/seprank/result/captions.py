@@ -8,7 +8,7 @@ from math import log10
 from typing import Any
 
 from .palette import COLOURS
-from .panel import Panel
+from .panels import Panel
 
 _LOOK = {
     "certified": (COLOURS[0], "o"),

@@ -11,7 +11,7 @@ from ..measurement import Measurement
 from ..memory_curve import MemoryCurve
 from ..result.chart import chart
 from ..result.document import SURE, Figure, Section, report_page
-from ..result.panel import Panel
+from ..result.panels import Panel
 from ..result.result import Result
 from .capacity import MemoryCapacity
 from .gradients import GradientCurve
