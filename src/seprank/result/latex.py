@@ -25,7 +25,12 @@ def escaped(text: str) -> str:
         >>> print(escaped("5 % of a_b ≥ 3"))
         5 \% of a\_b $\geq$ 3
     """
-    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_SPECIAL.get(letter, letter) for letter in _plain(text))
+
+
+def _plain(text: str) -> str:
+    """On one line, with the signs that a terminal may not have."""
+    return " ".join(text.split()).replace("<=", "≤").replace(">=", "≥")
 
 
 def latex_table(table: Table) -> str:
