@@ -91,9 +91,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     from ..measurement.profile import PROFILE_SAMPLES
     from .remember import curve_beside
 
-    file = [out] if out is not None and out.suffix in ENDINGS and not out.is_dir() else None
-    check_output(file, column)
-    check_folder(None if file else out)
+    file = _checked(out, column)
     budget = find_budget(memory)
     module, factory = load_model(model, inputs, width, depth, settings, budget, seed)
     _load(module, weights)
@@ -127,6 +125,14 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
     else:
         say(f"{model}\n{sentence}\n\n{found}" + (f"\n\n{points}" if points.points else "") + kept)
+
+
+def _checked(out: Path | None, column: str) -> list[Path] | None:
+    """The file to write, by its ending; None if it is a folder, or nothing is to be kept."""
+    file = [out] if out is not None and out.suffix in ENDINGS and not out.is_dir() else None
+    check_output(file, column)
+    check_folder(None if file else out)
+    return file
 
 
 def _halves(starts: int | None, ends: int | None, usual: int) -> dict[str, int]:
