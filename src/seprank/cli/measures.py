@@ -118,7 +118,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         else:
             points, found = Profile("cut", []), run(module, cut=cut, executor=executor, **common)
         curve, sentence = curve_beside(module, common, executor)
-    write_output(file, points if points.points else found, column)
+    write_output(file, points if points.points else found, column, f"Long-term memory of {model}")
     kept = "" if out is None else f"\n  written: {out if file else _keep(out, model, found, points, curve)}"
     if as_json:
         more = {"profile": points.to_dict()["points"]} if points.points else {}

@@ -54,10 +54,10 @@ def _is_stream(path: Path) -> bool:
         return False
 
 
-def write_output(out: Sequence[Path] | None, found: Result, column: str) -> None:
-    """Write a result to every file; into a stream as JSON."""
+def write_output(out: Sequence[Path] | None, found: Result, column: str, title: str | None = None) -> None:
+    """Write a result to every file; into a stream as JSON. A page may have a title."""
     for path in out or ():
-        found.save(path) if _is_stream(path) else found.export(path, column=column)
+        found.save(path) if _is_stream(path) else found.export(path, column=column, title=title)
 
 
 def say_written(out: Sequence[Path] | None) -> None:

@@ -228,7 +228,7 @@ def _show(curves: dict[str, MemoryCurve], out: list[Path] | None, column: str, a
     name, first = next(iter(curves.items()))
     alone = len(curves) == 1
     found = first if alone else MemoryCurves(curves)
-    write_output(out, found, column)
+    write_output(out, found, column, f"How many steps back? Memory of {', '.join(curves)}")
     if as_json:
         summaries = {name: curve.summary() for name, curve in curves.items()}
         say_json(summaries[name] if alone else {"models": summaries})

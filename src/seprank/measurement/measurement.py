@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..result.chart import legend_above, mark
+from ..result.chart import legend_above, mark, whole_numbers
 from ..result.palette import COLOURS
 from ..result.panels import Panel
 from ..result.result import STRICT, Result
@@ -126,6 +126,7 @@ class Measurement(Result):
         axes.semilogy(range(1, len(shown) + 1), shown, "o-", ms=3, color=COLOURS[0], label="singular values")
         mark(axes, self.singular_values[0] * self.tolerance or 1e-300, "tolerance")
         axes.set(xlabel="number", ylabel="singular value")
+        whole_numbers(axes)
         legend_above(axes)
 
     def _draw_shares(self, axes: Any) -> None:

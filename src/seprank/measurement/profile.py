@@ -15,7 +15,7 @@ from torch import Tensor
 from ..adapters import State
 from ..adapters.hints import CALLED, hints
 from ..question import check_choice, check_cut, check_several, check_whole
-from ..result.chart import legend_above, look, spread
+from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.text import text_table
@@ -112,7 +112,7 @@ class Profile(Result):
             capsize=2,
             label=name,
         )
-        axes.set_xticks(spread(places))
+        whole_numbers(axes)
         axes.set_xlabel("cut: steps in the start" if self.over == "cut" else "length of the sequence")
 
 

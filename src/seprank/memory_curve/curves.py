@@ -25,7 +25,7 @@ class MemoryCurves(Result):
         <MemoryCurves before: reach 3, after: reach 3>
     """
 
-    NOUN: ClassVar[str] = "set of memory curves"
+    NOUN: ClassVar[str] = "set of curves"
 
     curves: dict[str, MemoryCurve]
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _PARTS = (("carried alone", "#c6dbef", ""), ("jointly with later inputs", "#fdae6b", "////"))
 """Name, colour and hatch, which is seen in grey print"""
-_FLOOR = "rounding floor; ▽ nothing above it"
 
 
 def curve_panels(curves: Mapping[str, MemoryCurve]) -> list[Panel]:
@@ -26,8 +25,8 @@ def curve_panels(curves: Mapping[str, MemoryCurve]) -> list[Panel]:
     """
     logarithmic = (
         "The share of the output's variance that depends on inputs before the last so many steps, on a logarithmic "
-        "scale. Bands are 90 % intervals, the upright line is the reach. The dotted line is the floor that rounding "
-        "leaves; open triangles stand where nothing rises above it."
+        "scale. Bands are 90 % intervals, the upright line is the reach. Where nothing rises above what "
+        "rounding may leave, that floor is dotted, with open triangles."
     )
     linear = "The same on a linear scale, where what little is left of old inputs is not seen."
     return [
@@ -45,12 +44,21 @@ def _draw_log(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
         ends = [curve.intervals["memory"][place] for place in shown]
         low = [max(end[0], curve.floor[place]) for end, place in zip(ends, shown, strict=True)]
         band(axes, lags, low, [end[1] for end in ends], number)
-        axes.plot(curve.lags, curve.floor, ":", color=looks["color"], lw=1, label=None if number else _FLOOR)
-        hidden = [place for place, value in enumerate(curve.memory) if value == 0]
-        bounds = [curve.intervals["memory"][place][1] for place in hidden]
-        axes.plot([curve.lags[place] for place in hidden], bounds, "v", ms=4, mfc="none", color=looks["color"])
+        _draw_floor(curve, axes, looks["color"])
     axes.set_ylim(top=2)
     _finish(curves, axes)
+
+
+def _draw_floor(curve: MemoryCurve, axes: Any, colour: str) -> None:
+    """What rounding may leave, where nothing rises above it: elsewhere it is far below, and would press curves flat."""
+    hidden = [place for place, value in enumerate(curve.memory) if value == 0]
+    if not hidden:
+        return
+    named = any("floor" in name for name in axes.get_legend_handles_labels()[1])
+    name = None if named else "rounding floor; ▽ nothing above it"
+    axes.plot(curve.lags, curve.floor, ":", color=colour, lw=1, label=name)
+    bounds = [curve.intervals["memory"][place][1] for place in hidden]
+    axes.plot([curve.lags[place] for place in hidden], bounds, "v", ms=4, mfc="none", color=colour)
 
 
 def _draw_linear(curves: Mapping[str, MemoryCurve], axes: Any) -> None:

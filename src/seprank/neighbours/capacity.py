@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..question import check_seed, check_whole
-from ..result.chart import band, legend_above, look, mark
+from ..result.chart import band, legend_above, look, mark, whole_numbers
 from ..result.panels import Panel
 from ..result.result import Result
 from ..system.memory import MemoryBudgetError, default_budget, show_size
@@ -131,6 +131,7 @@ class MemoryCapacity(Result):
         if self.kind == "sampled":
             mark(axes, self.noise, "95 % of inputs that cannot be known")
         axes.set(xlabel="steps back", ylabel="capacity", ylim=(0, None))
+        whole_numbers(axes)
         legend_above(axes)
 
     def headline(self) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..measurement.inputs import Alphabet, DataError
 from ..question import check_readout, check_seed, check_whole
-from ..result.chart import band, look
+from ..result.chart import band, look, whole_numbers
 from ..result.panels import Panel
 from ..result.result import Result
 from ..system.progress import Report, bars
@@ -90,6 +90,7 @@ class GradientCurve(Result):
         shown = [lag for lag in self.lags if self.values[lag] > 0]
         axes.set(yscale="log" if shown else "linear", xlabel="steps back", ylabel="mean squared gradient")
         axes.plot(shown, [self.values[lag] for lag in shown], **look(0))
+        whole_numbers(axes)
         low = [max(self.values[lag] - self.errors[lag], self.values[lag] / 100) for lag in shown]
         band(axes, shown, low, [self.values[lag] + self.errors[lag] for lag in shown], 0)
 

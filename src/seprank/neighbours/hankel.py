@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..question import check_cut, check_seed
-from ..result.chart import legend_above, look, mark
+from ..result.chart import legend_above, look, mark, whole_numbers
 from ..result.panels import Panel
 from ..result.result import Result
 from .exact import Unstable
@@ -70,6 +70,7 @@ class HankelSpectrum(Result):
         axes.set(yscale="log", xlabel="number", ylabel="singular value")
         axes.plot(numbers, self.values, **look(0), label="Hankel")
         axes.plot(numbers, self.at_cut, **look(1), label=f"length {self.length}, cut {self.cut}")
+        whole_numbers(axes)
         mark(axes, self.floor, "rounding")
         legend_above(axes)
 

@@ -180,10 +180,14 @@ class Overview(Result):
         """All at a glance, then each."""
         return [Section("At a glance", "", [self._table()]), *(measure.section() for measure in self.measures)]
 
-    def to_html(self) -> str:
-        """A page with every measure, which needs no other file and no network."""
-        title = f"{self.model}: every measure of memory, length {self.length}"
-        return report_page(title, _LEAD, self.sections())
+    def to_html(self, title: str | None = None) -> str:
+        """A page with every measure, which needs no other file and no network.
+
+        Args:
+            title: its heading; by default the model.
+        """
+        usual = f"{self.model}: every measure of memory, length {self.length}"
+        return report_page(usual if title is None else title, _LEAD, self.sections())
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON, by name of the measure."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..elimination import rank as rank_modulo
 from ..question import DEFAULT_PRIME, check_seed, check_whole
-from ..result.chart import legend_above, look
+from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
 from ..result.result import Result
 from ..system.memory import MemoryBudgetError, default_budget, show_size
@@ -98,6 +98,7 @@ class EffectiveStateSize(Result):
         for number, (values, name) in enumerate(lines):
             axes.plot(self.positions, values, **look(number), label=name)
         axes.set(xlabel="position", ylabel="effective state-size", ylim=(0, None))
+        whole_numbers(axes)
         legend_above(axes)
 
     def headline(self) -> str:

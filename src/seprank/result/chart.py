@@ -94,14 +94,9 @@ def legend_above(axes: Any) -> None:
             break
 
 
-def spread(places: Sequence[int], most: int = 8) -> list[int]:
-    """At most so many of the places for marks, evenly: whole numbers, where fractions have no meaning.
-
-    Example:
-        >>> spread(range(1, 32))
-        [1, 5, 9, 13, 17, 21, 25, 29]
-    """
-    return list(places)[:: max(1, ceil(len(places) / most))]
+def whole_numbers(axes: Any) -> None:
+    """Marks of the x axis at whole numbers alone, where fractions have no meaning."""
+    axes.xaxis.set_major_locator(need("matplotlib.ticker", "draw", "drawing").MaxNLocator(8, integer=True))
 
 
 def powers(axes: Any, largest: float) -> None:

@@ -113,7 +113,8 @@ th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px so
 th { border-bottom: 2px solid #888 } .number { text-align: right; white-space: nowrap }
 th.number { white-space: normal } .aside { display: none; font-size: .88rem; color: #444; margin: 0 }
 .csv { font-size: .88rem; margin: 0 } details { margin: 1rem 0 } summary { cursor: pointer; padding: .3rem 0 }
-.picture svg { max-width: 100% } pre { background: #f5f5f5; padding: .8rem; overflow-x: auto }
+.picture svg { max-width: 100% } pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem }
+@media (min-width: 900px) { pre { white-space: pre-wrap } }
 .wrapped { white-space: pre-wrap } .chart svg { width: 100%; max-width: 38rem; height: auto }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .8rem; padding: 0 }
 .cards li { list-style: none; border-top: 4px solid #0072B2; background: #f5f7fa; padding: .6rem .8rem }
@@ -157,10 +158,10 @@ _TABLE = Template(
 <div class="rows" tabindex="0" role="region" aria-label="{{ table.caption }}"><table>
 {% if not long %}<caption>{{ table.caption }}</caption>{% endif %}
 <thead><tr>{% for name, number in table.heads() %}
-<th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
+<th scope="col"{% if number %} class="number"{% endif %}>{{ name|replace("_", " ") }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in table.named_cells() %}<tr>{% for name, text, number in row %}
 <td{% if name == sure %} class="sure"{% elif number %} class="number"{% endif %}
- data-name="{{ name }}">{{ text }}</td>{% endfor %}</tr>
+ data-name="{{ name|replace("_", " ") }}">{{ text }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if long %}</details>{% endif %}
 {% if link %}<p class="csv">

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -122,15 +123,19 @@ class Result:
 
         return latex_table(self._table())
 
-    def to_html(self) -> str:
+    def to_html(self, title: str | None = None) -> str:
         """A page of its own with figures and table, which needs no other file and no network.
+
+        Args:
+            title: its heading; by default what came out.
 
         Raises:
             ImportError: matplotlib is not installed.
         """
         from .document import report_page
 
-        return report_page(self.NOUN.capitalize(), "", self.sections(), summary=str(self), wrap=not self.TABULAR)
+        title = f"{self.NOUN.capitalize()}: {self.headline()}" if title is None else title
+        return report_page(title, "", self.sections(), summary=str(self), wrap=not self.TABULAR)
 
     def sections(self) -> list[Section]:
         """What a page shows of it: each panel with its caption, and the table.
@@ -163,20 +168,25 @@ class Result:
         figure, axes = figure_of(panels, self.ACROSS, 5.2 * min(self.ACROSS, len(panels)))
         return figure, axes[0] if len(axes) == 1 else axes
 
-    def export(self, path: str | Path, *, column: str = "double") -> Path:
+    def export(self, path: str | Path, *, column: str = "double", title: str | None = None) -> Path:
         """Write it as its ending says, at once or not at all.
 
         Args:
             path: a file that ends in .json (what `load` reads), .csv, .tex (a table), .html (a page), or in .pdf, .svg
                 or .png (a figure for a paper: fonts inside, told apart without colours, too).
             column: of a figure: single (3.4 inches wide, panels below each other) or double (7 inches).
+            title: of a page, as in `to_html`.
 
         Raises:
             ValueError: the ending or the column is none of these.
             ImportError: matplotlib is not installed.
         """
         ending = check_choice("the ending of a file", Path(path).suffix, ENDINGS)
-        texts = {".csv": self.to_csv, ".tex": self.to_latex, ".html": self.to_html}
+        texts: dict[str, Callable[[], str]] = {
+            ".csv": self.to_csv,
+            ".tex": self.to_latex,
+            ".html": partial(self.to_html, title),
+        }
         if ending == ".json":
             return self.save(path)
         if ending in texts:
