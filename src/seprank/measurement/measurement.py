@@ -185,8 +185,17 @@ def _row(label: str, figure: Estimate) -> list[str]:
     return [label, f"{figure.estimate:.4g}", interval, f"{figure.plug_in:.4g}"]
 
 
+_LEAST = 0.0005
+"""Of a share that one digit of a per cent shows"""
+
+
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+    """With one digit, and what that digit would round away said as such."""
+    if 0 < share < _LEAST:
+        return "< 0.1"
+    if 1 - _LEAST < share < 1:
+        return "> 99.9"
+    return "0.0" if -_LEAST < share <= 0 else f"{100 * share:.1f}"
 
 
 def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into the record with them)

@@ -147,7 +147,7 @@ class Result:
         from .document import Figure, Section
 
         drawn = [Section(p.title, p.caption, [Figure(chart(p.draw, p.height))]) for p in self.panels()]
-        return [*drawn, Section("In numbers", "", [self._table()])]
+        return [*drawn, Section(f"The {self.NOUN} in numbers", "", [self._table()])]
 
     def plot(self, ax: Any = None) -> tuple[Any, Any]:
         """Draw it by matplotlib.
