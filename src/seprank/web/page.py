@@ -78,7 +78,8 @@ body { background: #f4f5f7; color: #222; font-family: system-ui, sans-serif; fon
 .box .facts { white-space: pre; overflow-x: auto; margin-top: 6px }
 .box a { color: #005a9c; text-decoration: underline }
 .picture { overflow-x: auto; margin-top: 8px }
-.curves svg { width: 100%; max-width: 44rem; height: auto }
+.curves { overflow-x: auto }
+.curves svg { width: 100%; min-width: 430px; max-width: 44rem; height: auto }
 .picture img { width: 100%; min-width: 680px; max-width: 1000px; height: auto }
 .results { display: grid; gap: 14px; grid-template-columns: minmax(0, 1fr) }
 .page :focus-visible { outline: 3px solid #E69F00; outline-offset: 2px }
