@@ -123,7 +123,7 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
   border-bottom: 1px solid #ddd } .rows td, .rows caption { display: block; border: 0; padding: 0; text-align: left }
   .rows td:not(:first-child)::before { content: attr(data-name) ": "; color: #555 } .rows td:empty { display: none }
   .rows td.sure { flex-basis: 100% } .rows table, .rows tbody { display: block } .rows td { overflow-wrap: anywhere } }
-@media print { .csv, .aside, nav { display: none } figure, tr, li { break-inside: avoid }
+@media print { .csv, .aside, nav { display: none } figure, tr, li, .answer { break-inside: avoid }
   h2, caption, .answer { break-after: avoid } h2 { margin-top: 1rem } figure { margin: .4rem 0 }
   .rows, .picture { overflow: visible } th, td { padding: .05rem .4rem .05rem 0 }
   figure:has(.chart) { display: inline-block; width: 48%; vertical-align: top; margin-right: 1% }
