@@ -165,7 +165,7 @@ class Result:
             self.panels()[0].draw(ax)
             return ax.figure, ax
         panels = self.panels()
-        figure, axes = figure_of(panels, self.ACROSS, 5.2 * min(self.ACROSS, len(panels)))
+        figure, axes = figure_of(panels, self.ACROSS, min(10.4, 5.2 * min(self.ACROSS, len(panels))))
         return figure, axes[0] if len(axes) == 1 else axes
 
     def export(self, path: str | Path, *, column: str = "double", title: str | None = None) -> Path:
