@@ -22,7 +22,7 @@ class MemoryCurves(Result):
         >>> delay = lambda x: x[:, :-1].sum(1)
         >>> one = sr.remember(delay, length=4, inputs=1, samples=32, progress=False)
         >>> MemoryCurves({"before": one, "after": one})
-        <MemoryCurves before: reach 3, after: reach 3>
+        <MemoryCurves before: reach at least 3, after: reach at least 3>
     """
 
     NOUN: ClassVar[str] = "set of curves"
