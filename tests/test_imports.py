@@ -81,7 +81,18 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 # Modules that need a heavy package throughout: themselves imported only by functions.
 LATE_MODULES = {"train.learner", "web.page", "web.routes"}
-LATE = {"quimb", "cotengra", "lightning", "transformers", "dask", "plotly", "nicegui", "sklearn", "mlxtend", "sktime"}
+LATE = {
+    "quimb",
+    "cotengra",
+    "lightning",
+    "transformers",
+    "dask",
+    "matplotlib",
+    "nicegui",
+    "sklearn",
+    "mlxtend",
+    "sktime",
+}
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
 
@@ -263,9 +274,9 @@ def test_modules_that_need_a_heavy_package_are_imported_late() -> None:
 
 
 def test_an_early_import_is_found() -> None:
-    assert early_imports("try:\n    import plotly.io\nexcept ImportError:\n    pass") == {"plotly"}
-    assert early_imports("class A:\n    def f(self):\n        import plotly.io") == set()
-    assert early_imports("if TYPE_CHECKING:\n    import plotly") == set()
+    assert early_imports("try:\n    import nicegui.ui\nexcept ImportError:\n    pass") == {"nicegui"}
+    assert early_imports("class A:\n    def f(self):\n        import nicegui.ui") == set()
+    assert early_imports("if TYPE_CHECKING:\n    import nicegui") == set()
 
 
 HELP = """

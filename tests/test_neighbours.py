@@ -26,11 +26,10 @@ from seprank.models.diagonal_ssm import DiagonalSSM
 from seprank.models.elman import Elman
 from seprank.models.linear_attention import LinearAttention
 from seprank.models.selective_ssm import SelectiveSSM
-from seprank.neighbours import Meaningless, NotLinear, Unstable
+from seprank.neighbours import Meaningless, NotLinear, Unstable, overview
 from seprank.neighbours.exact import _gramian
 from seprank.neighbours.linear import from_matrices
 from seprank.neighbours.operator import operator_of
-from seprank.neighbours.overview import overview
 from seprank.question import DEFAULT_PRIME
 from seprank.result.result import Result
 from seprank.settings.floating import FloatingSettings

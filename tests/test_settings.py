@@ -27,7 +27,6 @@ from seprank.cli.app import COMMANDS
 from seprank.jobs import sweep
 from seprank.jobs.commands import COMMANDS as SWEPT
 from seprank.jobs.config import Sweep
-from seprank.neighbours.overview import overview
 from seprank.settings.certify_settings import CertifySettings
 from seprank.settings.compare_settings import CompareSettings
 from seprank.settings.entries import Entry, entries, option_names
@@ -65,7 +64,8 @@ class Row(NamedTuple):
     """Keyword arguments that are no settings"""
 
 
-WORK = frozenset({"workers", "scheduler", "out", "as_json"})
+KEPT = frozenset({"out", "column", "as_json"})
+WORK = frozenset({"workers", "scheduler"}) | KEPT
 TABLE: dict[str, Row] = {
     "certify": Row(CertifySettings, Network, sr.certify, WORK | {"model"}),
     "measure": Row(
@@ -74,18 +74,18 @@ TABLE: dict[str, Row] = {
     "remember": Row(
         RememberSettings, Network, sr.remember, WORK | {"models"}, text=frozenset({"tokenizer"})
     ),
-    "neighbours": Row(NeighboursSettings, TrainedNetwork, overview, frozenset({"model", "out", "as_json"})),
+    "neighbours": Row(NeighboursSettings, TrainedNetwork, sr.overview, KEPT | {"model"}),
     # A command draws a table to look at, a call computes what it is asked for.
     "compare": Row(
-        CompareSettings, None, sr.compare, frozenset({"out", "csv", "as_json"}),
+        CompareSettings, None, sr.compare, KEPT,
         differing=frozenset({"length", "depth"}),
     ),
     "train": Row(
         TrainSettings, None, None, frozenset({"store", "out", "logger", "as_json"}), classes=(OnDevice,)
     ),
-    "bounds": Row(BoundsSettings, Network, with_degrees, frozenset({"model", "as_json"}), text=frozenset({"memory"}),
+    "bounds": Row(BoundsSettings, Network, with_degrees, KEPT | {"model"}, text=frozenset({"memory"}),
                   differing=frozenset({"cut", "domain", "inputs"})),
-    "plan": Row(PlanSettings, None, sr.plan, frozenset({"out", "as_json"})),
+    "plan": Row(PlanSettings, None, sr.plan, KEPT),
     # The command shows what a picture looks like, a call draws a network of sizes that are given.
     "draw": Row(
         DrawSettings, None, draw, frozenset({"what", "out", "bare", "as_json"}), python=frozenset({"kind"}),
@@ -93,7 +93,7 @@ TABLE: dict[str, Row] = {
     ),
     "verify": Row(Memory, flags=frozenset({"certificate", "model", "seconds", "again", "as_json"})),
     "sweep": Row(
-        Memory, flags=frozenset({"config", "store", "retry", "resume", "dry_run"}) | (WORK - {"out"})
+        Memory, flags=frozenset({"config", "store", "retry", "resume", "dry_run"}) | (WORK - {"out", "column"})
     ),
     "serve": Row(Memory, flags=frozenset({"port"})),
 }  # fmt: skip

@@ -568,3 +568,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
         return number
+
+
+@pytest.mark.parametrize(("length", "marks"), [(6, 1), (400, None)])
+def test_marks_of_a_short_chart_are_whole_lengths(length: int, marks: int | None) -> None:
+    panel = Panel("A", Settings(length=length), Budget(2**33))
+    assert chart([panel])["layout"]["xaxis"].get("dtick") == marks
+    panel.close()

@@ -9,7 +9,7 @@ from typing import Any
 from ..system.cores import available_cores
 from ..system.versions import versions
 
-PACKAGES = ("seprank", "torch", "numpy", "python-flint", "typer", "rich", "pydantic", "plotly", "psutil")
+PACKAGES = ("seprank", "torch", "numpy", "python-flint", "typer", "rich", "pydantic", "matplotlib", "psutil")
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .terminal import UsageError, say, say_json, stop
-
-if TYPE_CHECKING:
-    from ..comparison import Comparison
 from ..settings.certify_settings import CertifySettings
 from ..settings.compare_settings import CompareSettings
 from ..settings.entries import values
@@ -24,12 +20,15 @@ from .options import (
     Model,
     Scheduler,
     Workers,
-    check_files,
     named_network,
     open_executor,
     read_from,
-    write_to,
 )
+from .output import Column, Out, check_output, say_written, write_output
+from .terminal import UsageError, say, say_json, stop
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
 
 
 @flagged
@@ -39,21 +38,21 @@ def certify(
     settings: CertifySettings,
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    out: Annotated[Path | None, typer.Option(parser=write_to, metavar="FILE", help="File for the certificate.")] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Certify the Start-End separation rank of a polynomial model."""
     from ..certification import certify as run
     from ..jobs.data import letters, read_templates
 
-    check_files(out)
+    check_output(out, column)
     loaded = named_network(model, network, seed=settings.seed, budget=settings.budget)
     templates = read_templates(settings.templates)
     asked = values(settings) | {"templates": templates, "inputs": letters(network.inputs, templates)}
     with open_executor(workers, scheduler) as executor:
         certificate = run(loaded.module, **asked, executor=executor, factory=loaded.factory)
-    if out is not None:
-        certificate.save(out)
+    write_output(out, certificate, column)
     if as_json:
         say_json(certificate.summary().to_dict())
     else:
@@ -61,10 +60,11 @@ def certify(
         say(f"  {certificate.seconds:.1f} s; " + _kept(out))
 
 
-def _kept(out: Path | None) -> str:
-    if out is None:
-        return "certificate not kept (--out FILE keeps it)"
-    return "certificate on standard output" if out == STANDARD_OUTPUT else f"certificate in {out}"
+def _kept(out: list[Path] | None) -> str:
+    if not out:
+        return "certificate not kept (--out FILE.json keeps it)"
+    names = ["standard output" if path == STANDARD_OUTPUT else f"{path}" for path in out]
+    return f"written: {', '.join(names)}"
 
 
 @flagged
@@ -116,9 +116,12 @@ def bounds(
         str,
         typer.Argument(help="A name from `seprank models`; additive, for any of that kind; or file.py:factory."),
     ] = "rac",
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """What is proved of a rank: by theory for RACs, additive networks and attention, else by degrees of the model."""
+    check_output(out, column)
     asked = values(settings, but=Memory)
     family = _family(model, network)
     if family is None:
@@ -131,10 +134,12 @@ def bounds(
 
         sizes: dict[str, Any] = network.sizes(model)
         known = state(**sizes, **asked, model=family)
+    write_output(out, known, column)
     if as_json:
         say_json(known.to_dict())
     else:
         say(str(known))
+        say_written(out)
 
 
 def _family(model: str, network: Network) -> str | None:
@@ -160,7 +165,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a bound states, and its proof."""
+    """What a bound states, its proof, and how to cite it."""
     from ..theory.statements import explain as find
     from ..theory.statements import statements
 
@@ -170,68 +175,67 @@ def explain(
         return
     found = find(name)
     if as_json:
-        say_json({"name": found.slug, "title": found.title, "page": f"docs/{found.page}", "text": found.text})
+        urls = [paper.url for paper in found.papers]
+        more: dict[str, object] = {
+            "page": f"docs/{found.page}",
+            "text": found.text,
+            "urls": urls,
+            "bibtex": found.citations(),
+        }
+        say_json({"name": found.slug, "title": found.title} | more)
     else:
-        say(f"{found.title}\n{'=' * len(found.title)}\n\n{found.text}")
+        say(f"{found.title}\n{'=' * len(found.title)}\n\n{found.text}\n\nCite\n----")
+        say("\n\n".join(found.citations()))
 
 
 @flagged
 def plan(
     settings: PlanSettings,
-    out: Annotated[
-        Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with a plot of the widths.")
-    ] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Find the smallest RAC proved to reach a rank, and the sizes proved too small."""
     from ..planning import plan as find
 
-    check_files(out)
+    check_output(out, column)
     found = find(**values(settings))
-    if out is not None:
-        from ..report.frontier import frontier_page
-        from ..system.files import write_whole
-
-        write_whole(out, frontier_page(found))
+    write_output(out, found, column)
     if as_json:
         say_json(found.to_dict())
     else:
         say(str(found))
+        say_written(out)
 
 
 @flagged
 def compare(
     settings: CompareSettings,
-    out: Annotated[
-        Path | None, typer.Option(parser=write_to, metavar="FILE", help="HTML page with plot and table.")
-    ] = None,
-    csv: Annotated[Path | None, typer.Option(parser=write_to, metavar="FILE", help="CSV file of the cells.")] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Compare certified ranks of architectures, at equal width or at an equal number of parameters."""
     from ..comparison import ComparisonInterrupted
     from ..comparison import compare as run
 
-    check_files(out, csv)
+    check_output(out, column)
     try:
         found = run(**values(settings))
     except ComparisonInterrupted as interruption:
         found = interruption.found
-        _show_comparison(found, out, csv, as_json)
+        _show_comparison(found, out, column, as_json)
         stop(str(interruption), 130)
-    _show_comparison(found, out, csv, as_json)
+    _show_comparison(found, out, column, as_json)
     if found.failed:
         raise typer.Exit(1)
 
 
-def _show_comparison(found: Comparison, out: Path | None, csv: Path | None, as_json: bool) -> None:
-    """Print it, and write the page and the file that were asked for."""
-    from ..system.files import write_whole
-
-    if csv is not None:
-        write_whole(csv, found.to_csv())
-    if out is not None:
-        from ..report.compared import comparison_page
-
-        write_whole(out, comparison_page(found))
-    say_json(found.to_dict()) if as_json else say(str(found))
+def _show_comparison(found: Comparison, out: list[Path] | None, column: str, as_json: bool) -> None:
+    """Print it, and write the files that were asked for."""
+    write_output(out, found, column)
+    if as_json:
+        say_json(found.to_dict())
+    else:
+        say(str(found))
+        say_written(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,14 +12,13 @@ from ..settings.entries import values
 from ..settings.named_network import Network, TrainedNetwork
 from ..settings.remember_settings import RememberSettings, shared_with_measure
 from .flags import flagged
-from .options import Json, Scheduler, Workers, check_files, named_network, open_executor
+from .options import Json, Scheduler, Workers, named_network, open_executor
+from .output import Column, Out, check_output, say_written, write_output
 from .terminal import UsageError, say, say_json, show_announcements, stop
 
 if TYPE_CHECKING:
     from ..measurement import Profile
     from ..memory_curve import MemoryCurve
-
-ENDINGS = (".json", ".csv", ".html", ".svg", ".pdf", ".png")
 
 
 @flagged
@@ -37,7 +35,8 @@ def remember(
     settings: RememberSettings,
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    out: Annotated[Path | None, typer.Option(help="File: .json, .csv, .html, .svg, .pdf or .png.")] = None,
+    out: Out = None,
+    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """How many steps back does a model remember? The share of its output's variance that depends on older inputs.
@@ -46,9 +45,7 @@ def remember(
 
     seprank remember model.py:build@before.safetensors model.py:build@after.safetensors --length 100 --out curves.svg
     """
-    check_files(out)
-    if out is not None and out.suffix not in ENDINGS:
-        raise UsageError(f"--out must end in {', '.join(ENDINGS)}, got {out.name}")
+    check_output(out, column)
     if len(set(models)) < len(models):
         raise UsageError("each model must be named once; to compare seeds, run it twice with another --seed")
     from ..jobs.data import read_data
@@ -66,9 +63,7 @@ def remember(
             curves[name] = run(module, inputs=inputs, executor=executor, **asked)
             if not curves[name].complete:
                 break
-    if out is not None:
-        _write(out, curves)
-    _print(curves, out, as_json)
+    _show(curves, out, column, as_json)
     if not all(curve.complete for curve in curves.values()):
         stop("interrupted; the curve has what was done", 130)
 
@@ -116,52 +111,17 @@ def keep_curve(folder: Path, curve: MemoryCurve | None, profile: Profile) -> Non
     write_whole(folder / "profile.csv", csv_text(rows))
 
 
-def _print(curves: dict[str, MemoryCurve], out: Path | None, as_json: bool) -> None:
+def _show(curves: dict[str, MemoryCurve], out: list[Path] | None, column: str, as_json: bool) -> None:
+    """Print them, and write the files that were asked for."""
+    from ..memory_curve import MemoryCurves
+
+    name, first = next(iter(curves.items()))
+    alone = len(curves) == 1
+    found = first if alone else MemoryCurves(curves)
+    write_output(out, found, column, f"How many steps back? Memory of {', '.join(curves)}")
     if as_json:
         summaries = {name: curve.summary() for name, curve in curves.items()}
-        say_json(next(iter(summaries.values())) if len(summaries) == 1 else {"models": summaries})
+        say_json(summaries[name] if alone else {"models": summaries})
         return
-    from ..memory_curve.in_words import sparkline, table
-
-    if len(curves) == 1:
-        name, curve = next(iter(curves.items()))
-        say(f"{name}\n{curve}")
-    else:
-        for name, curve in curves.items():
-            say(f"{name}: {curve.sentence()}\n  {sparkline(curve.lags, curve.memory)}")
-            for note in curve.notes:
-                say(f"  Note: {note}.")
-        say("\n" + table(curves))
-    if out is not None:
-        say(f"  written: {out}")
-
-
-def _write(out: Path, curves: dict[str, MemoryCurve]) -> None:
-    from ..system.files import csv_text, write_whole
-
-    texts: dict[str, Callable[[], str]] = {
-        ".json": lambda: _json_text(curves),
-        ".csv": lambda: csv_text([{"model": name} | row for name, curve in curves.items() for row in curve.records()]),
-        ".html": lambda: _page(curves),
-    }
-    if out.suffix in texts:
-        write_whole(out, texts[out.suffix]())
-        return
-    from ..memory_curve.drawing import draw
-
-    figure, _ = draw(curves if len(curves) > 1 else {"": next(iter(curves.values()))})
-    write_whole(out, lambda path: figure.savefig(path, format=out.suffix[1:], dpi=150))
-
-
-def _json_text(curves: dict[str, MemoryCurve]) -> str:
-    import json
-
-    plain = {name: curve.to_dict() for name, curve in curves.items()}
-    return json.dumps(next(iter(plain.values())) if len(plain) == 1 else plain, indent=1) + "\n"
-
-
-def _page(curves: dict[str, MemoryCurve]) -> str:
-    from ..report.memory_curve import curve_page
-
-    said = [f"{name}\n{curve}" for name, curve in curves.items()]
-    return curve_page("How many steps back?", "\n\n".join(said), curves)
+    say(f"{name}\n{found}" if alone else str(found))
+    say_written(out)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..adapters import State
 from ..question import check_choice, check_cut, check_several, check_whole
-from ..result.palette import COLOURS
+from ..result.chart import legend_above, look, whole_numbers
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.text import text_table
 from ..settings.entries import entries, values
@@ -42,6 +43,7 @@ class Profile(Result):
 
     __pydantic_config__ = STRICT
     NOUN: ClassVar[str] = "profile"
+    TABULAR: ClassVar[bool] = True
 
     over: Axis
     """What is varied"""
@@ -81,13 +83,37 @@ class Profile(Result):
         cells = [[f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in row.values()] for row in rows]
         return text_table(cells, heads=list(rows[0]), left=(), indent=2) if rows else self.headline()
 
-    def draw(self, axes: Any) -> None:
-        """Memory and its joint part against what was varied."""
+    def panels(self) -> list[Panel]:
+        """Shares of the variance, and entropy, against what was varied."""
+        bars = f"Against the {self.over}; bars are one standard error of sampling."
+        memory = f"Shares of the output's variance that depend on the start, and on start and end jointly. {bars}"
+        entropy = f"Entropy of the spectrum: 0 where one product of a function of each half is all there is. {bars}"
+        return [Panel("Memory", self._draw_shares, memory), Panel("Entropy", self._draw_entropy, entropy)]
+
+    def _draw_shares(self, axes: Any) -> None:
         rows = self.records()
-        for colour, name in zip(COLOURS, ("memory", "joint"), strict=False):
-            axes.plot([row[self.over] for row in rows], [row[name] for row in rows], "o-", color=colour, label=name)
-        axes.set(xlabel=self.over, ylabel="share of the variance", ylim=(-0.02, 1.02))
-        axes.legend(fontsize=8, frameon=False)
+        axes.plot([row[self.over] for row in rows], [row["memory"] for row in rows], **look(0), label="memory")
+        self._draw_line(axes, 1, "interaction", "joint")
+        axes.set(ylabel="share of the variance", ylim=(-0.02, 1.02))
+        legend_above(axes)
+
+    def _draw_entropy(self, axes: Any) -> None:
+        self._draw_line(axes, 0, "entropy", "entropy")
+        axes.set(ylabel="entropy (nats)", ylim=(0, None))
+
+    def _draw_line(self, axes: Any, number: int, key: str, name: str) -> None:
+        places = [getattr(point, self.over) for point in self.points]
+        errors = [point.errors[key] for point in self.points]
+        axes.errorbar(
+            places,
+            [error.estimate for error in errors],
+            yerr=[error.standard_error for error in errors],
+            **look(number),
+            capsize=2,
+            label=name,
+        )
+        whole_numbers(axes)
+        axes.set_xlabel("cut: steps in the start" if self.over == "cut" else "length of the sequence")
 
 
 def profile(

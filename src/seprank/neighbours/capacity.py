@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..question import check_whole, keep
+from ..result.chart import band, legend_above, look, mark, whole_numbers
+from ..result.panels import Panel
 from ..result.result import Result
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
@@ -114,16 +116,26 @@ class MemoryCapacity(Result):
         rows = zip(self.per_lag, self.errors, strict=True)
         return [{"lag": lag, "capacity": value, "error": error} for lag, (value, error) in enumerate(rows)]
 
-    def draw(self, ax: Any) -> None:
-        """Draw capacity by lag, with its errors."""
+    def panels(self) -> list[Panel]:
+        """Capacity by lag, with its errors."""
+        caption = (
+            f"Proved, each to {max(self.errors):.0e}."
+            if self.kind == "exact"
+            else f"{self.samples:,} sampled states; the band is the 90 % interval; 95 % of inputs that the state "
+            f"cannot know stay below {self.noise:.2g}."
+        )
+        return [Panel("Memory capacity", self._draw, caption)]
+
+    def _draw(self, axes: Any) -> None:
         lags = range(len(self.per_lag))
         low, high = ([v + sign * e for v, e in zip(self.per_lag, self.errors, strict=True)] for sign in (-1.0, 1.0))
-        ax.plot(lags, self.per_lag, ".-", color="#0072b2", label="memory capacity")
-        ax.fill_between(lags, low, high, color="#0072b2", alpha=0.2, lw=0)
+        axes.plot(lags, self.per_lag, **look(0), label="memory capacity")
+        band(axes, lags, low, high, 0)
         if self.kind == "sampled":
-            ax.axhline(self.noise, color="#777777", ls=":", label="95 % of inputs that cannot be known")
-        ax.set(xlabel="steps back", ylabel="capacity")
-        ax.legend(fontsize=8, frameon=False)
+            mark(axes, self.noise, "95 % of inputs that cannot be known")
+        axes.set(xlabel="steps back", ylabel="capacity", ylim=(0, None))
+        whole_numbers(axes)
+        legend_above(axes)
 
     def headline(self) -> str:
         """What came out, in one line."""

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from ..measurement.inputs import Alphabet, DataError
 from ..question import check_readout, check_whole
+from ..result.chart import band, look, whole_numbers
+from ..result.panels import Panel
 from ..result.result import Result
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
@@ -83,15 +85,18 @@ class GradientCurve(Result):
         rows = zip(self.values, self.errors, strict=True)
         return [{"lag": lag, "gradient": value, "error": error} for lag, (value, error) in enumerate(rows)]
 
-    def draw(self, ax: Any) -> None:
-        """Draw squared gradients by lag, on a logarithmic scale."""
+    def panels(self) -> list[Panel]:
+        """Squared gradients by lag, on a logarithmic scale."""
+        caption = f"Mean over {self.samples} sequences, {self.source}; the band is the 90 % interval."
+        return [Panel("Gradients", self._draw, caption)]
+
+    def _draw(self, axes: Any) -> None:
         shown = [lag for lag in self.lags if self.values[lag] > 0]
-        ax.set(yscale="log" if shown else "linear", xlabel="steps back", ylabel="mean squared gradient")
-        ax.plot(shown, [self.values[lag] for lag in shown], ".-", color="#0072b2")
+        axes.set(yscale="log" if shown else "linear", xlabel="steps back", ylabel="mean squared gradient")
+        axes.plot(shown, [self.values[lag] for lag in shown], **look(0))
+        whole_numbers(axes)
         low = [max(self.values[lag] - self.errors[lag], self.values[lag] / 100) for lag in shown]
-        ax.fill_between(
-            shown, low, [self.values[lag] + self.errors[lag] for lag in shown], color="#0072b2", alpha=0.2, lw=0
-        )
+        band(axes, shown, low, [self.values[lag] + self.errors[lag] for lag in shown], 0)
 
     def headline(self) -> str:
         """What came out, in one line."""

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..question import check_cut
+from ..result.chart import legend_above, look, mark, whole_numbers
+from ..result.panels import Panel
 from ..result.result import Result
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
@@ -59,14 +61,22 @@ class HankelSpectrum(Result):
         rows = zip(self.values, self.at_cut, strict=True)
         return [{"number": n, "hankel": value, "at_cut": own} for n, (value, own) in enumerate(rows, 1)]
 
-    def draw(self, ax: Any) -> None:
-        """Draw both spectra on a logarithmic scale."""
+    def panels(self) -> list[Panel]:
+        """Both spectra on a logarithmic scale."""
+        caption = (
+            f"Singular values of the Hankel operator, and those between halves of {self.length} steps, which tend to "
+            f"them with the length; spectral radius {self.radius:.4g}. Dashed: what rounding leaves."
+        )
+        return [Panel("Hankel singular values", self._draw, caption)]
+
+    def _draw(self, axes: Any) -> None:
         numbers = range(1, len(self.values) + 1)
-        ax.set(yscale="log", xlabel="number", ylabel="singular value")
-        ax.plot(numbers, self.values, "o-", color="#0072b2", ms=4, label="Hankel")
-        ax.plot(numbers, self.at_cut, "s--", color="#d55e00", ms=3, label=f"length {self.length}, cut {self.cut}")
-        ax.axhline(self.floor, color="#777777", ls=":", label="rounding")
-        ax.legend(fontsize=8, frameon=False)
+        axes.set(yscale="log", xlabel="number", ylabel="singular value")
+        axes.plot(numbers, self.values, **look(0), label="Hankel")
+        axes.plot(numbers, self.at_cut, **look(1), label=f"length {self.length}, cut {self.cut}")
+        whole_numbers(axes)
+        mark(axes, self.floor, "rounding")
+        legend_above(axes)
 
     def headline(self) -> str:
         """What came out, in one line."""

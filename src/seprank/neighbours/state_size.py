@@ -12,6 +12,8 @@ import numpy as np
 
 from ..elimination import rank as rank_modulo
 from ..question import DEFAULT_PRIME, check_whole
+from ..result.chart import legend_above, look, whole_numbers
+from ..result.panels import Panel
 from ..result.result import Result
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
@@ -85,14 +87,22 @@ class EffectiveStateSize(Result):
             rows.append(row)
         return rows
 
-    def draw(self, ax: Any) -> None:
-        """Draw both sizes by position."""
-        ax.plot(self.positions, self.tolerance, ".-", color="#0072b2", label=f"above {self.threshold:.0e}")
-        ax.plot(self.positions, self.entropy, ".-", color="#d55e00", label="by entropy")
-        if self.certified is not None:
-            ax.plot(self.positions, self.certified, "--", color="#009e73", label="certified rank")
-        ax.set(xlabel="position", ylabel="effective state-size", ylim=(0, None))
-        ax.legend(fontsize=8, frameon=False)
+    def panels(self) -> list[Panel]:
+        """Both sizes by position, and the certified rank."""
+        caption = (
+            f"How many numbers, linear in the inputs, cross each of {self.length} positions, of all {self.channels} "
+            f"channels together; {self.kind}."
+        )
+        return [Panel("Effective state-size", self._draw, caption)]
+
+    def _draw(self, axes: Any) -> None:
+        lines = [(self.tolerance, f"above {self.threshold:.0e}"), (self.entropy, "by entropy")]
+        lines += [] if self.certified is None else [(self.certified, "certified rank")]
+        for number, (values, name) in enumerate(lines):
+            axes.plot(self.positions, values, **look(number), label=name)
+        axes.set(xlabel="position", ylabel="effective state-size", ylim=(0, None))
+        whole_numbers(axes)
+        legend_above(axes)
 
     def headline(self) -> str:
         """What came out, in one line."""

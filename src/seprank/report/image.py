@@ -108,7 +108,7 @@ def _image(values: Sequence[Sequence[float]]) -> str:
         axes.set(xlabel="ends", ylabel="starts")
         axes.grid(visible=False)
 
-    return chart(draw, 3.6)
+    return chart(draw, 0.69)
 
 
 def _spectrum(measurement: Measurement, rank: int) -> str:
@@ -123,4 +123,4 @@ def _spectrum(measurement: Measurement, rank: int) -> str:
         axes.set(xlabel="number", ylabel="singular value")
         legend_above(axes)
 
-    return chart(draw, 3.0)
+    return chart(draw, 0.58)

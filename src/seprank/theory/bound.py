@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
 from ..question import check_whole
+from ..result.captions import statements_panel
 from ..result.numbers import readable
+from ..result.panels import Panel
 from ..result.result import Result, validated, without
 from ..result.text import text_table
 
@@ -80,6 +82,7 @@ class Bounds(Result, list[Bound]):
     """A list of statements about one rank."""
 
     NOUN: ClassVar[str] = "list of bounds"
+    TABULAR: ClassVar[bool] = True
 
     def headline(self) -> str:
         """How many there are, and what they leave open, in a line."""
@@ -101,11 +104,9 @@ class Bounds(Result, list[Bound]):
         """The statements that `to_dict` gave; what was too long to be written is missing."""
         return cls(validated(list[Bound], bounds_of(content)))
 
-    def draw(self, axes: Any) -> None:
+    def panels(self) -> list[Panel]:
         """The statements on one logarithmic axis."""
-        from ..result.captions import draw_statements
-
-        draw_statements(self.records(), axes)
+        return [statements_panel(self.records())]
 
     def __str__(self) -> str:
         rows = [[bound.kind, bound.name, readable(bound.value), bound.source] for bound in self]

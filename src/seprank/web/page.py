@@ -8,9 +8,10 @@ from typing import Any
 
 from nicegui import ui
 
+from ..memory_curve import MemoryCurves
 from ..models import MODELS
 from ..question import DOMAINS
-from ..report.memory_curve import logarithmic
+from ..result.chart import chart as svg
 from .meaning import meaning
 from .panel import Panel
 from .rank_chart import chart
@@ -77,6 +78,8 @@ body { background: #f4f5f7; color: #222; font-family: system-ui, sans-serif; fon
 .box .facts { white-space: pre; overflow-x: auto; margin-top: 6px }
 .box a { color: #005a9c; text-decoration: underline }
 .picture { overflow-x: auto; margin-top: 8px }
+.curves { overflow-x: auto }
+.curves svg { width: 100%; min-width: 430px; max-width: 44rem; height: auto }
 .picture img { width: 100%; min-width: 680px; max-width: 1000px; height: auto }
 .results { display: grid; gap: 14px; grid-template-columns: minmax(0, 1fr) }
 .page :focus-visible { outline: 3px solid #E69F00; outline-offset: 2px }
@@ -286,7 +289,7 @@ class CurveBox:
             self._sentences = (
                 ui.label().classes("verdict empty").props("aria-live=polite").style("white-space: pre-line")
             )
-            self._chart = ui.plotly(logarithmic({})).style("width: 100%")
+            self._chart = ui.html("", sanitize=False).classes("curves")
             self._command = ui.label().classes("command empty").props("tabindex=0")
 
     def _begin(self) -> None:
@@ -320,7 +323,8 @@ class CurveBox:
         shown = [id(curve) for curve in curves.values()]
         if shown != self._drawn:
             self._drawn = shown
-            self._chart.update_figure(logarithmic(curves))
+            panel = MemoryCurves(curves).panels()[0]
+            self._chart.content = svg(panel.draw, panel.height) if curves else ""
 
 
 class PictureBox:
