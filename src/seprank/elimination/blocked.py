@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arithmetic import CACHED, Field, Floats, ForEach, Indices, workers
+from ..kernels import residues
+from ..kernels.residues import Floats
+from .arithmetic import Field, ForEach, Indices, workers
 from .block import Block
 
 # rows inverted on their leading square block, and rows of that block taken two by two without recursion
@@ -55,6 +57,7 @@ class Elimination:
         self.field = field
         self.threads = threads
         self.for_each: ForEach = map
+        self.block = _block(field)
         self.memory = threading.local()
         self.rows = np.arange(work.shape[0])
         self.columns = np.arange(work.shape[1])
@@ -121,7 +124,7 @@ class Elimination:
 
     def invert(self, top: int, bottom: int, left: int, size: int) -> int:
         """Bring the rows with pivots in the next `size` columns to [I | V], before the others; returns their number."""
-        block = Block(self.work[top:bottom, left : left + size].copy(), self.field)
+        block = self.block(self.work[top:bottom, left : left + size].copy(), self.field)
         block.sweep(0, bottom - top)
         self.pivot_product = self.pivot_product * block.pivot_product % self.field.prime
         self.permute_columns(left, block.columns)
@@ -177,22 +180,16 @@ class Elimination:
         list(for_each(lambda tile: self.subtract_tile(target[tile], left[tile[0]], right[:, tile[1]]), tiles))
 
     def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
-        product = self.buffer("product", len(target), target.shape[1])
+        product = self.buffer(target.size).reshape(target.shape)
         np.matmul(left, right, out=product)
-        height = max(1, CACHED // target.shape[1])
-        scratch = self.buffer("scratch", height, target.shape[1])
-        for start in range(0, len(target), height):
-            part, values = target[start : start + height], product[start : start + height]
-            np.subtract(part, values, out=values)
-            self.field.reduce(values, scratch[: len(values)], part)
+        self.field.loops.subtract(target, product, self.field.law)
 
-    def buffer(self, name: str, rows: int, columns: int) -> Floats:
+    def buffer(self, size: int) -> Floats:
         """Memory of this thread, kept, because fresh memory is slow to write to."""
-        kept = self.memory.__dict__
-        if len(kept.get(name, ())) < rows * columns:
-            kept[name] = np.empty(rows * columns)
-        memory: Floats = kept[name]
-        return memory[: rows * columns].reshape(rows, columns)
+        kept: Floats | None = getattr(self.memory, "product", None)
+        if kept is None or len(kept) < size:
+            kept = self.memory.product = np.empty(size)
+        return kept[:size]
 
 
 def _sign(order: Indices) -> int:
@@ -203,3 +200,12 @@ def _sign(order: Indices) -> int:
             places[start], places[place] = places[place], place
             sign = -sign
     return sign
+
+
+def _block(field: Field) -> type[Block]:
+    """What eliminates small blocks."""
+    if field.loops is residues:
+        return Block
+    from .compiled import CompiledBlock
+
+    return CompiledBlock
