@@ -2,6 +2,7 @@
 
 from .arithmetic import BlasError
 from .blocked import RankProfile
+from .factor import Factor, sign
 from .profile import determinant, rank, rank_profile
 
-__all__ = ["BlasError", "RankProfile", "determinant", "rank", "rank_profile"]
+__all__ = ["BlasError", "Factor", "RankProfile", "determinant", "rank", "rank_profile", "sign"]

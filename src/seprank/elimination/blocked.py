@@ -12,6 +12,7 @@ from ..kernels import residues
 from ..kernels.residues import Floats
 from .arithmetic import Field, ForEach, Indices, workers
 from .block import Block
+from .factor import Factor, sign
 
 # rows inverted on their leading square block, and rows of that block taken two by two without recursion
 _STRIP = 128
@@ -69,21 +70,40 @@ class Elimination:
         # length of the sums in the last product that was checked
         self.checked = 0
 
-    def run(self, progress: Callable[[int, int], object]) -> None:
+    def run(self, progress: Callable[[int, int], object], watch: Callable[[Factor], object] | None = None) -> None:
         total, width = self.work.shape
         with workers(self.threads) as self.for_each:
             while self.top < total and self.rank < width:
                 bottom = min(self.top + self.field.terms, total)
+                before = None if watch is None else (self.work[self.top : bottom].copy(), self.columns.copy())
                 found = self.echelon(self.top, bottom, self.rank)
+                if watch is not None and before is not None:
+                    watch(self.factor(*before, found, bottom))
                 self.clear(slice(bottom, total), self.top, self.rank, found)
                 self.pivot_rows = np.append(self.pivot_rows, self.rows[self.top : self.top + found])
                 self.rank += found
                 self.top = bottom
                 progress(total if self.rank == width else bottom, total)
 
+    def factor(self, slab: Floats, order: Indices, found: int, bottom: int) -> Factor:
+        """What is known after a slab, of its rows and the order of columns before."""
+        top, left, right = self.top, self.rank, self.rank + found
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        rows, columns = self.rows[top : top + found], self.columns[left:right]
+        return Factor(
+            rows=rows,
+            columns=columns,
+            diagonal=slab[np.ix_(rows - top, place[columns])],
+            below_rows=self.rows[bottom:],
+            below=self.work[bottom:, left:right],
+            right_columns=self.columns[right:],
+            right=self.work[top : top + found, right:],
+        )
+
     def profile(self) -> RankProfile:
         rows, columns = self.pivot_rows, self.columns[: self.rank]
-        value = self.pivot_product * _sign(rows) * _sign(columns) % self.field.prime
+        value = self.pivot_product * sign(rows) * sign(columns) % self.field.prime
         return RankProfile(self.rank, np.sort(rows), np.sort(columns), value)
 
     def echelon(self, top: int, bottom: int, left: int) -> int:
@@ -190,16 +210,6 @@ class Elimination:
         if kept is None or len(kept) < size:
             kept = self.memory.product = np.empty(size)
         return kept[:size]
-
-
-def _sign(order: Indices) -> int:
-    """Sign of the permutation that sorts distinct numbers."""
-    places, sign = np.argsort(order).tolist(), 1
-    for start in range(len(places)):
-        while (place := places[start]) != start:
-            places[start], places[place] = places[place], place
-            sign = -sign
-    return sign
 
 
 def _block(field: Field) -> type[Block]:

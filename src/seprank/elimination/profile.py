@@ -24,6 +24,7 @@ from ..question import DEFAULT_PRIME, check_prime, check_whole
 from ..system.cores import available_cores
 from .arithmetic import EXACT, SLAB, Field, blas
 from .blocked import Elimination, RankProfile
+from .factor import Factor
 
 # matrices of fewer numbers and products of fewer multiplications are not worth a second thread
 _SMALL_MATRIX = 1 << 18
@@ -36,6 +37,7 @@ def rank_profile(
     overwrite: bool = False,
     threads: int | None = None,
     progress: Callable[[int, int], object] | None = None,
+    watch: Callable[[Factor], object] | None = None,
 ) -> RankProfile:
     """Rank modulo a prime, with the rows, columns and determinant of a non-singular minor of that size.
 
@@ -48,6 +50,7 @@ def rank_profile(
         threads: Python threads, each with a single-threaded BLAS; by default one per available core, or one for
             small matrices. Without the package threadpoolctl it is one, with as many threads as BLAS likes.
         progress: called with (rows done, m) after every slab.
+        watch: called with the factor of every slab, by which the result can be checked; see `Factor`.
 
     Returns:
         the same profile for any number of threads.
@@ -69,7 +72,7 @@ def rank_profile(
     field = Field(prime, chosen(_reductions(matrix.shape)))
     threads = _thread_count(threads, matrix.size)
     elimination = Elimination(_workspace(matrix, field, overwrite), field, threads)
-    elimination.run(progress or (lambda done, total: None))
+    elimination.run(progress or (lambda done, total: None), watch)
     return elimination.profile()
 
 
