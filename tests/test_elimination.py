@@ -21,11 +21,11 @@ from oracles import det_mod, rank_mod
 from seprank.elimination import (
     BlasError,
     RankProfile,
-    arithmetic,
+    blas,
     block,
     blocked,
     determinant,
-    profile,
+    exact_rank,
     rank,
     rank_profile,
 )
@@ -36,10 +36,10 @@ Matrix = np.ndarray[Any, Any]
 
 LOOPS: list[ModuleType] = [residues]
 try:
-    from seprank.elimination.compiled import CompiledBlock
-    from seprank.kernels import compiled
+    from seprank.elimination.compiled_block import CompiledBlock
+    from seprank.kernels import fused
 
-    LOOPS.append(compiled)
+    LOOPS.append(fused)
     BLOCKS_OF = [block.Block, CompiledBlock]
 except ImportError:  # numba is an extra
     BLOCKS_OF = [block.Block]
@@ -54,11 +54,11 @@ def tiny_blocks() -> Iterator[None]:
     """Slabs, strips and tiles so small that few rows and columns reach every branch."""
     with ExitStack() as stack:
         for where, sizes in [
-            (arithmetic, {"SLAB": 7}),
+            (blas, {"SLAB": 7}),
             (residues, {"CACHED": 16}),
             *((kind, {"group": 2}) for kind in BLOCKS_OF),
             (blocked, {"_STRIP": 3, "_TILE": (4, 8), "_SMALL_PRODUCT": 0}),
-            (profile, {"CACHED": 16, "_SMALL_MATRIX": 0}),
+            (exact_rank, {"CACHED": 16, "_SMALL_MATRIX": 0}),
         ]:
             stack.enter_context(mock.patch.multiple(where, **sizes))
         yield
@@ -92,7 +92,7 @@ def check(matrix: Matrix, prime: int = DEFAULT_PRIME, **options: Any) -> RankPro
 
 
 def profile_by(loops: ModuleType, *arguments: Any, **options: Any) -> RankProfile:
-    with mock.patch.object(profile, "chosen", return_value=loops):
+    with mock.patch.object(exact_rank, "chosen", return_value=loops):
         return rank_profile(*arguments, **options)
 
 
@@ -374,7 +374,7 @@ def test_the_comparison_fails_on_a_wrong_value(change: Callable[[RankProfile], d
 
 @pytest.mark.parametrize("prime", [*PRIMES, 2**22 - 3, 2**22 + 15, 2**24 - 3, 2**25 - 39, 2**26 - 5])
 def test_longest_sums_are_reduced_exactly(prime: int) -> None:
-    field = arithmetic.Field(prime)
+    field = blas.Field(prime)
     # what `reduce` may leave; the left factor 1 - T may have 1 more
     largest = prime // 2 + 2
     bound = field.terms * largest * (largest + 1) + largest
@@ -471,10 +471,10 @@ def test_work_is_done_in_threads(threads: int) -> None:
 
 def test_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    assert arithmetic.blas.__wrapped__() is None
-    for module in (arithmetic, profile):
+    assert blas.blas.__wrapped__() is None
+    for module in (blas, exact_rank):
         monkeypatch.setattr(module, "blas", lambda: None)
-    assert profile._thread_count(2, 10**6) == 1
+    assert exact_rank._thread_count(2, 10**6) == 1
     check(uniform(np.random.default_rng(8), 97, 140, 150), 97, threads=2)
 
 

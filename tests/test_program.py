@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seprank.certification import recording
 from seprank.certification.asked import ask
-from seprank.certification.run import enter
+from seprank.certification.prepared import enter
 from seprank.field import (
     DEFAULT_PRIME,
     NotRecorded,
@@ -22,7 +22,7 @@ from seprank.field import (
     Program,
     Symbolic,
     evaluate,
-    evaluation,
+    interpreter,
     symbolic,
 )
 from seprank.field.symbolic import Linear
@@ -30,7 +30,7 @@ from seprank.models import MODELS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-EXECUTORS: list[ModuleType] = [evaluation]
+EXECUTORS: list[ModuleType] = [interpreter]
 try:
     from seprank.field import compiled
 
@@ -62,7 +62,7 @@ def same_when_recorded(module: nn.Module, monkeypatch: pytest.MonkeyPatch, **set
     """That it is, with each executor; and why it was not recorded."""
     expected, _ = matrix(module, False, monkeypatch, **settings)
     for executor in EXECUTORS:
-        monkeypatch.setattr(evaluation, "fastest", lambda work, executor=executor: executor)
+        monkeypatch.setattr(interpreter, "fastest", lambda work, executor=executor: executor)
         found, reason = matrix(module, True, monkeypatch, **settings)
         np.testing.assert_array_equal(found, expected)
         if reason:

@@ -12,7 +12,7 @@ from .certificate import Certificate
 from .factored import Determinant, Floats
 from .footprint import minor_bytes, rows_at_once
 from .form import CertificateError
-from .run import Run
+from .prepared import Run
 
 
 def evaluate_minor(certificate: Certificate, run: Run, budget: int, report: Report) -> Determinant | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels.residues import Floats
-from .arithmetic import Field
+from .blas import Field
 
 
 class Block:

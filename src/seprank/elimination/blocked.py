@@ -10,7 +10,7 @@ import numpy as np
 
 from ..kernels import residues
 from ..kernels.residues import Floats
-from .arithmetic import Field, ForEach, Indices, workers
+from .blas import Field, ForEach, Indices, workers
 from .block import Block
 from .factor import Factor, sign
 
@@ -216,6 +216,6 @@ def _block(field: Field) -> type[Block]:
     """What eliminates small blocks."""
     if field.loops is residues:
         return Block
-    from .compiled import CompiledBlock
+    from .compiled_block import CompiledBlock
 
     return CompiledBlock

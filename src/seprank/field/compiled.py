@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.compiled import compiled, law, residue
+from ..kernels.fused import compiled, law, residue
 from ..kernels.residues import ONE_PASS
 from .program import Stage
 from .symbolic import Numbers

@@ -24,10 +24,10 @@ def is_worth_compiling(work: int) -> bool:
         work: numbers that NumPy reads and writes, about; a reduction goes over them eight times.
     """
     _worked.append(work)
-    loaded = f"{__package__}.compiled" in sys.modules
+    loaded = f"{__package__}.fused" in sys.modules
     return loaded or (sum(_worked) >= COMPILED and find_spec("numba") is not None)
 
 
 def chosen(work: int) -> ModuleType:
-    """`compiled` or `residues`, for so much work."""
-    return importlib.import_module(f"{__package__}.{'compiled' if is_worth_compiling(work) else 'residues'}")
+    """`fused` or `residues`, for so much work."""
+    return importlib.import_module(f"{__package__}.{'fused' if is_worth_compiling(work) else 'residues'}")

@@ -56,7 +56,7 @@ class Field:
 
     Args:
         prime: odd, below 2^27.
-        loops: `kernels.residues` or `kernels.compiled`, which give the same numbers.
+        loops: `kernels.residues` or `kernels.fused`, which give the same numbers.
     """
 
     def __init__(self, prime: int, loops: ModuleType = residues) -> None:

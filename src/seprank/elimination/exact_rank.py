@@ -22,7 +22,7 @@ from ..kernels import chosen
 from ..kernels.residues import CACHED, Floats
 from ..question import DEFAULT_PRIME, check_prime, check_whole
 from ..system.cores import available_cores
-from .arithmetic import EXACT, SLAB, Field, blas
+from .blas import EXACT, SLAB, Field, blas
 from .blocked import Elimination, RankProfile
 from .factor import Factor
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.compiled import compiled, residue
+from ..kernels.fused import compiled, residue
 from .block import Block
 
 
