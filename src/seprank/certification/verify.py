@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -35,9 +35,6 @@ from .saturation import stated_error
 from .search import certify
 from .subject import build_subject, check_notes
 
-if TYPE_CHECKING:
-    pass
-
 _LONG = 20.0
 """Seconds that are announced"""
 
@@ -55,8 +52,9 @@ def verify(
     """Recheck a certificate, which may be from anybody.
 
     The minor is evaluated again, rows and columns of the certificate only, in 64-bit integer arithmetic, and its
-    determinant is computed by FLINT; bounds and flags are recomputed from theory. What this takes is estimated from
-    the certificate before anything of its sizes is made. Not checked are `seconds` and `versions`, which tell about the
+    determinant comes from factors that are checked in the same arithmetic, and from FLINT for their blocks; bounds and
+    flags are recomputed from theory. What this takes is estimated from the certificate before anything of its sizes is
+    made. Not checked are `seconds` and `versions`, which tell about the
     run; `starts` and `ends`, but that there can be so many and the minor is within them; and that the run found no
     greater minor among them, on which `saturated` rests where the rank is not exact. The rank needs none of these.
 
@@ -75,6 +73,7 @@ def verify(
 
     Raises:
         CertificateError: a check failed; `step` says which.
+        WrongFactors, BlasError: the machine, not the certificate, fails a check.
         MemoryBudgetError: it would take more memory than it may; the text says the estimate.
         LongerThanAllowed: it would take longer than it may.
         OSError: the file cannot be read.
