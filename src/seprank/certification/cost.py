@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..system.memory import MemoryBudgetError, show_size
 from .asked import Question
 from .certificate import Certificate
+from .footprint import minor_bytes
 from .known import has_family
 from .pieces import ModelRecord
 
@@ -102,7 +103,7 @@ def checking(certificate: Certificate, module: nn.Module) -> Cost:
         "sequences of this length": length * (_STEP_BYTES * (1.0 + tensors) + 128 * max(features, question.inputs)),
         "the start and end halves": sum(_halves(certificate, features).values()),
         "the templates": 16.0 * question.inputs * features if question.domain == "tokens" else 0.0,
-        "the minor": 40.0 * rank**2,
+        "the minor": float(minor_bytes(certificate.rank, certificate.rank)),
         "the degrees": length * (_DEGREE_STEP_BYTES + _DEGREE_PAIR_BYTES * float(length)) if degrees else 0.0,
     }
     seconds = (

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 SPARE = 8
 """Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree"""
 
+_BLOCK = 2**22
+"""Entries of a minor, of which copies are made before they are put where they belong"""
+
 
 def matrix_bytes(starts: int, ends: int, *, channels: int = 1, last: bool = False) -> int:
     """Of a Start-End matrix and a copy of it to eliminate in, or to grow from where it is not the last."""
@@ -21,6 +24,16 @@ def matrix_bytes(starts: int, ends: int, *, channels: int = 1, last: bool = Fals
 def halves_bytes(starts: int, ends: int, *, steps: tuple[int, int], inputs: int) -> int:
     """Of the start and end halves, as they are drawn and as they are read; steps of a start and of an end."""
     return 16 * (starts * steps[0] + ends * steps[1]) * inputs
+
+
+def rows_at_once(columns: int) -> int:
+    """Rows of a minor that are evaluated before they are put where they belong; columns of all ends in it."""
+    return max(1, _BLOCK // max(1, columns))
+
+
+def minor_bytes(rank: int, columns: int) -> int:
+    """Of evaluating a minor, and of its elimination: the minor, two slabs of it, and the rows evaluated at once."""
+    return 8 * rank * (rank + 2 * min(rank, 512)) + 24 * min(rank, rows_at_once(columns)) * columns
 
 
 def require_halves(question: Question, budget: int) -> None:

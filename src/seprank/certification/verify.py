@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
 from ..adapters import ConventionError
@@ -19,7 +18,7 @@ from ..field import DivisorVanishes, NotPolynomial
 from ..result.numbers import readable, shown_equality, shown_error
 from ..settings.certify_settings import CertifySettings
 from ..sources import Factory
-from ..system.memory import MemoryBudgetError, default_budget, show_size
+from ..system.memory import MemoryBudgetError, default_budget
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
 from ..theory import Bound
@@ -30,13 +29,11 @@ from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
 from .known import known_bounds, least_upper
+from .minor import check_determinant, evaluate_minor
 from .prepared import Run, as_rnn, enter
 from .saturation import stated_error
 from .search import certify
 from .subject import build_subject, check_notes
-
-if TYPE_CHECKING:
-    from ..system.progress import Report
 
 _LONG = 20.0
 """Seconds that are announced"""
@@ -55,8 +52,9 @@ def verify(
     """Recheck a certificate, which may be from anybody.
 
     The minor is evaluated again, rows and columns of the certificate only, in 64-bit integer arithmetic, and its
-    determinant is computed by FLINT; bounds and flags are recomputed from theory. What this takes is estimated from
-    the certificate before anything of its sizes is made. Not checked are `seconds` and `versions`, which tell about the
+    determinant comes from factors that are checked in the same arithmetic, and from FLINT for their blocks; bounds and
+    flags are recomputed from theory. What this takes is estimated from the certificate before anything of its sizes is
+    made. Not checked are `seconds` and `versions`, which tell about the
     run; `starts` and `ends`, but that there can be so many and the minor is within them; and that the run found no
     greater minor among them, on which `saturated` rests where the rank is not exact. The rank needs none of these.
 
@@ -75,6 +73,7 @@ def verify(
 
     Raises:
         CertificateError: a check failed; `step` says which.
+        WrongFactors, BlasError: the machine, not the certificate, fails a check.
         MemoryBudgetError: it would take more memory than it may; the text says the estimate.
         LongerThanAllowed: it would take longer than it may.
         OSError: the file cannot be read.
@@ -147,14 +146,15 @@ def recheck(
     subject, _ = as_rnn(subject, found.question)
     newer = _check_bounds(found, subject)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
-    with bars(progress) as report, _of_the_certificate(), field as run:
-        channels = run.channels
-        check_notes(found.model, run.notes)
-        check_columns(found, channels)
-        _check_left_out(found, run, budget)
-        entries = _minor(found, run, budget, report)
-    is_proved = check_saturated(found, subject, channels)
-    _check_determinant(found, entries, _unrecorded(found, subject))
+    with bars(progress) as report:
+        with _of_the_certificate(), field as run:
+            channels = run.channels
+            check_notes(found.model, run.notes)
+            check_columns(found, channels)
+            _check_left_out(found, run, budget)
+            minor = evaluate_minor(found, run, budget, report)
+        is_proved = check_saturated(found, subject, channels)
+        check_determinant(found, minor, report, hint=_unrecorded(found, subject))
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
     drawn = _draw_again(found, subject, channels, budget) if again else None
     return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
@@ -240,32 +240,6 @@ def _of_the_certificate() -> Iterator[None]:
         raise CertificateError("model", f"this question cannot be asked of this module: {error}") from error
 
 
-def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> npt.NDArray[np.int64]:
-    """The entries of the minor, evaluated anew, modulo the prime."""
-    question, minor, channels = certificate.question, certificate.minor, run.channels
-    if not minor.rows:
-        return np.zeros((0, 0), dtype=np.int64)  # rank 0: nothing is claimed that an entry could show
-    rows, columns = np.array(minor.rows, dtype=np.int64), np.array(minor.columns, dtype=np.int64)
-    ends, place = np.unique(columns // channels, return_inverse=True)
-    # what is evaluated, its columns of the minor as integers, FLINT's copy of these and the one that it eliminates in
-    need = 8 * len(rows) * (len(ends) * channels + 3 * len(columns))
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the minor takes about {show_size(need)}, more than the {show_size(budget)} it may take; "
-            "allow more memory (--memory SIZE) if you trust where the certificate is from"
-        )
-    starts = run.samples("starts", certificate.starts).only(rows)
-    matrix = run.matrix(budget, lambda done, total: report("minor", done, total))
-    values = matrix.grow(starts, run.samples("ends", certificate.ends).only(ends))
-    if np.isnan(values).any():
-        raise CertificateError("minor", "one of its entries divides by 0")
-    chosen = place * channels + columns % channels
-    entries = np.empty((len(rows), len(columns)), dtype=np.int64)
-    for row, found in zip(entries, values, strict=True):  # not all at once, which takes as much again for each step
-        row[:] = found[chosen]
-    return np.remainder(entries, question.prime, out=entries)
-
-
 def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
     """Starts, and pairs, that are said to have a divisor that is 0 have one."""
     pairs = [(start, 0) for start in certificate.left_out_starts] + certificate.left_out_ends
@@ -278,24 +252,6 @@ def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
             continue
         if defined:
             raise CertificateError("flags", f"start {start} with end {end} is left out, but no divisor is 0 there")
-
-
-def _check_determinant(certificate: Certificate, entries: npt.NDArray[np.int64], hint: str) -> None:
-    """The determinant of the minor is the one stated and not zero."""
-    import flint
-
-    prime, stated = certificate.question.prime, certificate.minor.determinant
-    matrix: Any = flint.nmod_mat(len(entries), len(entries), prime)
-    for i, row in enumerate(entries):
-        for j, entry in enumerate(row.tolist()):
-            matrix[i, j] = entry
-    determinant = int(matrix.det())
-    if determinant == 0:
-        raise CertificateError("minor", f"its determinant modulo {prime} is 0, which proves no rank{hint}")
-    if determinant != stated:
-        raise CertificateError(
-            "minor", f"its determinant modulo {prime} is {determinant}, the certificate states {stated}{hint}"
-        )
 
 
 def _unrecorded(certificate: Certificate, module: nn.Module) -> str:
