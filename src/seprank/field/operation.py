@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL
 
@@ -25,12 +24,14 @@ class Operation:
     joining: bool
     structural: bool
     aliasing: bool
-    handler: Callable[..., Tensor] | None
+    handler: Callable[..., Any] | None
 
     @staticmethod
     @cache
     def of(function: Any) -> Operation:
         name = function.overloadpacket.__name__
+        if function.namespace != "aten":  # another library's operation of the same name may be anything
+            name = f"{function.namespace}::{name}"
         first = function._schema.arguments[:1]
         # torch declares what an operation writes to; the trailing underscore is only a habit.
         in_place = bool(first) and first[0].alias_info is not None and first[0].alias_info.is_write

@@ -27,8 +27,9 @@ from .functions import Functions
 from .guard import Guard
 from .leaves import each, has_tensor, has_value, is_value
 from .notes import Notes
+from .operands import Refusal
 from .operation import Operation
-from .operations import UNINITIALISED, Refusal, advice, divides
+from .operations import UNINITIALISED, advice, divides
 from .place import Place
 from .squash import FUNCTIONS, SQUASHED, carry, finite, hide, without_lowest
 from .symbolic import Symbolic
@@ -275,7 +276,7 @@ class PrimeField(TorchDispatchMode):
 
     def _result(self, operation: Operation, args: Any, kwargs: Any, given: Any) -> Any:
         if operation.handler is not None:
-            return self._mark(operation.handler(self.arithmetic, *args, **kwargs))
+            return each(self._mark, operation.handler(self.arithmetic, *args, **kwargs))
         if operation.joining or operation.structural:
             outside = operation.aliasing and any(self._mark_of(a) is self._from_outside for a in args)
             mark = self._from_outside if outside else self._made_inside

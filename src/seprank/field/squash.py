@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .arithmetic import Arithmetic, Scalar
-from .operations import STRUCTURAL, Refusal
+from .operands import Refusal
+from .operations import STRUCTURAL
 
 LOWEST = -1e9
 """From here on a number is minus infinity to a softmax: its exponential is 0 in float64"""
