@@ -930,7 +930,7 @@ def test_a_prime_that_divides_the_denominator(arithmetic: str) -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda a: a * math.inf, r"must be finite to be read modulo 97, got inf \(in `mul` of"),
+        (lambda a: a * math.inf, r"`mul` in .*must be finite to be read modulo 97, got inf; if it hides"),
         (lambda a: a + math.nan, "must be finite"),
         (lambda a: a.masked_fill(torch.tensor([True, False]), -math.inf), "must be finite|infinite or undefined"),
         (lambda a: a + torch.tensor([math.nan, 1.0]), r"tensor of shape \(2,\) has an infinite or undefined entry"),
@@ -939,7 +939,7 @@ def test_a_prime_that_divides_the_denominator(arithmetic: str) -> None:
     ],
 )
 def test_infinite_and_undefined_constants(function: Callable[..., Any], message: str) -> None:
-    with PrimeField(97), pytest.raises(ValueError, match=message):
+    with PrimeField(97), pytest.raises(NotPolynomial, match=message):
         function(torch.ones(2))
 
 

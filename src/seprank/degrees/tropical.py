@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..field.arithmetic import Arithmetic, Places, Scalar, placed
+from ..field.arithmetic import Arithmetic, NotFinite, Places, Scalar, placed
 from ..field.operands import Refusal
 from ..field.operations import OPERATIONS
 from ..question import DEFAULT_PRIME
@@ -113,10 +113,10 @@ def number(value: Scalar) -> float:
     """A number of the module's code, as a constant polynomial.
 
     Raises:
-        ValueError: it is not finite.
+        NotFinite: it is not finite.
     """
     if not math.isfinite(value):
-        raise ValueError(f"a constant must be finite to be a polynomial, got {value}; use a finite number")
+        raise NotFinite(f"a constant must be finite to be a polynomial, got {value}; use a finite number")
     return float(value != 0)
 
 

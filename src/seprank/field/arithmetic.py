@@ -22,6 +22,10 @@ Places = Callable[[Tensor], Tensor]
 """From the numbers of a tensor's entries, in its shape, to some of them"""
 
 
+class NotFinite(ValueError):
+    """A number from outside is infinite or undefined."""
+
+
 def constant(value: Scalar, p: int) -> int:
     """The balanced residue of a constant, read as the decimal number it prints as.
 
@@ -35,7 +39,7 @@ def constant(value: Scalar, p: int) -> int:
         The residue, between -(p-1)/2 and (p-1)/2.
 
     Raises:
-        ValueError: the value is not finite.
+        NotFinite: the value is not finite.
         ZeroDivisionError: p divides the denominator.
 
     Example:
@@ -43,7 +47,7 @@ def constant(value: Scalar, p: int) -> int:
         (-2, 1)
     """
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"a constant must be finite to be read modulo {p}, got {value}")
+        raise NotFinite(f"a constant must be finite to be read modulo {p}, got {value}")
     fraction = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
     if fraction.denominator % p == 0:
         raise ZeroDivisionError(f"the prime {p} divides the denominator of the constant {value}; use another prime")

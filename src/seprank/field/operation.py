@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
 
+from .attention import FUSED, unfused
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL
 
 
@@ -25,6 +26,8 @@ class Operation:
     structural: bool
     aliasing: bool
     handler: Callable[..., Any] | None
+    parts: Callable[..., Any] | None
+    """What it is made of, for one that torch defines by others, or fuses"""
 
     @staticmethod
     @cache
@@ -50,4 +53,12 @@ class Operation:
             # lift_fresh: what torch.tensor(...) makes is declared a view of itself.
             aliasing=name != "lift_fresh" and any(r.alias_info is not None for r in function._schema.returns),
             handler=OPERATIONS.get(name),
+            parts=_parts(function),
         )
+
+
+def _parts(function: Any) -> Callable[..., Any] | None:
+    if function in FUSED:
+        return partial(unfused, function)
+    defined: bool = torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), "CompositeImplicitAutograd")
+    return function.decompose if defined else None

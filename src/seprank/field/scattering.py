@@ -21,6 +21,16 @@ def embedding(f: Arithmetic, weight: Tensor, indices: Tensor, *_: Any) -> Tensor
     return torch.embedding(weight, indices)
 
 
+def require_known_padding(table: Any, ids: Any, padding: int = -1, *_: Any) -> None:
+    """Training does not change a row for padding, which must therefore not have been drawn."""
+    known = getattr(table, "_seprank_padding", None)
+    if padding >= 0 and known is not None and padding not in known:
+        raise Refusal(
+            f"row {padding} is for padding here and keeps its value, but nothing says so before the module runs; use "
+            f"nn.Embedding(..., padding_idx={padding})"
+        )
+
+
 def index_add(f: Arithmetic, a: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Scalar = 1) -> Tensor:
     source = f.scale(element(f, source), alpha)
     return f.add_at(a, lambda places: places.index_select(dim, index), source, most=source.numel())
