@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,31 @@ class Hints:
     function from the size of a batch to the first one"""
     call: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments by name; a function among them is called with the inputs"""
+
+    def stated(self) -> dict[str, Any]:
+        """What was said, as plain values that a file can hold.
+
+        Raises:
+            TypeError: a function or a tensor is none.
+
+        Example:
+            >>> Hints(output="logits", call={"sr": 16000}).stated()
+            {'output': 'logits', 'call': {'sr': 16000}}
+        """
+        if self.state is not None and not isinstance(self.state, str):
+            raise TypeError(
+                "state must be a name to be recorded, got a function; give the module a method init_hidden(batch) that "
+                "makes the first state"
+            )
+        for name, value in self.call.items():
+            infinite = isinstance(value, float) and not math.isfinite(value)
+            if infinite or not isinstance(value, bool | int | float | str | None):
+                raise TypeError(
+                    f"call must be finite numbers, texts, True, False or None to be recorded, got {name}={value!r}; "
+                    "wrap the module in one whose forward calls it so"
+                )
+        said = {name: getattr(self, name) for name in CALLED}
+        return {name: value for name, value in said.items() if value is not None and (name != "call" or value)}
 
 
 def hints(batch_first: Any = None, output: Any = None, state: Any = None, call: Any = None) -> Hints:

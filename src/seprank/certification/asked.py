@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 from torch import nn
 
+from ..adapters.hints import hints
 from ..question import (
     Domain,
     Readout,
@@ -25,6 +27,7 @@ from ..question import (
 )
 
 Letters = Literal["generic", "one-hot", "ids"]
+Called = bool | int | str | dict[str, bool | int | float | str | None]
 Templates = Letters | tuple[tuple[int, ...], ...]
 _OF_DEGREES = ("length", "cut", "inputs", "domain", "templates", "squash", "split")
 
@@ -49,6 +52,8 @@ class Question:
     """What activations, softmax and norms are replaced by"""
     split: tuple[int, ...] | None = None
     """Positions of the start, None if it is the first `cut` steps"""
+    called: dict[str, Called] = field(default_factory=dict)
+    """What the user said of how the module is called, as `Hints` names it"""
 
     @property
     def halves(self) -> dict[str, int]:
@@ -78,6 +83,7 @@ def ask(  # noqa: PLR0913  (each is a setting a user has)
     seed: int,
     squash: Any = None,
     split: Any = None,
+    called: Mapping[str, Any] | None = None,
 ) -> Question:
     """Check the arguments of `certify` and put them together.
 
@@ -102,6 +108,7 @@ def ask(  # noqa: PLR0913  (each is a setting a user has)
         seed=check_seed(seed),
         squash=check_squash(squash),
         split=positions,
+        called=hints(**(called or {})).stated(),
     )
 
 

@@ -144,7 +144,12 @@ def recheck(
     estimate.check(budget, seconds)
     if progress and estimate.seconds > _LONG:
         sys.stderr.write(f"to recheck this certificate takes about {cost.duration(estimate.seconds)}\n")
-    subject, _ = as_rnn(subject, found.question)
+    with _of_the_certificate():
+        subject, read_as = as_rnn(subject, found.question)
+    if found.model.read_as != read_as:
+        raise CertificateError(
+            "model", f"read_as is {shown(found.model.read_as)} in the certificate, but {shown(read_as)} of this module"
+        )
     newer = _check_bounds(found, subject)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
     with bars(progress) as report, _of_the_certificate(), field as run:
@@ -202,6 +207,7 @@ def _check_question(question: Question, module: nn.Module) -> None:
             seed=question.seed,
             squash=question.squash,
             split=question.split,
+            called=question.called,
         )
     except (ValueError, TypeError) as error:
         raise CertificateError("fields", str(error)) from None

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ..comparison import Comparison
 from .options import (
     STANDARD_OUTPUT,
+    BatchFirst,
+    Call,
     Cut,
     Depth,
     Device,
@@ -22,14 +24,17 @@ from .options import (
     Length,
     Memory,
     Model,
+    Output,
     Readout,
     Scheduler,
     Settings,
+    State,
     Width,
     Workers,
     check_files,
     find_budget,
     find_device,
+    how_called,
     load_model,
     load_templates,
     number_or_name,
@@ -67,6 +72,10 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     confidence: Annotated[
         float | None, typer.Option(help="Repeat the draw until the error of the rank is at most this, such as 1e-12.")
     ] = None,
+    batch_first: BatchFirst = None,
+    output: Output = None,
+    state: State = None,
+    call: Call = None,
     memory: Memory = None,
     device: Device = "cpu",
     workers: Workers = 1,
@@ -100,6 +109,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
             executor=executor,
             factory=factory,
             confidence=confidence,
+            **how_called(batch_first, output, state, call),
         )
     if out is not None:
         certificate.save(out)
