@@ -30,6 +30,7 @@ from seprank.jobs.config import Sweep
 from seprank.settings.certify_settings import CertifySettings
 from seprank.settings.compare_settings import CompareSettings
 from seprank.settings.entries import Entry, entries, option_names
+from seprank.settings.hints import Hints
 from seprank.settings.measure_settings import MeasureSettings
 from seprank.settings.named_network import Network, TrainedNetwork
 from seprank.settings.neighbours_settings import NeighboursSettings
@@ -200,8 +201,9 @@ def test_the_page_has_settings_of_the_command() -> None:
 def test_a_certificate_states_the_settings_that_its_rank_depends_on() -> None:
     """And no others: how many samples a run might have drawn, and where it ran, say nothing of what was proved."""
     of_the_run = {"samples", "max_samples", "confidence"} | {entry.name for entry in entries(Place)}
-    asked = {entry.name for entry in entries(CertifySettings)} - of_the_run
-    assert {field.name for field in fields(Question)} == asked | {"inputs"}
+    called = {entry.name for entry in entries(Hints)}
+    asked = {entry.name for entry in entries(CertifySettings)} - of_the_run - called
+    assert {field.name for field in fields(Question)} == asked | {"inputs", "called"}
 
 
 @pytest.mark.parametrize(("result", "command"), [(sr.MemoryCurve, "remember"), (sr.Measurement, "measure")])
@@ -220,7 +222,8 @@ OTHER: dict[str, dict[str, Any]] = {
     "certify": {
         "model": "elman", "depth": 2, "cut": 2, "domain": "tokens", "samples": 20, "max_samples": 64, "readout": 1,
         "squash": "identity", "split": [0, 2], "seed": 1, "prime": 65537, "confidence": 1e-9, "length": 5, "inputs": 3,
-        "width": 2, "model_settings": {"additive": True},
+        "width": 2, "model_settings": {"additive": True}, "batch_first": True, "output": 0, "state": "hx",
+        "call": {"scale": 2},
     },
     "measure": {
         "model": "gru", "depth": 2, "cut": 2, "cuts": [2, 4], "starts": 40, "ends": 40, "readout": 0, "tolerance": 0.1,

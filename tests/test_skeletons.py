@@ -11,9 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seprank import CertificateError, NotPolynomial, PrimeField, certify, verify
 from seprank.certification.certificate import digest, from_dict
+from seprank.field.attention import FUSED
 from seprank.models import MODELS
 
 
@@ -207,6 +209,48 @@ def test_attention_without_softmax_is_scores_times_values(name: str) -> None:
     assert torch.equal((2 * found - twice) % prime, torch.zeros_like(twice))
 
 
+@pytest.mark.parametrize("fused", sorted(FUSED, key=str), ids=str)
+def test_every_fused_attention_is_scores_times_values(fused: Any) -> None:
+    takes = {argument.name for argument in fused._schema.arguments}
+    numbers, prime = torch.Generator().manual_seed(2), 8388593
+    q, k, v = (torch.randint(-9, 9, (2, 2, 3, 4), generator=numbers).double() for _ in "qkv")
+    mask = takes & {"attn_mask", "attn_bias"}
+    needed = {"compute_log_sumexp": False} if "compute_log_sumexp" in takes else {}
+    empty = {"attn_bias": None} if needed else {}
+    for how, see, scale in [
+        ({**empty, "is_causal": True}, SEE, 2),
+        ({**empty, "scale": 0.25}, torch.ones(3, 3), 4),
+        *(({name: HIDDEN}, SEE, 2) for name in mask),
+    ]:
+        with PrimeField(prime, squash="identity") as field:
+            found = fused(q, k, v, **how, **needed)[0]
+        assert torch.equal((scale * found - (q @ k.mT * see) @ v) % prime, torch.zeros_like(q))
+        assert [*field.notes.replaced] == ["softmax"]
+    with PrimeField(prime), pytest.raises(NotPolynomial, match=r"`_softmax` in .* squash='identity'"):
+        fused(q, k, v, **empty, **needed)
+
+
+def test_attention_by_its_parts_and_with_shared_heads() -> None:
+    numbers, prime = torch.Generator().manual_seed(3), 8388593
+    q, k, v = (torch.randint(-9, 9, (2, heads, 3, 4), generator=numbers).double() for heads in (4, 2, 2))
+    with sdpa_kernel(SDPBackend.MATH), PrimeField(prime, squash="identity"):
+        found = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    k, v = (t[:, [0, 0, 1, 1]] for t in (k, v))
+    assert torch.equal((2 * found - (q @ k.mT * SEE) @ v) % prime, torch.zeros_like(q))
+
+
+@pytest.mark.parametrize("name", [name for name in ATTEND if name not in ("fused", "fused, seen")])
+def test_a_causal_softmax_that_stays_is_refused_with_the_remedy(name: str) -> None:
+    class Attending(nn.Module):
+        input_size = 4
+
+        def forward(self, x: Tensor) -> Tensor:
+            return ATTEND[name][0](x, x, x)
+
+    with pytest.raises(NotPolynomial, match=r"in Attending is not polynomial: .*squash='identity'"):
+        certify(Attending(), length=3, progress=False)
+
+
 def test_dropout_of_attention_is_refused() -> None:
     value = torch.ones(2, 1, 3, 4, dtype=torch.float64)
     with PrimeField(8388593, squash="identity"), pytest.raises(NotPolynomial, match="evaluation mode"):
@@ -229,5 +273,5 @@ class Heads(nn.Module):
 def test_multi_head_attention_is_certified_and_verified() -> None:
     module = Heads()
     found = certify(module, squash="identity", length=4, progress=False)
-    assert [*found.model.replaced] == ["scaled_dot_product_flash_attention_for_cpu"]
+    assert [*found.model.replaced] == ["softmax"]
     assert verify(found, module, progress=False)

@@ -127,9 +127,9 @@ class Candidates:
             except Exception as error:
                 yield Failed(f"whole {calling}", error, "whole")
                 continue
-            make = partial(self._whole, Reading(calling, selection))
-            name = f"whole {Reading(calling, selection)}"
-            yield Candidate(name, make, "whole", must_show_time=supposed and not batch_first)
+            reading = Reading(calling, selection)
+            make, shown = partial(self._whole, reading), supposed and not batch_first
+            yield Candidate(f"whole {reading}", make, "whole", reading, must_show_time=shown)
 
     def _called(self, step: bool, batch_first: bool, method: str, parameters: Parameters) -> Found:
         for names, first in self._states(step, parameters):

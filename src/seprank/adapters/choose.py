@@ -17,6 +17,7 @@ from .contract import CheckFailed, ConventionError, SequenceModel, Undetermined
 from .copies import unwrapped
 from .first_state import Zeros
 from .library import own_adapter
+from .reading import parameters_of
 from .recurrent import Recurrent
 from .refusal import Attempt, Refused, call_failed, refusal
 from .rescaled import NotHomogeneous, Rescaled
@@ -118,8 +119,30 @@ class _Search:
         for ways in self._groups():
             passed = list(self._passing(ways))
             if passed:
-                return self._agreed(passed)
+                found = self._agreed(passed)
+                self._require_state(found)
+                return found
         raise refusal(self._module, self._attempts, self._said)
+
+    def _require_state(self, found: Checked) -> None:
+        """What the user names as the state is an argument, a method, or a part of what is returned.
+
+        Raises:
+            Refused: it is none, so that it would say nothing.
+        """
+        name, reading = self._said.state, found.reading
+        if not isinstance(name, str) or callable(getattr(self._module, name, None)):
+            return
+        takes = parameters_of(self._module, self._said)
+        returns = () if reading is None else reading.selection.state or ()
+        if name not in (*takes.required, *takes.optional, *returns):
+            raise Refused(
+                ConventionError(
+                    f"state={name!r} names no argument and no method of {type(self._module).__name__}, and no part of "
+                    "what it returns; name one of these, or leave it out"
+                ),
+                frozenset(),
+            )
 
     def _passing(self, ways: Found) -> Iterator[tuple[Candidate, Checked]]:
         """The first way that passes; of ways to read a step cell all, because any state continues itself."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..settings.hints import Hints
+from .agreement import Checked
 from .choose import search
 from .contract import CallFailed, Undetermined
 from .copies import copy_module
@@ -18,11 +19,12 @@ from .refusal import Refused
 class _Forward:
     """In place of a module's own `forward`, which it calls."""
 
-    def __init__(self, module: nn.Module, reading: Reading) -> None:
-        self._module, self.reading = module, reading
+    def __init__(self, module: nn.Module, reading: Reading, *, keeps_state: bool) -> None:
+        self._module, self._reading, self._keeps_state = module, reading, keeps_state
 
-    def __call__(self, pieces: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.reading.run(_Original(self._module), pieces, state)
+    def __call__(self, pieces: Tensor, state: Any = None) -> Any:
+        output, after = self._reading.run(_Original(self._module), pieces, state)
+        return (output, after) if self._keeps_state else output
 
 
 class _Original:
@@ -38,49 +40,61 @@ class _Original:
         return getattr(self._module, name)
 
 
-def like_rnn(module: nn.Module, example: Tensor, said: Hints | None = None) -> tuple[nn.Module, str]:
+def like_rnn(
+    module: nn.Module, example: Tensor, said: Hints | None = None, *, length: int | None = None
+) -> tuple[nn.Module, str]:
     """The module with the convention of `torch.nn.RNN`, and how it is read, nothing if it has that convention.
 
     The copy has the same parameters under the same names; only its `forward` is another: it loops over the steps of a
     cell, begins in the state that the module wants, and returns (output, state). The way is found by `adapt` on real
-    numbers. A module that keeps no state is returned as it is.
+    numbers. A function of whole sequences returns its output alone; one that is called without more, and returns one
+    tensor, is returned as it is.
 
     Args:
         module: in evaluation mode.
         example: sequences (batch, time, features) or token ids (batch, time), in float64 if they are vectors.
         said: what the user says.
+        length: of the sequences, where functions of whole sequences need take no other; `example` has it.
 
     Raises:
-        ConventionError: ways differ, the first state is not known, or further arguments are wanted.
+        ConventionError: ways differ, the first state is not known, further arguments are wanted, or there is no way in
+            which it can be read as the user says.
 
     Example:
         >>> cell, read_as = like_rnn(nn.GRUCell(2, 3), torch.randn(4, 5, 2, dtype=torch.float64))
         >>> read_as, cell(torch.zeros(1, 7, 2))[0].shape
         ('step cell', torch.Size([1, 3]))
     """
+    said = said or Hints()
     try:
-        found = _searched(module, example, said or Hints())
+        found = _searched(module, example, said, length)
     except Refused as refused:
-        if type(refused.error) is Undetermined or parameters_of(module, said or Hints()).required:
+        if said != Hints() or type(refused.error) is Undetermined or parameters_of(module, said).required:
             raise refused.error from refused.error.__cause__
         return module, ""
-    if found is None or found.plain or not isinstance(module, nn.Module):
+    reading = found.reading
+    if reading is None or not isinstance(module, nn.Module) or _is_called_so(reading, keeps_state=found.model.splits):
         return module, ""
     copied = copy_module(module)
-    copied.forward = _Forward(copied, found)
-    first = found.calling.step or found.calling.batch_first
+    copied.forward = _Forward(copied, reading, keeps_state=found.model.splits)
+    first = reading.calling.step or reading.calling.batch_first
     if getattr(copied, "batch_first", True) is not first:
         copied.batch_first = first  # type: ignore[assignment]
-    return copied, str(found)
+    return copied, found.read_as or str(reading)
 
 
-def _searched(module: nn.Module, example: Tensor, said: Hints) -> Reading | None:
+def _is_called_so(reading: Reading, *, keeps_state: bool) -> bool:
+    """Whether it is the convention of `torch.nn.RNN`, or of a function of sequences that returns a tensor."""
+    return reading.plain and not reading.calling.call and (keeps_state or reading.selection.output is None)
+
+
+def _searched(module: nn.Module, example: Tensor, said: Hints, length: int | None) -> Checked:
     """How the module is read, in float64 or else in its own arithmetic."""
     with torch.no_grad():
         try:
-            return search(copy_module(module).double().eval(), example, said).reading
+            return search(copy_module(module).double().eval(), example, said, length=length)
         except Refused as refused:
             if not isinstance(refused.error, CallFailed):
                 raise
             own = example.float() if example.is_floating_point() else example
-            return search(copy_module(module).eval(), own, said, barred=refused.checked).reading
+            return search(copy_module(module).eval(), own, said, length=length, barred=refused.checked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from ..question import (
     is_whole,
 )
 from ..settings.certify_settings import LETTERS, CertifySettings, Letters
+from ..settings.hints import Hints
 
+Called = bool | int | str | dict[str, bool | int | float | str | None]
 Templates = Letters | tuple[tuple[int, ...], ...]
 _OF_DEGREES = ("length", "cut", "inputs", "domain", "templates", "squash", "split")
 
@@ -46,6 +48,18 @@ class Question:
     """What activations, softmax and norms are replaced by"""
     split: tuple[int, ...] | None = None
     """Positions of the start, None if it is the first `cut` steps"""
+    called: dict[str, Called] = field(default_factory=dict)
+    """What the user said of how the module is called, as `Hints` names it"""
+
+    @property
+    def hints(self) -> Hints:
+        """How the module is called.
+
+        Raises:
+            TypeError: what is stated of it is of another type.
+        """
+        stated: dict[str, Any] = {**self.called}
+        return Hints(**stated)
 
     @property
     def halves(self) -> dict[str, int]:
@@ -87,6 +101,7 @@ def ask(module: nn.Module, settings: CertifySettings, inputs: int | None = None)
         seed=settings.seed,
         squash=check_squash(settings.squash),
         split=check_split(settings.split, settings.length),
+        called=settings.hints.stated(),
     )
 
 

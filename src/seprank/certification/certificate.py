@@ -28,7 +28,17 @@ from .form import (
     parse,
     read,
 )
-from .pieces import OPTIONAL, Draw, Minor, ModelRecord, check_draws, check_left_out, check_record, check_split_of
+from .pieces import (
+    OPTIONAL,
+    Draw,
+    Minor,
+    ModelRecord,
+    check_called,
+    check_draws,
+    check_left_out,
+    check_record,
+    check_split_of,
+)
 from .summary import Summary
 
 SCHEMA: Final = 2
@@ -207,6 +217,8 @@ class Certificate(Result):
     def _remarks(self) -> list[str]:
         """What the rank is not the rank of the module as it is."""
         model, lines = self.model, []
+        if model.read_as:
+            lines.append(f"  read as: {quoted_name(model.read_as)}")
         if self.question.squash is not None:
             replaced = "; ".join(f"{quoted_name(n)} in {_listed(places)}" for n, places in model.replaced.items())
             lines.append(f"  replaced by the identity: {replaced or 'nothing'}")
@@ -322,6 +334,7 @@ def _check_ranges(certificate: Certificate) -> None:
     _check_run(certificate)
     check_record(model)
     check_split_of(question)
+    check_called(question)
     check_left_out(certificate.left_out_starts, certificate.left_out_ends)
 
 

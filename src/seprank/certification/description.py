@@ -15,9 +15,11 @@ from ..sources.factory import source_hash
 from .pieces import ModelRecord
 
 
-def describe(module: nn.Module, factory: Factory | None, notes: Notes | None = None) -> ModelRecord:
+def describe(
+    module: nn.Module, factory: Factory | None, notes: Notes | None = None, *, read_as: str = ""
+) -> ModelRecord:
     """What a certificate records of a module, so that the same can be made again, and of what was noted as it ran."""
-    record = _describe(module, factory)
+    record = replace(_describe(module, factory), read_as=read_as)
     return record if notes is None else replace(record, **noted(notes))
 
 

@@ -16,8 +16,8 @@ from .luck import MOST_DRAWS
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 OPTIONAL = {
-    "model": ("replaced", "functions", "constants", "divisions"),
-    "question": ("squash", "split"),
+    "model": ("replaced", "functions", "constants", "divisions", "read_as"),
+    "question": ("squash", "split", "called"),
     "": ("left_out_starts", "left_out_ends"),
 }
 """Fields that are there only if they say something"""
@@ -49,6 +49,8 @@ class ModelRecord:
     """Operations on constants that were evaluated in float64, and SHA-256 of what they gave"""
     divisions: list[str] = field(default_factory=list)
     """Operations that divide by values, with the sub-modules they are in"""
+    read_as: str = ""
+    """How the module is called, if not as `torch.nn.RNN` is"""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,16 @@ def check_split_of(question: Question) -> None:
         or question.split[-1] >= question.length
     ):
         raise CertificateError("fields", "question.split must be as many different positions as cut, ascending")
+
+
+def check_called(question: Question) -> None:
+    """How the module is called."""
+    try:
+        same = sorted(question.hints.stated()) == sorted(question.called)
+    except TypeError as error:
+        raise CertificateError("fields", f"question.called: {error}") from None
+    if not same:
+        raise CertificateError("fields", "question.called must state no more than was said")
 
 
 def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:

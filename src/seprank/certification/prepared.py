@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
-from ..adapters import State
+from ..adapters import ConventionError, State
 from ..adapters.copies import copy_module
 from ..adapters.explained import explained
 from ..adapters.like_rnn import like_rnn
@@ -247,17 +247,25 @@ def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
     """The module as it can be called here, and how it is read, nothing if it has the convention of `torch.nn.RNN`.
 
     Raises:
-        ConventionError: it can be read in several ways that differ.
+        ConventionError: it can be read in several ways that differ, or not as the user says.
     """
+    called = question.called
     if spec_of(module) is not None:
+        if called:
+            raise ConventionError(
+                f"{type(module).__name__} is called as torch.nn.RNN is; leave out {', '.join(called)}"
+            )
         return module, ""
-    generator = torch.Generator().manual_seed(0)
+    length = question.length if called else None
+    settings: dict[str, Any] = {"said": question.hints, "length": length}
+    generator, steps = torch.Generator().manual_seed(0), length or 6
     if question.templates == "ids":
-        return like_rnn(module, torch.randint(question.inputs, (16, 6), generator=generator))
+        return like_rnn(module, torch.randint(question.inputs, (16, steps), generator=generator), **settings)
     vectors = question.domain == "functional" or isinstance(question.templates, str)
     features = question.inputs if question.domain == "functional" else getattr(module, "input_size", question.inputs)
     features = features if vectors else len(question.templates[0])  # type: ignore[index]
-    return like_rnn(module, torch.randn(16, 6, features, generator=generator, dtype=torch.float64))
+    example = torch.randn(16, steps, features, generator=generator, dtype=torch.float64)
+    return like_rnn(module, example, **settings)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,7 @@ from ..elimination import RankProfile, rank_profile
 from ..question import DEFAULT_PRIME
 from ..settings.certify_settings import CertifySettings
 from ..settings.entries import given
+from ..settings.hints import FirstState
 from ..sources import Factory
 from ..startend import RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, show_size
@@ -71,6 +73,10 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     progress: bool | Report = True,
     factory: Factory | None = None,
     confidence: float | None = None,
+    batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | FirstState | None = None,
+    call: Mapping[str, Any] | None = None,
 ) -> Certificate:
     """Certify the Start-End separation rank of a polynomial module.
 
@@ -114,6 +120,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         factory: where the module came from, recorded in the certificate so that `verify` can build it again.
         confidence: repeat the draw of weights and samples, with the seeds that follow, until the probability that
             the rank is less than the generic one modulo the prime is at most this, such as 1e-12.
+        batch_first, output, state, call: how the module is called where that cannot be found out, as in
+            `adapters.adapt`; names, numbers and truths only, because the certificate states them.
 
     Returns:
         The certificate: rank, bounds, flags, and the minor that proves it.
@@ -139,7 +147,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     module = unwrap(module)
     question, budget = ask(module, settings, inputs), settings.budget
     require_halves(question, budget)
-    module, _ = as_rnn(module, question)
+    module, read_as = as_rnn(module, question)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
     near = has_family(module, question)
     if not near:
@@ -155,7 +163,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
                 how: dict[str, Any] = {"most": settings.max_samples, "near": near, "report": report}
                 found = _Search(run, matrix, least_upper(known), budget, **how).run(samples)
                 _require_no_contradiction(run, found.profile.rank, least_upper(known))
-            certificate = _certificate(module, run, found, known, factory=factory, began=began)
+            certificate = _certificate(module, run, found, known, factory=factory, read_as=read_as, began=began)
             return certificate, run.channels
 
         first, channels = drawn(question, settings.samples)
@@ -302,14 +310,21 @@ def _require_no_contradiction(run: Run, rank: int, upper: int | None) -> None:
 
 
 def _certificate(
-    module: nn.Module, run: Run, found: _Found, known: list[Bound], *, factory: Factory | None, began: float
+    module: nn.Module,
+    run: Run,
+    found: _Found,
+    known: list[Bound],
+    *,
+    factory: Factory | None,
+    read_as: str,
+    began: float,
 ) -> Certificate:
     question = run.question
     profile, upper = found.profile, least_upper(known)
     sizes: dict[str, Any] = {"starts": found.starts, "ends": found.ends, "channels": run.channels}
     error = stated_error(module, question, rank=profile.rank, upper=upper, **sizes)
     return Certificate(
-        model=describe(module, factory, run.notes),
+        model=describe(module, factory, run.notes, read_as=read_as),
         question=question,
         starts=found.starts,
         ends=found.ends,

@@ -143,7 +143,12 @@ def recheck(
     estimate.check(budget, seconds)
     if progress and estimate.seconds > _LONG:
         sys.stderr.write(f"rechecking this certificate takes about {cost.duration(estimate.seconds)}\n")
-    subject, _ = as_rnn(subject, found.question)
+    with _of_the_certificate():
+        subject, read_as = as_rnn(subject, found.question)
+    if found.model.read_as != read_as:
+        raise CertificateError(
+            "model", f"read_as is {shown(found.model.read_as)} in the certificate, but {shown(read_as)} of this module"
+        )
     newer = _check_bounds(found, subject)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
     with bars(progress) as report:
@@ -189,8 +194,9 @@ def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budg
 
 def _check_question(question: Question, module: nn.Module) -> None:
     try:
-        names = {field.name for field in fields(Question)} - {"inputs"}
-        settings = CertifySettings(**{name: getattr(question, name) for name in names})
+        stated: dict[str, Any] = {field.name: getattr(question, field.name) for field in fields(Question)}
+        del stated["inputs"]
+        settings = CertifySettings(**stated.pop("called"), **stated)
         asked = ask(module, settings, question.inputs)
     except (ValueError, TypeError) as error:
         raise CertificateError("fields", str(error)) from None

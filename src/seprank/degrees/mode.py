@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ..field import PrimeField, read
-from ..field.operations import Refusal
+from ..field.operands import Refusal
 from ..question import Squash
 from .tropical import RULES, Degrees
 
@@ -22,6 +22,9 @@ ZERO = -1
 """Stands for the degree of what is zero for certain."""
 
 _LOOKING_UP = ("embedding", "index")
+
+_BAGS = ("_embedding_bag", "_embedding_bag_forward_only")
+"""Sums or means of rows that are looked up"""
 
 
 class DegreeField(PrimeField):
@@ -81,6 +84,10 @@ class DegreeField(PrimeField):
             return super()._run(operation, args, kwargs)
         if operation.name in _LOOKING_UP and _looks_up_rows(args):
             return self._any_row(args[0], _only(args[1]))
+        if operation.name in _BAGS and is_unknown(args[1]) and not any(map(is_unknown, args[2:])):
+            # Sums of any rows have the degrees of any row, and so they have where rows for padding are left out.
+            row = self._any_row(args[0], args[1][:1])
+            return super()._run(operation, (row, torch.zeros_like(args[1]), *args[2:8]), kwargs)
         if operation.name == "_local_scalar_dense":
             raise Refusal("it branches on a token number; look tokens up in an embedding")
         result = super()._run(operation, args, kwargs)
@@ -102,7 +109,7 @@ class DegreeField(PrimeField):
 
 @cache
 def _with_rule(operation: Any) -> Any:
-    handler: Callable[..., Tensor] | None = RULES.get(operation.name)
+    handler: Callable[..., Any] | None = RULES.get(operation.name)
     if operation.handler is not None and handler is None:
         handler = _refuse
     return replace(operation, handler=handler)

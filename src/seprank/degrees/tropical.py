@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..field.arithmetic import Arithmetic, Scalar
-from ..field.operations import OPERATIONS, Refusal
+from ..field.arithmetic import Arithmetic, NotFinite, Places, Scalar, placed
+from ..field.operands import Refusal
+from ..field.operations import OPERATIONS
 from ..question import DEFAULT_PRIME
 
 LARGEST = 2.0**53
@@ -73,6 +74,10 @@ class Degrees(Arithmetic):
     def scale(self, a: Tensor, factor: Scalar) -> Tensor:
         return a if number(factor) else torch.zeros_like(a)
 
+    def add_at(self, a: Tensor, where: Places, values: Tensor, *, most: int) -> Tensor:
+        flat, places, each = placed(a, where, values)
+        return self.combine(lambda x, y: x.scatter_reduce(0, places, y, "amax"), flat, each).reshape(a.shape)
+
     def inverse(self, a: Tensor) -> Tensor:
         """1 divided by constants: those of parameters are rational functions of these, and constants all the same."""
         if not bool(a.all()):
@@ -108,17 +113,17 @@ def number(value: Scalar) -> float:
     """A number of the module's code, as a constant polynomial.
 
     Raises:
-        ValueError: it is not finite.
+        NotFinite: it is not finite.
     """
     if not math.isfinite(value):
-        raise ValueError(f"a constant must be finite to be a polynomial, got {value}; use a finite number")
+        raise NotFinite(f"a constant must be finite to be a polynomial, got {value}; use a finite number")
     return float(value != 0)
 
 
-def _taking_numbers(handler: Callable[..., Tensor], *places: int) -> Callable[..., Tensor]:
+def _taking_numbers(handler: Callable[..., Any], *places: int) -> Callable[..., Any]:
     """A handler of the prime field, given constant polynomials for the numbers at these places."""
 
-    def handle(f: Degrees, *args: Any, **kwargs: Any) -> Tensor:
+    def handle(f: Degrees, *args: Any, **kwargs: Any) -> Any:
         values = [
             torch.tensor(number(a), dtype=torch.float64) if place in places and not isinstance(a, Tensor) else a
             for place, a in enumerate(args)
@@ -149,42 +154,10 @@ def _cumsum(f: Degrees, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
     return f.combine(lambda t: t.cummax(dim).values if t.numel() else t.clone(), _constant(f, a))
 
 
-def _pad(f: Degrees, a: Tensor, pad: list[int], value: Scalar = 0) -> Tensor:
-    return torch.constant_pad_nd(a, pad, number(value))
-
-
-def _index_add(f: Degrees, a: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Scalar = 1) -> Tensor:
-    source = f.scale(_constant(f, source), alpha)
-    if a.ndim == 0:
-        a, source, shape = a.reshape(1), source.reshape(1), a.shape
-        return _index_add(f, a, 0, index.reshape(1), source).reshape(shape)
-    columns = index.reshape([-1 if d == dim % a.ndim else 1 for d in range(a.ndim)]).expand(source.shape)
-    return _scatter_add(f, a, dim, columns, source)
-
-
-def _scatter_add(f: Degrees, a: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    return f.combine(lambda x, y: x.scatter_reduce(dim, index, y, "amax"), a, source)
-
-
-def _index_put(f: Degrees, a: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    values = _constant(f, values)
-    if not accumulate:
-        return a.index_put(tuple(indices), values)
-    places = torch.arange(a.numel()).reshape(a.shape)
-    places = torch.ops.aten.index(places, list(indices))
-    flat = values.expand(places.shape).reshape(-1)
-    result = f.combine(lambda x, y: x.scatter_reduce(0, places.reshape(-1), y, "amax"), a.reshape(-1), flat)
-    return result.reshape(a.shape)
-
-
-def _scatter(f: Degrees, a: Tensor, dim: int, index: Tensor, source: Any, **unsupported: Any) -> Tensor:
-    if unsupported:
-        raise Refusal("scatter with reduce is not supported; use scatter_add")
-    return a.scatter(dim, index, source if isinstance(source, Tensor) else number(source))
-
-
 _SAME = """
-    addmm baddbmm addbmm mv addmv addr dot vdot sum prod cumprod trace copy embedding convolution _trilinear _to_copy
+    addmm baddbmm addbmm mv addmv addr dot vdot linalg_cross _linalg_det trace _trilinear sum prod cumprod copy _to_copy
+    embedding _embedding_bag _embedding_bag_forward_only index_add scatter_add scatter_reduce index_put convolution
+    avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d
     """
 
 _WITH_NUMBERS = {
@@ -199,10 +172,12 @@ _WITH_NUMBERS = {
     "masked_fill": (2,),
     "fill": (1,),
     "index_fill": (3,),
+    "scatter": (3,),
+    "constant_pad_nd": (2,),
 }
 """Operations that take a number where they take a tensor, and the places where they do."""
 
-RULES: dict[str, Callable[..., Tensor]] = {
+RULES: dict[str, Callable[..., Any]] = {
     **{name: OPERATIONS[name] for name in _SAME.split()},
     **{name: _taking_numbers(OPERATIONS[name], *places) for name, places in _WITH_NUMBERS.items()},
     "neg": lambda f, a: a.clone(),
@@ -212,10 +187,5 @@ RULES: dict[str, Callable[..., Tensor]] = {
     "bmm": Degrees.matmul,
     "mean": _mean,
     "cumsum": _cumsum,
-    "constant_pad_nd": _pad,
-    "index_add": _index_add,
-    "scatter_add": _scatter_add,
-    "index_put": _index_put,
-    "scatter": _scatter,
 }
 """Name of the ATen operation -> what it does to degrees. An operation that is not listed is refused."""

@@ -18,6 +18,12 @@ import torch
 from torch import Tensor
 
 Scalar = int | float | Fraction
+Places = Callable[[Tensor], Tensor]
+"""From the numbers of a tensor's entries, in its shape, to some of them"""
+
+
+class NotFinite(ValueError):
+    """A number from outside is infinite or undefined."""
 
 
 def constant(value: Scalar, p: int) -> int:
@@ -33,7 +39,7 @@ def constant(value: Scalar, p: int) -> int:
         The residue, between -(p-1)/2 and (p-1)/2.
 
     Raises:
-        ValueError: the value is not finite.
+        NotFinite: the value is not finite.
         ZeroDivisionError: p divides the denominator.
 
     Example:
@@ -41,7 +47,7 @@ def constant(value: Scalar, p: int) -> int:
         (-2, 1)
     """
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"a constant must be finite to be read modulo {p}, got {value}")
+        raise NotFinite(f"a constant must be finite to be read modulo {p}, got {value}")
     fraction = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
     if fraction.denominator % p == 0:
         raise ZeroDivisionError(f"the prime {p} divides the denominator of the constant {value}; use another prime")
@@ -62,6 +68,12 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 def _balanced(x: Tensor, p: int) -> Tensor:
     """The residues of int64 numbers below 2^63 - p that are nearest to zero."""
     return (x + p // 2).remainder_(p).sub_(p // 2)
+
+
+def placed(a: Tensor, where: Places, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The entries of `a` in a row, the numbers of those that values are added to, and these values."""
+    places = where(torch.arange(a.numel(), device=a.device).reshape(a.shape))
+    return a.reshape(-1), places.reshape(-1), values.expand(places.shape).reshape(-1)
 
 
 class DivisorVanishes(ZeroDivisionError):
@@ -119,6 +131,22 @@ class Arithmetic(ABC):
         """Sum over `dims`, over all dimensions if there is none."""
         count = math.prod(a.shape[d] for d in dims) if dims else a.numel()
         return self.apply(lambda t: t.sum(list(dims), keepdim=keepdim), a, bound=count * self.half)
+
+    def add_at(self, a: Tensor, where: Places, values: Tensor, *, most: int) -> Tensor:
+        """`a` with values added to some of its entries, to one as many as `most`.
+
+        Args:
+            a: of any shape.
+            where: of the numbers of the entries of `a`, in its shape, those that values are added to.
+            values: of a shape that goes with that of these numbers.
+            most: values for one entry, at most.
+        """
+
+        def add(a: Tensor, values: Tensor) -> Tensor:
+            flat, places, each = placed(a, where, values)
+            return flat.index_add(0, places, each)
+
+        return self.apply(add, a, values, bound=(most + 1) * self.half).reshape(a.shape)
 
     def inverse(self, a: Tensor) -> Tensor:
         """1 divided by each element, by Fermat's little theorem.

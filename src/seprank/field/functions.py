@@ -22,7 +22,8 @@ from torch import Tensor
 
 from .guard import read
 from .notes import Notes
-from .operations import JOINING, OPERATIONS, STRUCTURAL, Refusal
+from .operands import Refusal
+from .operations import JOINING, OPERATIONS, STRUCTURAL
 
 _POINTWISE = frozenset(
     """

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from .attention import FUSED, unfused
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL
 
 
@@ -25,12 +25,16 @@ class Operation:
     joining: bool
     structural: bool
     aliasing: bool
-    handler: Callable[..., Tensor] | None
+    handler: Callable[..., Any] | None
+    parts: Callable[..., Any] | None
+    """What it is made of, for one that torch defines by others, or fuses"""
 
     @staticmethod
     @cache
     def of(function: Any) -> Operation:
         name = function.overloadpacket.__name__
+        if function.namespace != "aten":  # another library's operation of the same name may be anything
+            name = f"{function.namespace}::{name}"
         first = function._schema.arguments[:1]
         # torch declares what an operation writes to; the trailing underscore is only a habit.
         in_place = bool(first) and first[0].alias_info is not None and first[0].alias_info.is_write
@@ -49,4 +53,12 @@ class Operation:
             # lift_fresh: what torch.tensor(...) makes is declared a view of itself.
             aliasing=name != "lift_fresh" and any(r.alias_info is not None for r in function._schema.returns),
             handler=OPERATIONS.get(name),
+            parts=_parts(function),
         )
+
+
+def _parts(function: Any) -> Callable[..., Any] | None:
+    if function in FUSED:
+        return partial(unfused, function)
+    defined: bool = torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), "CompositeImplicitAutograd")
+    return function.decompose if defined else None

@@ -16,12 +16,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .arithmetic import Arithmetic, Scalar, constant
+from .arithmetic import Arithmetic, Scalar
+from .matrices import addbmm, addmm, addmv, addr, cross, determinant, dot, mv, trace, trilinear
+from .operands import Refusal, div, element
+from .scattering import (
+    embedding,
+    embedding_bag,
+    index_add,
+    index_fill,
+    index_put,
+    scatter,
+    scatter_add,
+    scatter_reduce,
+)
+from .windows import adaptive_average_pool, average_pool, convolution, pad
 
 STRUCTURAL = frozenset(
     """
     alias clone detach diag_embed diagonal diagonal_copy expand expand_copy flip gather index
-    index_copy index_select lift lift_fresh masked_scatter masked_select permute permute_copy repeat
+    index_copy index_select lift lift_fresh masked_scatter masked_select permute permute_copy
+    reflection_pad1d reflection_pad2d reflection_pad3d repeat replication_pad1d replication_pad2d replication_pad3d
     roll rot90 select select_copy slice slice_copy split split_with_sizes squeeze t take transpose tril
     triu unbind unbind_copy unfold _unsafe_view unsafe_split unsafe_split_with_sizes unsqueeze view
     view_copy zero
@@ -92,23 +106,12 @@ def divides(name: str, args: Sequence[Any]) -> bool:
     return isinstance(divisor, Tensor) and divisor.is_floating_point()
 
 
-class Refusal(Exception):
-    """A handler cannot give its operation a meaning; the text says why. Turned into `NotPolynomial` by the mode."""
-
-
-def _element(f: Arithmetic, value: Tensor | Scalar) -> Tensor:
-    """An operand: residues as they are, integers and masks reduced, numbers made 0-dimensional."""
-    if isinstance(value, Tensor):
-        return value if value.is_floating_point() else f.residues(value)
-    return torch.tensor(float(constant(value, f.p)), dtype=torch.float64)
-
-
 def _add(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
-    return f.add(_element(f, a), f.scale(_element(f, b), alpha))
+    return f.add(element(f, a), f.scale(element(f, b), alpha))
 
 
 def _sub(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
-    return f.sub(_element(f, a), f.scale(_element(f, b), alpha))
+    return f.sub(element(f, a), f.scale(element(f, b), alpha))
 
 
 def _rsub(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
@@ -116,45 +119,29 @@ def _rsub(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
 
 
 def _mul(f: Arithmetic, a: Any, b: Any) -> Tensor:
-    return f.mul(_element(f, a), _element(f, b))
+    return f.mul(element(f, a), element(f, b))
 
 
 def _neg(f: Arithmetic, a: Tensor) -> Tensor:
     return f.apply(torch.neg, a, bound=f.half)
 
 
-def _div(f: Arithmetic, a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
-    if rounding_mode is not None:
-        raise Refusal("rounding is not a polynomial; divide without rounding_mode")
-    if not isinstance(b, Tensor):
-        divisor = constant(b, f.p)
-        if divisor == 0:
-            raise ZeroDivisionError(f"division by {b}, which is 0 modulo {f.p}; use another prime")
-        return _mul(f, a, pow(divisor, -1, f.p))
-    if b.is_floating_point():
-        return f.mul(_element(f, a), f.inverse(b))
-    divisors = f.residues(b)
-    if not bool(divisors.all()):
-        raise ZeroDivisionError(f"division by an integer tensor with an entry that is 0 modulo {f.p}")
-    return f.mul(_element(f, a), f.power(divisors, f.p - 2))
-
-
 def _reciprocal(f: Arithmetic, a: Tensor) -> Tensor:
-    return _div(f, 1, a)
+    return div(f, 1, a)
 
 
 def _pow(f: Arithmetic, base: Any, exponent: Any) -> Tensor:
     if isinstance(exponent, Tensor):
         if exponent.is_floating_point() or bool((exponent < 0).any()):
             raise Refusal("the exponent must be a non-negative integer or a tensor of such")
-        base = _element(f, base)
+        base = element(f, base)
         powers = {n: f.power(base, n) for n in {0, *exponent.flatten().tolist()}}
         return _choose(exponent, powers)
     if not isinstance(exponent, int | float) or not float(exponent).is_integer():
         raise Refusal(f"the exponent must be an integer, got {exponent}")
     if exponent < 0:
-        return f.power(f.inverse(_element(f, base)), -int(exponent))
-    return f.power(_element(f, base), int(exponent))
+        return f.power(f.inverse(element(f, base)), -int(exponent))
+    return f.power(element(f, base), int(exponent))
 
 
 def _choose(index: Tensor, values: dict[int, Tensor]) -> Tensor:
@@ -163,32 +150,8 @@ def _choose(index: Tensor, values: dict[int, Tensor]) -> Tensor:
     return torch.stack(chosen).sum(0)
 
 
-def _addmm(f: Arithmetic, c: Tensor, a: Tensor, b: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:
-    return f.add(f.scale(c, beta), f.scale(f.matmul(a, b), alpha))
-
-
-def _addbmm(f: Arithmetic, c: Tensor, a: Tensor, b: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:
-    return f.add(f.scale(c, beta), f.scale(f.sum(f.matmul(a, b), [0]), alpha))
-
-
-def _mv(f: Arithmetic, a: Tensor, x: Tensor) -> Tensor:
-    return f.matmul(a, x.unsqueeze(-1)).squeeze(-1)
-
-
-def _addmv(f: Arithmetic, c: Tensor, a: Tensor, x: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:
-    return f.add(f.scale(c, beta), f.scale(_mv(f, a, x), alpha))
-
-
-def _addr(f: Arithmetic, c: Tensor, a: Tensor, b: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:
-    return f.add(f.scale(c, beta), f.scale(f.mul(a.unsqueeze(-1), b), alpha))
-
-
-def _dot(f: Arithmetic, a: Tensor, b: Tensor) -> Tensor:
-    return f.matmul(a.unsqueeze(0), b.unsqueeze(-1)).reshape(())
-
-
 def _addcmul(f: Arithmetic, c: Any, a: Any, b: Any, value: Scalar = 1) -> Tensor:
-    return f.add(_element(f, c), f.scale(_mul(f, a, b), value))
+    return f.add(element(f, c), f.scale(_mul(f, a, b), value))
 
 
 def _lerp(f: Arithmetic, start: Tensor, end: Tensor, weight: Any) -> Tensor:
@@ -202,22 +165,22 @@ def _dims(a: Tensor, dim: int | Sequence[int] | None) -> list[int]:
 
 
 def _sum(f: Arithmetic, a: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    return f.sum(_element(f, a), _dims(a, dim), keepdim)
+    return f.sum(element(f, a), _dims(a, dim), keepdim)
 
 
 def _mean(f: Arithmetic, a: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     dims = _dims(a, dim)
     count = math.prod(a.shape[d] for d in dims) if dims else a.numel()
-    return _div(f, f.sum(_element(f, a), dims, keepdim), count)
+    return div(f, f.sum(element(f, a), dims, keepdim), count)
 
 
 def _cumsum(f: Arithmetic, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
     length = a.shape[dim] if a.ndim else 1
-    return f.apply(lambda t: t.cumsum(dim), _element(f, a), bound=max(length, 1) * f.half)
+    return f.apply(lambda t: t.cumsum(dim), element(f, a), bound=max(length, 1) * f.half)
 
 
 def _prod(f: Arithmetic, a: Tensor, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    a = _element(f, a)
+    a = element(f, a)
     if dim is None or a.ndim == 0:
         return _prod(f, a.reshape(-1), 0)
     if a.shape[dim] == 0:
@@ -231,7 +194,7 @@ def _prod(f: Arithmetic, a: Tensor, dim: int | None = None, keepdim: bool = Fals
 
 
 def _cumprod(f: Arithmetic, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
-    a = _element(f, a)
+    a = element(f, a)
     if a.ndim == 0 or a.shape[dim] == 0:
         return a.clone()
     factors = a.unbind(dim)
@@ -241,132 +204,47 @@ def _cumprod(f: Arithmetic, a: Tensor, dim: int, dtype: Any = None) -> Tensor:
     return torch.stack(products, dim)
 
 
-def _trace(f: Arithmetic, a: Tensor) -> Tensor:
-    return f.sum(a.diagonal(), [0])
-
-
 def _where(f: Arithmetic, mask: Tensor, a: Any, b: Any) -> Tensor:
-    return torch.where(mask, _element(f, a), _element(f, b))
+    return torch.where(mask, element(f, a), element(f, b))
 
 
 def _masked_fill(f: Arithmetic, a: Tensor, mask: Tensor, value: Any) -> Tensor:
-    return torch.where(mask, _element(f, value), a)
+    return torch.where(mask, element(f, value), a)
 
 
 def _fill(f: Arithmetic, a: Tensor, value: Any) -> Tensor:
-    return _element(f, value).expand_as(a).clone()
+    return element(f, value).expand_as(a).clone()
 
 
 def _copy(f: Arithmetic, a: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
-    return _element(f, source).expand_as(a).clone()
-
-
-def _pad(f: Arithmetic, a: Tensor, pad: list[int], value: Scalar = 0) -> Tensor:
-    return torch.constant_pad_nd(a, pad, constant(value, f.p))
-
-
-def _embedding(f: Arithmetic, weight: Tensor, indices: Tensor, *_: Any) -> Tensor:
-    return torch.embedding(weight, indices)
-
-
-def _index_add(f: Arithmetic, a: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Scalar = 1) -> Tensor:
-    source = f.scale(_element(f, source), alpha)
-    bound = (source.numel() + 1) * f.half
-    return f.apply(lambda x, y: x.index_add(dim, index, y), a, source, bound=bound)
-
-
-def _scatter_add(f: Arithmetic, a: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    bound = (source.numel() + 1) * f.half
-    return f.apply(lambda x, y: x.scatter_add(dim, index, y), a, source, bound=bound)
-
-
-def _index_put(f: Arithmetic, a: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    values = _element(f, values)
-    if not accumulate:
-        return a.index_put(tuple(indices), values)
-    bound = (a.numel() + values.numel() + 1) * f.half
-    return f.apply(lambda x, y: x.index_put(tuple(indices), y, accumulate=True), a, values, bound=bound)
-
-
-def _index_fill(f: Arithmetic, a: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    return a.index_fill(dim, index, _element(f, value))
-
-
-def _scatter(f: Arithmetic, a: Tensor, dim: int, index: Tensor, source: Any, **unsupported: Any) -> Tensor:
-    if unsupported:
-        raise Refusal("scatter with reduce is not supported; use scatter_add")
-    return a.scatter(dim, index, source if isinstance(source, Tensor) else constant(source, f.p))
-
-
-def _convolution(
-    f: Arithmetic,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
-    transposed: bool,
-    output_padding: list[int],
-    groups: int,
-) -> Tensor:
-    """conv1d as one product of all windows (batch, group, time, channel x tap) with the taps."""
-    if transposed or weight.ndim != 3:
-        raise Refusal("of the convolutions only conv1d is supported")
-    x = torch.constant_pad_nd(x, [padding[0], padding[0]], 0)
-    outputs, channels, taps = weight.shape
-    windows = x.unfold(2, dilation[0] * (taps - 1) + 1, stride[0])[..., :: dilation[0]]
-    batch, _, steps, _ = windows.shape
-    windows = windows.reshape(batch, groups, channels, steps, taps).transpose(2, 3)
-    kernel = weight.reshape(groups, outputs // groups, channels * taps).transpose(1, 2)
-    result = f.matmul(windows.reshape(batch, groups, steps, channels * taps), kernel)
-    result = result.transpose(2, 3).reshape(batch, outputs, steps)
-    return result if bias is None else f.add(result, bias.unsqueeze(-1))
-
-
-def _trilinear(
-    f: Arithmetic,
-    a: Tensor,
-    b: Tensor,
-    c: Tensor,
-    expand_a: list[int],
-    expand_b: list[int],
-    expand_c: list[int],
-    sums: list[int],
-    unroll: int = 1,
-) -> Tensor:
-    """What nn.Bilinear runs: the three factors, new axes inserted, multiplied and summed."""
-    for axes, name in ((expand_a, "a"), (expand_b, "b"), (expand_c, "c")):
-        for axis in axes:
-            a, b, c = (t.unsqueeze(axis) if key == name else t for key, t in zip("abc", (a, b, c), strict=True))
-    return f.sum(f.mul(f.mul(a, b), c), sums)
+    return element(f, source).expand_as(a).clone()
 
 
 def _to_copy(f: Arithmetic, a: Tensor, dtype: torch.dtype | None = None, **placement: Any) -> Tensor:
     if dtype is not None and not dtype.is_floating_point:
         raise Refusal(f"a value of the network became {dtype}; only floating-point types stand for field elements")
-    return _element(f, a).to(device=placement.get("device") or a.device, copy=True)
+    return element(f, a).to(device=placement.get("device") or a.device, copy=True)
 
 
-OPERATIONS: dict[str, Callable[..., Tensor]] = {
+OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": _add,
     "sub": _sub,
     "rsub": _rsub,
     "mul": _mul,
     "neg": _neg,
-    "div": _div,
+    "div": div,
     "reciprocal": _reciprocal,
     "pow": _pow,
     "mm": Arithmetic.matmul,
     "bmm": Arithmetic.matmul,
-    "addmm": _addmm,
-    "baddbmm": _addmm,
-    "addbmm": _addbmm,
-    "mv": _mv,
-    "addmv": _addmv,
-    "addr": _addr,
-    "dot": _dot,
-    "vdot": _dot,
+    "addmm": addmm,
+    "baddbmm": addmm,
+    "addbmm": addbmm,
+    "mv": mv,
+    "addmv": addmv,
+    "addr": addr,
+    "dot": dot,
+    "vdot": dot,
     "addcmul": _addcmul,
     "lerp": _lerp,
     "sum": _sum,
@@ -374,20 +252,29 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "cumsum": _cumsum,
     "prod": _prod,
     "cumprod": _cumprod,
-    "trace": _trace,
+    "trace": trace,
+    "linalg_cross": cross,
+    "_linalg_det": determinant,
     "where": _where,
     "masked_fill": _masked_fill,
     "fill": _fill,
     "copy": _copy,
-    "constant_pad_nd": _pad,
-    "embedding": _embedding,
-    "index_add": _index_add,
-    "scatter_add": _scatter_add,
-    "index_put": _index_put,
-    "index_fill": _index_fill,
-    "scatter": _scatter,
-    "convolution": _convolution,
-    "_trilinear": _trilinear,
+    "constant_pad_nd": pad,
+    "embedding": embedding,
+    "_embedding_bag": embedding_bag,
+    "_embedding_bag_forward_only": embedding_bag,
+    "index_add": index_add,
+    "scatter_add": scatter_add,
+    "index_put": index_put,
+    "index_fill": index_fill,
+    "scatter": scatter,
+    "scatter_reduce": scatter_reduce,
+    "convolution": convolution,
+    "avg_pool2d": average_pool,
+    "avg_pool3d": average_pool,
+    "_adaptive_avg_pool2d": adaptive_average_pool,
+    "_adaptive_avg_pool3d": adaptive_average_pool,
+    "_trilinear": trilinear,
     "_to_copy": _to_copy,
 }
 """Name of the ATen operation -> what it computes modulo p."""

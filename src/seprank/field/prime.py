@@ -18,22 +18,31 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from ..question import DEFAULT_PRIME, Squash, check_choice, check_prime, check_squash
-from .arithmetic import ARITHMETICS, Arithmetic, Far, constant
+from .arithmetic import ARITHMETICS, Arithmetic, Far, NotFinite, constant
+from .attention import attention
 from .decimals import read_decimals
 from .functions import Functions
 from .guard import Guard
 from .leaves import each, has_tensor, has_value, is_value
 from .notes import Notes
+from .operands import Refusal
 from .operation import Operation
-from .operations import UNINITIALISED, Refusal, advice, divides
+from .operations import UNINITIALISED, advice, divides
 from .place import Place
+from .scattering import require_known_padding
 from .squash import FUNCTIONS, SQUASHED, carry, finite, hide, without_lowest
 from .symbolic import Symbolic
 
 _current = threading.local()
+
+_MASKS = (
+    "if it hides entries from a softmax, leave that out with squash='identity' (--squash identity), or `measure`, "
+    "which takes any network"
+)
 
 _PLAIN = frozenset({int, bool, float, type(None)})
 """What is no tensor, and has none in it"""
@@ -181,6 +190,8 @@ class PrimeField(TorchDispatchMode):
 
     def _stand_in(self, function: Any) -> Callable[..., Any] | None:
         """What a function of torch is replaced by, None if it is not."""
+        if function is F.scaled_dot_product_attention:
+            return attention
         if self.squash is None or function not in FUNCTIONS:
             return None
         name, replacement = FUNCTIONS[function]
@@ -195,25 +206,29 @@ class PrimeField(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.is_inference_mode_enabled():
-            return self._again_outside_of_inference_mode(func, args, kwargs or {})
+            with torch.inference_mode(False), torch.no_grad():  # in which torch takes operations apart itself
+                return self._taken_apart(func, args, kwargs or {})
         operation = Operation.of(func)
+        if operation.parts is not None:
+            return self._taken_apart(operation.parts, args, kwargs or {})
         if forward_ad._current_level >= 0:
             self._refuse(operation.name, advice("forward_ad"))
         try:
             return self._run(operation, args, kwargs or {})
         except Refusal as refusal:
             raise NotPolynomial(operation.name, str(self._place), str(refusal)) from None
+        except NotFinite as error:
+            raise NotPolynomial(operation.name, str(self._place), f"{error}; {_MASKS}") from None
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise type(error)(f"{error} (in `{operation.name}` of {self._place!s})") from None
 
-    def _again_outside_of_inference_mode(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """In inference mode torch does not take operations apart before they come here, so that it is left for each."""
-        with torch.inference_mode(False), torch.no_grad():
-            super().__enter__()
-            try:
-                return func(*args, **kwargs)
-            finally:
-                super().__exit__(None, None, None)
+    def _taken_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """What an operation is made of, each part of which comes here."""
+        super().__enter__()
+        try:
+            return func(*args, **kwargs)
+        finally:
+            super().__exit__(None, None, None)
 
     def _run(self, operation: Operation, args: Any, kwargs: Any) -> Any:
         if operation.random and (self.squash is None or operation.name not in SQUASHED):
@@ -247,7 +262,7 @@ class PrimeField(TorchDispatchMode):
 
     def _compute(self, operation: Operation, args: Any, kwargs: Any) -> Any:
         if operation.name == "embedding":
-            _require_known_padding(*args)
+            require_known_padding(*args)
         found = None
         if self.functions is not None:
             found = self.functions.follow(operation.name, operation.function, args, kwargs, self._place.__str__)
@@ -275,7 +290,7 @@ class PrimeField(TorchDispatchMode):
 
     def _result(self, operation: Operation, args: Any, kwargs: Any, given: Any) -> Any:
         if operation.handler is not None:
-            return self._mark(operation.handler(self.arithmetic, *args, **kwargs))
+            return each(self._mark, operation.handler(self.arithmetic, *args, **kwargs))
         if operation.joining or operation.structural:
             outside = operation.aliasing and any(self._mark_of(a) is self._from_outside for a in args)
             mark = self._from_outside if outside else self._made_inside
@@ -363,7 +378,7 @@ class PrimeField(TorchDispatchMode):
             if self.squash is not None and not bool((value.isnan() | (value == math.inf)).any()):
                 value, where = finite(value)
                 return hide(self._mark(self._decimals(value), self._from_outside), where)
-            raise ValueError(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
+            raise NotFinite(f"a tensor of shape {tuple(value.shape)} has an infinite or undefined entry")
         return self._mark(self._decimals(value), self._from_outside)
 
     def _decimals(self, value: Tensor) -> Tensor:
@@ -378,13 +393,3 @@ class PrimeField(TorchDispatchMode):
         """Whether something is a value of this run, and if so whether it may be written into."""
         mark = getattr(value, "_seprank_mark", None)
         return mark if mark is self._made_inside or mark is self._from_outside else None
-
-
-def _require_known_padding(table: Any, ids: Any, padding: int = -1, *_: Any) -> None:
-    """Training does not change a row for padding, which must therefore not have been drawn."""
-    known = getattr(table, "_seprank_padding", None)
-    if padding >= 0 and known is not None and padding not in known:
-        raise Refusal(
-            f"row {padding} is for padding here and keeps its value, but nothing says so before the module runs; use "
-            f"nn.Embedding(..., padding_idx={padding})"
-        )

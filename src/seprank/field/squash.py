@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .arithmetic import Arithmetic, Scalar
-from .operations import STRUCTURAL, Refusal
+from .arithmetic import Arithmetic
+from .operands import Refusal
+from .operations import STRUCTURAL
 
 LOWEST = -1e9
 """From here on a number is minus infinity to a softmax: its exponential is 0 in float64"""
@@ -46,31 +47,6 @@ def _group_norm(f: Arithmetic, a: Tensor, weight: Any, bias: Any, *_: Any) -> li
     return [_affine(f, a, _by_channel(a, weight), _by_channel(a, bias)), a.new_zeros(1), a.new_zeros(1)]
 
 
-def _attention(
-    f: Arithmetic,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    *,
-    attn_mask: Tensor | None = None,
-    scale: Scalar | None = None,
-) -> list[Tensor]:
-    """Scores times values, scores of what may not be seen being 0."""
-    if dropout_p:
-        raise Refusal("it draws at random; call the module in evaluation mode")
-    scores = f.scale(f.matmul(q, k.transpose(-2, -1)), q.shape[-1] ** -0.5 if scale is None else scale)
-    if attn_mask is not None:
-        hidden = masked(attn_mask)
-        if attn_mask.is_floating_point():
-            scores = f.add(scores, attn_mask)
-        scores = torch.where(hidden if hidden is not None else torch.zeros_like(scores, dtype=torch.bool), 0.0, scores)
-    if is_causal:
-        scores = scores.tril()
-    return [f.matmul(scores, v), scores.new_zeros(1)]
-
-
 _ACTIVATIONS = """
     tanh sigmoid relu gelu silu mish softplus elu leaky_relu hardtanh hardsigmoid hardswish celu _prelu_kernel threshold
     softshrink hardshrink exp expm1
@@ -85,7 +61,6 @@ SQUASHED: dict[str, Callable[..., Any]] = {
     "native_group_norm": _group_norm,
     "native_batch_norm": _group_norm,
     "_native_batch_norm_legit_no_training": _group_norm,
-    "_scaled_dot_product_flash_attention_for_cpu": _attention,
 }
 """Name of the ATen operation -> what stands for it."""
 
@@ -146,8 +121,6 @@ def carry(name: str, function: Any, args: Any, kwargs: Any) -> Callable[[Any], A
         if name in SOFTMAX:
             where = _any(leaves[0], [h for h in hidden if h is not None])
             return lambda made: torch.where(where, 0.0, made)
-        if name == "_scaled_dot_product_flash_attention_for_cpu":
-            return lambda made: made
         if name in ("add",) or hidden[0] is not None:
             return lambda made: hide(made, _any(made, [h for h in hidden if h is not None]))
     raise Refusal("minus infinity is not a number: masking with it before a softmax is fine, computing with it is not")
@@ -171,7 +144,8 @@ def _as_mask(value: Any) -> Any:
     if not isinstance(value, Tensor) or not value.is_floating_point():
         return value
     hidden = masked(value)
-    return torch.zeros_like(value, dtype=torch.bool) if hidden is None else hidden
+    # As numbers: not all that moves these moves masks, too.
+    return torch.zeros_like(value) if hidden is None else hidden.double()
 
 
 def _any(made: Tensor, hidden: list[Tensor]) -> Tensor:
@@ -183,7 +157,7 @@ def _any(made: Tensor, hidden: list[Tensor]) -> Tensor:
 
 def _each_hidden(made: Any, moved: Any) -> Any:
     for value, where in zip(_leaves([made]), _leaves([moved]), strict=True):
-        hide(value, where)
+        hide(value, where != 0)
     return made
 
 

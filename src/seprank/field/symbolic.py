@@ -23,7 +23,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .arithmetic import Arithmetic, Float64, Scalar, _product, constant
+from .arithmetic import Arithmetic, Float64, Places, Scalar, _product, constant, placed
 from .guard import read
 
 Numbers = npt.NDArray[np.float64]
@@ -127,6 +127,17 @@ class Symbolic(Arithmetic):
         terms = _array(a).transpose(rest + places).reshape(math.prod(a.shape[d] for d in rest), -1)
         found = self._add(terms, np.ones(terms.shape[1])).reshape([a.shape[d] for d in rest])
         return torch.from_numpy(np.expand_dims(found, places) if keepdim else found)
+
+    def add_at(self, a: Tensor, where: Places, values: Tensor, *, most: int) -> Tensor:
+        flat, places, each = (read(t) for t in placed(a, where, values))
+        found, order = flat.copy(), np.argsort(places, kind="stable")
+        counts = np.bincount(places, minlength=len(flat))
+        first = np.cumsum(counts) - counts
+        for count in {int(n) for n in counts if n}:
+            own = np.flatnonzero(counts == count)
+            terms = each[order[first[own][:, None] + np.arange(count)]]
+            found[own] = self._add(np.column_stack([flat[own], terms]), np.ones(count + 1))
+        return torch.from_numpy(found.reshape(a.shape))
 
     def inverse(self, a: Tensor) -> Tensor:
         if bool(a.isnan().any()):

@@ -83,7 +83,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     vectors = common | hints | {"inputs": inputs}
     curve, why = _tried(lambda: remember(model, length=length, samples=samples, **reads))
     spectrum, no_spectrum = _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads))
-    rank, no_rank = _certified(model, length, inputs, tokens, common, progress)
+    rank, no_rank = _certified(model, inputs, tokens, settings, progress)
     if tokens is not None:
         nothing = "the model reads token ids, which are names, not numbers"
         rest: dict[str, tuple[Found | None, str]] = dict.fromkeys(
@@ -112,19 +112,18 @@ def _tried(run: Callable[[], Found], more: tuple[type[Exception], ...] = ()) -> 
 
 
 def _certified(
-    model: Any, length: int, inputs: int | None, tokens: int | None, common: dict[str, Any], progress: bool | Report
+    model: Any, inputs: int | None, tokens: int | None, settings: NeighboursSettings, progress: bool | Report
 ) -> tuple[Found | None, str]:
     if not isinstance(model, nn.Module) or tokens is not None:
         return None, "only modules that read vectors are certified here; seprank certify has more"
     try:
-        found = certify(
-            model,
-            length=min(length, CERTIFIED_LENGTH),
-            max_samples=CERTIFIED_SAMPLES,
-            inputs=inputs,
-            progress=progress,
-            **common,
-        )
+        called = settings.hints.stated()
+    except TypeError as error:  # a certificate states how a module is called, and a function cannot be stated
+        return None, str(error)
+    asked: dict[str, Any] = {"length": min(settings.length, CERTIFIED_LENGTH), "max_samples": CERTIFIED_SAMPLES}
+    asked |= {"seed": settings.seed, "memory": settings.memory, "inputs": inputs, "progress": progress, **called}
+    try:
+        found = certify(model, **asked)
     except (NotPolynomial, ConventionError) as error:  # the convention of `certify` is narrower than that of the others
         return None, f"only polynomial networks have a certified rank; {error}"
     return found, ""

@@ -19,6 +19,7 @@ from ..question import (
     keep,
 )
 from .as_text import AsItIs, Channel, Numbers
+from .hints import Hints
 from .resources import Place
 
 Letters = Literal["generic", "one-hot", "ids"]
@@ -27,7 +28,7 @@ LETTERS: tuple[Letters, ...] = get_args(Letters)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CertifySettings(Place):
+class CertifySettings(Place, Hints):
     """Settings of `certify`, checked as far as they can be without a module.
 
     Raises:
@@ -66,6 +67,7 @@ class CertifySettings(Place):
     """Repeat the draw until the error of the rank is at most this, such as 1e-12."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         length, _ = check_cut(self.length)
         split = check_split(self.split, length)
         if split is not None and self.cut not in (None, len(split)):

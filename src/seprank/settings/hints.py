@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from .as_text import Arguments, AsItIs, Channel
-from .entries import Flag
+from .entries import Flag, values
 
 Key = str | int
 """Of a part of what a call returns: the name of a field, or a place"""
@@ -58,3 +59,28 @@ class Hints:
     def hints(self) -> Hints:
         """These alone."""
         return Hints(batch_first=self.batch_first, output=self.output, state=self.state, call=self.call)
+
+    def stated(self) -> dict[str, Any]:
+        """What was said, as plain values that a file can hold.
+
+        Raises:
+            TypeError: a function or a tensor is none.
+
+        Example:
+            >>> Hints(output="logits", call={"sr": 16000}).stated()
+            {'output': 'logits', 'call': {'sr': 16000}}
+        """
+        if self.state is not None and not isinstance(self.state, str):
+            raise TypeError(
+                "state must be a name to be recorded, got a function; give the module a method init_hidden(batch) that "
+                "makes the first state"
+            )
+        for name, value in self.call.items():
+            infinite = isinstance(value, float) and not math.isfinite(value)
+            if infinite or not isinstance(value, bool | int | float | str | None):
+                raise TypeError(
+                    f"call must be finite numbers, texts, True, False or None to be recorded, got {name}={value!r}; "
+                    "wrap the module in one whose forward calls it so"
+                )
+        said = values(self.hints)
+        return {name: value for name, value in said.items() if value is not None and (name != "call" or value)}
