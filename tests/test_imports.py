@@ -35,7 +35,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "startend": frozenset({"adapters", "sources"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
     "certification": frozenset(
-        {"startend", "degrees", "adapters", "models", "sources", "field", "elimination", "theory"}
+        {"startend", "degrees", "adapters", "models", "sources", "field", "kernels", "elimination", "theory"}
     ),
     "measurement": frozenset({"startend", "adapters"}),
     "memory_curve": frozenset({"measurement", "startend", "adapters"}),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..kernels import load_loops
 from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report
 from .certificate import Certificate
@@ -79,6 +80,7 @@ def _blocks(certificate: Certificate, run: Run, budget: int, report: Report) -> 
     chosen = place * channels + columns % channels
     starts, ends = run.samples("starts", certificate.starts), run.samples("ends", certificate.ends).only(own)
     step = rows_at_once(len(own) * channels)
+    load_loops(8 * count * len(own) * run.model.state_size * max(run.question.halves.values()))
     for first in range(0, count, step):
         part = starts.only(numbers[first : first + step])
         values = run.matrix(budget).grow(part, ends)
