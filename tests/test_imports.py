@@ -36,7 +36,18 @@ ALLOWED: dict[str, frozenset[str]] = {
     "startend": frozenset({"adapters", "sources"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
     "certification": frozenset(
-        {"adapters", "degrees", "elimination", "field", "models", "settings", "sources", "startend", "theory"}
+        {
+            "adapters",
+            "degrees",
+            "elimination",
+            "field",
+            "kernels",
+            "models",
+            "settings",
+            "sources",
+            "startend",
+            "theory",
+        }
     ),
     "measurement": frozenset({"adapters", "settings", "startend"}),
     "memory_curve": frozenset({"adapters", "measurement", "settings", "startend"}),

@@ -218,6 +218,7 @@ def test_a_figure_is_the_same_file_each_time(tmp_path: Path) -> None:
         assert first == second
 
 
+@pytest.mark.slow
 @each
 def test_nothing_of_a_figure_lies_outside_of_it(name: str) -> None:
     """At the width of one column, where titles and legends are the least sure to fit."""
@@ -234,6 +235,7 @@ def test_nothing_of_a_figure_lies_outside_of_it(name: str) -> None:
             assert -1 <= box.y0 < box.y1 <= figure.bbox.y1 + 1, axes.get_title(loc="left")
 
 
+@pytest.mark.slow
 @each
 def test_the_page_has_every_panel_the_table_and_no_network(name: str, tmp_path: Path) -> None:
     found = made(name)

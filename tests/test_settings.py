@@ -92,7 +92,9 @@ TABLE: dict[str, Row] = {
         DrawSettings, None, draw, frozenset({"what", "out", "bare", "as_json"}), python=frozenset({"kind"}),
         differing=frozenset({"inputs", "width", "depth", "length"}),
     ),
-    "verify": Row(Memory, flags=frozenset({"certificate", "model", "seconds", "again", "as_json"})),
+    "verify": Row(
+        Memory, flags=frozenset({"certificate", "model", "seconds", "again", "as_json", "workers", "scheduler"})
+    ),
     "sweep": Row(
         Memory, flags=frozenset({"config", "store", "retry", "resume", "dry_run"}) | (WORK - {"out", "column"})
     ),

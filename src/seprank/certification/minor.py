@@ -2,38 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, as_completed
 
 import numpy as np
 
+from ..startend import Values
 from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report
 from .certificate import Certificate
-from .factored import Determinant, Floats
+from .factored import Determinant
 from .footprint import minor_bytes, rows_at_once
 from .form import CertificateError
 from .prepared import Run
 
+Evaluate = Callable[[list[int], list[int], tuple[int, int]], Values]
+"""The entries (starts, ends, channels) of these starts with these ends, out of so many of both"""
 
-def evaluate_minor(certificate: Certificate, run: Run, budget: int, report: Report) -> Determinant | None:
+
+def here(run: Run, budget: int) -> Evaluate:
+    """In this process."""
+
+    def evaluate(rows: list[int], ends: list[int], samples: tuple[int, int]) -> Values:
+        first = run.samples("starts", samples[0]).only(np.array(rows, dtype=np.int64))
+        second = run.samples("ends", samples[1]).only(np.array(ends, dtype=np.int64))
+        return run.matrix(budget).grow(first, second).reshape(len(rows), len(ends), run.channels)
+
+    return evaluate
+
+
+def evaluate_minor(
+    certificate: Certificate,
+    channels: int,
+    evaluate: Evaluate,
+    budget: int,
+    report: Report,
+    executor: Executor | None = None,
+) -> Determinant | None:
     """The minor, of which the determinant is asked next; None where it has no rows.
 
     Args:
         certificate: whose minor.
-        run: of its question, in integers.
+        channels: columns for each end.
+        evaluate: its question, in integers.
         budget: bytes that this and the determinant may take.
         report: called with the rows that are done.
+        executor: whose workers evaluate; to these `evaluate` is sent.
 
     Raises:
         CertificateError: an entry is not defined.
         MemoryBudgetError: there is too little memory.
     """
-    if not certificate.minor.rows:
+    rows, count = certificate.minor.rows, certificate.rank
+    if not rows:
         return None
-    _require(certificate, len({column // run.channels for column in certificate.minor.columns}) * run.channels, budget)
-    minor = Determinant(certificate.rank, certificate.question.prime)
-    for first, rows in _blocks(certificate, run, budget, report):
-        minor.take(first, rows)
+    columns = np.array(certificate.minor.columns, dtype=np.int64)
+    ends, place = np.unique(columns // channels, return_inverse=True)
+    chosen = place * channels + columns % channels
+    width, samples = len(ends) * channels, (certificate.starts, certificate.ends)
+    _require(certificate, width, budget)
+    minor = Determinant(count, certificate.question.prime)
+    done = 0
+    for first, values in _parts(evaluate, rows, ends.tolist(), samples, rows_at_once(width), executor):
+        if np.isnan(values).any():
+            raise CertificateError("minor", "one of its entries divides by 0")
+        minor.take(first, values.reshape(len(values), width)[:, chosen])
+        done += len(values)
+        report("minor", done, count)
     return minor
 
 
@@ -71,18 +106,18 @@ def _require(certificate: Certificate, columns: int, budget: int) -> None:
         )
 
 
-def _blocks(certificate: Certificate, run: Run, budget: int, report: Report) -> Iterator[tuple[int, Floats]]:
-    """Rows of the minor, some at a time, each time with the number of the first."""
-    minor, channels, count = certificate.minor, run.channels, certificate.rank
-    numbers, columns = np.array(minor.rows, dtype=np.int64), np.array(minor.columns, dtype=np.int64)
-    own, place = np.unique(columns // channels, return_inverse=True)
-    chosen = place * channels + columns % channels
-    starts, ends = run.samples("starts", certificate.starts), run.samples("ends", certificate.ends).only(own)
-    step = rows_at_once(len(own) * channels)
-    for first in range(0, count, step):
-        part = starts.only(numbers[first : first + step])
-        values = run.matrix(budget).grow(part, ends)
-        report("minor", min(first + step, count), count)
-        if np.isnan(values).any():
-            raise CertificateError("minor", "one of its entries divides by 0")
-        yield first, values[:, chosen]
+def _parts(
+    evaluate: Evaluate, rows: list[int], ends: list[int], samples: tuple[int, int], step: int, executor: Executor | None
+) -> Iterator[tuple[int, Values]]:
+    """The entries of some rows at a time, with the place of the first of them, in any order."""
+    places = range(0, len(rows), step)
+    if executor is None:
+        yield from ((place, evaluate(rows[place : place + step], ends, samples)) for place in places)
+        return
+    futures = {executor.submit(evaluate, rows[place : place + step], ends, samples): place for place in places}
+    try:
+        for future in as_completed(futures):
+            yield futures.pop(future), future.result()
+    finally:
+        for future in futures:
+            future.cancel()

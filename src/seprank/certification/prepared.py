@@ -30,6 +30,8 @@ from ..field import (
     read,
     read_weights,
 )
+from ..field.arithmetic import Int64
+from ..kernels import load_loops
 from ..models import spec_of
 from ..question import check_readout
 from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
@@ -54,6 +56,7 @@ class _Checked(StartEndMatrix):
 
     def _fill(self, values: Values, states: State, ends: Halves) -> None:
         if not self._run.recorded.fill(values, states, ends, self._report):
+            self._run.load_loops(len(values) * len(ends))
             super()._fill(values, states, ends)
 
     def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
@@ -142,6 +145,11 @@ class Run:
         check_residues(found, far, self.question.prime)
         if self.notes == Notes():
             self.notes = deepcopy(self._field.notes)
+
+    def load_loops(self, pairs: int) -> None:
+        """Compiled ones, for so many pairs in integers, if that is worth it."""
+        if isinstance(self._field.arithmetic, Int64):
+            load_loops(8 * pairs * self.model.state_size * max(self.question.halves.values()))
 
     @contextmanager
     def _on_spare(self) -> Iterator[None]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,9 @@ from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
 from .known import known_bounds, least_upper
-from .minor import check_determinant, evaluate_minor
+from .minor import Evaluate, check_determinant, evaluate_minor, here
 from .prepared import Run, as_rnn, enter
+from .rows import evaluate_rows, sendable
 from .saturation import stated_error
 from .search import certify
 from .subject import build_subject, check_notes
@@ -48,6 +51,7 @@ def verify(
     seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
     again: bool = False,
+    executor: Executor | None = None,
 ) -> bool:
     """Recheck a certificate, which may be from anybody.
 
@@ -67,6 +71,8 @@ def verify(
         seconds: that this may be estimated to take.
         progress: show progress bars on standard error if it is a terminal, and say there what takes long.
         again: draw weights and samples once more, with a new seed, and compare the rank.
+        executor: evaluates the minor in blocks of rows on its workers, as that of `certify` does; each may take the
+            same memory.
 
     Returns:
         True.
@@ -85,7 +91,8 @@ def verify(
         >>> verify(certify(RAC(2, 3), length=6))
         True
     """
-    recheck(certificate, module, factory=factory, memory=memory, seconds=seconds, progress=progress, again=again)
+    settings: dict[str, Any] = {"factory": factory, "memory": memory, "seconds": seconds, "progress": progress}
+    recheck(certificate, module, **settings, again=again, executor=executor)
     return True
 
 
@@ -127,6 +134,7 @@ def recheck(
     seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
     again: bool = False,
+    executor: Executor | None = None,
 ) -> Recheck:
     """As `verify`, which see, and say what was found."""
     # An object goes through the same gate as a file.
@@ -150,6 +158,7 @@ def recheck(
             "model", f"read_as is {shown(found.model.read_as)} in the certificate, but {shown(read_as)} of this module"
         )
     newer = _check_bounds(found, subject)
+    on_workers = None if executor is None else _on_workers(subject, found.question, budget)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
     with bars(progress) as report:
         with _of_the_certificate(), field as run:
@@ -157,12 +166,17 @@ def recheck(
             check_notes(found.model, run.notes)
             check_columns(found, channels)
             _check_left_out(found, run, budget)
-            minor = evaluate_minor(found, run, budget, report)
+            minor = evaluate_minor(found, channels, on_workers or here(run, budget), budget, report, executor)
         is_proved = check_saturated(found, subject, channels)
         check_determinant(found, minor, report, hint=_unrecorded(found, subject))
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
     drawn = _draw_again(found, subject, channels, budget) if again else None
     return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
+
+
+def _on_workers(module: nn.Module, question: Question, budget: int) -> Evaluate:
+    """The same entries as in this process, evaluated where this is sent."""
+    return partial(evaluate_rows, sendable(module), question, budget, "cpu", "int64")
 
 
 def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budget: int) -> str:

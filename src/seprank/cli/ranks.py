@@ -78,6 +78,8 @@ def verify(
     again: Annotated[
         bool, typer.Option("--again", help="Draw weights and samples once more, with a new seed.")
     ] = False,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Recheck a certificate in other arithmetic and with another library."""
@@ -93,7 +95,9 @@ def verify(
             name = quoted_name(loaded.model.name)
             raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
         factory = None if model is None else load_factory(model)
-        found = recheck(loaded, factory=factory, memory=limit.budget, seconds=seconds, again=again)
+        with open_executor(workers, scheduler) as executor:
+            how: dict[str, Any] = {"memory": limit.budget, "seconds": seconds, "again": again}
+            found = recheck(loaded, factory=factory, executor=executor, **how)
     except CertificateError as error:
         step, reason = error.step, str(error)
     if as_json:

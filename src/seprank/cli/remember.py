@@ -88,27 +88,11 @@ def curve_beside(module: Any, measured: dict[str, Any]) -> tuple[MemoryCurve | N
 
 def keep_curve(folder: Path, curve: MemoryCurve | None, profile: Profile) -> None:
     """The curve and the profile of a measurement, with memory and joint share at every cut."""
-    import json
-
-    from ..system.files import csv_text, write_whole
-
     if curve is not None:
         curve.save(folder / "memory-curve.json")
-    if not profile.points:
-        return
-    write_whole(folder / "profile.json", json.dumps(profile.to_dict(), indent=1) + "\n")
-    rows = [
-        {
-            "cut": point.cut,
-            "lag": point.length - point.cut,
-            "memory": point.memory,
-            "joint": point.shares.interaction,
-            "entropy": point.entropy,
-            "effective_rank": point.effective_rank,
-        }
-        for point in profile.points
-    ]
-    write_whole(folder / "profile.csv", csv_text(rows))
+    if profile.points:
+        for ending in ("json", "csv"):
+            profile.export(folder / f"profile.{ending}")
 
 
 def _show(curves: dict[str, MemoryCurve], out: list[Path] | None, column: str, as_json: bool) -> None:

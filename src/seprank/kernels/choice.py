@@ -24,8 +24,21 @@ def is_worth_compiling(work: int) -> bool:
         work: numbers that NumPy reads and writes, about; a reduction goes over them eight times.
     """
     _worked.append(work)
-    loaded = f"{__package__}.fused" in sys.modules
-    return loaded or (sum(_worked) >= COMPILED and find_spec("numba") is not None)
+    return _is_loaded() or (sum(_worked) >= COMPILED and find_spec("numba") is not None)
+
+
+def _is_loaded() -> bool:
+    return f"{__package__}.fused" in sys.modules
+
+
+def load_loops(work: int) -> None:
+    """Load the compiled loops if they are worth it for so much work, of which each operation is a small part."""
+    chosen(work)
+
+
+def for_integers() -> ModuleType:
+    """`fused_integers` where numba was loaded here, else `integers`: may be asked before each operation."""
+    return importlib.import_module(f"{__package__}.{'fused_integers' if _is_loaded() else 'integers'}")
 
 
 def chosen(work: int) -> ModuleType:

@@ -68,12 +68,13 @@ class Profile(Result):
         """A row for each measurement."""
         return [
             {
-                "length": point.length,
                 "cut": point.cut,
+                "lag": point.length - point.cut,
                 "memory": point.memory,
                 "joint": point.shares.interaction,
                 "entropy": point.entropy,
                 "effective rank": point.effective_rank,
+                "length": point.length,
             }
             for point in self.points
         ]
