@@ -73,7 +73,7 @@ class HGRN(SquashedCell):
         turn = {"cos": (1 - square) / (1 + square), "sin": 2 * layer["tangent"] / (1 + square)}
         if not self.squashes:
             return layer | turn
-        levels = torch.stack([self.get_parameter(f"level_l{one}") for one in range(self.num_layers)])
+        levels = torch.stack([getattr(self, f"level_l{one}") for one in range(self.num_layers)])
         return layer | turn | {"least": levels.softmax(0)[:number].sum(0)}
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
