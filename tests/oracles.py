@@ -503,10 +503,8 @@ def hgrn(
 ) -> tuple[list[Integers], list[Integers]]:
     """By the sum over time: what is added at s is multiplied by all gates after it and turned once a step."""
     keep, real, imag, gate = affine_maps(w, xs, p, "forget", "real", "imag", "gate")
-    inverse = np.array([pow(int(1 + t * t), -1, p) for t in w["tangent"]], dtype=object)
-    turn = ((1 - w["tangent"] ** 2) * inverse % p, 2 * w["tangent"] * inverse % p)
     new = [((1 - f) * a, (1 - f) * b) for f, a, b in zip(keep, real, imag, strict=True)]
-    hidden = turned_sums([(states[0], states[1]), *new], turn, keep, p)
+    hidden = turned_sums([(states[0], states[1]), *new], (w["turn_real"], w["turn_imag"]), keep, p)
     both = [g * np.concatenate(h) for g, h in zip(gate, hidden, strict=True)]
     return [(w["weight_out"] @ y + w["bias_out"]) % p for y in both], list(hidden[-1])
 

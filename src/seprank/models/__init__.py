@@ -110,11 +110,6 @@ def _gated_delta_net(m: int, r: int, depth: int, *, nonlinearity: str = "identit
     return (4 * r + 2) * _features(m, r, depth) + depth * (2 * r * r + 2 + (nonlinearity != "identity"))
 
 
-def _hgrn(m: int, r: int, depth: int, *, nonlinearity: str = "identity") -> int:
-    """Five maps, phases, the projection, two states, and with squashing the levels of the lower bounds."""
-    return 5 * r * _features(m, r, depth) + depth * (2 * r * r + (9 if nonlinearity == "identity" else 10) * r)
-
-
 _SQUASHED = {"nonlinearity": "tanh"}
 _GATED = {"nonlinearity": "sigmoid"}
 
@@ -268,7 +263,7 @@ MODELS = {
             year=2023,
             source="Qin, Yang, Zhong, arXiv:2311.04823",
             target=".hgrn:HGRN",
-            count_parameters=_hgrn,
+            count_parameters=lambda m, r, depth: 5 * r * _features(m, r, depth) + depth * 2 * r * (r + 5),
             training=_GATED,
         ),
         ModelSpec(

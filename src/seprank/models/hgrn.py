@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .base.gates import affine, begin_at
@@ -24,12 +26,13 @@ class HGRN(SquashedCell):
     lower bounds $\gamma^k$ grow with the layer: of the softmax over layers of a vector per layer they are the sum below
     layer $k$, so that $\gamma^1 = 0$. Layers in modules of their own have no such order.
 
-    Without these functions, nonlinearity="identity", it is polynomial in the input: $c$, λ and $g$ are affine in it, and
-    the bounds are part of λ. The phases are kept as $t = \tan(\theta / 2)$, in both forms, of which cos and sin are
-    rational functions. The state is affine in the one before, and a single layer has rank at most $2 R + 1$.
+    Without these functions, nonlinearity="identity", it is polynomial: $c$, λ and $g$ are affine in the input, the bounds
+    are part of λ, and in the place of $e^{i \theta}$ stands a complex number of any modulus, so that generic ranks are at
+    least those with phases. The state is affine in the one before, and a single layer has rank at most $2 R + 1$. As
+    published, phases are kept as $t = \tan(\theta / 2)$, of which cos and sin are rational functions.
 
     Initialisation: as in `StackedCell`; without squashing, the bias of λ is uniform between 1/2 and 1 and its weights a
-    quarter of what they are otherwise, so that nothing grows at first.
+    quarter of what they are otherwise, and turns have modulus 1, so that nothing grows at first.
 
     Args:
         input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
@@ -54,25 +57,30 @@ class HGRN(SquashedCell):
         rows = {"real": units, "imag": units, "forget": units, "gate": 2 * units}
         shapes: Shapes = {f"weight_{name}": (count, below) for name, count in rows.items()}
         shapes |= {f"bias_{name}": (count,) for name, count in rows.items()}
-        shapes |= {"tangent": (units,), "weight_out": (units, 2 * units), "bias_out": (units,)}
-        return {**shapes, "level": (units,)} if self.squashes else shapes
+        shapes |= {"weight_out": (units, 2 * units), "bias_out": (units,)}
+        return shapes | dict.fromkeys(("tangent", "level") if self.squashes else ("turn_real", "turn_imag"), (units,))
 
     def state_shapes(self) -> Shapes:
         return {"real": (self.hidden_size,), "imag": (self.hidden_size,)}
 
+    @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw new parameters from torch's generator; see the class for the law and its reason."""
         super().reset_parameters()
         for number in range(0 if self.squashes else self.num_layers):
-            begin_at(super().layer(number), "forget", 0.5, 1.0)
+            layer = super().layer(number)
+            begin_at(layer, "forget", 0.5, 1.0)
+            phase = nn.init.uniform_(layer["turn_real"], -math.pi, math.pi).clone()
+            layer["turn_real"].copy_(phase.cos())
+            layer["turn_imag"].copy_(phase.sin())
 
     def layer(self, number: int) -> Weights:
-        """The parameters of a layer, with cosine and sine of its phases and the lower bound of its forget gate."""
+        """The parameters of a layer; as published with cosine and sine of its phases, and its lower bounds."""
         layer = super().layer(number)
-        square = layer["tangent"] * layer["tangent"]
-        turn = {"cos": (1 - square) / (1 + square), "sin": 2 * layer["tangent"] / (1 + square)}
         if not self.squashes:
-            return layer | turn
+            return layer
+        square = layer["tangent"] * layer["tangent"]
+        turn = {"turn_real": (1 - square) / (1 + square), "turn_imag": 2 * layer["tangent"] / (1 + square)}
         levels = torch.stack([getattr(self, f"level_l{one}") for one in range(self.num_layers)])
         return layer | turn | {"least": levels.softmax(0)[:number].sum(0)}
 
@@ -80,7 +88,7 @@ class HGRN(SquashedCell):
         (real, imag), keep = state, self.sigmoid(affine(layer, "forget", x))
         if self.squashes:
             keep = layer["least"] + (1 - layer["least"]) * keep
-        take, cos, sin = 1 - keep, layer["cos"], layer["sin"]
+        take, cos, sin = 1 - keep, layer["turn_real"], layer["turn_imag"]
         turned = cos * real - sin * imag, sin * real + cos * imag
         real = keep * turned[0] + take * self.silu(affine(layer, "real", x))
         imag = keep * turned[1] + take * self.silu(affine(layer, "imag", x))
