@@ -467,9 +467,7 @@ def gated_delta_net(
 ) -> tuple[list[Integers], list[Integers]]:
     """By the products of matrices S alpha (1 - beta k k^T) + beta v k^T."""
     memory, outputs = states[0], []
-    for q, k, v, gate, keep, beta in zip(
-        *affine_maps(w, xs, p, "q", "k", "v", "gate", "forget", "beta"), strict=True
-    ):
+    for q, k, v, gate, keep, beta in zip(*affine_maps(w, xs, p, "q", "k", "v", "gate", "forget", "beta"), strict=True):
         change = np.eye(len(k), dtype=object) - beta[0] * np.multiply.outer(k, k)
         memory = (memory @ (keep[0] * change) + beta[0] * np.multiply.outer(v, k)) % p
         outputs.append(w["weight_out"] @ (gate * (memory @ q)) % p)
@@ -492,9 +490,7 @@ def turned_sums(
     for t in range(1, len(keep) + 1):
         terms = [complex_times(one, powers[t - s]) for s, one in enumerate(added[: t + 1])]
         factors = [math.prod(keep[s:t]) for s in range(t + 1)]
-        sums.append(
-            tuple(sum(f * term[part] for f, term in zip(factors, terms, strict=True)) % p for part in (0, 1))
-        )
+        sums.append(tuple(sum(f * term[part] for f, term in zip(factors, terms, strict=True)) % p for part in (0, 1)))
     return sums  # type: ignore[return-value]
 
 

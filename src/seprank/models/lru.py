@@ -54,7 +54,7 @@ class LRU(StackedCell):
         diagonal = ("nu", "theta", "log_gamma") if self.exponential else ("decay_real", "decay_imag", "gamma")
         matrices = {f"weight_in_{part}": (units, below) for part in ("real", "imag")}
         matrices |= {f"weight_out_{part}": (units, units) for part in ("real", "imag")}
-        return {**{name: (units,) for name in diagonal}, **matrices, "weight_skip": (units, below)}
+        return {**dict.fromkeys(diagonal, (units,)), **matrices, "weight_skip": (units, below)}
 
     def state_shapes(self) -> Shapes:
         return {"real": (self.hidden_size,), "imag": (self.hidden_size,)}
