@@ -98,7 +98,7 @@ def test_one_layer(name: str, inputs: int, width: int) -> None:
 
 
 MLSTM = {(1, 1): 2, (1, 2): 4, (2, 2): 5, (2, 3): 7, (3, 2): 5, (3, 3): 9, (1, 3): 4, (2, 4): 7}
-"""Inputs and width: u * u - s (s - 1) / 2 + 1 by hand, with u the least of width and inputs + 1, s = 2 u - inputs - 1"""
+"""Inputs and width: u * u - s (s - 1) / 2 + 1 by hand, u = min(width, inputs + 1), s = 2 u - inputs - 1"""
 
 
 @pytest.mark.parametrize(("sizes", "rank"), MLSTM.items(), ids=str)

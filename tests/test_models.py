@@ -445,7 +445,8 @@ SMALL = [("rac", 2, 2, 2, 4), ("mi_rnn", 3, 2, 1, 4), ("mi_rnn", 2, 2, 2, 3), ("
          ("linear_attention", 3, 2, 1, 4), ("linear_attention", 2, 2, 2, 2), ("delta_rule", 2, 3, 1, 4),
          ("diagonal_ssm", 2, 2, 3, 4), ("selective_ssm", 2, 3, 1, 4), ("selective_ssm", 2, 2, 2, 3),
          ("min_gru", 2, 3, 1, 4), ("min_gru", 2, 2, 2, 4), ("min_lstm", 2, 3, 1, 4), ("min_lstm", 2, 2, 2, 3),
-         ("mlstm", 3, 3, 1, 4), ("gla", 3, 2, 1, 4), ("gated_delta_net", 3, 2, 1, 4), ("hgrn", 2, 2, 1, 4), ("lru", 2, 2, 2, 4)]  # fmt: skip
+         ("mlstm", 3, 3, 1, 4), ("gla", 3, 2, 1, 4), ("gated_delta_net", 3, 2, 1, 4), ("hgrn", 2, 2, 1, 4),
+         ("lru", 2, 2, 2, 4)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "inputs", "width", "depth", "length"), SMALL)

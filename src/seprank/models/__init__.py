@@ -259,7 +259,7 @@ MODELS = {
         ),
         ModelSpec(
             name="hgrn",
-            summary="Hierarchically gated: h' = λ * exp(iθ) * h + (1 - λ) * c, y = W_o (g * h'), λ, c and g affine in x",
+            summary="Hierarchically gated: h' = λ * exp(iθ) * h + (1 - λ) * c, y = W_o (g * h'), all gates affine in x",
             year=2023,
             source="Qin, Yang, Zhong, arXiv:2311.04823",
             target=".hgrn:HGRN",

@@ -24,14 +24,14 @@ class GatedDeltaNet(SquashedCell):
     $\beta = \sigma(w_\beta \cdot x + b_\beta)$, $r = \mathrm{silu}(W_r x)$, and norm divides by the root mean square.
     The short convolutions before $q$, $k$ and $v$ are left out.
 
-    Without all these functions, nonlinearity="identity", it is polynomial: $q$, $k$, $v$ and $r$ are linear in x, α and β
+    Without these functions, nonlinearity="identity", it is polynomial: $q$, $k$, $v$ and $r$ are linear in x, α and β
     affine. The state is affine in the one before. As the output gate weighs the rows of $S' q$ by the last input, a
     read-out sees all of $S$: a single layer has rank at most $R^2 + 1$, where that of `DeltaRule`, which has no such
     gate, is at most $R + 1$.
 
-    Initialisation: as in `StackedCell`; α and β as published begin with $e^a$ between 1 and 16 and softplus between 0.001
+    Initialisation: as in `StackedCell`; as published α begins with $e^a$ between 1 and 16 and softplus between 0.001
     and 0.1. Without squashing, $b_\alpha$ is uniform between 1/2 and 1, $b_\beta$ between 0 and 1/2, and $w_\alpha$,
-    $w_\beta$ a quarter of what they are otherwise, so that nothing grows at first.
+    $w_\beta$ are a quarter of what they are otherwise, so that nothing grows at first.
 
     Args:
         input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.

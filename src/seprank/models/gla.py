@@ -29,8 +29,8 @@ class GLA(SquashedCell):
 
     The state is affine in the one before. As the output gate weighs the rows of $S' q$ by the last input, a read-out
     sees all of $S$ and not one combination of its rows: a single layer has rank at most $R^2 + 1$, where that of
-    `LinearAttention`, which has no such gate, is at most $R + 1$. The paper makes $W_\alpha$ a product of two matrices of
-    rank 16, to save parameters; here it is any matrix.
+    `LinearAttention`, which has no such gate, is at most $R + 1$. The paper makes $W_\alpha$ a product of two matrices
+    of rank 16, to save parameters; here it is any matrix.
 
     Initialisation: as in `StackedCell`; without σ, $b_\alpha$ is uniform between 1/2 and 1 and $W_\alpha$ a quarter of
     what it is otherwise, so that nothing grows at first.

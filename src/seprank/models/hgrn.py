@@ -21,15 +21,15 @@ class HGRN(SquashedCell):
     $$h' = \lambda \odot e^{i \theta} \odot h + (1 - \lambda) \odot c, \qquad
       y = W_o\, \mathrm{norm}(g \odot [\mathrm{Re}\, h', \mathrm{Im}\, h']) + b_o$$
 
-    As published, real and imaginary part of $c$ are $\mathrm{silu}(W x + b)$, $g = \sigma(W_g x + b_g)$, norm is the layer
-    norm, here without weights of its own, and $\lambda = \gamma^k + (1 - \gamma^k) \odot \sigma(W_\mu x + b_\mu)$. The
-    lower bounds $\gamma^k$ grow with the layer: of the softmax over layers of a vector per layer they are the sum below
+    As published, real and imaginary part of $c$ are $\mathrm{silu}(W x + b)$, $g = \sigma(W_g x + b_g)$, norm is the
+    layer norm, here without weights of its own, and
+    $\lambda = \gamma^k + (1 - \gamma^k) \odot \sigma(W_\mu x + b_\mu)$. The lower bounds $\gamma^k$ grow with the layer: of the softmax over layers of a vector per layer they are the sum below
     layer $k$, so that $\gamma^1 = 0$. Layers in modules of their own have no such order.
 
-    Without these functions, nonlinearity="identity", it is polynomial: $c$, λ and $g$ are affine in the input, the bounds
-    are part of λ, and in the place of $e^{i \theta}$ stands a complex number of any modulus, so that generic ranks are at
-    least those with phases. The state is affine in the one before, and a single layer has rank at most $2 R + 1$. As
-    published, phases are kept as $t = \tan(\theta / 2)$, of which cos and sin are rational functions.
+    Without these functions, nonlinearity="identity", it is polynomial: $c$, λ and $g$ are affine in the input, the
+    bounds are part of λ, and in the place of $e^{i \theta}$ stands a complex number of any modulus, so that generic
+    ranks are at least those with phases. The state is affine in the one before, and a single layer has rank at most
+    $2 R + 1$. As published, phases are kept as $t = \tan(\theta / 2)$, of which cos and sin are rational functions.
 
     Initialisation: as in `StackedCell`; without squashing, the bias of λ is uniform between 1/2 and 1 and its weights a
     quarter of what they are otherwise, and turns have modulus 1, so that nothing grows at first.

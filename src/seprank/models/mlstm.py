@@ -24,13 +24,13 @@ class MLSTM(SquashedCell):
     and lets no exponential overflow.
 
     With nonlinearity="identity" exp, σ and the division are left out, and $n$ and $m$ with it, which only the divisor
-    reads, and $\sqrt R$, which $W_k$ absorbs: $y = o \odot C' q$, a polynomial. The largest of two numbers and an absolute value have no counterpart among
-    polynomials, so that `certify(..., squash="identity")` refuses the form with "exp"; what can be certified is this one.
-    The state is affine in the one before, and $o$ weighs the rows of $C' q$ by the last input: a single layer has rank
-    at most $R^2 + 1$.
+    reads, and $\sqrt R$, which $W_k$ absorbs: $y = o \odot C' q$, a polynomial. The larger of two numbers has no
+    counterpart among polynomials, so that `certify(..., squash="identity")` refuses the form with "exp"; what can be
+    certified is this one. The state is affine in the one before, and $o$ weighs the rows of $C' q$ by the last input: a
+    single layer has rank at most $R^2 + 1$, and less where inputs are few (docs/theory.md, "One layer of mLSTM").
 
-    Initialisation: as in `StackedCell`, with n and m zero; without exp, $b_f$ is uniform between 1/2 and 1, $b_i$ between
-    0 and 1, and $w_f$, $w_i$ a quarter of what they are otherwise, so that nothing grows at first.
+    Initialisation: as in `StackedCell`, with n and m zero; without exp, $b_f$ is uniform between 1/2 and 1, $b_i$
+    between 0 and 1, and $w_f$, $w_i$ a quarter of what they are otherwise, so that nothing grows at first.
 
     Args:
         input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
@@ -54,12 +54,12 @@ class MLSTM(SquashedCell):
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
         rows = dict.fromkeys(("q", "k", "v", "out"), units) | {"input": 1, "forget": 1}
-        weights = {f"weight_{name}": (count, below) for name, count in rows.items()}
-        return {**weights, **{f"bias_{name}": (count,) for name, count in rows.items()}}
+        shapes: Shapes = {f"weight_{name}": (count, below) for name, count in rows.items()}
+        return shapes | {f"bias_{name}": (count,) for name, count in rows.items()}
 
     def state_shapes(self) -> Shapes:
-        matrix = {"state": (self.hidden_size, self.hidden_size)}
-        return {**matrix, "normalizer": (self.hidden_size,), "scale": (1,)} if self.squashes else matrix
+        shapes: Shapes = {"state": (self.hidden_size, self.hidden_size)}
+        return shapes | {"normalizer": (self.hidden_size,), "scale": (1,)} if self.squashes else shapes
 
     def reset_parameters(self) -> None:
         """Draw new parameters from torch's generator; see the class for the law and its reason."""
