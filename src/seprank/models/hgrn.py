@@ -23,8 +23,9 @@ class HGRN(SquashedCell):
 
     As published, real and imaginary part of $c$ are $\mathrm{silu}(W x + b)$, $g = \sigma(W_g x + b_g)$, norm is the
     layer norm, here without weights of its own, and
-    $\lambda = \gamma^k + (1 - \gamma^k) \odot \sigma(W_\mu x + b_\mu)$. The lower bounds $\gamma^k$ grow with the layer: of the softmax over layers of a vector per layer they are the sum below
-    layer $k$, so that $\gamma^1 = 0$. Layers in modules of their own have no such order.
+    $\lambda = \gamma^k + (1 - \gamma^k) \odot \sigma(W_\mu x + b_\mu)$. The lower bounds $\gamma^k$ grow with
+    the layer: of the softmax over layers of a vector per layer they are the sum below layer $k$, so that
+    $\gamma^1 = 0$. Layers in modules of their own have no such order.
 
     Without these functions, nonlinearity="identity", it is polynomial: $c$, λ and $g$ are affine in the input, the
     bounds are part of λ, and in the place of $e^{i \theta}$ stands a complex number of any modulus, so that generic
