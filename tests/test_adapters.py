@@ -99,7 +99,7 @@ def recurrent_modules() -> dict[str, nn.Module]:
     modules["LSTM, no bias, dropout, eval"] = nn.LSTM(4, 5, 2, bias=False, dropout=0.5, dtype=DOUBLE).eval()
     modules["RNN, relu"] = nn.RNN(4, 5, 2, nonlinearity="relu", dtype=DOUBLE)
     modules["RAC"] = RAC(4, 5, 3, dtype=DOUBLE)
-    modules["S6"] = S6(4, 5, 2, state_size=3)
+    modules["S6"] = S6(4, 5, 2, state_size=3, dtype=DOUBLE)
     return modules
 
 
@@ -286,7 +286,7 @@ def test_the_fast_cell_refuses() -> None:
 
 def test_s6_is_the_equations() -> None:
     torch.manual_seed(0)
-    module, x = S6(4, 3, state_size=2), vectors(2, 5, 1)[0]
+    module, x = S6(4, 3, state_size=2, dtype=DOUBLE), vectors(2, 5, 1)[0]
     weights = {name.removesuffix("_l0"): p.detach().numpy() for name, p in module.named_parameters()}
     state, a = np.zeros((3, 2)), -np.exp(weights["A_log"])
     for step in x.numpy():
@@ -303,13 +303,13 @@ def test_s6_is_the_equations() -> None:
 
 
 def test_s6_starts_as_in_the_paper_and_learns() -> None:
-    module = S6(4, 64, num_layers=2, state_size=5)
+    module = S6(4, 64, num_layers=2, state_size=5, dtype=DOUBLE)
     delta = nn.functional.softplus(module.bias_delta_l1.detach())
     assert 0.001 <= float(delta.min()) < float(delta.max()) <= 0.1
     assert torch.allclose(module.A_log_l0.detach().exp(), torch.arange(1.0, 6.0, dtype=DOUBLE).expand(64, 5))
     module(vectors(2, 3, 1))[0].square().sum().backward()
     assert all(p.grad is not None and bool((p.grad != 0).any()) for p in module.parameters())
-    assert sum(p.numel() for p in module.parameters()) == 64 * 4 + 64 * 64 + 2 * 64 * (3 * 5 + 2)
+    assert sum(p.numel() for p in module.parameters()) == 64 * 4 + 64 * 64 + 2 * 64 * (4 * 5 + 2)
 
 
 def test_s6_refuses() -> None:

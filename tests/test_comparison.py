@@ -167,12 +167,14 @@ def test_one_layer_of_every_model() -> None:
     found = compare(length=[2, 4], width=3, progress=False)
     assert list(dict.fromkeys(c.model for c in found.cells)) == POLYNOMIAL
     ranks = {name: [c.rank for c in found.cells if c.model == name] for name in POLYNOMIAL}
-    for name in ("elman", "diagonal_ssm"):
+    for name in ("elman", "diagonal_ssm", "lru"):
         assert ranks[name] == [2, 2]
     for name in ("rac", "second_order", "cp_rnn"):
         assert ranks[name] == [3, 3]
-    for name in ("mi_rnn", "linear_attention", "delta_rule", "selective_ssm"):
+    for name in ("mi_rnn", "linear_attention", "delta_rule", "selective_ssm", "min_gru", "min_lstm"):
         assert ranks[name] == [4, 4]
+    for name, value in (("gla", 10), ("gated_delta_net", 10), ("mlstm", 9), ("hgrn", 7)):
+        assert ranks[name] == [value, value]
     assert ranks["arithmetic_lstm"] == [11, 170]
     assert ranks["arithmetic_gru"] == [8, 79]
 
@@ -505,7 +507,7 @@ def test_degree_bounds_are_not_below_any_stored_rank() -> None:
         module = MODELS[row["model"]].build(inputs=3, width=3, depth=row["depth"])
         assert row["rank"] <= min(b.value for b in degree_bounds(module, length=row["length"]))
         computed += 1
-    assert computed == 3 * 3 * 4 + 3 * 4
+    assert computed == 4 * 3 * 4 + 3 * 4 + 4
 
 
 # What its prose says, computed again where that is quick, read from the stored tables where not
@@ -579,6 +581,13 @@ def test_the_delta_rule_grows() -> None:
         ("equal-width", "selective_ssm", 2, 8, "107 ≤140"),
         ("equal-width", "arithmetic_gru", 1, 4, "=79"),
         ("equal-width", "arithmetic_lstm", 1, 4, "=170"),
+        ("equal-width", "gla", 1, 8, "=10"),
+        ("equal-width", "gated_delta_net", 1, 8, "=10"),
+        ("equal-width", "mlstm", 1, 8, "=9"),
+        ("equal-width", "hgrn", 1, 8, "=7"),
+        ("equal-width", "min_gru", 2, 8, "131 ≤161"),
+        ("equal-width", "min_lstm", 2, 8, "131 ≤161"),
+        ("equal-width", "mlstm", 2, 2, "658 ≤1,938"),
         ("deeper", "rac", 3, 6, "=759"),
         ("deeper", "rac", 3, 8, "=2,844"),
         ("deeper", "second_order", 3, 6, "813 ≤840"),

@@ -118,7 +118,8 @@ class TrainSettings:
     def count_parameters(self, width: int) -> int:
         """Numbers in a network of that width, read-out included."""
         task = self.task_built
-        return self.spec.count_parameters(task.inputs, width, self.depth) + task.outputs * (width + 1)
+        body = self.spec.count(task.inputs, width, self.depth, **{**self.spec.training, **self.model_settings})
+        return body + task.outputs * (width + 1)
 
     @cached_property
     def network_width(self) -> int:

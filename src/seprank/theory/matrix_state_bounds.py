@@ -58,6 +58,27 @@ def delta_rule_bounds(
     return Bounds([Bound("one layer", "upper", min(inputs, width) + 1, _source("delta rule"), "rank")])
 
 
+def mlstm_bounds(
+    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
+) -> Bounds:
+    """Statements about an mLSTM without squashing in one layer; none for more. Arguments and errors as in the above.
+
+    Source: docs/theory.md, "One layer of mLSTM".
+
+    Example:
+        >>> [bound.value for bound in mlstm_bounds(inputs=3, width=3, depth=1, length=8)]
+        [9]
+    """
+    inputs, width, depth, _ = _checked(inputs, width, depth, length, cut, domain)
+    if depth > 1:
+        return Bounds([])
+    # Output gates and queries each span so many of the inputs + 1 affine functions of the last input.
+    spanned = min(width, inputs + 1)
+    shared = max(2 * spanned - (inputs + 1), 0)
+    value = spanned**2 - shared * (shared - 1) // 2 + 1
+    return Bounds([Bound("one layer", "upper", value, _source("mlstm"), "rank")])
+
+
 def _checked(
     inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str
 ) -> tuple[int, int, int, bool]:
@@ -71,6 +92,7 @@ def _source(section: str) -> str:
         "one layer": "one layer of linear attention",
         "two layers": "two layers of linear attention",
         "delta rule": "one layer of the delta rule",
+        "mlstm": "one layer of mLSTM",
     }
     return _PROVED + titles[section]
 
