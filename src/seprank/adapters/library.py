@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from .advice import name_of
 from .candidates import Candidate, Failed
 from .chain import Chain, NotRecurrent, flatten
 from .contract import ConventionError, SequenceModel
+from .fast_cell import FastCell, fast_cell
 from .hints import Hints
 from .recurrent import Layout, Recurrent
 from .whole import Whole
@@ -55,10 +55,9 @@ def _pretrained(module: Any, few: Tensor) -> SequenceModel:
 def _library_module(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> Recurrent:
     first = _batch_first([module], batch_first)
     width = GATES.get(type(module), 1) * module.hidden_size
-    if isinstance(module, nn.LSTM) and _has_fast_cell(module):
-        from .fast_lstm import FastLSTM
-
-        return FastLSTM(module, example, width=width)
+    cell = fast_cell(module)
+    if cell is not None:
+        return FastCell(module, cell, example, width=width)
     return Recurrent(module, example, batch_first=first, layout="time", width=width)
 
 
@@ -67,31 +66,18 @@ def _sequential(module: nn.Sequential, example: Tensor, batch_first: bool | None
     first = _batch_first([m for m in members if hasattr(m, "batch_first")], batch_first)
     seen = example if first else example.transpose(0, 1)
     unpack = not _runs(module, seen)
-    chain = Chain([_stand_in(m) for m in members], seen, unpack=unpack, batch_first=first)
+    plain = Chain(members, seen, unpack=unpack, batch_first=first)
+    cells = [fast_cell(m) or m for m in members]
     if any(isinstance(m, nn.RNNBase) and m.bidirectional for m in members):  # no state at a cut
-        return Whole(chain.outputs, example, batch_first=first, length=length)
-    slow = any(isinstance(m, nn.RNNBase) and not _has_fast_cell(m) for m in members)
+        return Whole(plain.outputs, example, batch_first=first, length=length)
     widths = [GATES.get(type(m), 1) * m.hidden_size for m in members if isinstance(m, nn.RNNBase)]
+    slow = any(isinstance(m, nn.RNNBase) for m in cells)
     layout: Layout | None = "time" if slow else None
-    return Recurrent(chain, example, batch_first=first, layout=layout, width=max(widths, default=None))
-
-
-def _has_fast_cell(module: nn.Module) -> bool:
-    """Whether it is nn.LSTM itself, in float64 on a processor, with no dropout to apply and no hook to call."""
-    if type(module) is not nn.LSTM or module.bidirectional or (module.training and module.dropout > 0):
-        return False
-    weight = module.all_weights[0][0]
-    hooked = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
-    return weight.dtype == torch.float64 and weight.device.type == "cpu" and not hooked
-
-
-def _stand_in(module: nn.Module) -> Callable[..., Any]:
-    """The fast cell of a module that has one, else the module."""
-    if isinstance(module, nn.LSTM) and _has_fast_cell(module):
-        from .lstm_cell import SigmoidLSTM
-
-        return SigmoidLSTM(module)
-    return module
+    settings: dict[str, Any] = {"batch_first": first, "layout": layout, "width": max(widths, default=None)}
+    itself = Recurrent(plain, example, **settings)
+    if cells == members:
+        return itself
+    return Recurrent(Chain(cells, seen, unpack=unpack, batch_first=first), example, plain=itself, **settings)
 
 
 def _runs(module: nn.Sequential, sequences: Tensor) -> bool:
