@@ -268,6 +268,25 @@ def test_a_fast_cell_leaves_its_state_and_follows_the_weights(kind: type[nn.RNNB
 
 
 @pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize(("features", "together"), [(4, 1), (4, 100), (24, 100), (24, 2**21), (4, 2**21)])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_long_inputs_are_projected_some_steps_at_a_time(
+    kind: type[nn.RNNBase], features: int, together: int, batch_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 features are as many as an LSTM of 6 units has rows, so that by their number nothing is told."""
+    monkeypatch.setattr("seprank.adapters.fast_cell._TOGETHER", together)
+    module = kind(features, 6, 2, batch_first=batch_first, dtype=DOUBLE)
+    x = torch.randn(3, 7, features, dtype=DOUBLE, generator=torch.Generator().manual_seed(0))
+    model = adapt(module, x)
+    assert isinstance(model.model, FastCell)
+    found, state = model(model.pieces(x), None)
+    slow = model.plain()
+    expected, last = slow(slow.pieces(x), None)
+    for a, b in zip(model.values(found, state), slow.values(expected, last), strict=True):
+        assert (a - b).abs().max() < 1e-13
+
+
+@pytest.mark.parametrize("kind", CELLS)
 def test_which_modules_get_a_fast_cell(kind: type[nn.RNNBase]) -> None:
     class Own(kind):  # type: ignore[misc,valid-type]
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .contract import State
 from .recurrent import Recurrent
 from .sigmoid_cell import SigmoidCell, SigmoidGRU, SigmoidLSTM, SigmoidRNN
 
@@ -29,8 +30,15 @@ def fast_cell(module: nn.Module) -> SigmoidCell | None:
     return None if module.training and module.dropout > 0 else cell(module)
 
 
+_TOGETHER = 2**21
+"""Numbers that are projected at once, 16 MiB: beyond the cache, and above all in fresh memory, they are slow"""
+
+
 class FastCell(Recurrent):
-    """A module run by its `fast_cell`; inputs are projected in `pieces`, once for all the starts they follow.
+    """A module run by its `fast_cell`.
+
+    Short inputs are projected in `pieces`, once for all the starts they follow; long ones as they are run, some steps at
+    a time.
 
     Args:
         module: the module.
@@ -49,6 +57,7 @@ class FastCell(Recurrent):
 
     def __init__(self, module: nn.RNNBase, cell: SigmoidCell, example: Tensor, *, width: int | None = None) -> None:
         self._cell = cell
+        self._features, self._rows = module.input_size, len(module.all_weights[0][0])
         first = module.batch_first
         plain = Recurrent(module, example, batch_first=first, layout="columns")
         super().__init__(cell.run, example, batch_first=first, layout="columns", width=width, plain=plain)
@@ -58,8 +67,23 @@ class FastCell(Recurrent):
         return None
 
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences (batch, time, features) as inputs of the gates, (batch, time, gates x units)."""
+        """Sequences (batch, time, features); if they are short, as inputs of the gates, (batch, time, rows)."""
         columns = super().pieces(sequences)
+        count = sequences.shape[0] * sequences.shape[1] * self._rows
+        # By the last axis it is known which they are.
+        return columns if count > _TOGETHER or self._features == self._rows else self._projected(columns)
+
+    def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Run on pieces from a state; see `Recurrent`."""
+        if pieces.shape[2] == self._rows != self._features:
+            return super().__call__(pieces, state)
+        steps = max(1, _TOGETHER // (len(pieces) * self._rows))
+        for part in pieces.split(steps, 1):
+            output, state = super().__call__(self._projected(part), state)
+        assert state is not None
+        return output, state
+
+    def _projected(self, pieces: Tensor) -> Tensor:
         if self._cell.batch_first:
-            return self._cell.project(columns)
-        return self._cell.project(columns.transpose(0, 1)).transpose(0, 1)
+            return self._cell.project(pieces)
+        return self._cell.project(pieces.transpose(0, 1)).transpose(0, 1)
