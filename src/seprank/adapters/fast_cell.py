@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from .contract import State
 from .recurrent import Recurrent
 from .sigmoid_cell import SigmoidCell, SigmoidGRU, SigmoidLSTM, SigmoidRNN
 
@@ -37,8 +38,8 @@ _TOGETHER = 2**21
 class FastCell(Recurrent):
     """A module run by its `fast_cell`.
 
-    Short inputs are projected in `pieces`, once for all the starts they follow; long ones as they are run, some steps at
-    a time.
+    Short inputs are projected in `pieces`, once for all the starts they follow; long ones as they are run, some steps
+    at a time.
 
     Args:
         module: the module.
@@ -73,15 +74,14 @@ class FastCell(Recurrent):
         # By the last axis it is known which they are.
         return columns if count > _TOGETHER or self._features == self._rows else self._projected(columns)
 
-    def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Run on pieces from a state; see `Recurrent`."""
+    def _run(self, pieces: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Outputs, or of long inputs the last one alone, and the state."""
         if pieces.shape[2] == self._rows != self._features:
-            return super().__call__(pieces, state)
+            return super()._run(pieces, state)
         steps = max(1, _TOGETHER // (len(pieces) * self._rows))
         for part in pieces.split(steps, 1):
-            output, state = super().__call__(self._projected(part), state)
-        assert state is not None
-        return output, state
+            output, state = super()._run(self._projected(part), state)
+        return output[:, -1] if self._cell.batch_first else output[-1], state
 
     def _projected(self, pieces: Tensor) -> Tensor:
         if self._cell.batch_first:
