@@ -20,7 +20,7 @@ from seprank.adapters.agreement import compare_halves
 from seprank.adapters.batches import Trial
 from seprank.adapters.fast_cell import CELLS, FastCell, fast_cell
 from seprank.adapters.rescaled import NotHomogeneous
-from seprank.adapters.rounding import RoundingWatch
+from seprank.adapters.rounding import RoundingWatch, difference
 from seprank.adapters.sigmoid_cell import SigmoidGRU, SigmoidLSTM
 from seprank.adapters.skeleton import put_together, take_apart
 from seprank.models.s6 import S6
@@ -312,12 +312,16 @@ def test_an_rnn_without_tanh_has_no_fast_cell() -> None:
     assert fast_cell(nn.RNN(4, 5, nonlinearity="relu", dtype=DOUBLE)) is None
 
 
-def test_a_fast_cell_that_is_not_its_module_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Break the line that the equality rests on: the gates, in the cell by itself and in a chain."""
+def test_a_fast_cell_that_is_not_its_module_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Break the line that the equality rests on, the order of gates: the module runs as it is, or in a chain."""
     monkeypatch.setattr(SigmoidGRU, "_ordered", lambda self, weight: weight)
-    for module in (nn.GRU(4, 5, dtype=DOUBLE), nn.Sequential(nn.GRU(4, 5, dtype=DOUBLE), nn.Tanh())):
-        with pytest.raises(CheckFailed, match="halves"):
-            adapt(module, vectors(3, 4, 0))
+    module, x = nn.GRU(4, 5, batch_first=True, dtype=DOUBLE), vectors(3, 4, 0)
+    for whole in (module, nn.Sequential(module, nn.Tanh())):
+        model = adapt(whole, x)
+        assert model.splits
+        assert not isinstance(model.model, FastCell)
+        expected = module(x)[0][:, -1].T.detach()
+        assert difference(model(model.pieces(x), None)[0], expected if whole is module else expected.tanh()) < 1e-14
 
 
 def test_a_fast_cell_refuses() -> None:
