@@ -18,9 +18,9 @@ from ..system.progress import Report, bars
 from .figures import check_finite
 from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
+from .measured_model import DTYPES, Settings, Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
 from .recheck import recheck
-from .subject import DTYPES, Settings, Subject, adapt_to, prepared
 
 SAMPLES = 256
 """Start and end halves drawn by default"""

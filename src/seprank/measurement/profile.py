@@ -23,8 +23,8 @@ from ..system.progress import Report, announce, bars, silent
 from .inputs import Array, Samples, halved, whole_sequences
 from .matrix import block_size, read_out
 from .measure import find_alphabet, measure, measure_at, settings_for
+from .measured_model import Settings, Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
-from .subject import Settings, Subject, adapt_to, prepared
 
 PROFILE_SAMPLES = 64
 """Start and end halves drawn by default: there are many cuts, and what is looked at is how they differ"""
