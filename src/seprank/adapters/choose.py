@@ -16,7 +16,7 @@ from .candidates import Candidate, Candidates, Failed, Found
 from .contract import CheckFailed, ConventionError, SequenceModel, Undetermined
 from .copies import unwrapped
 from .first_state import Zeros
-from .library import own_adapter
+from .library import own_adapters
 from .reading import parameters_of
 from .recurrent import Recurrent
 from .refusal import Attempt, Refused, call_failed, refusal
@@ -155,9 +155,9 @@ class _Search:
 
     def _groups(self) -> Iterator[Found]:
         few = self._few()
-        own = own_adapter(self._module, few, self._said, self._length)
-        if own is not None:
-            yield iter([own])
+        own = own_adapters(self._module, few, self._said, self._length)
+        if own:
+            yield iter(own)
         for module in (
             [self._module] if isinstance(self._module, nn.Module) else [self._module, OverArrays(self._module)]
         ):
@@ -165,9 +165,9 @@ class _Search:
             orders = _orders(self._module, self._said.batch_first)
             supposed = len(orders) > 1 and not _layers_are_time_first(self._module)
             for number, first in enumerate(orders):
-                if own is None:
+                if not own:
                     yield ways.with_state(batch_first=first)
-                if own is None and number == 0 and not self._takes_sequences():
+                if not own and number == 0 and not self._takes_sequences():
                     yield ways.by_steps()
                     yield ways.by_method()
                 yield ways.by_parts(batch_first=first)

@@ -32,6 +32,7 @@ class Recurrent(SequenceModel):
         batch_first: whether the module takes (batch, time, features) or (time, batch, features).
         layout: by default "columns", and the module's own order for a module that calls .view() on its tensors.
         width: numbers per sequence in the widest tensor of a step, by default the wider of output and state.
+        plain: the same function the slow way, where `call` stands in for it.
 
     Raises:
         ConventionError: the module fails on the example, does not return a pair, has a state whose batch axis
@@ -53,8 +54,9 @@ class Recurrent(SequenceModel):
         batch_first: bool = True,
         layout: Layout | None = None,
         width: int | None = None,
+        plain: Recurrent | None = None,
     ) -> None:
-        self._call = call
+        self._call, self._plain = call, plain
         self._batch_first = batch_first
         self.layout: Layout = layout or "columns"
         self._spec: Structure | None = None
@@ -102,6 +104,10 @@ class Recurrent(SequenceModel):
                     "that takes it apart and puts it together"
                 )
         self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
+
+    def plain(self) -> Recurrent:
+        """The function that `call` stands in for."""
+        return self._plain or self
 
     def state_numbers(self, steps: int) -> int:
         """Numbers in the state of one sequence, which does not grow."""
