@@ -146,14 +146,16 @@ class Recurrent(SequenceModel):
         output = self._run(pieces, None)[0]
         if output.ndim < 3:
             return None
-        return output if self._batch_first else output.transpose(0, 1)
+        output = output if self._batch_first else output.transpose(0, 1)
+        return output if output.shape[:2] == pieces.shape[:2] else None
 
     def _last(self, output: Tensor, pieces: Tensor) -> Tensor:
         """(batch, channels) after the last step."""
         batch, steps = pieces.shape[:2]
-        if output.ndim == 2 and output.shape[0] == batch:
-            return output
         expected = (batch, steps) if self._batch_first else (steps, batch)
+        last_only = output.ndim == 2 or (output.ndim == pieces.ndim - 1 and tuple(output.shape[:2]) != expected)
+        if last_only and output.shape[0] == batch:
+            return output.flatten(1)
         if output.ndim < 3 or tuple(output.shape[:2]) != expected:
             raise ConventionError(
                 f"the output must be {(*expected, 'channels')} or, after the last step only, "

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..adapters import State
 from ..adapters.hints import FirstState, Hints, hints
-from ..question import check_choice, check_cut, check_readout, check_seed, check_whole, is_whole
+from ..question import check_choice, check_cut, check_readout, check_seed, check_whole
 from ..startend import StartEndMatrix
 from ..system.memory import default_budget
 from ..system.progress import Report, bars
@@ -19,6 +19,7 @@ from .figures import check_finite
 from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
 from .measurement import Measurement, measure_matrix
+from .reads import find_alphabet
 from .recheck import recheck
 from .subject import DTYPES, Settings, Subject, adapt_to, prepared
 
@@ -34,7 +35,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     starts: int | Array | Tensor = SAMPLES,
     ends: int | Array | Tensor = SAMPLES,
     data: Array | Tensor | None = None,
-    inputs: int | None = None,
+    inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     readout: str | int = "all",
     dtype: str = "float64",
@@ -62,7 +63,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         starts, ends: how many halves to draw, or the halves themselves, (K, c, features) and (K, T - c, features),
             or integers (K, steps) for a model that reads token ids.
         data: sequences (count, steps, features) or (count, steps); their halves are used in place of random ones.
-        inputs: features per step, where the model does not say it itself.
+        inputs: features per step, or their sizes where they lie in several axes, (channels, height, width), where the
+            model does not say it itself and no layer inside shows it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         readout: "all" output channels (columns of the matrix are pairs of end and channel), "random" for one
             random combination, or the number of a channel.
@@ -99,8 +101,9 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     """
     length, cut = check_cut(length, cut)
     starts, ends = _numbers_or_halves("starts", starts), _numbers_or_halves("ends", ends)
-    alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
     said = hints(batch_first, output, state, call)
+    shown = data if isinstance(starts, int) else starts
+    alphabet = find_alphabet(model, inputs, tokens, shown=shown, length=length, said=said)
     settings = settings_for(alphabet, readout, dtype, tolerance, seed, memory, device, said)
     samples = _samples(settings.alphabet, length, cut, starts, ends, data, settings.seed)
     with bars(progress) as report, prepared(model, settings) as versions:
@@ -124,41 +127,6 @@ def settings_for(
         raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance}")
     budget = default_budget() if memory is None else memory
     return Settings(alphabet, readout, dtype, tolerance, seed, budget, device, said)
-
-
-def find_alphabet(
-    model: Any, inputs: int | None = None, tokens: int | None = None, shown: Array | Tensor | None = None
-) -> Alphabet:
-    """What a model reads: as given, as it says by `config.vocab_size`, `input_size` or its first layer, or as shown.
-
-    Args:
-        model: the model.
-        inputs, tokens: features per step or number of token ids, if given.
-        shown: sequences for the model; if they are vectors they show the number of features.
-
-    Raises:
-        ValueError: it does not say, and nothing was given.
-    """
-    inputs = None if inputs is None else check_whole("inputs", inputs, 1)
-    tokens = None if tokens is None else check_whole("tokens", tokens, 1)
-    if tokens is not None:
-        return Alphabet(tokens=tokens)
-    if inputs is not None:
-        return Alphabet(features=inputs)
-    vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
-    if is_whole(vocabulary):
-        return Alphabet(tokens=check_whole("vocab_size", vocabulary, 1))
-    for member in [model, *(model if isinstance(model, nn.Sequential) else [])]:
-        if isinstance(member, nn.Embedding):
-            return Alphabet(tokens=member.num_embeddings)
-        size = getattr(member, "input_size", getattr(member, "in_features", None))
-        if is_whole(size):
-            return Alphabet(features=check_whole("input_size", size, 1))
-    if shown is not None and shown.ndim == 3:
-        return Alphabet(features=shown.shape[2])
-    raise ValueError(
-        "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
-    )
 
 
 def _numbers_or_halves(name: str, given: Any) -> Any:

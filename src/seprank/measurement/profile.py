@@ -22,8 +22,9 @@ from ..startend.workers import pack
 from ..system.progress import Report, announce, bars, silent
 from .inputs import Array, Samples, halved, whole_sequences
 from .matrix import block_size, read_out
-from .measure import find_alphabet, measure, measure_at, settings_for
+from .measure import measure, measure_at, settings_for
 from .measurement import Measurement, measure_matrix
+from .reads import find_alphabet
 from .subject import Settings, Subject, adapt_to, prepared
 
 PROFILE_SAMPLES = 64
@@ -164,8 +165,9 @@ def _over_cuts(
     if unknown:
         raise TypeError(f"profile has no setting {unknown[0]!r}; beside cuts and lengths it has {', '.join(_DEFAULTS)}")
     given = _DEFAULTS | given
-    alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
     said = hints(*(given.pop(name) for name in CALLED))
+    read = given.pop("inputs"), given.pop("tokens")
+    alphabet = find_alphabet(model, *read, shown=data, length=length, said=said)
     settings = settings_for(alphabet, **given, said=said)
     whole = whole_sequences(settings.alphabet, length=length, starts=starts, ends=ends, data=data, seed=settings.seed)
     with bars(progress) as report, prepared(model, settings) as versions:

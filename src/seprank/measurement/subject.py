@@ -147,7 +147,7 @@ def adapt_to(versions: list[Version], samples: Samples, settings: Settings, leng
             failures.append((version.name, refused.error))
             checked |= refused.checked  # whatever ran and failed a check is not tried in a coarser arithmetic
         else:
-            return Subject(model, version, settings.device, _notes(model, version, failures))
+            return Subject(model, version, settings.device, _notes(model, version, failures, settings.alphabet))
     first = failures[0][1]
     others = dict.fromkeys(f"as it is, in {name}: {error}" for name, error in failures[1:2])
     error = CallFailed("; ".join([str(first), *others]))
@@ -163,8 +163,10 @@ def _trial(samples: Samples, version: Version, settings: Settings) -> Tensor:
     return sequences.to(settings.device, version.dtype if sequences.is_floating_point() else None)
 
 
-def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFailed]]) -> tuple[str, ...]:
-    notes = []
+def _notes(
+    model: Checked, version: Version, failures: list[tuple[str, CallFailed]], alphabet: Alphabet
+) -> tuple[str, ...]:
+    notes = [alphabet.inferred] if alphabet.inferred else []
     if failures:
         name, error = failures[0]
         reason = " ".join(str(error.__cause__ or error).split())[:120]

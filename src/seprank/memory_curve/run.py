@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ..adapters.hints import FirstState, hints
-from ..measurement.measure import find_alphabet
+from ..measurement.reads import find_alphabet
 from ..measurement.subject import Subject
 from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars
@@ -37,7 +37,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     threshold: float = 0.01,
     past: str = "resampled",
     influence: bool = False,
-    inputs: int | None = None,
+    inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     dtype: str = "float64",
     seed: int = 0,
@@ -71,7 +71,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         threshold: share of the variance that counts as remembered, for `reach` and `sentence`.
         past: "dropped" also runs the last k inputs alone, for `MemoryCurve.truncation`.
         influence: also resample single steps, for `MemoryCurve.influence`; about doubles the work.
-        inputs: features per step, where the model does not say it itself.
+        inputs: features per step, or the sizes of their axes, where the model does not say it and no layer shows it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         dtype: "float64", or "float32" to run the model as it is trained; that raises the rounding floor.
         seed: of samples and read-out.
@@ -105,7 +105,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         length, samples, chosen, readout, threshold, past, influence, dtype, seed, memory, device, said
     )
     budget = default_budget() if memory is None else memory
-    alphabet = find_alphabet(model, inputs, tokens, shown=data)
+    alphabet = find_alphabet(model, inputs, tokens, shown=data, length=length, said=said)
     pairs = make_pairs(data, alphabet, settings, budget)
     work = Work(single=influence, short=past == "dropped")
     began = time.perf_counter()

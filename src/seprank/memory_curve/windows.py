@@ -66,7 +66,7 @@ def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: CurveSettings
     """Windows that do not overlap, each in one pair only: x and x' of a pair must not share steps."""
     data = data[None] if data.ndim == 1 else data
     steps = data.shape[1] if data.ndim > 1 else 0
-    if data.ndim in (2, 3) and 0 < steps < settings.length:
+    if 0 < steps < settings.length:
         raise DataError(f"sequences must have at least {settings.length} steps, got {steps}; use a shorter --length")
     whole = whole_sequences(alphabet, length=steps, starts=len(data), ends=1, data=data, seed=settings.seed)
     every = whole.starts.sequences()

@@ -14,7 +14,7 @@ from ..certification import Certificate, certify
 from ..field import NotPolynomial
 from ..measurement import Measurement, measure
 from ..measurement.figures import ConstantOutput
-from ..measurement.measure import find_alphabet
+from ..measurement.reads import find_alphabet
 from ..memory_curve import MemoryCurve, remember
 from ..question import check_whole
 from ..system.extras import need
@@ -158,7 +158,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
         ValueError: an argument is out of range.
     """
     length = check_whole("length", length, 2, purpose="to have a past", remedy="use 16 or more")
-    tokens = find_alphabet(model, inputs, tokens).tokens
+    tokens = find_alphabet(model, inputs, tokens, length=length).tokens
     common: dict[str, Any] = {"seed": seed, "memory": memory}
     reads = common | {"inputs": inputs, "tokens": tokens, "progress": progress}
     vectors = common | {"inputs": inputs}

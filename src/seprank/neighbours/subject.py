@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from ..adapters import SequenceModel, State
 from ..adapters.contract import is_inexact
 from ..measurement.inputs import Alphabet, halved, whole_sequences
-from ..measurement.measure import find_alphabet
+from ..measurement.reads import find_alphabet
 from ..measurement.subject import Settings, Subject, adapt_to, prepared
 from ..system.memory import default_budget
 from .linear import Array
@@ -76,12 +76,14 @@ def opened(
         Meaningless: it reads token ids.
         ConventionError: it cannot be called, or fails a check.
     """
-    alphabet = find_alphabet(model, inputs)
+    alphabet = find_alphabet(model, inputs, length=max(length, 2))
     if alphabet.tokens is not None:
         raise Meaningless(
             "the model reads token ids, which are names and no numbers; give the part of it that reads vectors, "
             "such as what follows its embedding"
         )
+    if alphabet.axes:
+        raise Meaningless(f"a step of the model has {len(alphabet.axes)} axes; give a part of it that reads vectors")
     budget = default_budget() if memory is None else memory
     settings = Settings(alphabet, "all", "float64", None, seed, budget, "cpu")
     samples = whole_sequences(alphabet, length=max(length, 2), starts=TRIED, ends=TRIED, seed=seed)
