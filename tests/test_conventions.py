@@ -240,11 +240,11 @@ class Inside(Base):
         return 2 * self.inner(x)[0]
 
 
-class Stepwise(Base):
-    """Nothing but its convention is this: outputs of all steps."""
+class Traceable(Base):
+    """A batch of any size: what is a number in Python, a trace keeps for ever."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.all_steps(x, None)[0]
+        return self.all_steps(x, (0 * x[:, 0, :1] + 1).expand(-1, R))[0]
 
 
 class Scripted(nn.Module):
@@ -266,7 +266,7 @@ class Scripted(nn.Module):
 def traced() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.jit.trace(Stepwise().double(), drawn(5, LENGTH, M, seed=4))
+        return torch.jit.trace(Traceable().double(), drawn(5, LENGTH, M, seed=4))
 
 
 def scripted() -> Any:
@@ -376,8 +376,6 @@ class Convention:
     scale: float = 1.0
     axes: tuple[int, ...] = (M,)
     """Of a step"""
-    silent: bool = True
-    """Whether warnings are errors: TorchScript is deprecated"""
 
 
 def lengths(x: Tensor) -> Tensor:
@@ -453,7 +451,10 @@ CONVENTIONS = {
     "a module of a trainer": Convention(Task, ""),
     "packed inside": Convention(Packed, "whole sequences", polynomial=False, given={"call": {"lengths": lengths}}),
     "partial": Convention(
-        lambda: functools.partial(Extra().double(), sr=16000, lengths=range(1)), "", polynomial=False
+        lambda: functools.partial(Extra().double(), sr=16000),
+        "sequences, state as h",
+        polynomial=False,
+        given={"call": {"lengths": lengths}},
     ),
     "pictures": Convention(Pictures, "", polynomial=False, axes=(M, 1, 1)),
     "pictures, outputs only": Convention(PictureOutputs, "whole sequences", polynomial=False, axes=(M, 1, 1)),
