@@ -254,7 +254,7 @@ class Scripted(nn.Module):
         super().__init__()
         self.a, self.b, self.c = (nn.Parameter(weights.clone()) for weights in (A, B, C))
 
-    def forward(self, x: Tensor, h: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:  # noqa: UP006, UP007, UP045
+    def forward(self, x: Tensor, h: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:  # noqa: UP006, UP045
         state = x.new_ones(x.size(0), 3) if h is None else h
         outputs: List[Tensor] = []  # noqa: UP006
         for step in range(x.size(1)):

@@ -54,14 +54,27 @@ class Whole(SequenceModel):
         """Refuses what may be one number per step as well as channels of the last."""
         output = self._run(example)
         channels, steps = len(as_columns(self._last(output, example))), example.shape[1]
-        if output.ndim == max(2, example.ndim - 1) and output.shape[1] == steps > 1:
-            if self._length is not None or self._run(torch.cat([example, example], 1)).shape[1] == 2 * steps:
-                raise ConventionError(
-                    f"an output {tuple(output.shape)} for {len(example)} sequences of {steps} steps may be one number "
-                    f"per step or {steps} channels; return the last step alone, lambda x: module(x)[:, -1:], or "
-                    "channels as (batch, 1, channels), lambda x: module(x)[:, None]"
-                )
+        either = output.ndim == max(2, example.ndim - 1) and output.shape[1] == steps > 1
+        if either and (self._length is not None or self._run(torch.cat([example] * 2, 1)).shape[1] == 2 * steps):
+            raise ConventionError(
+                f"an output {tuple(output.shape)} for {len(example)} sequences of {steps} steps may be one number "
+                f"per step or {steps} channels; return the last step alone, lambda x: module(x)[:, -1:], or "
+                "channels as (batch, 1, channels), lambda x: module(x)[:, None]"
+            )
+        if tuple(output.shape[1:]) == (steps, steps) and self._time_is_last(example):
+            raise ConventionError(
+                f"an output {tuple(output.shape)} for {len(example)} sequences of {steps} steps has time last; return "
+                "(batch, time, channels), lambda x: module(x).mT"
+            )
         return channels
+
+    def _time_is_last(self, example: Tensor) -> bool:
+        """Whether with one step more it is the last axis of outputs that grows; False if the function takes no more."""
+        try:
+            longer = self._run(torch.cat([example, example[:, -1:]], 1))
+        except Exception:  # whatever it is: of this length the function ran
+            return False
+        return isinstance(longer, Tensor) and longer.shape[-1] == example.shape[1] + 1 > longer.shape[1]
 
     def _run(self, sequences: Tensor) -> Any:
         return self._function(sequences if self._batch_first else sequences.transpose(0, 1))
