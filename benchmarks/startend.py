@@ -27,8 +27,8 @@ import torch  # noqa: E402
 from seprank import RAC  # noqa: E402
 from seprank.certification import recording  # noqa: E402
 from seprank.certification.asked import ask  # noqa: E402
-from seprank.certification.run import enter  # noqa: E402
-from seprank.field import DEFAULT_PRIME, draw_elements, evaluation  # noqa: E402
+from seprank.certification.prepared import enter  # noqa: E402
+from seprank.field import DEFAULT_PRIME, draw_elements, interpreter  # noqa: E402
 
 BUDGET = 2**32
 SLOW_PAIRS = 200
@@ -52,7 +52,7 @@ def ours(width: int, length: int, depth: int, samples: int, executor: str) -> tu
         seed=0,
     )
     recording.RECORDED = sys.maxsize if executor == "module" else 0
-    evaluation.fastest = lambda work: evaluation if executor == "NumPy" else compiled()
+    interpreter.fastest = lambda work: interpreter if executor == "NumPy" else compiled()
     with enter(module, question, arithmetic="float64", device="cpu") as run:
         halves = [run.samples(side, samples) for side in ("starts", "ends")]
         matrix = run.matrix(BUDGET)

@@ -23,7 +23,7 @@ from seprank.field import DEFAULT_PRIME, PrimeField
 from seprank.models import spec_of
 from seprank.models.attention import Attention
 from seprank.theory import attention_bounds, multichoose
-from seprank.theory.attention import _checked
+from seprank.theory.attention_bounds import _checked
 from seprank.theory.partitions import count_gram, count_read, dimension, partitions
 
 P, OTHER = DEFAULT_PRIME, 2**31 - 1

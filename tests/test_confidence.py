@@ -20,7 +20,7 @@ from seprank.certification.pieces import Draw
 from seprank.certification.verify import recheck
 from seprank.cli import app
 from seprank.models import MODELS
-from seprank.report.ranks import SURE, rank_table
+from seprank.report.rank_tables import SURE, rank_table
 
 
 def gap() -> nn.Module:

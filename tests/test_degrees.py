@@ -16,7 +16,7 @@ from oracles import Polynomial, polynomial_product, polynomial_sum
 from seprank import RAC, certify, theory
 from seprank.adapters import ConventionError
 from seprank.degrees import DegreeField, Grading, count_monomials, degree_bounds, total_degrees
-from seprank.degrees.runs import Variables, run_over_degrees
+from seprank.degrees.propagation import Variables, run_over_degrees
 from seprank.degrees.tropical import RULES
 from seprank.field import NotPolynomial
 from seprank.field.operations import OPERATIONS

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from seprank import measure
 from seprank.adapters import adapt
-from seprank.measurement.footprint import AllocationWatch, footprint
+from seprank.measurement.allocation import AllocationWatch, footprint
 from seprank.startend import Halves
 from seprank.system.memory import MemoryBudgetError
 

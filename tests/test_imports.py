@@ -173,6 +173,12 @@ def test_files_do_not_import_each_other_in_circles() -> None:
     graphlib.TopologicalSorter(graph).prepare()
 
 
+def test_no_two_files_have_one_name() -> None:
+    """A reader who is told a file's name finds one, but for the settings and the matrix that several folders have."""
+    names = [path.name for path in package_files().values()]
+    assert {name for name in names if names.count(name) > 1} <= {"__init__.py", "settings.py", "matrix.py"}
+
+
 def test_contributing_shows_the_same_table() -> None:
     text = CONTRIBUTING.read_text("utf-8").split("| module | may import |\n|---|---|\n")[1].split("\n\n")[0]
     shown = {}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seprank.certification import recording
 from seprank.certification.asked import ask
-from seprank.certification.run import enter
+from seprank.certification.prepared import enter
 from seprank.field import (
     DEFAULT_PRIME,
     NotRecorded,

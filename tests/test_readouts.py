@@ -12,7 +12,7 @@ from seprank.adapters import ConventionError
 from seprank.certification import search
 from seprank.certification.asked import ask
 from seprank.certification.known import known_bounds
-from seprank.certification.run import Run
+from seprank.certification.prepared import Run
 from seprank.certification.search import BoundContradicted
 from seprank.degrees import degree_bounds
 from seprank.theory import Bound, bounds, for_readout

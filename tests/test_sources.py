@@ -85,6 +85,22 @@ def test_a_factory_that_dies_is_explained(text: str, tmp_path: Path) -> None:
         factory.build()
 
 
+INCOMPLETE = {
+    "def build(heads, units=3): raise TypeError": "needs heads; give --set heads=VALUE",
+    "def build(units, *rest, heads, **more): pass": "needs units, heads; give --set units=VALUE --set heads=VALUE",
+    "class build:\n    def __init__(self, heads): pass": "needs heads; give --set heads=VALUE",
+    "def build(units=3): raise TypeError('inside')": "failed with TypeError: inside",
+}
+
+
+@pytest.mark.parametrize("text", INCOMPLETE)
+def test_arguments_that_are_missing_are_named_with_the_option_that_gives_them(text: str, tmp_path: Path) -> None:
+    factory = load_factory(f"{written(tmp_path, 'net.py', text)}:build")
+    with pytest.raises(FactoryError) as caught:
+        factory.build()
+    assert INCOMPLETE[text] in str(caught.value)
+
+
 @pytest.mark.parametrize("place", ["net.py", ":build", "net.py:", "nowhere.py:build", "a_package_nobody_has:build"])
 def test_what_names_no_factory_is_refused(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from seprank import RAC, degree_bounds
 from seprank.question import DOMAINS
 from seprank.theory import bounds, for_readout
-from seprank.theory.rac import MODELS
+from seprank.theory.rac_bounds import MODELS
 from seprank.theory.statements import NoStatement, explain, statements
 
 

@@ -29,11 +29,11 @@ from seprank.system.memory import MemoryBudgetError
 from seprank.tasks.start_end_similarity import MatchCount
 from seprank.web import serve
 from seprank.web.budget import PROCESS, Budget, estimate
-from seprank.web.chart import chart
-from seprank.web.curve import curve_command
+from seprank.web.curve_run import curve_command
 from seprank.web.jobs import Job, Paced
 from seprank.web.meaning import meaning
 from seprank.web.panel import Panel
+from seprank.web.rank_chart import chart
 from seprank.web.session import Session
 from seprank.web.settings import LIMITS, Settings, from_query, offered, parse
 from seprank.web.tables import bounds_table, ranks_table

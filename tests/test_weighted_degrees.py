@@ -12,7 +12,7 @@ from torch import nn
 
 from seprank import MODELS, certify
 from seprank.degrees import Grading, degree_bounds
-from seprank.degrees.runs import Variables, run_over_degrees
+from seprank.degrees.propagation import Variables, run_over_degrees
 from seprank.degrees.weighted import Weighted, _monomials_by_weight, count_by_weight, weigh_steps
 from seprank.models import spec_of
 

@@ -144,7 +144,7 @@ class Certificate(Result):
 
     def draw(self, axes: Any) -> None:
         """The rank and the bounds on it, on one logarithmic axis."""
-        from ..result.statements import draw_statements
+        from ..result.captions import draw_statements
 
         draw_statements(self.records(), axes)
 

@@ -14,7 +14,7 @@ from ..adapters.copies import copy_module
 from ..startend import Progress, RowBlocks, Values
 from ..startend.workers import pack
 from .asked import Question
-from .run import Run, enter
+from .prepared import Run, enter
 
 MakeMatrix = Callable[[Run, int, Progress | None], RowBlocks]
 

@@ -22,12 +22,12 @@ from ..theory import Bound
 from .asked import Question, ask
 from .certificate import Certificate
 from .confidence import check_confidence, draw_until
+from .description import describe
 from .footprint import SPARE, check_samples, halves_bytes, matrix_bytes, require_halves
 from .known import has_family, known_bounds, least_upper
 from .pieces import Minor
-from .record import describe
+from .prepared import Run, as_rnn, enter
 from .rows import on_workers
-from .run import Run, as_rnn, enter
 from .saturation import stated_error
 from .undefined import without_undefined
 

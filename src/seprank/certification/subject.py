@@ -17,9 +17,9 @@ from ..system.memory import MemoryBudgetError
 from ..system.names import quoted_name, shown
 from .certificate import Certificate
 from .cost import Meter, count_numbers
+from .description import describe, noted
 from .form import CertificateError
 from .pieces import ModelRecord
-from .record import describe, noted
 
 _SIZES = ("inputs", "width", "depth")
 

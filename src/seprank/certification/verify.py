@@ -30,7 +30,7 @@ from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
 from .known import known_bounds, least_upper
-from .run import Run, as_rnn, enter
+from .prepared import Run, as_rnn, enter
 from .saturation import stated_error
 from .search import certify
 from .subject import build_subject, check_notes

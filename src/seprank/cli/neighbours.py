@@ -92,7 +92,7 @@ def _write(out: Path, found: object) -> None:
     if out.suffix == ".json":
         write_whole(out, json.dumps(found.to_dict(), indent=1) + "\n")
     elif out.suffix == ".html":
-        from ..report.neighbours import neighbours_page
+        from ..report.neighbours_page import neighbours_page
 
         write_whole(out, neighbours_page(found))
     else:

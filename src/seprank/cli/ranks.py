@@ -195,7 +195,7 @@ def bounds(
 def _family(model: str, settings: list[str] | None) -> str | None:
     """Whose bounds theory has for a model; None where a model has to be run for them."""
     from ..models import find_model
-    from ..theory.rac import MODELS as FAMILIES
+    from ..theory.rac_bounds import MODELS as FAMILIES
 
     if ":" in model:
         return None

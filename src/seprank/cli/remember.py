@@ -232,7 +232,7 @@ def _print(curves: dict[str, MemoryCurve], out: Path | None, as_json: bool) -> N
         summaries = {name: curve.summary() for name, curve in curves.items()}
         say_json(next(iter(summaries.values())) if len(summaries) == 1 else {"models": summaries})
         return
-    from ..memory_curve.wording import sparkline, table
+    from ..memory_curve.in_words import sparkline, table
 
     if len(curves) == 1:
         name, curve = next(iter(curves.items()))

@@ -1,7 +1,7 @@
 """Proved upper bounds for any polynomial module: run it over degrees, count monomials (docs/degrees.md)."""
 
 from .bounds import degree_bounds
-from .counting import Grading, count_monomials
+from .gradings import Grading, count_monomials
 from .mode import DegreeField
 from .totals import Totals, total_degrees
 

@@ -20,8 +20,8 @@ from ..question import (
 )
 from ..system.quiet import quiet
 from ..theory import Bound, Bounds, Counts
-from .counting import Grading, count_jointly, count_monomials
-from .runs import Degree, Run, Variables, run_over_degrees
+from .gradings import Grading, count_jointly, count_monomials
+from .propagation import Degree, Run, Variables, run_over_degrees
 from .weighted import Weighted, count_by_weight, weigh_steps
 
 _SOURCE = "proved in docs/degrees.md: "

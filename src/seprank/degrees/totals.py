@@ -10,7 +10,7 @@ from torch import nn
 from ..question import Squash
 from ..system.quiet import quiet
 from .bounds import check_inputs
-from .runs import Variables, highest_output
+from .propagation import Variables, highest_output
 
 
 @dataclass(frozen=True)

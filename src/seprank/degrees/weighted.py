@@ -13,9 +13,9 @@ from ..adapters.batches import batch_axis
 from ..adapters.copies import copy_module
 from ..adapters.split import read_as
 from ..theory import multichoose
-from .counting import Grading
+from .gradings import Grading
 from .mode import DegreeField, is_unknown
-from .runs import Degree, Run, Variables, constant_sequences, graded_state, with_generic_parameters
+from .propagation import Degree, Run, Variables, constant_sequences, graded_state, with_generic_parameters
 
 _MOST_WEIGHT = 1000
 """Weighted degree up to which end monomials are counted: well under a second"""

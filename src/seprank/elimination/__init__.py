@@ -1,7 +1,7 @@
 """Rank and determinant of an integer matrix modulo an odd prime, with the minor that proves them."""
 
-from .arithmetic import BlasError
+from .blas import BlasError
 from .blocked import RankProfile
-from .profile import determinant, rank, rank_profile
+from .exact_rank import determinant, rank, rank_profile
 
 __all__ = ["BlasError", "RankProfile", "determinant", "rank", "rank_profile"]

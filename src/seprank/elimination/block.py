@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arithmetic import Field, Floats
+from .blas import Field, Floats
 
 _GROUP = 16
 

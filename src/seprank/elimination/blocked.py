@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arithmetic import CACHED, Field, Floats, ForEach, Indices, workers
+from .blas import CACHED, Field, Floats, ForEach, Indices, workers
 from .block import Block
 
 # rows inverted on their leading square block, and rows of that block taken two by two without recursion

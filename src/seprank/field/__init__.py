@@ -2,15 +2,15 @@
 
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import DivisorVanishes, constant
-from .evaluation import evaluate
+from .drawn_weights import Weights, read_weights
 from .functions import Functions
 from .guard import read
+from .interpreter import evaluate
 from .notes import Notes
 from .prime import NotPolynomial, PrimeField
 from .program import Program, Stages
 from .random import draw_elements, raw_stream
 from .symbolic import NotRecorded, Symbolic
-from .weights import Weights, read_weights
 
 __all__ = [
     "DEFAULT_PRIME",

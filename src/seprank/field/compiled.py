@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from .evaluation import ONE_PASS
+from .interpreter import ONE_PASS
 from .program import Stage
 from .symbolic import Numbers
 

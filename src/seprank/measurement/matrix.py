@@ -17,9 +17,9 @@ from ..question import check_readout
 from ..startend import Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
 from ..startend.workers import pack
 from ..system.memory import MemoryBudgetError, show_size
-from .footprint import footprint
+from .allocation import footprint
 from .inputs import Samples
-from .subject import Settings, Subject, adapt_to, prepared
+from .measured_model import Settings, Subject, adapt_to, prepared
 
 MakeMatrix = Callable[[Subject, Samples, int, Settings, int, Progress | None], StartEndMatrix | RowBlocks]
 """From a checked model, the samples, the length, the settings and the pairs of a block to an empty matrix"""

@@ -15,13 +15,13 @@ from ..question import check_choice, check_cut, check_readout, check_seed, check
 from ..startend import StartEndMatrix
 from ..system.memory import default_budget
 from ..system.progress import Report, bars
+from .alphabet import find_alphabet
 from .figures import check_finite
 from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
+from .measured_model import DTYPES, Settings, Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
-from .reads import find_alphabet
 from .recheck import recheck
-from .subject import DTYPES, Settings, Subject, adapt_to, prepared
 
 SAMPLES = 256
 """Start and end halves drawn by default"""

@@ -20,12 +20,12 @@ from ..result.result import STRICT, Result
 from ..result.text import text_table
 from ..startend.workers import pack
 from ..system.progress import Report, announce, bars, silent
+from .alphabet import find_alphabet
 from .inputs import Array, Samples, halved, whole_sequences
 from .matrix import block_size, read_out
 from .measure import measure, measure_at, settings_for
+from .measured_model import Settings, Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
-from .reads import find_alphabet
-from .subject import Settings, Subject, adapt_to, prepared
 
 PROFILE_SAMPLES = 64
 """Start and end halves drawn by default: there are many cuts, and what is looked at is how they differ"""

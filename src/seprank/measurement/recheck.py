@@ -17,7 +17,7 @@ from ..adapters.rounding import difference
 from ..startend import Halves, StartEndMatrix, Values
 from .inputs import Numbers, Samples
 from .matrix import read_out
-from .subject import Settings, Subject
+from .measured_model import Settings, Subject
 
 ROWS = 2
 """Rows of the matrix that are evaluated again, with all ends"""

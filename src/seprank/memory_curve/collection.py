@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from ..measurement.inputs import Alphabet
-from ..measurement.subject import Subject
+from ..measurement.measured_model import Subject
 from ..startend.workers import pack
 from ..system.progress import Report
+from .columns import nothing_left
 from .crossing import Crossing, Work
-from .figures import nothing_left
+from .curve_model import block_of_pairs, checked, converted, relative_floor, state_bytes
 from .readout import Readout, choose_readout
 from .settings import FEWEST, CurveSettings
-from .subject import block_of_pairs, checked, converted, relative_floor, state_bytes
 from .terms import Terms, join_lags, join_pairs
 from .windows import Pairs
 

@@ -19,7 +19,7 @@ from ..adapters import State
 from ..adapters.agreement import failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
-from ..measurement.subject import Subject
+from ..measurement.measured_model import Subject
 from .readout import Columns, Readout
 from .terms import Squares, Terms
 

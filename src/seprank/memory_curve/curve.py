@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..result.result import STRICT, Result
-from . import wording
+from . import in_words
 from .estimator import Interval
 from .settings import check_share
 
@@ -210,7 +210,7 @@ class MemoryCurve(Result):
 
     def sentence(self) -> str:
         """What came out, in one sentence."""
-        return wording.sentence(self)
+        return in_words.sentence(self)
 
     def summary(self) -> dict[str, Any]:
         """The figures that are asked for most, for JSON: what `seprank remember --json` prints."""
@@ -269,8 +269,8 @@ class MemoryCurve(Result):
         lines = [
             self.sentence(),
             "",
-            f"  {wording.sparkline(self.lags, self.memory)}  1 to {self.lags[-1]:,} steps back",
-            wording.table({"": self}),
+            f"  {in_words.sparkline(self.lags, self.memory)}  1 to {self.lags[-1]:,} steps back",
+            in_words.table({"": self}),
             "",
             f"  half {self.half}, mean age {self.mean:.3g} steps ({self.mean_interval[0]:.3g} to "
             f"{self.mean_interval[1]:.3g}); rounding floor {max(self.floor):.1e}",
@@ -282,9 +282,9 @@ class MemoryCurve(Result):
     def _repr_html_(self) -> str:
         from html import escape
 
-        head = "".join(f"<th>{name}</th>" for name in wording.HEADINGS)
+        head = "".join(f"<th>{name}</th>" for name in in_words.HEADINGS)
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in wording.rows(self)
+            "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in in_words.rows(self)
         )
         notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in self.notes)
         return f"<p>{escape(self.sentence())}</p><table><tr>{head}</tr>{body}</table>{notes}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..result.palette import COLOURS
 from ..system.extras import need
-from .wording import steps
+from .in_words import steps
 
 if TYPE_CHECKING:
     from .curve import MemoryCurve

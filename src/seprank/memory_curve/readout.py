@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ..measurement.subject import Subject
+from ..measurement.measured_model import Subject
 from ..question import check_readout
 from .settings import PROBABILITIES
 

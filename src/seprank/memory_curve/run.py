@@ -10,18 +10,18 @@ from functools import partial
 from typing import Any
 
 from ..adapters.hints import FirstState, hints
-from ..measurement.reads import find_alphabet
-from ..measurement.subject import Subject
+from ..measurement.alphabet import find_alphabet
+from ..measurement.measured_model import Subject
 from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
+from .columns import Column, Figures, figures, nothing_left
 from .crossing import Work
 from .curve import MemoryCurve, Series
-from .figures import Column, Figures, figures, nothing_left
+from .curve_model import checked
 from .lags import bracket
 from .readout import Readout, choose_readout
 from .settings import CurveSettings
-from .subject import checked
 from .terms import Terms, join_lags
 from .windows import Data, Pairs, make_pairs
 

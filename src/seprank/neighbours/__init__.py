@@ -11,7 +11,7 @@ from .gradients import GradientCurve, gradient_curve
 from .hankel import HankelSpectrum, hankel_singular_values
 from .linear import NotLinear
 from .state_size import EffectiveStateSize, effective_state_size
-from .subject import Meaningless
+from .stateful import Meaningless
 
 __all__ = [
     "EffectiveStateSize",

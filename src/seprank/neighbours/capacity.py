@@ -19,7 +19,7 @@ from ..system.progress import Report, bars
 from .exact import capacities, reached
 from .linear import LinearNetwork, NotLinear, from_matrices, read_linear
 from .sampled import FOLDS, fitted, interval
-from .subject import Stateful, is_reservoir, opened, reservoir, stateful
+from .stateful import Stateful, is_reservoir, opened, reservoir, stateful
 
 SAMPLES = 2048
 """Sampled states, where a read-out of them has few weights"""

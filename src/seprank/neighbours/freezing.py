@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves, tree_map
 
-from .subject import Meaningless
+from .stateful import Meaningless
 from .tracking import Tracked
 
 _GATE, _OPEN, _FROZEN = "_is_gate", "_is_product", "_makes_gates"

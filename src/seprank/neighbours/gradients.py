@@ -18,7 +18,7 @@ from ..result.result import Result
 from ..system.progress import Report, bars
 from .linear import Array
 from .sampled import FOLDS, interval
-from .subject import Opened, opened
+from .stateful import Opened, opened
 from .tracking import Tracked
 
 SAMPLES = 64

@@ -13,7 +13,7 @@ from ..result.result import Result
 from .exact import Unstable
 from .linear import Array, LinearNetwork, from_matrices, read_linear
 from .operator import of_network
-from .subject import is_reservoir, opened, reservoir, stateful
+from .stateful import is_reservoir, opened, reservoir, stateful
 
 DOUBLINGS = 60
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .freezing import Freezing, mark_parameters, require_value
 from .linear import Array, LinearNetwork, NotLinear, read_linear
-from .subject import Meaningless, Opened, is_reservoir, opened, reservoir, stateful
+from .stateful import Meaningless, Opened, is_reservoir, opened, reservoir, stateful
 from .tracking import Tracked
 
 Kind = Literal["linear and time-invariant", "linear", "input-frozen"]

@@ -13,8 +13,8 @@ from ..adapters import ConventionError
 from ..certification import Certificate, certify
 from ..field import NotPolynomial
 from ..measurement import Measurement, measure
+from ..measurement.alphabet import find_alphabet
 from ..measurement.figures import ConstantOutput
-from ..measurement.reads import find_alphabet
 from ..memory_curve import MemoryCurve, remember
 from ..question import check_whole
 from ..system.extras import need
@@ -26,7 +26,7 @@ from .gradients import GradientCurve, gradient_curve
 from .hankel import HankelSpectrum, hankel_singular_values
 from .linear import NotLinear
 from .state_size import EffectiveStateSize, effective_state_size
-from .subject import Meaningless
+from .stateful import Meaningless
 
 Result = MemoryCurve | Certificate | Measurement | EffectiveStateSize | MemoryCapacity | GradientCurve | HankelSpectrum
 

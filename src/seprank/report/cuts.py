@@ -8,7 +8,7 @@ from typing import Any
 from ..certification.summary import Summary
 from ..result.chart import chart, legend_above
 from ..result.document import Figure, Section
-from .ranks import add_ranks, depths_of, rank_table
+from .rank_tables import add_ranks, depths_of, rank_table
 
 
 def cuts_section(by_cut: Sequence[Summary], by_length: Sequence[Summary]) -> Section:

@@ -23,7 +23,7 @@ from .findings import KIND, Findings
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
 from .memory_curve import curves_section
-from .ranks import add_ranks, rank_table
+from .rank_tables import add_ranks, rank_table
 
 _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}

@@ -10,7 +10,7 @@ from ..certification.summary import Summary
 from ..result.chart import chart, legend_above
 from ..result.document import Figure, Section
 from ..result.palette import COLOURS
-from .ranks import add_ranks, depths_of, rank_table
+from .rank_tables import add_ranks, depths_of, rank_table
 
 _DRAWN = 10**300
 """Values that a float can hold"""

@@ -14,7 +14,7 @@ from ..result.document import SURE, AtLeast, Figure, Section, Table
 from ..result.palette import COLOURS
 from ..system.extras import need
 from .findings import Matrix
-from .ranks import shown_rank
+from .rank_tables import shown_rank
 
 
 def matrix_section(matrix: Matrix) -> Section:

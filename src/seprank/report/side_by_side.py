@@ -11,7 +11,7 @@ from ..result.chart import chart, label, legend_above, look
 from ..result.document import SURE, Figure, Section, Share, Table
 from ..result.palette import COLOURS
 from .image import interval
-from .ranks import add_ranks, rank_table, shown_rank
+from .rank_tables import add_ranks, rank_table, shown_rank
 
 
 def architectures_section(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Section:

@@ -56,10 +56,27 @@ class Factory:
         from ..system.seeds import seeded
 
         with _importable(self.folders), _explained(self.name), seeded(seed):
-            module = self.function(**self.settings)
+            try:
+                module = self.function(**self.settings)
+            except TypeError as error:
+                raise self._incomplete() or error from error
         if not isinstance(module, nn.Module):
             raise FactoryError(f"{self.name} must return a torch.nn.Module, got {type(module).__name__}")
         return module
+
+    def _incomplete(self) -> FactoryError | None:
+        """What to say of arguments that the function needs and did not get; None if it got all."""
+        own = list(_parameters(self.function).values())[1 if isinstance(self.function, type) else 0 :]
+        by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        missing = [
+            one.name
+            for one in own
+            if one.kind in by_name and one.default is inspect.Parameter.empty and one.name not in self.settings
+        ]
+        if not missing:
+            return None
+        options = " ".join(f"--set {name}=VALUE" for name in missing)
+        return FactoryError(f"{self.name} needs {', '.join(missing)}; give {options}")
 
 
 def load_factory(name: str, *, sizes: Mapping[str, int | None] | None = None, **settings: Any) -> Factory:

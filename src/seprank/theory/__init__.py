@@ -4,11 +4,11 @@ Only the standard library is imported, so that bounds are printed without waitin
 """
 
 from ..result.numbers import readable, shown_error
-from .attention import attention_bounds
+from .attention_bounds import attention_bounds
 from .bound import KINDS, Bound, Bounds, Counts, for_readout, max_distance_squared
 from .counting import MOST_DIGITS, multichoose
-from .linear_attention import delta_rule_bounds, linear_attention_bounds
-from .rac import bounds, least_ceiling, lower_bound, upper_bound
+from .matrix_state_bounds import delta_rule_bounds, linear_attention_bounds
+from .rac_bounds import bounds, least_ceiling, lower_bound, upper_bound
 
 __all__ = [
     "KINDS",

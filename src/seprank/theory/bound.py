@@ -102,7 +102,7 @@ class Bounds(Result, list[Bound]):
 
     def draw(self, axes: Any) -> None:
         """The statements on one logarithmic axis."""
-        from ..result.statements import draw_statements
+        from ..result.captions import draw_statements
 
         draw_statements(self.records(), axes)
 

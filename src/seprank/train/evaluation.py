@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..callbacks import FIGURES, Probe, curve_figures
 from ..memory_curve.settings import FEWEST
-from .curve import Curve
+from .history import Curve
 from .settings import TrainSettings
 
 EVALUATION_BATCH = 500

@@ -20,8 +20,8 @@ from ..system.lock import acquire
 from ..system.memory import check_weights, default_budget
 from ..system.progress import bars
 from ..system.versions import versions
-from .curve import Curve
 from .evaluation import Evaluation
+from .history import Curve
 from .network import build_network
 from .settings import TrainSettings
 

@@ -11,10 +11,10 @@ from nicegui import ui
 from ..models import MODELS
 from ..question import DOMAINS
 from ..report.memory_curve import logarithmic
-from .chart import chart
-from .curve import curve_command
+from .curve_run import curve_command
 from .meaning import meaning
 from .panel import Panel
+from .rank_chart import chart
 from .session import Session
 from .settings import offered
 from .tables import bounds_table, ranks_table

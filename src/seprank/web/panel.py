@@ -11,7 +11,7 @@ from ..certification import Certificate
 from ..system.memory import MemoryBudgetError, show_size
 from ..theory import Bound, bounds, readable
 from .budget import PROCESS, Budget
-from .curve import CurveRun
+from .curve_run import CurveRun
 from .jobs import Slot
 from .settings import Settings, parse
 from .work import certify_lengths, draw_network, find_degree_bounds

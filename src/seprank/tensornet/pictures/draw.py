@@ -16,10 +16,10 @@ from ..rac_network import MOST_TENSORS, check_number
 from ..rac_sizes import Sizes, check_sizes
 from ..unrolling import unroll
 from .canvas import picture_bytes
-from .chain import chain_picture
-from .copies import copies_picture
+from .chain_picture import chain_picture
+from .copies_picture import copies_picture
 from .folded import folded, folded_picture, folded_states
-from .recurrence import recurrence_picture
+from .recurrence_picture import recurrence_picture
 from .scene import Scene
 
 KINDS = ("network", "recurrence")

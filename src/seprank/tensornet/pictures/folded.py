@@ -9,11 +9,11 @@ from itertools import pairwise
 from ..cut import MinimalCut
 from ..rac_sizes import Sizes
 from ..unrolling import Bond, Node
-from .copies import ITEMS, SHAPES
+from .copies_picture import ITEMS, SHAPES
 from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .notation import count_notes, product_words
 from .scene import Length, Point, Scene, power, subscript
 from .strokes import draw_cut
-from .wording import count_notes, product_words
 
 _COLUMN, _GAP, _LEFT, _ROW = 132.0, 66.0, 96.0, 122.0
 _HIDDEN, _INPUT, _TOKEN, _CUT = -38.0, 44.0, 102.0, -62.0

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..measurement.footprint import footprint
+from ..measurement.allocation import footprint
 from ..measurement.inputs import Alphabet, Samples, halved
-from ..measurement.subject import Settings, Subject, adapt_to, prepared
+from ..measurement.measured_model import Settings, Subject, adapt_to, prepared
 from ..startend import Halves, pairs_per_block
 from ..system.memory import MemoryBudgetError, show_size
 from .settings import CurveSettings

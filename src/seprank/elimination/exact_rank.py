@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ..question import DEFAULT_PRIME, check_prime, check_whole
 from ..system.cores import available_cores
-from .arithmetic import CACHED, EXACT, Field, Floats, blas
+from .blas import CACHED, EXACT, Field, Floats, blas
 from .blocked import Elimination, RankProfile
 
 # matrices of fewer numbers and products of fewer multiplications are not worth a second thread

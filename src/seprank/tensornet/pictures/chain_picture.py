@@ -9,9 +9,9 @@ from ..cut import cheapest
 from ..rac_sizes import Sizes
 from ..unrolling import Bond, Node
 from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .notation import powers, unbroken
 from .scene import Item, Length, Point, Scene, power, subscript, text_width
 from .strokes import draw_cut
-from .wording import powers, unbroken
 
 _COLUMN, _LEFT, _SITE, _TOKEN = 96.0, 70.0, 18.0, 13.0
 _ROW, _LEG = TOP + 34, 76.0

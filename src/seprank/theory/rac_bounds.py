@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..question import check_choice, check_cut, check_domain, check_network, check_whole
-from .attention import attention_bounds
+from .attention_bounds import attention_bounds
 from .bound import KINDS, Bound, Bounds, Counts
 from .counting import (
     MOST_DIGITS,

@@ -13,9 +13,9 @@ from functools import cached_property
 from ..cut import MinimalCut
 from ..unrolling import Bond, Node, Unrolling
 from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .notation import count_notes, powers
 from .scene import Item, Length, Point, Scene, subscript
 from .strokes import draw_cut
-from .wording import count_notes, powers
 
 _COLUMN, _LEFT = 104.0, 148.0
 _UPPER, _LOWEST = 58.0, 80.0

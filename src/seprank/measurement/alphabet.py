@@ -16,7 +16,7 @@ from ..adapters.hints import Hints
 from ..question import check_whole, is_whole
 from ..system.memory import default_budget
 from .inputs import Alphabet, Array, halved, whole_sequences
-from .subject import Settings, adapt_to, prepared
+from .measured_model import Settings, adapt_to, prepared
 
 SAYS: tuple[tuple[type[nn.Module], str], ...] = (
     (nn.Linear, "in_features"),

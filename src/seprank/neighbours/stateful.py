@@ -16,9 +16,9 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ..adapters import SequenceModel, State
 from ..adapters.contract import is_inexact
+from ..measurement.alphabet import find_alphabet
 from ..measurement.inputs import Alphabet, halved, whole_sequences
-from ..measurement.reads import find_alphabet
-from ..measurement.subject import Settings, Subject, adapt_to, prepared
+from ..measurement.measured_model import Settings, Subject, adapt_to, prepared
 from ..system.memory import default_budget
 from .linear import Array
 from .tracking import slow_kernels

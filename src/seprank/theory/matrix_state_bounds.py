@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..question import check_cut, check_domain, check_network
-from .attention import count_seen
+from .attention_bounds import count_seen
 from .bound import Bound, Bounds
 from .counting import multichoose
 
