@@ -118,7 +118,7 @@ class _Search:
             passed = list(self._passing(ways))
             if passed:
                 return self._agreed(passed)
-        raise refusal(self._module, self._attempts, self._said)
+        raise refusal(self._module, self._attempts, self._said, self._example)
 
     def _passing(self, ways: Found) -> Iterator[tuple[Candidate, Checked]]:
         """The first way that passes; of ways to read a step cell all, because any state continues itself."""
@@ -223,7 +223,7 @@ class _Search:
         known = len(self._attempts)
         found = list(self._passing(Candidates(self._module, self._few(), self._said, self._length).whole_only()))
         if any(isinstance(a.error, Undetermined) for a in self._attempts[known:]):
-            raise refusal(self._module, self._attempts, self._said)
+            raise refusal(self._module, self._attempts, self._said, self._example)
         return found
 
     def _few(self) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .batches import batch_axis, repeat_rows
-from .contract import ConventionError, SequenceModel, State, as_columns
+from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
 from .results import describe
 from .structure import Structure, flatten, is_constant, unflatten
 
@@ -148,6 +148,7 @@ class Recurrent(SequenceModel):
                 f"the module must return (output, state) as torch.nn.RNN does, got {describe(result)}; "
                 "wrap it in a module that does"
             )
+        require_dense(result[0])
         return result[0], result[1]
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .batches import repeat_rows
-from .contract import ConventionError, SequenceModel, State, as_columns
+from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
 
 
 class Whole(SequenceModel):
@@ -128,6 +128,7 @@ class Whole(SequenceModel):
         batch, steps = sequences.shape[:2]
         leading = (batch, steps) if self._batch_first else (steps, batch)
         if isinstance(output, Tensor):
+            require_dense(output)
             shape = tuple(output.shape)
             if len(shape) >= 3 and shape[:2] == leading:
                 return (output[:, -1] if self._batch_first else output[-1]).flatten(1)

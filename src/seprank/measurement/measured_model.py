@@ -149,8 +149,8 @@ def adapt_to(versions: list[Version], samples: Samples, settings: Settings, leng
         else:
             return Subject(model, version, settings.device, _notes(model, version, failures, settings.alphabet))
     first = failures[0][1]
-    others = dict.fromkeys(f"as it is, in {name}: {error}" for name, error in failures[1:2])
-    error = CallFailed("; ".join([str(first), *others]))
+    others = [(name, e) for name, e in failures[1:2] if str(e.__cause__) != str(first.__cause__)]
+    error = CallFailed("; ".join([str(first), *(f"as it is, in {name}: {e}" for name, e in others)]))
     for note in getattr(first, "__notes__", []):
         error.add_note(note)
     raise error from first
