@@ -122,7 +122,7 @@ class _Search:
                 found = self._agreed(passed)
                 self._require_state(found)
                 return found
-        raise refusal(self._module, self._attempts, self._said)
+        raise refusal(self._module, self._attempts, self._said, self._example)
 
     def _require_state(self, found: Checked) -> None:
         """What the user names as the state is an argument, a method, or a part of what is returned.
@@ -247,7 +247,7 @@ class _Search:
         known = len(self._attempts)
         found = list(self._passing(Candidates(self._module, self._few(), self._said, self._length).whole_only()))
         if any(isinstance(a.error, Undetermined) for a in self._attempts[known:]):
-            raise refusal(self._module, self._attempts, self._said)
+            raise refusal(self._module, self._attempts, self._said, self._example)
         return found
 
     def _few(self) -> Tensor:

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..adapters import State
-from ..question import check_whole, is_whole
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.measure_settings import MeasureSettings
 from ..startend import StartEndMatrix
 from ..system.memory import default_budget
 from ..system.progress import Report, bars
+from .alphabet import find_alphabet
 from .figures import check_finite
 from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
@@ -33,7 +33,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     starts: int | Array | Tensor | None = None,
     ends: int | Array | Tensor | None = None,
     data: Array | Tensor | None = None,
-    inputs: int | None = None,
+    inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     readout: str | int = "all",
     dtype: str = "float64",
@@ -61,7 +61,8 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         starts, ends: how many halves to draw, 256 by default, or the halves themselves, (K, c, features) and
             (K, T - c, features), or integers (K, steps) for a model that reads token ids.
         data: sequences (count, steps, features) or (count, steps); their halves are used in place of random ones.
-        inputs: features per step, where the model does not say it itself.
+        inputs: features per step, or their sizes where they lie in several axes, (channels, height, width), where the
+            model does not say it itself and no layer inside shows it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         readout: "all" output channels (columns of the matrix are pairs of end and channel), "random" for one
             random combination, or the number of a channel.
@@ -101,7 +102,9 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     # What is drawn is a number; what is given is no setting, and is not sent to workers with them.
     asked |= {"data": None} | ({"starts": None, "ends": None} if halves else {})
     settings = given(MeasureSettings, asked | {"memory": default_budget() if memory is None else memory})
-    alphabet = find_alphabet(model, inputs, tokens, shown=halves[0] if halves else data)
+    alphabet = find_alphabet(
+        model, inputs, tokens, shown=halves[0] if halves else data, length=settings.length, said=settings.hints
+    )
     length, cut = settings.length, settings.shown
     if halves:
         samples = given_halves(*halves, alphabet, length=length, cut=cut)
@@ -111,41 +114,6 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         subject = adapt_to(versions, samples, settings, length)
         make = make_matrix if executor is None else on_workers(model, executor)
         return measure_at(subject, samples, length, cut, settings, report, make=make)
-
-
-def find_alphabet(
-    model: Any, inputs: int | None = None, tokens: int | None = None, shown: Array | Tensor | None = None
-) -> Alphabet:
-    """What a model reads: as given, as it says by `config.vocab_size`, `input_size` or its first layer, or as shown.
-
-    Args:
-        model: the model.
-        inputs, tokens: features per step or number of token ids, if given.
-        shown: sequences for the model; if they are vectors they show the number of features.
-
-    Raises:
-        ValueError: it does not say, and nothing was given.
-    """
-    inputs = None if inputs is None else check_whole("inputs", inputs, 1)
-    tokens = None if tokens is None else check_whole("tokens", tokens, 1)
-    if tokens is not None:
-        return Alphabet(tokens=tokens)
-    if inputs is not None:
-        return Alphabet(features=inputs)
-    vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
-    if is_whole(vocabulary):
-        return Alphabet(tokens=check_whole("vocab_size", vocabulary, 1))
-    for member in [model, *(model if isinstance(model, nn.Sequential) else [])]:
-        if isinstance(member, nn.Embedding):
-            return Alphabet(tokens=member.num_embeddings)
-        size = getattr(member, "input_size", getattr(member, "in_features", None))
-        if is_whole(size):
-            return Alphabet(features=check_whole("input_size", size, 1))
-    if shown is not None and shown.ndim == 3:
-        return Alphabet(features=shown.shape[2])
-    raise ValueError(
-        "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
-    )
 
 
 def _given(starts: Any, ends: Any, data: Any) -> tuple[Array | Tensor, Array | Tensor] | None:

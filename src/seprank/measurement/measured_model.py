@@ -130,10 +130,10 @@ def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettin
             failures.append((version.name, refused.error))
             checked |= refused.checked  # whatever ran and failed a check is not tried in a coarser arithmetic
         else:
-            return Subject(model, version, settings.device, _notes(model, version, failures))
+            return Subject(model, version, settings.device, _notes(model, version, failures, samples.inferred))
     first = failures[0][1]
-    others = dict.fromkeys(f"as it is, in {name}: {error}" for name, error in failures[1:2])
-    error = CallFailed("; ".join([str(first), *others]))
+    others = [(name, e) for name, e in failures[1:2] if str(e.__cause__) != str(first.__cause__)]
+    error = CallFailed("; ".join([str(first), *(f"as it is, in {name}: {e}" for name, e in others)]))
     for note in getattr(first, "__notes__", []):
         error.add_note(note)
     raise error from first
@@ -146,8 +146,8 @@ def _trial(samples: Samples, version: Version, settings: FloatingSettings) -> Te
     return sequences.to(settings.device, version.dtype if sequences.is_floating_point() else None)
 
 
-def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFailed]]) -> tuple[str, ...]:
-    notes = []
+def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFailed]], inferred: str) -> tuple[str, ...]:
+    notes = [inferred] if inferred else []
     if failures:
         name, error = failures[0]
         reason = " ".join(str(error.__cause__ or error).split())[:120]

@@ -23,9 +23,10 @@ from ..settings.measure_settings import PROFILE_SAMPLES, MeasureSettings
 from ..startend.workers import pack
 from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars, silent
+from .alphabet import find_alphabet
 from .inputs import Array, Samples, halved
 from .matrix import block_size, read_out
-from .measure import drawn, find_alphabet, measure, measure_at
+from .measure import drawn, measure, measure_at
 from .measured_model import Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
 
@@ -210,7 +211,8 @@ def _over_cuts(
         raise TypeError(f"profile has no setting {unknown[0]!r}; beside cuts and lengths it has {every}")
     budget = default_budget() if given.get("memory") is None else given["memory"]
     settings = MeasureSettings(**given | {"memory": budget})
-    alphabet, cuts = find_alphabet(model, inputs, settings.tokens, shown=data), settings.profiled
+    how: dict[str, Any] = {"shown": data, "length": settings.length, "said": settings.hints}
+    alphabet, cuts = find_alphabet(model, inputs, settings.tokens, **how), settings.profiled
     whole = drawn(alphabet, settings, data)
     with bars(progress) as report, prepared(model, settings) as versions:
         subject = adapt_to(versions, halved(whole, cuts[0]), settings, settings.length)

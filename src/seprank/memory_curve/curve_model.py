@@ -31,7 +31,7 @@ def checked(model: Any, pairs: Pairs, settings: RememberSettings) -> Iterator[Su
 
 def _halves(pairs: Pairs, settings: RememberSettings) -> Samples:
     whole = Halves(vectors=pairs.first)
-    return halved(Samples(whole, whole, pairs.source), max(1, settings.length // 2))
+    return halved(Samples(whole, whole, pairs.source, inferred=pairs.inferred), max(1, settings.length // 2))
 
 
 def converted(sequences: Tensor, subject: Subject) -> Tensor:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ..measurement.measure import find_alphabet
+from ..measurement.alphabet import find_alphabet
 from ..measurement.measured_model import Subject
 from ..settings.entries import given
 from ..settings.hints import FirstState
@@ -38,7 +38,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     threshold: float = 0.01,
     past: str = "resampled",
     influence: bool = False,
-    inputs: int | None = None,
+    inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     dtype: str = "float64",
     seed: int = 0,
@@ -72,7 +72,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         threshold: share of the variance that counts as remembered, for `reach` and `sentence`.
         past: "dropped" also runs the last k inputs alone, for `MemoryCurve.truncation`.
         influence: also resample single steps, for `MemoryCurve.influence`; about doubles the work.
-        inputs: features per step, where the model does not say it itself.
+        inputs: features per step, or the sizes of their axes, where the model does not say it and no layer shows it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         dtype: "float64", or "float32" to run the model as it is trained; that raises the rounding floor.
         seed: of samples and read-out.
@@ -103,7 +103,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     asked = locals() | {"data": None, "lags": lags if lags is None or isinstance(lags, str) else tuple(lags)}
     budget = default_budget() if memory is None else memory
     settings = given(RememberSettings, asked | {"memory": budget})
-    alphabet = find_alphabet(model, inputs, tokens, shown=data)
+    alphabet = find_alphabet(model, inputs, tokens, shown=data, length=settings.length, said=settings.hints)
     pairs = make_pairs(data, alphabet, settings, budget)
     work = Work(single=influence, short=past == "dropped")
     began = time.perf_counter()

@@ -11,8 +11,8 @@ from ..adapters import ConventionError
 from ..certification import certify
 from ..field import NotPolynomial
 from ..measurement import measure
+from ..measurement.alphabet import find_alphabet
 from ..measurement.figures import ConstantOutput
-from ..measurement.measure import find_alphabet
 from ..memory_curve import MemoryCurve, remember
 from ..settings.entries import given
 from ..settings.entries import values as values_of
@@ -77,7 +77,8 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     """
     settings = given(NeighboursSettings, locals())
     hints = values_of(settings.hints)
-    length, tokens = settings.length, find_alphabet(model, inputs, tokens).tokens
+    length = settings.length
+    tokens = find_alphabet(model, inputs, tokens, length=length, said=settings.hints).tokens
     common: dict[str, Any] = {"seed": settings.seed, "memory": memory}
     reads = common | hints | {"inputs": inputs, "tokens": tokens, "progress": progress}
     vectors = common | hints | {"inputs": inputs}

@@ -16,8 +16,8 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ..adapters import SequenceModel, State
 from ..adapters.contract import is_inexact
+from ..measurement.alphabet import find_alphabet
 from ..measurement.inputs import Alphabet, halved, whole_sequences
-from ..measurement.measure import find_alphabet
 from ..measurement.measured_model import Subject, adapt_to, prepared
 from ..settings.floating import FloatingSettings
 from .linear import Array
@@ -75,12 +75,14 @@ def opened(
         Meaningless: it reads token ids.
         ConventionError: it cannot be called, or fails a check.
     """
-    alphabet = find_alphabet(model, inputs)
+    alphabet = find_alphabet(model, inputs, length=max(length, 2), said=settings.hints)
     if alphabet.tokens is not None:
         raise Meaningless(
             "the model reads token ids, which are names, not numbers; give the part of it that reads vectors, "
             "such as what follows its embedding"
         )
+    if alphabet.axes:
+        raise Meaningless(f"a step of the model has {len(alphabet.axes)} axes; give a part of it that reads vectors")
     samples = whole_sequences(alphabet, length=max(length, 2), starts=TRIED, ends=TRIED, seed=settings.seed)
     with prepared(model, settings) as versions:
         for version in versions:
