@@ -346,7 +346,7 @@ def test_s6_is_the_equations() -> None:
             for n in range(2):
                 held = np.exp(delta[d] * a[d, n])
                 state[d, n] = held * state[d, n] + (held - 1) / a[d, n] * (weights["weight_B"] @ u)[n] * u[d]
-        expected = state @ (weights["weight_C"] @ u)
+        expected = state @ (weights["weight_C"] @ u) + weights["D"] * u
     output, last = module(x[None])
     assert np.abs(output[0, -1].detach().numpy() - expected).max() < 1e-14
     assert np.abs(last[0, 0].detach().numpy() - state).max() < 1e-14
@@ -359,7 +359,7 @@ def test_s6_starts_as_in_the_paper_and_learns() -> None:
     assert torch.allclose(module.A_log_l0.detach().exp(), torch.arange(1.0, 6.0, dtype=DOUBLE).expand(64, 5))
     module(vectors(2, 3, 1))[0].square().sum().backward()
     assert all(p.grad is not None and bool((p.grad != 0).any()) for p in module.parameters())
-    assert sum(p.numel() for p in module.parameters()) == 64 * 4 + 64 * 64 + 2 * 64 * (4 * 5 + 2)
+    assert sum(p.numel() for p in module.parameters()) == 64 * 4 + 64 * 64 + 2 * 64 * (4 * 5 + 3)
 
 
 def test_s6_refuses() -> None:

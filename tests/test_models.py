@@ -259,7 +259,7 @@ def test_registry(name: str, sizes: tuple[int, int, int]) -> None:
 
 
 @every_model
-@pytest.mark.parametrize(("depth", "domain"), [(2, "functional"), (1, "tokens")])
+@pytest.mark.parametrize(("depth", "domain"), [(2, "functional"), pytest.param(1, "tokens", marks=pytest.mark.slow)])
 def test_certify_and_verify(name: str, depth: int, domain: str) -> None:
     module = MODELS[name].build(inputs=2, width=2, depth=depth)
     found = certify(module, length=4, domain=domain, samples=24, progress=False)

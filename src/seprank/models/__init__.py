@@ -289,12 +289,12 @@ MODELS = {
         ),
         ModelSpec(
             name="s6",
-            summary="S6, the recurrence of Mamba: h' = exp(Δ A) * h + (exp(Δ A) - 1) / A * B x, y = C h', Δ, B, C of x",
+            summary="S6, of Mamba: h' = exp(Δ A) * h + (exp(Δ A) - 1) / A * B x, y = C h' + D x, Δ, B, C of x",
             year=2023,
             source="Gu, Dao, arXiv:2312.00752",
             target=".s6:S6",
             count_parameters=lambda m, r, depth, *, state_size=16: (
-                r * (_features(m, r, depth) + depth * (4 * state_size + 2))
+                r * (_features(m, r, depth) + depth * (4 * state_size + 3))
             ),
             polynomial=False,
             options=("state_size",),

@@ -21,13 +21,14 @@ class S6(StackedCell):
     $$\Delta_t = \mathrm{softplus}(w_\Delta \cdot u_t + b_\Delta), \quad B_t = W_B u_t, \quad C_t = W_C u_t$$
 
     $$h_t^{dn} = e^{\Delta_t^d A^{dn}} h_{t-1}^{dn} + \frac{e^{\Delta_t^d A^{dn}} - 1}{A^{dn}} B_t^n u_t^d, \qquad
-      y_t^d = \sum_n C_t^n h_t^{dn}$$
+      y_t^d = \sum_n C_t^n h_t^{dn} + D^d u_t^d$$
 
     which is the paper's Algorithm 2 with its zero-order hold. The input chooses through $\Delta$, $B$ and $C$ what is
-    kept. $y$ is the input of the next layer. Of the Mamba block around it, the convolution, the gate and the
-    residual are left out. $A = -\exp(\mathrm{A\_log})$ is negative; it starts at $-1, \dots, -N$ in every channel
-    and steps $\Delta$ between 0.001 and 0.1, as in the paper. exp and softplus are no polynomials: this model can be
-    trained and measured; its polynomial counterpart is `selective_ssm.SelectiveSSM`.
+    kept. $y$ is the input of the next layer. D, which starts at 1, is not in the paper's equations but in its program,
+    and lets layers be stacked. Of the Mamba block around it, the convolution, the gate and the residual are left out.
+    $A = -\exp(\mathrm{A\_log})$ is negative; it starts at $-1, \dots, -N$ in every channel and steps $\Delta$ between
+    0.001 and 0.1, as in the paper. exp and softplus are no polynomials: this model can be trained and measured; its
+    polynomial counterpart is `selective_ssm.SelectiveSSM`.
 
     Initialisation: as above, other matrices uniform in ±1/sqrt(columns); the first state is zero, and is learnt.
 
@@ -65,6 +66,7 @@ class S6(StackedCell):
             "weight_C": (size, units),
             "weight_delta": (1, units),
             "bias_delta": (units,),
+            "D": (units,),
         }
 
     def state_shapes(self) -> Shapes:
@@ -79,6 +81,7 @@ class S6(StackedCell):
             for name in ("weight_in", "weight_B", "weight_C", "weight_delta"):
                 bound = layer[name].shape[1] ** -0.5
                 nn.init.uniform_(layer[name], -bound, bound)
+            nn.init.ones_(layer["D"])
             decays = torch.arange(1, self.state_size + 1, device=layer["A_log"].device, dtype=layer["A_log"].dtype)
             layer["A_log"].copy_(decays.log().expand_as(layer["A_log"]))
             steps = nn.init.uniform_(layer["bias_delta"], math.log(0.001), math.log(0.1)).exp_()
@@ -91,4 +94,4 @@ class S6(StackedCell):
         exponent = delta.unsqueeze(2) * a
         added = torch.expm1(exponent) / a * (u.unsqueeze(2) * b.unsqueeze(1))
         hidden = torch.exp(exponent) * state[0] + added
-        return (hidden @ c.unsqueeze(2)).squeeze(2), (hidden,)
+        return (hidden @ c.unsqueeze(2)).squeeze(2) + layer["D"] * u, (hidden,)
