@@ -1,4 +1,4 @@
-"""The whole command `certify` on a small question, (inputs, width, length, depth) = (4, 3, 8, 3), beside `import torch`.
+"""The command `certify` as a whole, (inputs, width, length, depth) = (4, 3, 8, 3), beside `import torch`.
 
 Processes in turn, each by itself: processor seconds of all its threads, and seconds on the clock, medians. The rank is
 compared with what is known first, in a run that also compiles what is compiled once: no speed from a wrong result.
@@ -16,21 +16,8 @@ import subprocess
 import sys
 import time
 
-COMMAND = [
-    "-m",
-    "seprank",
-    "certify",
-    "rac",
-    "--inputs",
-    "4",
-    "--width",
-    "3",
-    "--depth",
-    "3",
-    "--length",
-    "8",
-    "--json",
-]
+SIZES = ["--inputs", "4", "--width", "3", "--depth", "3", "--length", "8"]
+COMMAND = ["-m", "seprank", "certify", "rac", *SIZES, "--json"]
 RANK = 2844
 GOAL = 1.5
 """Processor seconds beside those of `import torch`"""
