@@ -84,7 +84,8 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 torch.set_num_threads(1)
-measure(lambda x: x.cumsum(1).tanh(), length=4, inputs=2, starts=16, ends=16, progress=False)  # what is loaded at the first call
+# what is loaded at the first call
+measure(lambda x: x.cumsum(1).tanh(), length=4, inputs=2, starts=16, ends=16, progress=False)
 before = peak()
 measure(Wide(), length=8, starts=48, ends=48, memory=512 * 2**20, progress=False)
 print(peak() - before)
