@@ -87,7 +87,23 @@ def x_transformer() -> nn.Module:
     return made
 
 
+def lightning_module() -> nn.Module:
+    package = pytest.importorskip("lightning")
+
+    class Task(package.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.out = nn.GRU(3, 5, batch_first=True), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.out(self.rnn(x)[0])
+            return out
+
+    return Task()
+
+
 PACKAGES = {
+    "Lightning": Case(lightning_module, 3, read_as="sequences, the state that of rnn inside", slow=True),
     "minGRU": Case(min_gru, 4),
     "minGRU, wider inside": Case(lambda: min_gru(expansion_factor=1.5), 4),
     "minGRU with its state": Case(
