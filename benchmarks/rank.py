@@ -1,9 +1,9 @@
 """Rank modulo 8388593 of n x n matrices: ours against LAPACK's dgetrf (the limit) and python-flint (the peer).
 
 One thread, one process, CPU seconds, methods in turn, median of the repetitions; with compiled loops if numba is
-installed. python-flint is timed once, and its conversion from NumPy apart. Nothing is timed before the results agree; if
-they do not, the exit code is 1. A missed goal is only printed. Then two threads: the part of the CPU time that one of
-them spends alone bounds what the other gains.
+installed. python-flint is timed once, and its conversion from NumPy apart. Nothing is timed before the results agree;
+if they do not, the exit code is 1. A missed goal is only printed. Then two threads: the part of the CPU time that one
+of them spends alone bounds what the other gains.
 
     python benchmarks/rank.py --sizes 1000 2000 4000 --reps 5 --no-flint-above 4000
 """

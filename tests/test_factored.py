@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from seprank.certification import factored
 from seprank.certification.factored import Determinant, WrongFactors
+from seprank.certification.footprint import minor_bytes
 from seprank.elimination import Factor, rank_profile
 from seprank.question import DEFAULT_PRIME
 
@@ -86,6 +88,20 @@ def test_a_wrong_block_determinant_is_another_determinant(monkeypatch: pytest.Mo
     right = ours(matrix, DEFAULT_PRIME)
     monkeypatch.setattr(factored, "_by_flint", lambda square, p: 2 * by_flint(square, p) % p)
     assert ours(matrix, DEFAULT_PRIME) == 2 * right % DEFAULT_PRIME
+
+
+@pytest.mark.parametrize("size", [100, 1000])
+def test_it_takes_no_more_memory_than_is_estimated(size: int) -> None:
+    generator = np.random.default_rng(4)
+    ours(generator.integers(1000, size=(40, 40)), DEFAULT_PRIME)  # what is loaded once
+    tracemalloc.start()
+    found = Determinant(size, DEFAULT_PRIME)
+    for first in range(0, size, 50):
+        found.take(first, generator.integers(1000, size=(50, size)).astype(np.float64))
+    assert found.value()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 8 * size**2 < most < minor_bytes(size, size)
 
 
 def test_products_in_integers_are_exact_at_the_largest_numbers() -> None:

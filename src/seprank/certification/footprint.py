@@ -32,8 +32,13 @@ def rows_at_once(columns: int) -> int:
 
 
 def minor_bytes(rank: int, columns: int) -> int:
-    """Of evaluating a minor, and of its elimination: the minor, two slabs of it, and the rows evaluated at once."""
-    return 8 * rank * (rank + 2 * min(rank, 512)) + 24 * min(rank, rows_at_once(columns)) * columns
+    """Of evaluating a minor, and of its determinant.
+
+    The minor, a few slabs of it while it is eliminated, a diagonal block as integers for FLINT, and the rows that are
+    evaluated at once.
+    """
+    slab = min(rank, 512)
+    return 8 * rank * (rank + 4 * slab) + 64 * slab**2 + 24 * min(rank, rows_at_once(columns)) * columns
 
 
 def require_halves(question: Question, budget: int) -> None:

@@ -2,9 +2,9 @@
 
 A field element is carried by a float64 holding the integer a with |a| <= (p-1)/2 (balanced
 representation). `Float64` computes in the carrier itself, which is exact as long as every partial sum
-stays below 2^53, and therefore runs at the speed of BLAS. `Int64` computes in 64-bit integers with the
-processor's own remainder; it is several times slower and shares no arithmetic with the first, which is
-what a recheck wants.
+stays below 2^53, and therefore runs at the speed of BLAS. `Int64` computes in 64-bit
+integers, where no residue depends on rounding; it is several times slower and shares no arithmetic with the first,
+which is what a recheck wants.
 """
 
 from __future__ import annotations
