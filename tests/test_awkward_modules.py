@@ -401,7 +401,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], type[Exception], str]] = {
     ),
     "infinite buffer": (
         lambda: cell(lambda self, h: h * self.k, keep("k", [1.0, torch.inf, 1], "buffer")),
-        ValueError,
+        NotPolynomial,
         "infinite or undefined",
     ),
     "writes into a buffer": (
