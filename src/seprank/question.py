@@ -268,6 +268,12 @@ def keep_whole(settings: object, name: str, least: int) -> int:
     return number
 
 
+def keep_whole_if_given(settings: object, name: str, least: int) -> None:
+    """As `keep_whole`, of a field that may be None."""
+    if getattr(settings, name) is not None:
+        keep_whole(settings, name, least)
+
+
 def keep(settings: object, **values: Any) -> None:
     """Replace fields of a frozen dataclass as it is made, by what was checked."""
     for name, value in values.items():

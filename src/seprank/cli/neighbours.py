@@ -7,8 +7,8 @@ from ..settings.named_network import TrainedNetwork
 from ..settings.neighbours_settings import NeighboursSettings
 from .flags import flagged
 from .options import Json, Model, named_network
-from .output import Column, Out, check_output, say_written, write_output
-from .terminal import say, say_json, show_announcements
+from .output import Column, Out, check_output, deliver
+from .terminal import show_announcements
 
 
 @flagged
@@ -27,9 +27,4 @@ def neighbours(
     show_announcements()
     module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
     found = overview(module, name=model, inputs=inputs, **values(settings))
-    write_output(out, found, column)
-    if as_json:
-        say_json(found.to_dict())
-        return
-    say(str(found))
-    say_written(out)
+    deliver(found, out, column, as_json=as_json)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import STANDARD_OUTPUT, check_files, write_to
-from .terminal import UsageError, say
+from .terminal import UsageError, say, say_json
 
 if TYPE_CHECKING:
     from ..result.result import Result
@@ -58,6 +58,16 @@ def write_output(out: Sequence[Path] | None, found: Result, column: str, title: 
     """Write a result to every file; into a stream as JSON. A page may have a title."""
     for path in out or ():
         found.save(path) if _is_stream(path) else found.export(path, column=column, title=title)
+
+
+def deliver(found: Result, out: Sequence[Path] | None, column: str, *, as_json: bool) -> None:
+    """Write a result to the files that were asked for, and print it."""
+    write_output(out, found, column)
+    if as_json:
+        say_json(found.to_dict())
+    else:
+        say(str(found))
+        say_written(out)
 
 
 def say_written(out: Sequence[Path] | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,11 +24,8 @@ from .options import (
     open_executor,
     read_from,
 )
-from .output import Column, Out, check_output, say_written, write_output
+from .output import Column, Out, check_output, deliver, write_output
 from .terminal import UsageError, say, say_json, stop
-
-if TYPE_CHECKING:
-    from ..comparison import Comparison
 
 
 @flagged
@@ -138,12 +135,7 @@ def bounds(
 
         sizes: dict[str, Any] = network.sizes(model)
         known = state(**sizes, **asked, model=family)
-    write_output(out, known, column)
-    if as_json:
-        say_json(known.to_dict())
-    else:
-        say(str(known))
-        say_written(out)
+    deliver(known, out, column, as_json=as_json)
 
 
 def _family(model: str, network: Network) -> str | None:
@@ -204,12 +196,7 @@ def plan(
 
     check_output(out, column)
     found = find(**values(settings))
-    write_output(out, found, column)
-    if as_json:
-        say_json(found.to_dict())
-    else:
-        say(str(found))
-        say_written(out)
+    deliver(found, out, column, as_json=as_json)
 
 
 @flagged
@@ -228,18 +215,8 @@ def compare(
         found = run(**values(settings))
     except ComparisonInterrupted as interruption:
         found = interruption.found
-        _show_comparison(found, out, column, as_json)
+        deliver(found, out, column, as_json=as_json)
         stop(str(interruption), 130)
-    _show_comparison(found, out, column, as_json)
+    deliver(found, out, column, as_json=as_json)
     if found.failed:
         raise typer.Exit(1)
-
-
-def _show_comparison(found: Comparison, out: list[Path] | None, column: str, as_json: bool) -> None:
-    """Print it, and write the files that were asked for."""
-    write_output(out, found, column)
-    if as_json:
-        say_json(found.to_dict())
-    else:
-        say(str(found))
-        say_written(out)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .base.gates import affine, begin_at
+from .base.gates import affine
 from .base.squashed import SquashedCell
 from .base.stacked import Shapes, States, Weights
 from .linear_attention import apply
@@ -51,6 +51,7 @@ class GatedDeltaNet(SquashedCell):
     """
 
     SQUASHING = "sigmoid"
+    BEGINNINGS = (("forget", 0.5, 1.0), ("beta", 0.0, 0.5))
 
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
@@ -66,12 +67,8 @@ class GatedDeltaNet(SquashedCell):
     def reset_parameters(self) -> None:
         """Draw new parameters from torch's generator; see the class for the law and its reason."""
         super().reset_parameters()
-        for number in range(self.num_layers):
+        for number in range(self.num_layers if self.squashes else 0):
             layer = self.layer(number)
-            if not self.squashes:
-                begin_at(layer, "forget", 0.5, 1.0)
-                begin_at(layer, "beta", 0.0, 0.5)
-                continue
             with torch.no_grad():
                 nn.init.uniform_(layer["log_rate"], 1.0, 16.0).log_()
                 steps = nn.init.uniform_(layer["bias_forget"], -6.9, -2.3).exp_()

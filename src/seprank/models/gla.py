@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .base.gates import affine, begin_at
+from .base.gates import affine
 from .base.squashed import SquashedCell
 from .base.stacked import Shapes, States, Weights
 from .linear_attention import apply
@@ -53,6 +53,7 @@ class GLA(SquashedCell):
     """
 
     SQUASHING = "sigmoid"
+    BEGINNINGS = (("forget", 0.5, 1.0),)
 
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
@@ -61,12 +62,6 @@ class GLA(SquashedCell):
 
     def state_shapes(self) -> Shapes:
         return {"state": (self.hidden_size, self.hidden_size)}
-
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(0 if self.squashes else self.num_layers):
-            begin_at(self.layer(number), "forget", 0.5, 1.0)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         q, k, v = (F.linear(x, layer[f"weight_{name}"]) for name in "qkv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .base.gates import affine, begin_at
+from .base.gates import affine
 from .base.squashed import SquashedCell
 from .base.stacked import Shapes, States, Weights
 
@@ -38,6 +38,7 @@ class MinGRU(SquashedCell):
     """
 
     SQUASHING = "sigmoid"
+    BEGINNINGS = (("update", 0.0, 0.5),)
 
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
@@ -47,12 +48,6 @@ class MinGRU(SquashedCell):
             "weight_in": (units, below),
             "bias_in": (units,),
         }
-
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(0 if self.squashes else self.num_layers):
-            begin_at(self.layer(number), "update", 0.0, 0.5)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         update = self.sigmoid(affine(layer, "update", x))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from .base.gates import affine, begin_at
+from .base.gates import affine
 from .base.squashed import SquashedCell
 from .base.stacked import Shapes, States, Weights
 
@@ -44,18 +44,12 @@ class MinLSTM(SquashedCell):
 
     OPTIONS: ClassVar[dict[str, Any]] = {**SquashedCell.OPTIONS, "normalize": False}
     SQUASHING = "sigmoid"
+    BEGINNINGS = (("forget", 0.5, 1.0), ("input", 0.0, 1.0))
     normalize: bool
 
     def parameter_shapes(self, below: int) -> Shapes:
         units, gates = self.hidden_size, ("forget", "input", "in")
         return {f"weight_{gate}": (units, below) for gate in gates} | {f"bias_{gate}": (units,) for gate in gates}
-
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(0 if self.squashes else self.num_layers):
-            begin_at(self.layer(number), "forget", 0.5, 1.0)
-            begin_at(self.layer(number), "input", 0.0, 1.0)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         keep, take = (self.sigmoid(affine(layer, gate, x)) for gate in ("forget", "input"))

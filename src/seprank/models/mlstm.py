@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .base.gates import affine, begin_at
+from .base.gates import affine
 from .base.squashed import SquashedCell
 from .base.stacked import Shapes, States, Weights
 from .linear_attention import apply
@@ -50,6 +50,7 @@ class MLSTM(SquashedCell):
     """
 
     SQUASHING = "exp"
+    BEGINNINGS = (("forget", 0.5, 1.0), ("input", 0.0, 1.0))
 
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
@@ -67,10 +68,6 @@ class MLSTM(SquashedCell):
         if self.squashes:
             for name in ("normalizer", "scale"):
                 nn.init.zeros_(self.get_parameter(f"initial_{name}"))
-            return
-        for number in range(self.num_layers):
-            begin_at(self.layer(number), "forget", 0.5, 1.0)
-            begin_at(self.layer(number), "input", 0.0, 1.0)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         q, v = affine(layer, "q", x), affine(layer, "v", x)

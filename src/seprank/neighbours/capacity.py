@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..question import check_whole, keep
+from ..question import keep_whole_if_given
 from ..result.chart import band, legend_above, look, mark, whole_numbers
 from ..result.panels import Panel
 from ..result.result import Result
@@ -234,9 +234,7 @@ class _Settings(FloatingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, least in (("lags", 0), ("samples", 1), ("length", 2)):
-            value = getattr(self, name)
-            if value is not None:
-                keep(self, **{name: check_whole(name, value, least)})
+            keep_whole_if_given(self, name, least)
         for name in ("width", "scale"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:

@@ -87,9 +87,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     rank, no_rank = _certified(model, inputs, tokens, settings, progress)
     if tokens is not None:
         nothing = "the model reads token ids, which are names, not numbers"
-        rest: dict[str, tuple[Found | None, str]] = dict.fromkeys(
-            ("size", "capacity", "gradients", "hankel"), (None, nothing)
-        )
+        rest: dict[str, tuple[Found | None, str]] = dict.fromkeys(_OF_VECTORS, (None, nothing))
     else:
         steps = _affordable(length, curve)
         rest = {

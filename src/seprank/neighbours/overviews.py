@@ -133,18 +133,21 @@ class Measure:
         result = None if found is None else _FORMS[name].from_dict(found)
         return Measure(name, *WORDS[name], result, str(content.get("reason", "")))
 
+    def _text(self) -> str:
+        return f"{self.sentence()} It sees {self.sees}. It cannot see {self.blind}."
+
     def panel(self) -> Panel | None:
         """The most important picture of it, if there is one."""
         if self.result is None:
             return None
-        text = f"{self.sentence()} It sees {self.sees}. It cannot see {self.blind}."
-        return replace(self.result.panels()[0], title=self.title, caption=text)
+        return replace(self.result.panels()[0], title=self.title, caption=self._text())
 
     def section(self) -> Section:
         """Its part of a page."""
-        text = f"{self.sentence()} It sees {self.sees}. It cannot see {self.blind}."
         drawn = [] if self.result is None else self.result.panels()[:1]
-        return Section(self.title, text, [Figure(chart(panel.draw, panel.height), panel.caption) for panel in drawn])
+        return Section(
+            self.title, self._text(), [Figure(chart(panel.draw, panel.height), panel.caption) for panel in drawn]
+        )
 
 
 @dataclass(frozen=True, repr=False)

@@ -15,8 +15,8 @@ from ..question import (
     check_seed,
     check_split,
     check_squash,
-    check_whole,
     keep,
+    keep_whole_if_given,
 )
 from .as_text import AsItIs, Channel, Numbers
 from .hints import Hints
@@ -75,8 +75,7 @@ class CertifySettings(Place, Hints):
         cut = None if self.cut is None else check_cut(length, self.cut)[1]
         keep(self, length=length, cut=cut, split=split, domain=check_domain(self.domain))
         for name in ("samples", "max_samples"):
-            if getattr(self, name) is not None:
-                keep(self, **{name: check_whole(name, getattr(self, name), 1)})
+            keep_whole_if_given(self, name, 1)
         if self.samples is not None and self.max_samples is not None:
             raise ValueError(
                 f"samples fixes their number and max_samples limits it, got {self.samples} and {self.max_samples}; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..question import check_domain, check_seed, check_several, check_whole, keep
+from ..question import check_domain, check_seed, check_several, keep, keep_whole, keep_whole_if_given
 from .as_text import Names, Numbers
 from .entries import Flag
 from .resources import Memory
@@ -47,11 +47,10 @@ class CompareSettings(Memory):
     def __post_init__(self) -> None:
         keep(self, length=tuple(check_several("length", self.length, 2)))
         keep(self, depth=tuple(check_several("depth", self.depth, 1)))
-        keep(self, inputs=check_whole("inputs", self.inputs, 1))
-        keep(self, max_samples=check_whole("max_samples", self.max_samples, 1))
+        for name in ("inputs", "max_samples"):
+            keep_whole(self, name, 1)
         for name in ("width", "parameters"):
-            if getattr(self, name) is not None:
-                keep(self, **{name: check_whole(name, getattr(self, name), 1)})
+            keep_whole_if_given(self, name, 1)
         if (self.width is None) == (self.parameters is None):
             raise ValueError(
                 f"give either width or parameters, got width={self.width} and parameters={self.parameters}"

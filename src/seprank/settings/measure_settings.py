@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from ..question import check_cut, check_readout, check_several, check_whole, keep
+from ..question import check_cut, check_readout, check_several, keep, keep_whole_if_given
 from .as_text import AsItIs, Channel, NumbersOrAll
 from .floating import FloatingSettings
 
@@ -51,8 +51,7 @@ class MeasureSettings(FloatingSettings):
         cut = None if self.cut is None else check_cut(length, self.cut)[1]
         keep(self, length=length, cut=cut, cuts=self._cuts(length), readout=check_readout(self.readout))
         for name in ("starts", "ends"):
-            if getattr(self, name) is not None:
-                keep(self, **{name: check_whole(name, getattr(self, name), 1)})
+            keep_whole_if_given(self, name, 1)
         if self.tolerance is not None and not 0 <= self.tolerance < 1:
             raise ValueError(f"tolerance must be at least 0 and below 1, got {self.tolerance}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ..models import MODELS, ModelSpec, find_model
 from ..models.base.width import nearest_width
-from ..question import keep, keep_whole
+from ..question import keep, keep_whole, keep_whole_if_given
 from ..tasks import build_task
 from .as_text import Arguments
 from .entries import Flag
@@ -87,8 +87,7 @@ class TrainSettings:
         keep_whole(self, "memory_every", 0)
         keep_whole(self, "memory_samples", 16)
         for name in ("width", "parameters", "memory_cut"):
-            if getattr(self, name) is not None:
-                keep_whole(self, name, 1)
+            keep_whole_if_given(self, name, 1)
         for name, low, high in (("rate", 0.0, float("inf")), ("decay", 0.0, 1.0), ("clip", 0.0, float("inf"))):
             if not low < getattr(self, name) < high:
                 raise ValueError(f"{name} must be between {low:g} and {high:g}, got {getattr(self, name)}")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...question import check_choice
+from .gates import begin_at
 from .stacked import Shapes, StackedCell
 
 
@@ -27,7 +28,16 @@ class SquashedCell(StackedCell):
     OPTIONS: ClassVar[dict[str, Any]] = {"nonlinearity": "identity"}
     SQUASHING: ClassVar[str] = "tanh"
     """What the original's form is called: after the function that squashes most"""
+    BEGINNINGS: ClassVar[tuple[tuple[str, float, float], ...]] = ()
+    """Affine gates that begin elsewhere in the polynomial form, and the bounds of their biases; see `begin_at`"""
     nonlinearity: str
+
+    def reset_parameters(self) -> None:
+        """Draw new parameters from torch's generator; see the class for the law and its reason."""
+        super().reset_parameters()
+        for number in range(0 if self.squashes else self.num_layers):
+            for name, low, high in self.BEGINNINGS:
+                begin_at(self.layer(number), name, low, high)
 
     def check_options(self) -> None:
         check_choice("nonlinearity", self.nonlinearity, ("identity", self.SQUASHING))
