@@ -83,6 +83,27 @@ def test_a_wrong_entry_of_a_factor_is_found_out(part: str, slab: int, monkeypatc
         ours(matrix, DEFAULT_PRIME, step=512)
 
 
+def test_a_block_that_comes_twice_or_never_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    check, slabs = Determinant._check, 0
+
+    def twice(self: Determinant, factor: Factor) -> None:
+        check(self, factor)
+        check(self, factor)
+
+    def never(self: Determinant, factor: Factor) -> None:
+        nonlocal slabs
+        slabs += 1
+        if slabs < 3:
+            check(self, factor)
+
+    matrix = np.random.default_rng(2).integers(1000, size=(1100, 1100))
+    for wrong in (twice, never):
+        monkeypatch.setattr(Determinant, "_check", wrong)
+        with pytest.raises(WrongFactors, match="failed its check in integers"):
+            ours(matrix, DEFAULT_PRIME, step=512)
+    assert slabs == 3
+
+
 def test_a_wrong_block_determinant_is_another_determinant(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = np.random.default_rng(3).integers(1000, size=(30, 30))
     right = ours(matrix, DEFAULT_PRIME)

@@ -1,8 +1,9 @@
 """A determinant modulo a prime, by an elimination that is not trusted.
 
-An elimination in floating point proposes factors of the matrix. That their product is the matrix is checked in 64-bit
-integers, on random vectors; the determinants of their diagonal blocks come from FLINT. So a wrong product of BLAS, a
-wrong compiled loop or a wrong elimination is found out, whatever it is.
+An elimination in floating point proposes factors of the matrix. That each row and each column is in one diagonal block
+is looked up, and that the product is the matrix is checked in 64-bit integers, on random vectors; the determinants of
+the diagonal blocks come from FLINT. So a wrong product of BLAS, a wrong compiled loop or a wrong elimination is found
+out, whatever it is.
 
 Source: Freivalds, IFIP Congress 1977, 839-842 (the check); Dumas and Kaltofen, ISSAC 2014, arXiv:1401.4567 (an
 elimination as a prover).
@@ -27,6 +28,11 @@ _BITS = 80
 _CACHED = 2**15
 """Numbers that are converted at a time"""
 
+_WRONG = (
+    "an elimination modulo a prime failed its check in integers; run `seprank doctor`, and see "
+    "numpy.show_config(): its BLAS may be wrong on this machine"
+)
+
 
 class WrongFactors(ArithmeticError):
     """An elimination in floating point gave factors whose product is another matrix."""
@@ -49,6 +55,9 @@ class Determinant:
         self._left: Integers = np.zeros((count, size), dtype=np.int64)
         """What the factors still have to give for the vectors, a column for each row of the matrix"""
         self._orders: tuple[list[Integers], list[Integers]] = ([], [])
+        """Rows and columns of the diagonal blocks"""
+        self._rest: tuple[Integers, Integers] = (np.arange(size), np.arange(size))
+        """Rows and columns that blocks to come may have"""
         self._value = 1
 
     def take(self, first: int, rows: Floats) -> None:
@@ -67,22 +76,38 @@ class Determinant:
         if profile.rank < len(self._entries):
             return 0
         rows, columns = (np.concatenate(order) for order in self._orders)
+        if not len(rows) == len(columns) == len(self._entries):
+            raise WrongFactors(_WRONG)
         return self._value * sign(rows) * sign(columns) % self._prime
 
     def _check(self, factor: Factor) -> None:
         """Take the factor's part out of what is left, and its determinant into the value."""
+        rows, columns = self._rest
+        self._rest = (
+            _without(rows, factor.rows, factor.below_rows),
+            _without(columns, factor.columns, factor.right_columns),
+        )
         right = _times(factor.right, self._vectors[:, factor.right_columns], self._prime)
         upper = (self._vectors[:, factor.columns] + right) % self._prime
         if not np.array_equal(_times(factor.diagonal, upper, self._prime), self._left[:, factor.rows]):
-            raise WrongFactors(
-                "an elimination modulo a prime failed its check in integers; run `seprank doctor`, and see "
-                "numpy.show_config(): its BLAS may be wrong on this machine"
-            )
+            raise WrongFactors(_WRONG)
         below = _times(factor.below, upper, self._prime)
         self._left[:, factor.below_rows] = (self._left[:, factor.below_rows] - below) % self._prime
         for order, new in zip(self._orders, (factor.rows, factor.columns), strict=True):
             order.append(new.copy())
         self._value = self._value * _by_flint(factor.diagonal, self._prime) % self._prime
+
+
+def _without(rest: Integers, own: Integers, others: Integers) -> Integers:
+    """What remains of rows or columns for the blocks after one, which is what makes its factors triangular.
+
+    Raises:
+        WrongFactors: one is in the block or after it that was in a block before, or one is there twice.
+    """
+    every = np.sort(np.concatenate([own, others]))
+    if not np.isin(every, rest).all() or (np.diff(every) == 0).any():
+        raise WrongFactors(_WRONG)
+    return np.array(others)
 
 
 def _times(matrix: Floats, vectors: Integers, p: int) -> Integers:
