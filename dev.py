@@ -49,7 +49,7 @@ CACHES = (
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 ENVIRONMENT["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 # Extras of pyproject.toml that a command needs; "core" stands for what the package and its build need.
-USED = ["draw", "train", "data", "cluster", "hf", "serve"]
+USED = ["draw", "train", "data", "cluster", "hf", "serve", "peers"]
 EXTRAS = {
     "demo": ["core", "train", "draw"],
     "test": ["core", "test", *USED, "fast"],

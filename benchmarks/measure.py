@@ -1,4 +1,4 @@
-"""Start-End matrix of an LSTM (hidden 64, inputs 16, length 64, K = 512): state splitting against whole sequences.
+"""Start-End matrices of torch's modules (hidden 64, inputs 16, length 64, K = 512): halves against whole sequences.
 
 One thread, one process, methods in turn, median processor time of the repetitions. Timed on a few starts with all
 ends (whole sequences on a quarter of those) and scaled to K starts. Whole sequences get the block size that suits them
@@ -29,7 +29,14 @@ from seprank.startend import Halves, StartEndMatrix, pairs_per_block  # noqa: E4
 
 HIDDEN, INPUTS, LENGTH, CUT = 64, 16, 64, 32
 BLOCKS_OF_WHOLE = (64, 128, 512)
-GOALS = {torch.float32: 1.8, torch.float64: 3.0}
+ROWS: list[tuple[type[nn.RNNBase], torch.dtype, float]] = [
+    (nn.LSTM, torch.float32, 1.8),
+    (nn.LSTM, torch.float64, 3.0),
+    (nn.GRU, torch.float64, 3.0),
+    (nn.RNN, torch.float64, 3.0),
+]
+"""With the goal: how many times faster"""
+GATES = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4}
 
 
 def split(model: SequenceModel, starts: Tensor, ends: Tensor) -> np.ndarray:
@@ -40,7 +47,7 @@ def split(model: SequenceModel, starts: Tensor, ends: Tensor) -> np.ndarray:
     return matrix.grow(Halves(vectors=starts), Halves(vectors=ends)).reshape(len(starts), len(ends), -1)
 
 
-def whole(module: nn.LSTM, starts: Tensor, ends: Tensor, block: int) -> np.ndarray:
+def whole(module: nn.RNNBase, starts: Tensor, ends: Tensor, block: int) -> np.ndarray:
     """The same by whole sequences, so many at a time."""
     values = np.empty((len(starts), len(ends), HIDDEN))
     with torch.no_grad():
@@ -52,10 +59,10 @@ def whole(module: nn.LSTM, starts: Tensor, ends: Tensor, block: int) -> np.ndarr
     return values
 
 
-def products(dtype: torch.dtype, pairs: int) -> Callable[[], None]:
+def products(gates: int, dtype: torch.dtype, pairs: int) -> Callable[[], None]:
     """The matrix products of the end halves of so many pairs, 512 pairs at a time."""
     weights, states = (
-        torch.rand(4 * HIDDEN, HIDDEN + INPUTS, dtype=dtype),
+        torch.rand(gates * HIDDEN, HIDDEN + INPUTS, dtype=dtype),
         torch.rand(HIDDEN + INPUTS, 512, dtype=dtype),
     )
     result = weights @ states
@@ -78,28 +85,28 @@ def medians(methods: dict[str, Callable[[], object]], repetitions: int) -> dict[
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def compare(dtype: torch.dtype, samples: int, rows: int, repetitions: int) -> bool:
-    """Check agreement, print the line of a dtype; whether the matrices agree."""
+def compare(kind: type[nn.RNNBase], dtype: torch.dtype, goal: float, samples: int, rows: int, repetitions: int) -> bool:
+    """Check agreement, print a line; whether the matrices agree."""
     torch.manual_seed(0)
-    module = nn.LSTM(INPUTS, HIDDEN, batch_first=True, dtype=dtype)
+    name = f"{kind.__name__:<5}{str(dtype).removeprefix('torch.')}"
+    module = kind(INPUTS, HIDDEN, batch_first=True, dtype=dtype)
     starts, ends = (torch.randn(count, CUT, INPUTS, dtype=dtype) for count in (rows, samples))
     model = adapt(module, starts)
     few = starts[: max(1, rows // 4)]
     found, expected = split(model, few, ends), whole(module, few, ends, 128)
     difference = abs(found - expected).max() / abs(expected).max()
     if not difference <= 4 * model.floor:
-        print(f"{dtype}: the matrices differ by {difference:.1e} of the largest entry; no speed from a wrong result")
+        print(f"{name}: the matrices differ by {difference:.1e} of the largest entry; no speed from a wrong result")
         return False
     methods: dict[str, Callable[[], object]] = {
         f"whole {block}": lambda block=block: whole(module, few, ends, block) for block in BLOCKS_OF_WHOLE
     }
-    methods |= {"split": lambda: split(model, starts, ends), "limit": products(dtype, rows * samples)}
+    methods |= {"split": lambda: split(model, starts, ends), "limit": products(GATES[kind], dtype, rows * samples)}
     scale = {name: samples / (len(few) if name.startswith("whole") else rows) for name in methods}
     seconds = {name: scale[name] * value for name, value in medians(methods, repetitions).items()}
     best, ours, limit = min(v for n, v in seconds.items() if n.startswith("whole")), seconds["split"], seconds["limit"]
-    goal = GOALS[dtype]
     print(
-        f"{str(dtype).removeprefix('torch.'):<8} {difference:>9.0e} {best:>8.1f} {ours:>8.1f} {best / ours:>6.2f}x "
+        f"{name:<13} {difference:>9.0e} {best:>8.1f} {ours:>8.1f} {best / ours:>6.2f}x "
         f"{f'>= {goal} ' + ('met' if best / ours >= goal else 'missed'):>14} {limit:>7.1f} {100 * limit / ours:>5.0f}%"
     )
     return True
@@ -116,8 +123,8 @@ def main() -> int:
         f"seconds for {options.samples} x {options.samples} pairs, scaled from {options.rows} starts, one thread, "
         f"median of {options.repetitions}"
     )
-    print(f"{'':<8} {'differ':>9} {'whole':>8} {'split':>8} {'ratio':>7} {'goal':>14} {'limit':>7} {'of it':>6}")
-    agree = [compare(dtype, options.samples, options.rows, options.repetitions) for dtype in GOALS]
+    print(f"{'':<13} {'differ':>9} {'whole':>8} {'split':>8} {'ratio':>7} {'goal':>14} {'limit':>7} {'of it':>6}")
+    agree = [compare(*row, options.samples, options.rows, options.repetitions) for row in ROWS]
     return 0 if all(agree) else 1
 
 

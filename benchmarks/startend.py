@@ -29,6 +29,7 @@ from seprank.certification import recording  # noqa: E402
 from seprank.certification.asked import ask  # noqa: E402
 from seprank.certification.prepared import enter  # noqa: E402
 from seprank.field import DEFAULT_PRIME, draw_elements, interpreter  # noqa: E402
+from seprank.settings.certify_settings import CertifySettings  # noqa: E402
 
 BUDGET = 2**32
 SLOW_PAIRS = 200
@@ -40,17 +41,7 @@ EXECUTORS = ["compiled", "NumPy", "module"] if find_spec("numba") else ["NumPy",
 def ours(width: int, length: int, depth: int, samples: int, executor: str) -> tuple[np.ndarray, float]:
     """The matrix as `certify` builds it, and the processor's seconds without imports and set-up."""
     module = RAC(width, width, depth)
-    question = ask(
-        module,
-        length=length,
-        cut=None,
-        domain="functional",
-        inputs=None,
-        templates=None,
-        readout="random",
-        prime=DEFAULT_PRIME,
-        seed=0,
-    )
+    question = ask(module, CertifySettings(length=length))
     recording.RECORDED = sys.maxsize if executor == "module" else 0
     interpreter.fastest = lambda work: interpreter if executor == "NumPy" else compiled()
     with enter(module, question, arithmetic="float64", device="cpu") as run:

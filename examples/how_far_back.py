@@ -8,7 +8,7 @@ import sys
 import torch
 from torch import Tensor, nn
 
-from seprank import MemoryCurve, remember
+from seprank import MemoryCurve, MemoryCurves, remember
 
 DELAY, LENGTH = 8, 32
 
@@ -52,6 +52,4 @@ if __name__ == "__main__":
     for name, curve in found.items():
         print(f"{name}: {curve.sentence()}")
     if len(sys.argv) > 1:
-        from seprank.memory_curve.drawing import draw
-
-        draw(found)[0].savefig(sys.argv[1], dpi=110)
+        MemoryCurves(found).export(sys.argv[1])

@@ -408,6 +408,114 @@ def selective_ssm(
     return [w["weight_out"] @ h % p for h in hidden], [hidden[-1]]
 
 
+@one_state
+def min_gru(w: dict[str, Integers], x: Integers, h: Integers) -> Integers:
+    update = w["weight_update"] @ x + w["bias_update"]
+    return h + update * (w["weight_in"] @ x + w["bias_in"] - h)
+
+
+def faded_sums(added: list[Integers], factors: list[Integers], p: int) -> list[Integers]:
+    """What is kept after each step: the sum of all that was added up to it, times all factors of later steps."""
+    return [
+        sum(one * math.prod(factors[s:t]) for s, one in enumerate(added[: t + 1])) % p
+        for t in range(1, len(factors) + 1)
+    ]
+
+
+def affine_maps(w: dict[str, Integers], xs: list[Integers], p: int, *names: str) -> list[list[Integers]]:
+    """W x + b at all steps for each of the names; without a bias where there is none."""
+    return [[(w[f"weight_{name}"] @ x + w.get(f"bias_{name}", 0)) % p for x in xs] for name in names]
+
+
+def min_lstm(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    keep, take, new = affine_maps(w, xs, p, "forget", "input", "in")
+    hidden = faded_sums([states[0], *(i * n for i, n in zip(take, new, strict=True))], keep, p)
+    return hidden, [hidden[-1]]
+
+
+def gla(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By the sum over time: what key and value add is multiplied, column by column, by all gates after it."""
+    q, k, v, keep, gate = affine_maps(w, xs, p, "q", "k", "v", "forget", "gate")
+    added = [np.multiply.outer(b, a) for a, b in zip(k, v, strict=True)]
+    memories = faded_sums([states[0], *added], [factor[None, :] for factor in keep], p)
+    seen = [r * (s @ a) for r, s, a in zip(gate, memories, q, strict=True)]
+    return [w["weight_out"] @ y % p for y in seen], [memories[-1]]
+
+
+def mlstm(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By attention: the score of a step is <k_s, q_t> times its input gate and all later forget gates."""
+    q, k, v, out, take, keep = affine_maps(w, xs, p, "q", "k", "v", "out", "input", "forget")
+    outputs = []
+    for t, query in enumerate(q):
+        seen = states[0] @ query * math.prod(int(f[0]) for f in keep[: t + 1])
+        for s in range(t + 1):
+            score = (k[s] @ query) * int(take[s][0]) * math.prod(int(f[0]) for f in keep[s + 1 : t + 1])
+            seen = seen + v[s] * score
+        outputs.append(out[t] * seen % p)
+    added = [i[0] * np.multiply.outer(b, a) for i, a, b in zip(take, k, v, strict=True)]
+    return outputs, [faded_sums([states[0], *added], [f[0] for f in keep], p)[-1]]
+
+
+def gated_delta_net(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By the products of matrices S alpha (1 - beta k k^T) + beta v k^T."""
+    memory, outputs = states[0], []
+    for q, k, v, gate, keep, beta in zip(*affine_maps(w, xs, p, "q", "k", "v", "gate", "forget", "beta"), strict=True):
+        change = np.eye(len(k), dtype=object) - beta[0] * np.multiply.outer(k, k)
+        memory = (memory @ (keep[0] * change) + beta[0] * np.multiply.outer(v, k)) % p
+        outputs.append(w["weight_out"] @ (gate * (memory @ q)) % p)
+    return outputs, [memory]
+
+
+def complex_times(a: tuple[Integers, Integers], b: tuple[Integers, Integers]) -> tuple[Integers, Integers]:
+    return a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]
+
+
+def turned_sums(
+    added: list[tuple[Integers, Integers]], turn: tuple[Integers, Integers], keep: list[Integers], p: int
+) -> list[tuple[Integers, Integers]]:
+    """As `faded_sums`, of complex numbers that are also multiplied by a constant at each step."""
+    powers = [(turn[0] ** 0, 0 * turn[1])]
+    for _ in keep:
+        product = complex_times(powers[-1], turn)
+        powers.append((product[0] % p, product[1] % p))
+    sums = []
+    for t in range(1, len(keep) + 1):
+        terms = [complex_times(one, powers[t - s]) for s, one in enumerate(added[: t + 1])]
+        factors = [math.prod(keep[s:t]) for s in range(t + 1)]
+        sums.append(tuple(sum(f * term[part] for f, term in zip(factors, terms, strict=True)) % p for part in (0, 1)))
+    return sums  # type: ignore[return-value]
+
+
+def hgrn(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By the sum over time: what is added at s is multiplied by all gates after it and turned once a step."""
+    keep, real, imag, gate = affine_maps(w, xs, p, "forget", "real", "imag", "gate")
+    new = [((1 - f) * a, (1 - f) * b) for f, a, b in zip(keep, real, imag, strict=True)]
+    hidden = turned_sums([(states[0], states[1]), *new], (w["turn_real"], w["turn_imag"]), keep, p)
+    both = [g * np.concatenate(h) for g, h in zip(gate, hidden, strict=True)]
+    return [(w["weight_out"] @ y + w["bias_out"]) % p for y in both], list(hidden[-1])
+
+
+def lru(
+    w: dict[str, Integers], xs: list[Integers], states: list[Integers], p: int
+) -> tuple[list[Integers], list[Integers]]:
+    """By the sum over time with powers of the eigenvalues."""
+    new = [tuple(w["gamma"] * (w[f"weight_in_{part}"] @ x) for part in ("real", "imag")) for x in xs]
+    nothing = [np.array([1], dtype=object)] * len(xs)
+    hidden = turned_sums([(states[0], states[1]), *new], (w["decay_real"], w["decay_imag"]), nothing, p)  # type: ignore[list-item]
+    seen = [w["weight_out_real"] @ h[0] - w["weight_out_imag"] @ h[1] for h in hidden]
+    return [(y + w["weight_skip"] @ x) % p for y, x in zip(seen, xs, strict=True)], list(hidden[-1])
+
+
 def run_layers(
     layer: Layer, weights: list[dict[str, Integers]], xs: list[Integers], states: list[list[Integers]], p: int
 ) -> tuple[list[Integers], list[list[Integers]]]:

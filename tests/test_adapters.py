@@ -12,15 +12,16 @@ import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from seprank import RAC
 from seprank.adapters import Causal, Checked, CheckFailed, ConventionError, Recurrent, Rescaled, Whole, adapt
 from seprank.adapters.agreement import compare_halves
 from seprank.adapters.batches import Trial
-from seprank.adapters.fast_lstm import FastLSTM
-from seprank.adapters.lstm_cell import SigmoidLSTM
+from seprank.adapters.fast_cell import CELLS, FastCell, fast_cell
 from seprank.adapters.rescaled import NotHomogeneous
-from seprank.adapters.rounding import RoundingWatch
+from seprank.adapters.rounding import RoundingWatch, difference
+from seprank.adapters.sigmoid_cell import SigmoidGRU, SigmoidLSTM
 from seprank.adapters.skeleton import put_together, take_apart
 from seprank.models.s6 import S6
 from seprank.startend import Halves, StartEndMatrix
@@ -99,7 +100,7 @@ def recurrent_modules() -> dict[str, nn.Module]:
     modules["LSTM, no bias, dropout, eval"] = nn.LSTM(4, 5, 2, bias=False, dropout=0.5, dtype=DOUBLE).eval()
     modules["RNN, relu"] = nn.RNN(4, 5, 2, nonlinearity="relu", dtype=DOUBLE)
     modules["RAC"] = RAC(4, 5, 3, dtype=DOUBLE)
-    modules["S6"] = S6(4, 5, 2, state_size=3)
+    modules["S6"] = S6(4, 5, 2, state_size=3, dtype=DOUBLE)
     return modules
 
 
@@ -224,58 +225,107 @@ def test_a_state_of_any_structure() -> None:
     assert distance(found, np.array(expected)) < 1e-14
 
 
-# The fast cell
+# The fast cells
+
+KINDS = [(nn.RNN, 0), (nn.GRU, 0), (nn.LSTM, 0), (nn.LSTM, 2)]
 
 
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("proj_size", [0, 2])
+@pytest.mark.parametrize(("kind", "proj_size"), KINDS)
 @pytest.mark.parametrize("batch_first", [True, False])
-def test_the_fast_cell_is_the_lstm(layers: int, bias: bool, proj_size: int, batch_first: bool) -> None:
+def test_a_fast_cell_is_its_module(
+    kind: type[nn.RNNBase], layers: int, bias: bool, proj_size: int, batch_first: bool
+) -> None:
     torch.manual_seed(0)
-    module = nn.LSTM(4, 6, layers, bias=bias, proj_size=proj_size, batch_first=batch_first, dtype=DOUBLE)
+    settings = {"proj_size": proj_size} if proj_size else {}
+    module = kind(4, 6, layers, bias=bias, batch_first=batch_first, dtype=DOUBLE, **settings)
     x = 3 * torch.randn(5, 7, 4, dtype=DOUBLE)
     batch = 5 if batch_first else 7
-    state = (torch.randn(layers, batch, proj_size or 6, dtype=DOUBLE), torch.randn(layers, batch, 6, dtype=DOUBLE))
+    state = torch.randn(layers, batch, proj_size or 6, dtype=DOUBLE)
+    state = (state, torch.randn(layers, batch, 6, dtype=DOUBLE)) if kind is nn.LSTM else state
+    cell = fast_cell(module)
+    assert type(cell) is CELLS[kind]
     for given in (None, state):
         with torch.no_grad():
-            expected, (hidden, cell) = module(x, given)
-        found, (fast_hidden, fast_cell) = SigmoidLSTM(module)(x, given)
-        for a, b in ((found, expected), (fast_hidden, hidden), (fast_cell, cell)):
+            expected, last = module(x, given)
+        found, after = cell(x, given)
+        assert isinstance(after, tuple) == isinstance(last, tuple)
+        for a, b in zip(tree_leaves((found, after)), tree_leaves((expected, last)), strict=True):
             assert a.shape == b.shape
             assert (a - b).abs().max() < 1e-13
 
 
-def test_the_fast_cell_leaves_its_state_and_follows_the_weights() -> None:
-    module, x = nn.LSTM(4, 6, batch_first=True, dtype=DOUBLE), vectors(5, 3, 1)
-    cell, state = SigmoidLSTM(module), (torch.ones(1, 5, 6, dtype=DOUBLE), torch.ones(1, 5, 6, dtype=DOUBLE))
-    cell(x, state)
-    assert all(bool((part == 1).all()) for part in state)
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_fast_cell_leaves_its_state_and_follows_the_weights(kind: type[nn.RNNBase]) -> None:
+    module, x = kind(4, 6, batch_first=True, dtype=DOUBLE), vectors(5, 3, 1)
+    cell, state = CELLS[kind](module), torch.ones(1, 5, 6, dtype=DOUBLE)
+    cell(x, (state, state) if kind is nn.LSTM else state)
+    assert bool((state == 1).all())
     with torch.no_grad():
         module.weight_hh_l0 += 1
         assert (cell(x)[0] - module(x)[0]).abs().max() < 1e-13
 
 
-def test_which_lstm_gets_the_fast_cell() -> None:
-    class Own(nn.LSTM):
+@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize(("features", "together"), [(4, 1), (4, 100), (24, 100), (24, 2**21), (4, 2**21)])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_long_inputs_are_projected_some_steps_at_a_time(
+    kind: type[nn.RNNBase], features: int, together: int, batch_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 features are as many as an LSTM of 6 units has rows, so that by their number nothing is told."""
+    monkeypatch.setattr("seprank.adapters.fast_cell._TOGETHER", together)
+    module = kind(features, 6, 2, batch_first=batch_first, dtype=DOUBLE)
+    x = torch.randn(3, 7, features, dtype=DOUBLE, generator=torch.Generator().manual_seed(0))
+    model = adapt(module, x)
+    assert isinstance(model.model, FastCell)
+    found, state = model(model.pieces(x), None)
+    slow = model.plain()
+    expected, last = slow(slow.pieces(x), None)
+    for a, b in zip(model.values(found, state), slow.values(expected, last), strict=True):
+        assert (a - b).abs().max() < 1e-13
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_which_modules_get_a_fast_cell(kind: type[nn.RNNBase]) -> None:
+    class Own(kind):  # type: ignore[misc,valid-type]
         pass
 
     def fast(module: nn.Module, dtype: torch.dtype = DOUBLE) -> bool:
         model = adapt(module.to(dtype), vectors(3, 4, 0, dtype))
-        return isinstance(model.model, FastLSTM)
+        return isinstance(model.model, FastCell)
 
-    assert fast(nn.LSTM(4, 5))
-    assert fast(nn.LSTM(4, 5, 2, dropout=0.5).eval())
-    assert not fast(nn.LSTM(4, 5), torch.float32)
+    assert fast(kind(4, 5))
+    assert fast(kind(4, 5, 2, dropout=0.5).eval())
+    assert fast_cell(kind(4, 5, 2, dropout=0.5, dtype=DOUBLE)) is None
+    assert not fast(kind(4, 5), torch.float32)
     assert not fast(Own(4, 5))
-    assert not fast(nn.GRU(4, 5))
-    hooked = nn.LSTM(4, 5)
+    hooked = kind(4, 5)
     hooked.register_forward_hook(lambda module, arguments, result: result)
     assert not fast(hooked)
+    shadowed = kind(4, 5)
+    shadowed.forward = lambda x, state=None: Own.forward(shadowed, x, state)
+    assert not fast(shadowed)
 
 
-def test_the_fast_cell_refuses() -> None:
-    with pytest.raises(ValueError, match="forward in time only"):
+def test_an_rnn_without_tanh_has_no_fast_cell() -> None:
+    assert fast_cell(nn.RNN(4, 5, nonlinearity="relu", dtype=DOUBLE)) is None
+
+
+def test_a_fast_cell_that_is_not_its_module_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Break the line that the equality rests on, the order of gates: the module runs as it is, or in a chain."""
+    monkeypatch.setattr(SigmoidGRU, "_ordered", lambda self, weight: weight)
+    module, x = nn.GRU(4, 5, batch_first=True, dtype=DOUBLE), vectors(3, 4, 0)
+    for whole in (module, nn.Sequential(module, nn.Tanh())):
+        model = adapt(whole, x)
+        assert model.splits
+        assert not isinstance(model.model, FastCell)
+        expected = module(x)[0][:, -1].T.detach()
+        assert difference(model(model.pieces(x), None)[0], expected if whole is module else expected.tanh()) < 1e-14
+
+
+def test_a_fast_cell_refuses() -> None:
+    with pytest.raises(ValueError, match="forward in time only, got a bidirectional LSTM"):
         SigmoidLSTM(nn.LSTM(4, 5, bidirectional=True))
     with pytest.raises(ValueError, match=r"\(time, batch, input_size\) with input_size 4, got \(2, 3, 5\)"):
         SigmoidLSTM(nn.LSTM(4, 5))(torch.ones(2, 3, 5))
@@ -286,7 +336,7 @@ def test_the_fast_cell_refuses() -> None:
 
 def test_s6_is_the_equations() -> None:
     torch.manual_seed(0)
-    module, x = S6(4, 3, state_size=2), vectors(2, 5, 1)[0]
+    module, x = S6(4, 3, state_size=2, dtype=DOUBLE), vectors(2, 5, 1)[0]
     weights = {name.removesuffix("_l0"): p.detach().numpy() for name, p in module.named_parameters()}
     state, a = np.zeros((3, 2)), -np.exp(weights["A_log"])
     for step in x.numpy():
@@ -296,20 +346,20 @@ def test_s6_is_the_equations() -> None:
             for n in range(2):
                 held = np.exp(delta[d] * a[d, n])
                 state[d, n] = held * state[d, n] + (held - 1) / a[d, n] * (weights["weight_B"] @ u)[n] * u[d]
-        expected = state @ (weights["weight_C"] @ u)
+        expected = state @ (weights["weight_C"] @ u) + weights["D"] * u
     output, last = module(x[None])
     assert np.abs(output[0, -1].detach().numpy() - expected).max() < 1e-14
     assert np.abs(last[0, 0].detach().numpy() - state).max() < 1e-14
 
 
 def test_s6_starts_as_in_the_paper_and_learns() -> None:
-    module = S6(4, 64, num_layers=2, state_size=5)
+    module = S6(4, 64, num_layers=2, state_size=5, dtype=DOUBLE)
     delta = nn.functional.softplus(module.bias_delta_l1.detach())
     assert 0.001 <= float(delta.min()) < float(delta.max()) <= 0.1
     assert torch.allclose(module.A_log_l0.detach().exp(), torch.arange(1.0, 6.0, dtype=DOUBLE).expand(64, 5))
     module(vectors(2, 3, 1))[0].square().sum().backward()
     assert all(p.grad is not None and bool((p.grad != 0).any()) for p in module.parameters())
-    assert sum(p.numel() for p in module.parameters()) == 64 * 4 + 64 * 64 + 2 * 64 * (3 * 5 + 2)
+    assert sum(p.numel() for p in module.parameters()) == 64 * 4 + 64 * 64 + 2 * 64 * (4 * 5 + 3)
 
 
 def test_s6_refuses() -> None:

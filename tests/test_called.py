@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from seprank import Certificate, CertificateError, certify, verify
 from seprank.adapters import ConventionError
-from seprank.adapters.hints import Hints
 from seprank.certification.asked import ask
 from seprank.certification.certificate import digest, from_dict
 from seprank.cli.app import app
 from seprank.models import MODELS
+from seprank.settings.certify_settings import CertifySettings
+from seprank.settings.hints import Hints
 from seprank.system.names import quoted_name
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -230,10 +231,8 @@ def test_what_cannot_be_done_or_recorded_is_said(called: dict[str, Any], error: 
     ],
 )
 def test_what_is_of_another_type_is_refused(called: dict[str, Any], says: str) -> None:
-    asked: dict[str, Any] = {"length": 4, "cut": None, "domain": "functional", "inputs": None, "templates": None}
-    asked |= {"readout": "random", "prime": 8388593, "seed": 0}
     with pytest.raises(TypeError, match=says):
-        ask(Named(), **asked, called=called)
+        ask(Named(), CertifySettings(length=4, **called))
 
 
 def test_a_registered_model_needs_none_of_it() -> None:

@@ -92,7 +92,8 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "compare": {
         "--models": TEXTS, "--length": (*NUMBERS, ",", "2,x"), "--depth": NUMBERS, "--width": NUMBERS,
         "--parameters": NUMBERS, "--inputs": NUMBERS, "--domain": TEXTS, "--samples": NUMBERS, "--seed": NUMBERS,
-        "--memory": NUMBERS, "--out": OUTPUTS, "--csv": OUTPUTS,
+        "--memory": NUMBERS, "--out": (*OUTPUTS, "a.csv", "pipe.csv", "folder.csv"),
+        "--column": TEXTS,
     },
     "draw": {
         "": TEXTS, "--inputs": NUMBERS, "--width": NUMBERS, "--depth": NUMBERS, "--length": NUMBERS, "--cut": NUMBERS,

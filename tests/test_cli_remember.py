@@ -100,7 +100,7 @@ def test_checkpoints_are_told_apart(own: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", ["json", "csv", "html", "svg", "pdf", "png"])
+@pytest.mark.parametrize("ending", ["json", "csv", "tex", "html", "svg", "pdf", "png"])
 def test_the_ending_decides_what_is_written(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"curve.{ending}"
     result = run("remember", *LSTM, "--out", str(path))
@@ -111,7 +111,8 @@ def test_the_ending_decides_what_is_written(ending: str, tmp_path: Path) -> None
         "png": b"\x89PNG",
         "html": b"<!doctype html>",
         "svg": b"<?xml",
-        "csv": b"model,lag,memory",
+        "csv": b"lag,memory",
+        "tex": b"% \\usepackage{booktabs}",
     }
     assert path.read_bytes().startswith(begins.get(ending, b"{"))
     if ending == "json":

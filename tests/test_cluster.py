@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from seprank import Certificate, certify, measure, startend
+from seprank import Certificate, CertificateError, certify, measure, startend, verify
+from seprank.certification import footprint
 from seprank.cli import app
 from seprank.models.linear_attention import LinearAttention
 from seprank.models.rac import RAC
@@ -31,6 +32,7 @@ def executor() -> Iterator[Executor]:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several blocks in a small matrix."""
     monkeypatch.setattr(startend.matrix, "_SENT_PAIRS", 200)
+    monkeypatch.setattr(footprint, "_BLOCK", 40)
 
 
 def claim(certificate: Certificate) -> Certificate:
@@ -54,6 +56,10 @@ def claim(certificate: Certificate) -> Certificate:
 def test_certificates_are_the_same_on_workers(executor: Executor, module: nn.Module, settings: dict[str, Any]) -> None:
     here = certify(module, length=6, **settings)
     assert claim(certify(module, length=6, executor=executor, **settings)) == claim(here)
+    assert verify(here, module, executor=executor, progress=False)
+    wrong = replace(here, minor=replace(here.minor, determinant=here.minor.determinant % 8388592 + 1))
+    with pytest.raises(CertificateError, match="its determinant modulo 8388593 is"):
+        verify(wrong, module, executor=executor, progress=False)
 
 
 class Modulus(nn.Module):

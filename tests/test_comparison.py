@@ -20,7 +20,6 @@ from seprank.certification import search
 from seprank.cli import app
 from seprank.comparison import Cell, Comparison, ComparisonInterrupted
 from seprank.models import MODELS
-from seprank.report.compared import comparison_page
 from seprank.result.sureness import at_most
 from seprank.system.memory import check_weights
 
@@ -168,12 +167,14 @@ def test_one_layer_of_every_model() -> None:
     found = compare(length=[2, 4], width=3, progress=False)
     assert list(dict.fromkeys(c.model for c in found.cells)) == POLYNOMIAL
     ranks = {name: [c.rank for c in found.cells if c.model == name] for name in POLYNOMIAL}
-    for name in ("elman", "diagonal_ssm"):
+    for name in ("elman", "diagonal_ssm", "lru"):
         assert ranks[name] == [2, 2]
     for name in ("rac", "second_order", "cp_rnn"):
         assert ranks[name] == [3, 3]
-    for name in ("mi_rnn", "linear_attention", "delta_rule", "selective_ssm"):
+    for name in ("mi_rnn", "linear_attention", "delta_rule", "selective_ssm", "min_gru", "min_lstm"):
         assert ranks[name] == [4, 4]
+    for name, value in (("gla", 10), ("gated_delta_net", 10), ("mlstm", 9), ("hgrn", 7)):
+        assert ranks[name] == [value, value]
     assert ranks["arithmetic_lstm"] == [11, 170]
     assert ranks["arithmetic_gru"] == [8, 79]
 
@@ -278,7 +279,7 @@ def test_a_cell_that_fails_is_shown_and_the_others_are_kept() -> None:
     assert [c.verdict for c in found.cells] == ["exact"] * 2 + ["failed"] * 2 + ["exact"] * 2
     assert [c.failure for c in found.failed] == ["1 + 1 = 3"] * 2
     assert "second_order, depth 1, length 4 failed: 1 + 1 = 3" in str(found)
-    assert "second_order" in comparison_page(found)
+    assert "second_order" in found.to_html()
 
 
 def test_what_exceeds_the_memory_is_a_failed_cell() -> None:
@@ -356,19 +357,25 @@ def test_page_shows_every_model_and_needs_no_network() -> None:
     unbounded = cell(model="elman", upper_bound=10**400, saturated=False, samples=125)
     cells = [cell(), cell(length=4, rank=18, exact=True), unbounded]
     found = Comparison(3, "functional", 3, None, 1024, 0, 3, cells)
-    page = comparison_page(found)
+    page = found.to_html()
     assert 'src="http' not in page
-    for part in (
-        "elman",
-        "125 (saturated)",
-        "≥125 (limited by samples)",
-        "18 (exact)",
-        "triangle-up-open",
-        "at equal width 3",
-    ):
-        assert part in page or json.dumps(part)[1:-1] in page
+    for part in ("elman", "saturated", "limited by samples", "exact", "at equal width 3"):
+        assert part in page
     nothing = Comparison(3, "functional", None, 200, 1024, 0, 3, [])
-    assert "Interrupted after 0 of 3 cells" in comparison_page(nothing)
+    assert "Interrupted after 0 of 3 cells" in nothing.to_html()
+
+
+def test_markers_say_how_sure_a_rank_is() -> None:
+    """Full where it is exact, an open triangle where more samples may raise it, else open."""
+    limited = cell(length=4, rank=50, saturated=False, samples=50)
+    cells = [cell(length=2, rank=18, exact=True), cell(length=6, rank=60, saturated=True), limited]
+    (axes,) = (Comparison(3, "functional", 3, None, 1024, 0, 3, cells).plot()[1],)
+    line, exact, raised, bound = axes.lines
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([2, 4, 6], [18, 50, 60])
+    assert (line.get_markerfacecolor(), line.get_marker()) == ("white", "o")
+    assert (list(exact.get_xdata()), exact.get_markerfacecolor() == "white") == ([2], False)
+    assert (list(raised.get_xdata()), raised.get_marker(), raised.get_markerfacecolor()) == ([4], "^", "white")
+    assert (bound.get_linestyle(), len(bound.get_xdata())) == (":", 3)
 
 
 # Command line
@@ -385,7 +392,7 @@ def command(*arguments: str, code: int = 0) -> Any:
 def test_command(tmp_path: Path) -> None:
     sizes = ("--models", "rac, elman", "--length", "4,8", "--depth", "2", "--width", "3")
     page, file = tmp_path / "page.html", tmp_path / "cells.csv"
-    shown = command(*sizes, "--out", str(page), "--csv", str(file)).stdout
+    shown = command(*sizes, "--out", str(page), "--out", str(file)).stdout
     assert re.search(r"^rac +2 +3 +42 +=18 +=45$", shown, re.MULTILINE)
     assert "rac" in page.read_text()
     values = json.loads(command(*sizes, "--json").stdout)
@@ -428,7 +435,7 @@ def test_command_with_a_failed_cell_ends_with_1() -> None:
 @pytest.mark.usefixtures("interrupted")
 def test_command_interrupted_prints_what_it_has(tmp_path: Path) -> None:
     file = tmp_path / "cells.csv"
-    done = command("--width", "2", "--models", "rac,elman", "--depth", "1", "--csv", str(file), code=130)
+    done = command("--width", "2", "--models", "rac,elman", "--depth", "1", "--out", str(file), code=130)
     assert "Interrupted after 2 of 8 cells." in done.stdout
     assert "interrupted after 2 of 8 cells" in done.stderr
     assert len(file.read_text().splitlines()) == 3
@@ -500,7 +507,7 @@ def test_degree_bounds_are_not_below_any_stored_rank() -> None:
         module = MODELS[row["model"]].build(inputs=3, width=3, depth=row["depth"])
         assert row["rank"] <= min(b.value for b in degree_bounds(module, length=row["length"]))
         computed += 1
-    assert computed == 3 * 3 * 4 + 3 * 4
+    assert computed == 4 * 3 * 4 + 3 * 4 + 4
 
 
 # What its prose says, computed again where that is quick, read from the stored tables where not
@@ -574,6 +581,13 @@ def test_the_delta_rule_grows() -> None:
         ("equal-width", "selective_ssm", 2, 8, "107 ≤140"),
         ("equal-width", "arithmetic_gru", 1, 4, "=79"),
         ("equal-width", "arithmetic_lstm", 1, 4, "=170"),
+        ("equal-width", "gla", 1, 8, "=10"),
+        ("equal-width", "gated_delta_net", 1, 8, "=10"),
+        ("equal-width", "mlstm", 1, 8, "=9"),
+        ("equal-width", "hgrn", 1, 8, "=7"),
+        ("equal-width", "min_gru", 2, 8, "131 ≤161"),
+        ("equal-width", "min_lstm", 2, 8, "131 ≤161"),
+        ("equal-width", "mlstm", 2, 2, "658 ≤1,938"),
         ("deeper", "rac", 3, 6, "=759"),
         ("deeper", "rac", 3, 8, "=2,844"),
         ("deeper", "second_order", 3, 6, "813 ≤840"),

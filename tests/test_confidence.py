@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification import search
 from seprank.certification.certificate import digest, from_dict
-from seprank.certification.confidence import ConfidenceNotReached, check_confidence
+from seprank.certification.confidence import ConfidenceNotReached
 from seprank.certification.luck import MOST_DRAWS, draws_needed, joint_error
 from seprank.certification.pieces import Draw
 from seprank.certification.verify import recheck
 from seprank.cli import app
 from seprank.models import MODELS
+from seprank.question import check_confidence
 from seprank.report.rank_tables import SURE, rank_table
 
 

@@ -5,21 +5,25 @@ The definition runs each pair of a start and an end as one sequence, alone, step
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, List, NamedTuple, Optional, Tuple  # noqa: UP035  (as TorchScript reads them)
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.optim.swa_utils import AveragedModel
 
 from seprank import certify, measure, profile, remember
 from seprank.adapters import ConventionError, adapt
 from seprank.adapters.advice import wrapper
-from seprank.adapters.hints import hints
+from seprank.settings.hints import Hints
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -236,6 +240,113 @@ class Inside(Base):
         return 2 * self.inner(x)[0]
 
 
+class Traceable(Base):
+    """A batch of any size: what is a number in Python, a trace keeps for ever."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.all_steps(x, (0 * x[:, 0, :1] + 1).expand(-1, R))[0]
+
+
+class Scripted(nn.Module):
+    """What TorchScript compiles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = (nn.Parameter(weights.clone()) for weights in (A, B, C))
+
+    def forward(self, x: Tensor, h: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:  # noqa: UP006, UP045
+        state = x.new_ones(x.size(0), 3) if h is None else h
+        outputs: List[Tensor] = []  # noqa: UP006
+        for step in range(x.size(1)):
+            state = (state @ self.a) * (x[:, step] @ self.b) + state @ self.c
+            outputs.append(state)
+        return torch.stack(outputs, 1), state
+
+
+def traced() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.trace(Traceable().double(), drawn(5, LENGTH, M, seed=4))
+
+
+def scripted() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(Scripted())
+
+
+class Task(Base):
+    """As of a trainer's base class: its properties ask for a trainer that is not there."""
+
+    @property
+    def trainer(self) -> Any:
+        raise RuntimeError("Task is not attached to a Trainer")
+
+    def training_step(self, batch: Any, number: int) -> Tensor:
+        x, y = batch
+        loss: Tensor = (self(x)[0] - y).square().mean()
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), self.trainer.rate)
+
+    def forward(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.all_steps(x, h)
+
+
+class Packed(Base):
+    """Packs its sequences by their lengths, as modules for text do, and unpacks the outputs."""
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        padded, _ = pad_packed_sequence(packed, batch_first=True)
+        return self.all_steps(padded, None)[0]
+
+
+class Pictures(nn.Module):
+    """The same recurrence over pictures of one pixel, by convolutions: (batch, time, channels, height, width)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.c = nn.Conv2d(R, R, 1, bias=False), nn.Conv2d(R, R, 1, bias=False)
+        self.b = nn.Conv2d(M, R, 1, bias=False)
+        with torch.no_grad():
+            for layer, weights in ((self.a, A), (self.b, B), (self.c, C)):
+                layer.weight = nn.Parameter(weights.mT[..., None, None].clone())
+
+    def after(self, x: Tensor, h: Tensor) -> Tensor:
+        found: Tensor = self.a(h) * self.b(x) + self.c(h)
+        return found
+
+    def forward(self, x: Tensor, h: Any = None) -> Any:
+        h, outputs = x.new_ones(len(x), R, *x.shape[3:]) if h is None else h[0], []
+        for step in x.unbind(1):
+            h = self.after(step, h)
+            outputs.append(h)
+        return torch.stack(outputs, 1), (h,)
+
+
+class PictureOutputs(Pictures):
+    def forward(self, x: Tensor, h: Any = None) -> Any:
+        return super().forward(x)[0]
+
+
+class LastPicture(Pictures):
+    def forward(self, x: Tensor, h: Any = None) -> Any:
+        h = super().forward(x, h)[1]
+        return h[0], h
+
+
+class LastPictureOnly(Pictures):
+    def forward(self, x: Tensor) -> Any:  # type: ignore[override]
+        return super().forward(x)[1][0]
+
+
+class PictureCell(Pictures):
+    def forward(self, x: Tensor, h: Any = None) -> Any:
+        return self.after(x, x.new_ones(len(x), R, *x.shape[2:]) if h is None else h)
+
+
 def arrays(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     h = np.ones((len(x), R))
     a, b, c = (weights.numpy() for weights in (A, B, C))
@@ -263,6 +374,8 @@ class Convention:
     """Whether certify takes it: a module with a state"""
     given: dict[str, Any] = field(default_factory=dict)
     scale: float = 1.0
+    axes: tuple[int, ...] = (M,)
+    """Of a step"""
 
 
 def lengths(x: Tensor) -> Tensor:
@@ -329,6 +442,25 @@ CONVENTIONS = {
     ),
     "recurrent inside": Convention(Inside, "sequences, the state that of inner inside", polynomial=False, scale=2.0),
     "DataParallel": Convention(lambda: nn.DataParallel(Required()), "sequences, state from init_hidden"),
+    "torch.compile": Convention(
+        lambda: torch.compile(Required(), backend="eager"), "sequences, state from init_hidden"
+    ),
+    "averaged weights": Convention(lambda: AveragedModel(Required()), "sequences, state from init_hidden"),
+    "TorchScript": Convention(scripted, "", polynomial=False),
+    "traced": Convention(traced, "whole sequences", polynomial=False),
+    "a module of a trainer": Convention(Task, ""),
+    "packed inside": Convention(Packed, "whole sequences", polynomial=False, given={"call": {"lengths": lengths}}),
+    "partial": Convention(
+        lambda: functools.partial(Extra().double(), sr=16000),
+        "sequences, state as h",
+        polynomial=False,
+        given={"call": {"lengths": lengths}},
+    ),
+    "pictures": Convention(Pictures, "", polynomial=False, axes=(M, 1, 1)),
+    "pictures, outputs only": Convention(PictureOutputs, "whole sequences", polynomial=False, axes=(M, 1, 1)),
+    "pictures, last output and state": Convention(LastPicture, "", polynomial=False, axes=(M, 1, 1)),
+    "pictures, last output only": Convention(LastPictureOnly, "whole sequences", polynomial=False, axes=(M, 1, 1)),
+    "picture cell": Convention(PictureCell, "step cell", polynomial=False, axes=(M, 1, 1)),
     "function": Convention(lambda: OutputOnly().double().forward, "whole sequences", polynomial=False),
     "function over arrays": Convention(lambda: arrays, "whole sequences", polynomial=False),
     "step function over arrays": Convention(ArrayCell, "step cell", polynomial=False),
@@ -351,7 +483,10 @@ SPECTRUM = np.linalg.svd(TRUTH.reshape(COUNT, -1), compute_uv=False) / COUNT
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_measured_as_defined(name: str) -> None:
     case = CONVENTIONS[name]
-    found = measure(case.make(), length=LENGTH, starts=STARTS, ends=ENDS, inputs=M, progress=False, **case.given)
+    starts, ends = (halves.reshape(*halves.shape[:2], *case.axes) for halves in (STARTS, ENDS))
+    found = measure(
+        case.make(), length=LENGTH, starts=starts, ends=ends, inputs=case.axes, progress=False, **case.given
+    )
     assert np.allclose(found.singular_values, case.scale * SPECTRUM[: len(found.singular_values)], rtol=0, atol=1e-12)
     said = [note.removeprefix("read as: ") for note in found.notes if note.startswith("read as: ")]
     assert said == ([case.read_as] if case.read_as else [])
@@ -365,15 +500,17 @@ PLAIN = CONVENTIONS["pair"]
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_remembered_as_the_plain_convention(name: str) -> None:
     case = CONVENTIONS[name]
-    settings: dict[str, Any] = {"length": LENGTH, "samples": 32, "inputs": M, "lags": "all", "progress": False}
-    found, plain = (remember(c.make(), **settings, **c.given) for c in (case, PLAIN))
+    settings: dict[str, Any] = {"length": LENGTH, "samples": 32, "lags": "all", "progress": False}
+    found, plain = (remember(c.make(), inputs=c.axes, **settings, **c.given) for c in (case, PLAIN))
     assert np.allclose(found.memory, plain.memory, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["cell", "state required", "further arguments", "recurrent inside", "outputs only"])
+@pytest.mark.parametrize(
+    "name", ["cell", "state required", "further arguments", "recurrent inside", "outputs only", "pictures"]
+)
 def test_profiles_as_measured(name: str) -> None:
     case = CONVENTIONS[name]
-    settings: dict[str, Any] = {"length": LENGTH, "starts": 32, "ends": 32, "inputs": M, "progress": False}
+    settings: dict[str, Any] = {"length": LENGTH, "starts": 32, "ends": 32, "inputs": case.axes, "progress": False}
     points = profile(case.make(), cuts=[1, 4], **settings, **case.given).points
     for point in points:
         alone = measure(case.make(), cut=point.cut, **settings, **case.given)
@@ -462,7 +599,7 @@ def test_the_answer_to_two_ways_decides() -> None:
 
 
 def test_the_wrapper_has_the_names_of_the_module_and_runs() -> None:
-    text = wrapper(KeywordState(), hints(call={"mask": None}))
+    text = wrapper(KeywordState(), Hints(call={"mask": None}))
     assert "self.module(x, mask=None, cache=state)" in text
     names: dict[str, Any] = {"torch": torch}
     exec(text.partition("\n\n")[2], names)
@@ -474,4 +611,4 @@ def test_the_wrapper_has_the_names_of_the_module_and_runs() -> None:
 def test_arguments_of_the_wrong_type() -> None:
     for given in ({"output": 1.5}, {"state": 3}, {"call": ["sr"]}, {"batch_first": 1}):
         with pytest.raises(TypeError, match="must be"):
-            hints(**given)
+            Hints(**given)

@@ -6,7 +6,8 @@ import dataclasses
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -20,18 +21,30 @@ from oracles import det_mod, rank_mod
 from seprank.elimination import (
     BlasError,
     RankProfile,
-    arithmetic,
+    blas,
     block,
     blocked,
     determinant,
-    profile,
+    exact_rank,
     rank,
     rank_profile,
 )
+from seprank.kernels import residues
 from seprank.question import DEFAULT_PRIME
 
 Matrix = np.ndarray[Any, Any]
 
+LOOPS: list[ModuleType] = [residues]
+try:
+    from seprank.elimination.compiled_block import CompiledBlock
+    from seprank.kernels import fused
+
+    LOOPS.append(fused)
+    BLOCKS_OF = [block.Block, CompiledBlock]
+except ImportError:  # numba is an extra
+    BLOCKS_OF = [block.Block]
+
+each_loops = pytest.mark.parametrize("loops", LOOPS, ids=lambda module: module.__name__.rpartition(".")[2])
 LARGEST = 2**27 - 39
 PRIMES = (3, 5, 97, 65537, 8388593, LARGEST)
 
@@ -39,12 +52,15 @@ PRIMES = (3, 5, 97, 65537, 8388593, LARGEST)
 @contextmanager
 def tiny_blocks() -> Iterator[None]:
     """Slabs, strips and tiles so small that few rows and columns reach every branch."""
-    with (
-        mock.patch.multiple(arithmetic, _SLAB=7, CACHED=16),
-        mock.patch.multiple(block, _GROUP=2),
-        mock.patch.multiple(blocked, _STRIP=3, _TILE=(4, 8), CACHED=16, _SMALL_PRODUCT=0),
-        mock.patch.multiple(profile, CACHED=16, _SMALL_MATRIX=0),
-    ):
+    with ExitStack() as stack:
+        for where, sizes in [
+            (blas, {"SLAB": 7}),
+            (residues, {"CACHED": 16}),
+            *((kind, {"group": 2}) for kind in BLOCKS_OF),
+            (blocked, {"_STRIP": 3, "_TILE": (4, 8), "_SMALL_PRODUCT": 0}),
+            (exact_rank, {"CACHED": 16, "_SMALL_MATRIX": 0}),
+        ]:
+            stack.enter_context(mock.patch.multiple(where, **sizes))
         yield
 
 
@@ -67,9 +83,17 @@ def assert_agrees(profile: RankProfile, matrix: Matrix, prime: int) -> None:
 
 
 def check(matrix: Matrix, prime: int = DEFAULT_PRIME, **options: Any) -> RankProfile:
-    profile = rank_profile(matrix, prime, **options)
-    assert_agrees(profile, matrix, prime)
-    return profile
+    """The profile, the same by all loops."""
+    found, *others = [profile_by(loops, matrix, prime, **options) for loops in LOOPS]
+    assert_agrees(found, matrix, prime)
+    for other in others:
+        assert_equal(other, found)
+    return found
+
+
+def profile_by(loops: ModuleType, *arguments: Any, **options: Any) -> RankProfile:
+    with mock.patch.object(exact_rank, "chosen", return_value=loops):
+        return rank_profile(*arguments, **options)
 
 
 # name: matrix from a generator of random numbers and a prime
@@ -350,7 +374,7 @@ def test_the_comparison_fails_on_a_wrong_value(change: Callable[[RankProfile], d
 
 @pytest.mark.parametrize("prime", [*PRIMES, 2**22 - 3, 2**22 + 15, 2**24 - 3, 2**25 - 39, 2**26 - 5])
 def test_longest_sums_are_reduced_exactly(prime: int) -> None:
-    field = arithmetic.Field(prime)
+    field = blas.Field(prime)
     # what `reduce` may leave; the left factor 1 - T may have 1 more
     largest = prime // 2 + 2
     bound = field.terms * largest * (largest + 1) + largest
@@ -360,7 +384,7 @@ def test_longest_sums_are_reduced_exactly(prime: int) -> None:
         quotient * prime + offset for quotient in (0, bound // prime - 1) for offset in (prime // 2, prime // 2 + 1)
     ]
     reduced = np.array(values, np.float64)
-    field.reduce(reduced, np.empty_like(reduced), reduced)
+    field.reduce(reduced)
     assert np.abs(reduced).max() <= largest
     assert [int(entry) % prime for entry in reduced] == [value % prime for value in values]
 
@@ -447,10 +471,10 @@ def test_work_is_done_in_threads(threads: int) -> None:
 
 def test_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    assert arithmetic.blas.__wrapped__() is None
-    for module in (arithmetic, profile):
+    assert blas.blas.__wrapped__() is None
+    for module in (blas, exact_rank):
         monkeypatch.setattr(module, "blas", lambda: None)
-    assert profile._thread_count(2, 10**6) == 1
+    assert exact_rank._thread_count(2, 10**6) == 1
     check(uniform(np.random.default_rng(8), 97, 140, 150), 97, threads=2)
 
 

@@ -802,7 +802,7 @@ def test_integers_of_any_size_are_reduced(p: int, numbers: list[int]) -> None:
     ],
 )
 def test_a_sum_too_long_is_refused(operation: str, function: Callable[..., Any]) -> None:
-    message = rf"leaves float64; use a smaller prime \(in `{operation}` of code outside"
+    message = rf"does not fit float64; use a smaller prime \(in `{operation}` of code outside"
     with PrimeField(LARGEST), pytest.raises(OverflowError, match=message):
         function(torch.ones(1).expand(2**28), torch.zeros(1, dtype=torch.int64).expand(2**28))
 

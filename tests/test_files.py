@@ -194,7 +194,7 @@ def test_what_is_read_is_said_in_one_wording(tmp_path: Path, monkeypatch: pytest
     for path, message in [("none", "there is no file .*none"), (".", "is a folder"), ("pipe", "nobody has written")]:
         with pytest.raises(FileError, match=message):
             read_whole(tmp_path / path)
-    with pytest.raises(FileError, match="is no regular file"):
+    with pytest.raises(FileError, match="is not a regular file"):
         existing_file(tmp_path / "pipe")
     with pytest.raises(FileError, match="larger than 99 bytes"):
         read_whole(tmp_path / "large", most=99)

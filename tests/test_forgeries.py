@@ -179,7 +179,7 @@ def test_certificates_of_schema_1_still_verify(honest: Honest) -> None:
 def test_an_old_certificate_that_rests_on_a_withdrawn_bound_says_how_to_make_it_anew() -> None:
     body = REGISTRY.body
     body["bounds"][-1]["name"] = "no longer known"
-    with pytest.raises(CertificateError, match="withdrawn or renamed, and `seprank certify` makes it anew"):
+    with pytest.raises(CertificateError, match="withdrawn or renamed, and `seprank certify` makes a new one"):
         REGISTRY.verify(body)
 
 

@@ -60,6 +60,7 @@ COMMANDS = (
 )
 CERTIFIED = ("rac", "elman", "mi_rnn", "second_order", "cp_rnn", "arithmetic_lstm", "arithmetic_gru")
 CERTIFIED += ("linear_attention", "delta_rule", "diagonal_ssm", "selective_ssm")
+CERTIFIED += ("min_gru", "min_lstm", "lru")
 
 
 def answer(command: str, folder: Path) -> Any:

@@ -67,8 +67,8 @@ def refusal(content: str | bytes, folder: Path) -> CertificateError:
         ('{"schema": ' + "[" * 20 + "]" * 20 + "}", "nests"),
         ('{"schema": 2, "rank": 1, "rank": 2}', "rank twice"),
         ('{"schema": 2, "model": {"a": 1, "a": 1}}', "a twice"),
-        ('{"schema": 2, "seconds": NaN}', "NaN, which is no number"),
-        ('{"schema": 2, "seconds": -Infinity}', "-Infinity, which is no number"),
+        ('{"schema": 2, "seconds": NaN}', "NaN, which is not a number"),
+        ('{"schema": 2, "seconds": -Infinity}', "-Infinity, which is not a number"),
         ('{"schema": 2, "seconds": 1e400}', "too large"),
         ('{"schema": 2, "seconds": 1.' + "0" * 5000 + "}", "too long"),
         ('{"schema": 2, "rank": ' + "9" * 1001 + "}", "more than 1,000 digits"),
@@ -288,7 +288,7 @@ def test_a_long_recheck_is_announced(honest: dict[str, Any], monkeypatch: Any, c
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.modules[verify.__module__], "_LONG", 0.0)
     assert verify(from_dict(honest))
-    assert "to recheck this certificate takes about" in capsys.readouterr().err
+    assert "rechecking this certificate takes about" in capsys.readouterr().err
 
 
 def test_every_limit_is_in_the_documentation() -> None:

@@ -22,31 +22,55 @@ ALLOWED: dict[str, frozenset[str]] = {
     "question": frozenset(),
     "system": frozenset(),
     "result": frozenset(),
-    "field": frozenset(),
-    "elimination": frozenset(),
+    "kernels": frozenset(),
+    "field": frozenset({"kernels"}),
+    "elimination": frozenset({"kernels"}),
     "theory": frozenset(),
     "models": frozenset(),
     "tasks": frozenset(),
-    "sources": frozenset(),
+    "sources": frozenset({"models", "settings"}),
     "store": frozenset(),
     "planning": frozenset({"models", "theory"}),
-    "adapters": frozenset(),
+    "settings": frozenset({"models", "tasks"}),
+    "adapters": frozenset({"settings"}),
     "startend": frozenset({"adapters", "sources"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
     "certification": frozenset(
-        {"startend", "degrees", "adapters", "models", "sources", "field", "elimination", "theory"}
+        {
+            "adapters",
+            "degrees",
+            "elimination",
+            "field",
+            "kernels",
+            "models",
+            "settings",
+            "sources",
+            "startend",
+            "theory",
+        }
     ),
-    "measurement": frozenset({"startend", "adapters"}),
-    "memory_curve": frozenset({"measurement", "startend", "adapters"}),
+    "measurement": frozenset({"adapters", "settings", "startend"}),
+    "memory_curve": frozenset({"adapters", "measurement", "settings", "startend"}),
     "neighbours": frozenset(
-        {"startend", "adapters", "field", "elimination", "measurement", "memory_curve", "certification"}
+        {"adapters", "certification", "elimination", "field", "measurement", "memory_curve", "settings", "startend"}
     ),
-    "callbacks": frozenset({"measurement", "memory_curve"}),
-    "comparison": frozenset({"certification", "models", "measurement", "memory_curve"}),
+    "callbacks": frozenset({"measurement", "memory_curve", "settings"}),
+    "comparison": frozenset({"certification", "measurement", "memory_curve", "models", "settings"}),
     "tensornet": frozenset({"models", "theory"}),
-    "train": frozenset({"models", "tasks", "callbacks", "memory_curve", "store"}),
+    "train": frozenset({"callbacks", "memory_curve", "models", "settings", "store", "tasks"}),
     "jobs": frozenset(
-        {"certification", "measurement", "memory_curve", "train", "models", "sources", "theory", "startend", "store"}
+        {
+            "certification",
+            "measurement",
+            "memory_curve",
+            "models",
+            "settings",
+            "sources",
+            "startend",
+            "store",
+            "theory",
+            "train",
+        }
     ),
     "report": frozenset(
         {
@@ -69,7 +93,18 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 # Modules that need a heavy package throughout: themselves imported only by functions.
 LATE_MODULES = {"train.learner", "web.page", "web.routes"}
-LATE = {"quimb", "cotengra", "lightning", "transformers", "dask", "plotly", "nicegui", "sklearn", "mlxtend", "sktime"}
+LATE = {
+    "quimb",
+    "cotengra",
+    "lightning",
+    "transformers",
+    "dask",
+    "matplotlib",
+    "nicegui",
+    "sklearn",
+    "mlxtend",
+    "sktime",
+}
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
 
@@ -251,9 +286,9 @@ def test_modules_that_need_a_heavy_package_are_imported_late() -> None:
 
 
 def test_an_early_import_is_found() -> None:
-    assert early_imports("try:\n    import plotly.io\nexcept ImportError:\n    pass") == {"plotly"}
-    assert early_imports("class A:\n    def f(self):\n        import plotly.io") == set()
-    assert early_imports("if TYPE_CHECKING:\n    import plotly") == set()
+    assert early_imports("try:\n    import nicegui.ui\nexcept ImportError:\n    pass") == {"nicegui"}
+    assert early_imports("class A:\n    def f(self):\n        import nicegui.ui") == set()
+    assert early_imports("if TYPE_CHECKING:\n    import nicegui") == set()
 
 
 HELP = """

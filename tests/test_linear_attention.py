@@ -12,7 +12,7 @@ from oracles import rank_mod, whole_numbers
 from seprank import MODELS, certify, verify
 from seprank.certification.family import with_degrees
 from seprank.models.linear_attention import LinearAttention
-from seprank.theory import delta_rule_bounds, linear_attention_bounds
+from seprank.theory import delta_rule_bounds, linear_attention_bounds, mlstm_bounds
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 OTHER = 2**31 - 1
@@ -97,12 +97,33 @@ def test_one_layer(name: str, inputs: int, width: int) -> None:
     assert tokens.rank <= least(tokens) <= expected
 
 
+MLSTM = {(1, 1): 2, (1, 2): 4, (2, 2): 5, (2, 3): 7, (3, 2): 5, (3, 3): 9, (1, 3): 4, (2, 4): 7}
+"""Inputs and width: u * u - s (s - 1) / 2 + 1 by hand, u = min(width, inputs + 1), s = 2 u - inputs - 1"""
+
+
+@pytest.mark.parametrize(("sizes", "rank"), MLSTM.items(), ids=str)
+def test_one_layer_of_mlstm_is_exact(sizes: tuple[int, int], rank: int) -> None:
+    found = certified("mlstm", *sizes, 1, 4)
+    assert (found.rank, found.exact) == (rank, True)
+    assert least(found) == rank
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readout", ["all", 0])
+@pytest.mark.parametrize("domain", ["functional", "tokens"])
+def test_other_questions_about_mlstm_stay_below(readout: str | int, domain: str) -> None:
+    found = certified("mlstm", 3, 3, 1, 5, cut=2, readout=readout, domain=domain)
+    assert found.rank <= least(found)
+
+
 def test_kinds_and_sources() -> None:
     sizes: dict[str, Any] = {"inputs": 3, "width": 2, "length": 4}
     assert [bound.kind for bound in linear_attention_bounds(**sizes, depth=1)] == ["exact"]
     assert [bound.kind for bound in linear_attention_bounds(**sizes, depth=1, domain="tokens")] == ["upper"]
     assert linear_attention_bounds(**sizes, depth=3) == delta_rule_bounds(**sizes, depth=2) == []
     assert [bound.kind for bound in delta_rule_bounds(**sizes, depth=1)] == ["upper"]
+    assert [bound.kind for bound in mlstm_bounds(**sizes, depth=1)] == ["upper"]
+    assert mlstm_bounds(**sizes, depth=2) == []
     with pytest.raises(ValueError, match="width must be at least 1"):
         linear_attention_bounds(**{**sizes, "width": 0}, depth=1)
 

@@ -421,3 +421,23 @@ def test_command_line_refusals(options: tuple[str, ...], text: str, tmp_path: Pa
 def test_a_setting_that_a_profile_does_not_have_is_named() -> None:
     with pytest.raises(TypeError, match="profile has no setting 'at'; beside cuts and lengths it has inputs, "):
         profile(torch.nn.GRU(2, 3, batch_first=True), length=6, at=[1])
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.0, "0.0"),
+        (-1e-9, "0.0"),
+        (1e-9, "< 0.1"),
+        (0.0006, "0.1"),
+        (0.5, "50.0"),
+        (0.9994, "99.9"),
+        (0.99999, "> 99.9"),
+        (1.0, "100.0"),
+        (-0.02, "-2.0"),
+    ],
+)
+def test_a_share_that_rounds_to_nothing_or_all_is_said_to_be_next_to_it(share: float, said: str) -> None:
+    from seprank.measurement.measurement import _percent
+
+    assert _percent(share) == said

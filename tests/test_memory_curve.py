@@ -21,8 +21,8 @@ from seprank.adapters import CheckFailed, ConventionError
 from seprank.measurement import DataError
 from seprank.measurement.figures import ConstantOutput
 from seprank.memory_curve import read_text
-from seprank.memory_curve.lags import default_lags
 from seprank.memory_curve.terms import Terms
+from seprank.settings.lags import default_lags
 from seprank.system.memory import MemoryBudgetError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -175,10 +175,12 @@ def test_states_give_what_the_definition_gives(kind: type[nn.RNNBase]) -> None:
 def drawn_pairs(pairs: int, length: int, features: int, seed: int) -> tuple[Any, Any]:
     """The sequences that `remember` draws."""
     from seprank.measurement.inputs import Alphabet
-    from seprank.memory_curve.settings import CurveSettings
     from seprank.memory_curve.windows import make_pairs
+    from seprank.settings.remember_settings import RememberSettings
 
-    drawn = make_pairs(None, Alphabet(features=features), CurveSettings(length, samples=pairs, seed=seed), 2**30)
+    drawn = make_pairs(
+        None, Alphabet(features=features), RememberSettings(length=length, samples=pairs, seed=seed), 2**30
+    )
     return drawn.first.numpy(), drawn.second.numpy()
 
 
@@ -428,10 +430,10 @@ def test_token_models_are_read_as_probabilities() -> None:
 
 def drawn_ids(pairs: int, length: int, tokens: int) -> tuple[Any, Any]:
     from seprank.measurement.inputs import Alphabet
-    from seprank.memory_curve.settings import CurveSettings
     from seprank.memory_curve.windows import make_pairs
+    from seprank.settings.remember_settings import RememberSettings
 
-    drawn = make_pairs(None, Alphabet(tokens=tokens), CurveSettings(length, samples=pairs), 2**30)
+    drawn = make_pairs(None, Alphabet(tokens=tokens), RememberSettings(length=length, samples=pairs), 2**30)
     return drawn.first.numpy(), drawn.second.numpy()
 
 

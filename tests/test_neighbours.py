@@ -26,13 +26,13 @@ from seprank.models.diagonal_ssm import DiagonalSSM
 from seprank.models.elman import Elman
 from seprank.models.linear_attention import LinearAttention
 from seprank.models.selective_ssm import SelectiveSSM
-from seprank.neighbours import Meaningless, NotLinear, Unstable
+from seprank.neighbours import Meaningless, NotLinear, Unstable, overview
 from seprank.neighbours.exact import _gramian
 from seprank.neighbours.linear import from_matrices
 from seprank.neighbours.operator import operator_of
-from seprank.neighbours.overview import overview
 from seprank.question import DEFAULT_PRIME
 from seprank.result.result import Result
+from seprank.settings.floating import FloatingSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -234,7 +234,7 @@ def test_sizes_are_those_of_a_dense_decomposition() -> None:
 @pytest.mark.parametrize("build", [lambda: Elman(2, 3), lambda: DiagonalSSM(2, 3, 2)], ids=["elman", "diagonal_ssm"])
 def test_modules_are_read_as_their_matrices(build: Callable[[], nn.Module]) -> None:
     module, length = seeded(build), 7
-    entries = operator_of(module, length, None, (), (), None, 0, None).entries
+    entries = operator_of(module, length, None, (), (), None, FloatingSettings()).entries
     zeros = torch.zeros(1, length, 2, dtype=torch.float64)
     for step in range(length):
         pulse = zeros.clone()
@@ -294,7 +294,7 @@ def test_softmax_attention_by_hand(fused: bool) -> None:
     for layer, weight in ((module.q, 1.0), (module.k, 1.0), (module.v, 3.0)):
         nn.init.constant_(layer.weight, weight)
     at = np.array([0.0, math.log(2), 1.0])
-    found = operator_of(module, 3, at, (), (), None, 0, None)
+    found = operator_of(module, 3, at, (), (), None, FloatingSettings())
     # scores of step 1: log 2 times (0, log 2); of step 2: (0, log 2, 1)
     second = np.exp([0.0, math.log(2) ** 2])
     third = np.exp([0.0, math.log(2), 1.0])
@@ -328,7 +328,7 @@ class Gated(nn.Module):
 
 def test_a_gated_cell_by_hand() -> None:
     at = np.array([0.0, math.log(3), -math.log(3)])  # z = 1/2, 3/4, 1/4
-    found = operator_of(Gated(), 3, at, (), (), None, 0, None)
+    found = operator_of(Gated(), 3, at, (), (), None, FloatingSettings())
     expected = [[1, 0, 0], [0.25, 1.5, 0], [0.1875, 1.125, 0.5]]
     assert np.allclose(found.entries[:, 0, :, 0], expected, rtol=0, atol=1e-12)
     assert sr.effective_state_size(Gated(), 3, at=at).tolerance == (1, 1)
@@ -342,7 +342,7 @@ def test_linear_attention_by_hand_needs_to_be_told_what_is_a_gate() -> None:
     nn.init.zeros_(module.initial_state)
     with pytest.raises(Meaningless, match=r"frozen=\[names"):
         sr.effective_state_size(module, 3, at=at)
-    found = operator_of(module, 3, at, ("weight_q_l0", "weight_k_l0"), (), None, 0, None)
+    found = operator_of(module, 3, at, ("weight_q_l0", "weight_k_l0"), (), None, FloatingSettings())
     expected = [[5 * 2 * at[t] * 3 * at[s] if s <= t else 0 for s in range(3)] for t in range(3)]
     assert np.allclose(found.entries[:, 0, :, 0], expected, rtol=1e-12)
     with pytest.raises(ValueError, match="frozen must name parameters"):
@@ -554,3 +554,47 @@ def test_measures_without_meaning_say_so() -> None:
     assert all(m.reason in m.sentence() for m in gated.measures)
     words = overview(nn.Sequential(nn.Embedding(3, 2), nn.GRU(2, 2, batch_first=True)), 8, samples=64, **QUIET)
     assert {m.name for m in words.measures if m.result is not None} == {"memory_curve", "spectrum"}
+
+
+class Spoken(nn.Module):
+    """A linear network that has to be told how it is called: two outputs, a factor, and time first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = DiagonalSSM(2, 3)
+
+    def forward(self, x: Tensor, state: Any = None, *, scale: float) -> dict[str, Any]:
+        output, after = self.cell(scale * x.transpose(0, 1), state)
+        output = output.transpose(0, 1)
+        return {"first": output, "second": -2 * output, "memory": after}
+
+
+class Silent(nn.Module):
+    """The same with all that said."""
+
+    def __init__(self, spoken: Spoken) -> None:
+        super().__init__()
+        self.cell = spoken.cell
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        output, after = self.cell(3 * x, state)
+        return -2 * output, after
+
+
+MEASURES: dict[str, Callable[..., Any]] = {
+    "state size": lambda model, **how: sr.effective_state_size(model, 5, inputs=2, **how).spectrum,
+    "capacity": lambda model, **how: sr.memory_capacity(model, lags=3, inputs=2, progress=False, **how).per_lag,
+    "gradients": lambda model, **how: sr.gradient_curve(model, 5, inputs=2, samples=16, progress=False, **how).values,
+    "hankel": lambda model, **how: sr.hankel_singular_values(model, 5, inputs=2, **how).values,
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_how_a_model_is_called_can_be_said(measure: str) -> None:
+    spoken = seeded(Spoken, 0.2)
+    how = {"batch_first": False, "output": "second", "state": "state", "call": {"scale": 3.0}}
+    found, expected = MEASURES[measure](spoken, **how), MEASURES[measure](Silent(spoken))
+    assert np.allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert not np.allclose(found, MEASURES[measure](spoken, **how | {"call": {"scale": 1.0}})) or measure == "capacity"
+    with pytest.raises(ValueError, match="third"):
+        MEASURES[measure](spoken, **how | {"output": "third"})

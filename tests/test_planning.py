@@ -1,6 +1,7 @@
 """plan(): against every width tried one after the other, and at sizes where that is impossible."""
 
 import json
+import math
 import random
 import time
 from typing import Any
@@ -9,10 +10,9 @@ import pytest
 
 from seprank import theory
 from seprank.models import MODELS
-from seprank.planning import Row, plan
+from seprank.planning import Plan, Row, plan
 from seprank.question import DOMAINS
-from seprank.report.frontier import frontier_page
-from seprank.result.document import Section
+from seprank.result.chart import powers
 
 
 def tried(rank: int, depth: int, widths: range, sizes: dict[str, Any]) -> tuple[int | None, int | None, int]:
@@ -147,6 +147,16 @@ def test_a_size_is_an_integer() -> None:
 # The picture
 
 
+def axes_of(found: Plan) -> tuple[Any, Any]:
+    """Those of the widths, and of the parameters."""
+    _, (widths, costs) = found.plot()
+    return widths, costs
+
+
+def names(axes: Any) -> list[str]:
+    return list(axes.get_legend_handles_labels()[1])
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -158,46 +168,46 @@ def test_a_size_is_an_integer() -> None:
         {"rank": 10**999, "length": 1000, "inputs": 50, "max_depth": 3},
     ],
 )
-def test_the_picture_of_a_plan(settings: dict[str, Any]) -> None:
+def test_the_picture_of_a_plan_has_a_line_for_what_there_is(settings: dict[str, Any]) -> None:
     found = plan(**settings)
-    page = frontier_page(found)
-    assert 'src="http' not in page
-    for said in ("Least width", "Parameters of these networks", "provably cannot reach it", "if the conjecture holds"):
-        assert said in page
-    if found.shallow.width is None:
-        assert "no width can" in page
-    if settings.get("domain") == "tokens":
-        assert found.rows[2].conjectured_width == 4
-        assert "diamond-open" in page
+    widths, costs = axes_of(found)
+    some = {key: any(getattr(row, key) is not None for row in found.rows) for key in ("width", "conjectured_width")}
+    said = ["proved to reach it"] * some["width"] + ["if the conjecture holds"] * some["conjectured_width"]
+    assert names(costs) == said
+    assert names(widths) == [*said, "provably cannot reach it"]
+    for axes in (widths, costs):
+        assert axes.get_ylabel()
+        low, high = axes.get_ylim()
+        assert all(low <= y <= high for line in axes.lines for y in line.get_ydata() if not math.isnan(y))
 
 
-def figures(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[Any]:
-    """The figures of a plan's page."""
-    kept: list[Any] = []
-
-    def keep(title: str, lead: str, sections: list[Section], *, summary: str) -> str:
-        kept.extend(sections)
-        return ""
-
-    monkeypatch.setattr("seprank.report.frontier.report_page", keep)
-    found = plan(**settings)
-    frontier_page(found)
-    return [section.parts[0].picture for section in kept]
-
-
-def test_the_picture_draws_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    widths, costs = figures(monkeypatch, rank=10**6, length=100, inputs=50, domain="tokens")
+def test_the_picture_draws_the_rows() -> None:
     found = plan(rank=10**6, length=100, inputs=50, domain="tokens")
-    excluded, proved, conjectured = widths.data
-    assert list(excluded.x) == [1, 2, 3, 4]
-    assert [round(10**y) for y in excluded.y] == [row.too_narrow for row in found.rows]
-    assert [round(10**y) for y in proved.y] == [row.width for row in found.rows if row.width]
-    assert [round(10**y) for y in conjectured.y] == [4, 3]
-    assert list(conjectured.x) == [3, 4]
-    assert [text.replace(",", "") for text in costs.data[1].customdata] == ["292", "225"]
+    widths, costs = axes_of(found)
+    proved, conjectured = (
+        [round(10**y) if not math.isnan(y) else None for y in line.get_ydata()] for line in widths.lines
+    )
+    assert [bar.get_x() + bar.get_width() / 2 for bar in widths.patches] == pytest.approx([1, 2, 3, 4])
+    assert [round(10 ** bar.get_height()) for bar in widths.patches] == [row.too_narrow for row in found.rows]
+    assert proved == [row.width for row in found.rows]
+    assert conjectured == [None, None, 4, 3]
+    assert [round(10**y) for y in costs.lines[1].get_ydata() if not math.isnan(y)] == [292, 225]
 
 
-def test_bars_reach_the_top_where_no_width_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    widths, _ = figures(monkeypatch, rank=17, length=8, inputs=2)
-    assert widths.data[0].y[0] == widths.layout.yaxis.range[1]
-    assert widths.data[0].customdata[0] == "no width can"
+def test_bars_reach_the_top_where_no_width_can_and_lines_have_a_gap() -> None:
+    found = plan(rank=17, length=8, inputs=2)
+    widths, _ = axes_of(found)
+    assert found.rows[0].too_narrow is None
+    assert widths.patches[0].get_height() == widths.get_ylim()[1]
+    assert math.isnan(widths.lines[0].get_ydata()[0])
+
+
+@pytest.mark.parametrize(
+    ("largest", "first"), [(999.0, ["1", "$10^{125}$", "$10^{250}$"]), (3.2, ["1", "10", "100", "1,000", "$10^{4}$"])]
+)
+def test_marks_are_numbers_or_powers_of_ten(largest: float, first: list[str]) -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    powers(axes, largest)
+    assert [text.get_text() for text in axes.get_yticklabels()][: len(first)] == first

@@ -23,15 +23,16 @@ from seprank.field import (
     Program,
     Symbolic,
     evaluate,
-    evaluation,
+    interpreter,
     symbolic,
 )
 from seprank.field.symbolic import Linear
 from seprank.models import MODELS
+from seprank.settings.certify_settings import CertifySettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-EXECUTORS: list[ModuleType] = [evaluation]
+EXECUTORS: list[ModuleType] = [interpreter]
 try:
     from seprank.field import compiled
 
@@ -46,10 +47,10 @@ P = DEFAULT_PRIME
 
 def matrix(module: nn.Module, recorded: bool, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[Any, str]:
     """The Start-End matrix of a module, grown twice, and why it was not recorded."""
-    asked: dict[str, Any] = {"length": 6, "cut": None, "domain": "functional", "inputs": None, "templates": None}
-    asked |= {"readout": "random", "prime": P, "seed": 3} | settings
+    asked: dict[str, Any] = {"length": 6, "prime": P, "seed": 3} | settings
+    inputs = asked.pop("inputs", None)
     monkeypatch.setattr(recording, "RECORDED", 1 if recorded else 2**60)
-    with enter(module, ask(module, **asked), arithmetic="float64", device="cpu") as run:
+    with enter(module, ask(module, CertifySettings(**asked), inputs), arithmetic="float64", device="cpu") as run:
         found = run.matrix(2**28)
         for count in (5, 33):
             found.grow(*(run.samples(side, min(count, run.question.words_in_all(side) or count)) for side in SIDES))
@@ -63,7 +64,7 @@ def same_when_recorded(module: nn.Module, monkeypatch: pytest.MonkeyPatch, **set
     """That it is, with each executor; and why it was not recorded."""
     expected, _ = matrix(module, False, monkeypatch, **settings)
     for executor in EXECUTORS:
-        monkeypatch.setattr(evaluation, "fastest", lambda work, executor=executor: executor)
+        monkeypatch.setattr(interpreter, "fastest", lambda work, executor=executor: executor)
         found, reason = matrix(module, True, monkeypatch, **settings)
         np.testing.assert_array_equal(found, expected)
         if reason:

@@ -15,6 +15,7 @@ from seprank.certification.known import known_bounds
 from seprank.certification.prepared import Run
 from seprank.certification.search import BoundContradicted
 from seprank.degrees import degree_bounds
+from seprank.settings.certify_settings import CertifySettings
 from seprank.theory import Bound, bounds, for_readout
 
 PRIME = oracles.PRIME_OF_BOUNDS
@@ -57,7 +58,7 @@ def known(sizes: tuple[int, ...], domain: str, readout: str | int, templates: An
     letters = None if templates is None else tuple(map(tuple, templates))
     asked: dict[str, Any] = {"length": length, "cut": cut, "domain": domain, "readout": readout}
     count = None if templates is None else len(templates)
-    question = ask(module, **asked, inputs=count, templates=letters, prime=8388593, seed=0)
+    question = ask(module, CertifySettings(**asked, templates=letters), count)
     by_degree = degree_bounds(module, **asked, inputs=count, templates=letters) if degrees else []
     return [*known_bounds(module, question), *by_degree]
 
@@ -116,17 +117,7 @@ def test_bounds_hold_for_templates_that_are_dependent_or_more_than_the_inputs(
     for depth, length, cut in [(1, 2, 1), (1, 4, 2), (2, 4, 2), (2, 3, 1), (3, 4, 2)]:
         check((2, 2, depth, length, cut), "tokens", readout, templates)
     module = RAC(2, 2, 2)
-    question = ask(
-        module,
-        length=4,
-        cut=2,
-        domain="tokens",
-        inputs=None,
-        templates=templates,
-        readout=readout,
-        prime=8388593,
-        seed=0,
-    )
+    question = ask(module, CertifySettings(length=4, domain="tokens", templates=templates, readout=readout))
     from_below = any(bound.kind == "lower" for bound in known_bounds(module, question))
     assert from_below == (len(templates) == 2 and templates[0] == [1, 0] and readout != 0)
 

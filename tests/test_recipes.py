@@ -15,7 +15,7 @@ import pytest
 from repository import ROOT
 
 RECIPES = dict(re.findall(r"^### (.+?)\n(.*?)(?=^##)", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.M | re.S))
-FOLLOWED = ["A new model", "A new bound", "A new task", "A new calling convention"]
+FOLLOWED = ["A new model", "A new bound", "A new task", "A new calling convention", "A new setting"]
 
 
 def follow(recipe: str, root: Path) -> None:

@@ -19,6 +19,7 @@ from seprank.degrees import total_degrees
 from seprank.elimination import rank_profile
 from seprank.field import NotPolynomial, PrimeField
 from seprank.models import MODELS
+from seprank.settings.certify_settings import CertifySettings
 from seprank.theory import shown_error
 
 
@@ -53,8 +54,8 @@ def test_small_primes_claim_nothing(prime: int, name: str, sizes: tuple[int, int
 def test_a_rank_is_certain_as_soon_as_all_starts_or_all_columns_are_independent(
     cut: int, rank: int, starts: int, ends: int, certain: bool
 ) -> None:
-    module, asked = RAC(2, 2, 1), {"length": 6, "domain": "tokens", "inputs": 2, "templates": None}
-    question = ask(module, **asked, cut=cut, readout="all", prime=8388593, seed=0)
+    module, asked = RAC(2, 2, 1), CertifySettings(length=6, domain="tokens", cut=cut, readout="all")
+    question = ask(module, asked, inputs=2)
     assert (question.words_in_all("starts"), question.words_in_all("ends")) == (2**cut, 2 ** (6 - cut))
     error = stated_error(module, question, rank=rank, starts=starts, ends=ends, channels=2, upper=None)
     assert (error == 0) == certain

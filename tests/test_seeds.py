@@ -64,7 +64,8 @@ def by_profile(seed: int, folder: Path) -> Any:
 
 
 def by_sweep(seed: int, folder: Path) -> Any:
-    return MeasureWork(model="gru", seed=seed, **SIZES, **SMALL).run(folder, 2**30)["singular_values"]
+    work = MeasureWork.from_settings({"model": "gru", "seed": seed, **SIZES, **SMALL})
+    return work.run(folder, 2**30)["singular_values"]
 
 
 def by_python(seed: int, folder: Path) -> Any:
@@ -81,7 +82,10 @@ def by_factory(seed: int, folder: Path) -> Any:
 
 def by_certificate(seed: int, folder: Path) -> Any:
     found = command("certify", "rac", *options(seed))
-    return [found["rank"], CertifyWork(model="rac", seed=seed, length=5, **SIZES).run(folder, 2**30)["rank"]]
+    return [
+        found["rank"],
+        CertifyWork.from_settings({"model": "rac", "seed": seed, "length": 5, **SIZES}).run(folder, 2**30)["rank"],
+    ]
 
 
 def by_comparison(seed: int, folder: Path) -> Any:

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seprank import CertificateError, NotPolynomial, PrimeField, certify, verify
 from seprank.certification.certificate import digest, from_dict
-from seprank.field.attention import FUSED
+from seprank.field.fused_attention import FUSED
 from seprank.models import MODELS
 
 

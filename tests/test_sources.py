@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from seprank.cli.options import parse_settings
-from seprank.cli.terminal import UsageError
+from seprank.settings.as_text import key_values
 from seprank.sources import FactoryError, load_factory
 from seprank.sources.factory import user_modules
 
@@ -119,16 +118,16 @@ READ: dict[str, Any] = {
 
 @pytest.mark.parametrize("text", READ, ids=lambda text: text[:20])
 def test_values_on_the_command_line(text: str) -> None:
-    found = parse_settings([f"key={text}"])["key"]
+    found = key_values("--set", [f"key={text}"])["key"]
     assert (found, type(found)) == (READ[text], type(READ[text]))
 
 
 @pytest.mark.parametrize("pair", ["key", "=3", "a b=3", "1a=3", ""])
 def test_what_is_no_pair_is_refused(pair: str) -> None:
-    with pytest.raises(UsageError, match="must be key=value"):
-        parse_settings([pair])
-    with pytest.raises(UsageError, match="gives key twice"):
-        parse_settings(["key=1", "key=2"])
+    with pytest.raises(ValueError, match="must be key=value"):
+        key_values("--set", [pair])
+    with pytest.raises(ValueError, match="gives key twice"):
+        key_values("--set", ["key=1", "key=2"])
 
 
 @pytest.mark.parametrize("value", ["no", "FALSE", "off", ""])
@@ -167,13 +166,13 @@ def test_a_network_of_a_file_has_the_weights_of_the_seed(tmp_path: Path) -> None
     first, again, other = (factory.build(seed).state_dict()["weight_hh_l0"] for seed in (1, 1, 2))
     assert first.equal(again)
     assert not first.equal(other)
-    with pytest.raises(FactoryError, match="is a network that is made already and takes no width"):
+    with pytest.raises(FactoryError, match="is a network that already exists and takes no width"):
         load_factory(f"{tmp_path / 'net.py'}:made", sizes={"width": 3})
 
 
 def test_a_network_of_a_package_has_no_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, "ready_made.py", TORCH)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FactoryError, match="with weights that no seed decides; name a function or class"):
+    with pytest.raises(FactoryError, match="with weights that no seed determines; name a function or class"):
         load_factory("ready_made:made")
     sys.modules.pop("ready_made", None)

@@ -2,18 +2,20 @@
 
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seprank.store import APPLICATION, SCHEMA, Job, Store, StoreError
+from seprank.store import APPLICATION, SCHEMA, Job, Record, Status, Store, StoreError, table
 
 JOB = Job("certify", {"width": 3, "depth": 2})
 
@@ -298,6 +300,64 @@ def test_folders_and_pipes_are_no_stores(path: Path) -> None:
     os.mkfifo(path)
     for place in (path, path.parent):
         for write in (False, True):
-            with pytest.raises(StoreError, match=r"is a folder|is no regular file"):
+            with pytest.raises(StoreError, match=r"is a folder|is not a regular file"):
                 Store(place, write=write)
     assert [file.name for file in path.parent.iterdir()] == ["runs.db"]
+
+
+# As a table for people
+
+
+def ended(command: str, settings: dict[str, Any], result: dict[str, Any], error: str | None = None) -> Record:
+    status: Status = "done" if error is None else "failed"
+    return Record(Job(command, settings), status, result, error, 1.0, "2026-01-01T00:00:00+00:00")
+
+
+def cells(text: str) -> list[list[str]]:
+    return [re.split(r"  +", line.strip()) for line in text.splitlines()]
+
+
+def test_a_table_has_what_differs_and_the_scores_and_says_once_what_does_not() -> None:
+    asked = {"task": "adding-problem", "model": "gru", "width": 8, "steps": 100}
+    result = {"outcome": "solved", "parameters": 321, "steps": 50, "test": {"loss": 0.25, "data_accuracy": 0.5}}
+    failed = ended("train", asked | {"depth": 2}, {}, "Traceback\nValueError: too <long>")
+    lines = table([ended("train", asked | {"depth": 1}, result), failed]).splitlines()
+    assert lines[0] == "train: width=8, steps=100"
+    scores = ["its parameters", "steps taken", "test loss", "test data accuracy"]
+    assert cells(lines[1]) == [["job", "task", "model", "depth", "outcome", *scores]]
+    assert cells(lines[2])[0][1:] == ["adding-problem", "gru", "1", "solved", "321", "50", "0.25", "0.5"]
+    assert cells(lines[3])[0][1:] == ["adding-problem", "gru", "2", "failed: ValueError: too <long>"]
+
+
+@pytest.mark.parametrize(
+    ("command", "result", "shown"),
+    [
+        (
+            "certify",
+            {"rank": 9, "starts": 12, "ends": 16, "upper_bound": 9, "exact": True, "saturated": True, "error": 0.0},
+            {"rank": "=9", "at most": "9", "how sure": "exact"},
+        ),
+        (
+            "certify",
+            {"rank": 12, "starts": 12, "ends": 16, "upper_bound": None, "exact": False, "saturated": False},
+            {"rank": "≥12", "how sure": "limited by samples"},
+        ),
+        (
+            "measure",
+            {"effective_rank": 1.23456, "shares": {"interaction": 0.5, "start": 0.1}},
+            {"effective rank": "1.235", "jointly": "0.5"},
+        ),
+        ("remember", {"reach": 3, "half": 1, "mean": 1.5, "curve": {}}, {"reach": "3", "half": "1", "mean": "1.5"}),
+        ("later", {"found": 1, "list": [1]}, {"found": "1"}),
+    ],
+)
+def test_each_command_has_its_figures(command: str, result: dict[str, Any], shown: dict[str, str]) -> None:
+    heads, row = cells(table([ended(command, {"model": "rac"}, result)]))[1:]
+    assert dict(zip(heads[2:], row[2:], strict=True)) == shown
+
+
+def test_commands_have_tables_of_their_own_and_strangers_words_stay_on_a_line() -> None:
+    text = table([ended("later", {"model": "a\nb" + "c" * 1000}, {"x": 1}), ended("measure", {"model": "gru"}, {})])
+    assert [line for line in text.splitlines() if "1 record" in line] == ["later: 1 record", "measure: 1 record"]
+    assert max(map(len, text.splitlines())) < 400
+    assert table([]) == ""

@@ -27,7 +27,7 @@ from seprank.theory import (
     lower_bound,
     multichoose,
     null_states,
-    rac,
+    rac_bounds,
     readable,
     upper_bound,
 )
@@ -310,8 +310,8 @@ def test_an_upper_bound_is_kept_rounded_up() -> None:
 @unhurried
 @given(st.integers(1, 40), st.integers(1, 15), st.integers(1, 30))
 def test_rounded_state_bound_is_above_the_state_bound(width: int, depth: int, end: int) -> None:
-    cell = rac._Cell(inputs=1, width=width, depth=depth, start=1, end=end, tokens=False)
-    rounded, exact = rac._rounded_state(cell), rac._state(cell)
+    cell = rac_bounds._Cell(inputs=1, width=width, depth=depth, start=1, end=end, tokens=False)
+    rounded, exact = rac_bounds._rounded_state(cell), rac_bounds._state(cell)
     assert rounded is None or exact is None or rounded >= exact
 
 
@@ -431,7 +431,7 @@ def test_theory_needs_the_standard_library_only() -> None:
 
 def test_examples_run() -> None:
     failed, tried = map(
-        sum, zip(*(doctest.testmod(module) for module in (bound, counting, null_states, rac)), strict=True)
+        sum, zip(*(doctest.testmod(module) for module in (bound, counting, null_states, rac_bounds)), strict=True)
     )
     assert (failed, tried > 5) == (0, True)
 
@@ -447,7 +447,7 @@ def some_sizes() -> Iterator[dict[str, Any]]:
             "length": length,
             "cut": draw.randint(1, length - 1),
             "domain": draw.choice(DOMAINS),
-            "model": draw.choice(rac.MODELS),
+            "model": draw.choice(rac_bounds.MODELS),
         }
 
 

@@ -59,7 +59,7 @@ def test_two_halves_are_the_whole(name: str, depth: int) -> None:
     assert whole.shape == (BATCH, STEPS, R)
     torch.testing.assert_close(torch.cat([first, second], 1), whole, rtol=1e-12, atol=1e-12)
     for a, b in zip(leaves(last), leaves(end), strict=True):
-        assert a.shape == (depth, BATCH, R)
+        assert a.shape[:2] == (depth, BATCH)
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
@@ -96,7 +96,9 @@ def test_batch_first_is_the_default_and_can_be_turned_off(name: str) -> None:
 @pytest.mark.slow
 @every_trained
 def test_what_is_trained_is_not_certified_but_measured(name: str) -> None:
-    with pytest.raises(NotPolynomial, match=r"is not polynomial: .*`measure`"):
+    # What the linear unit is trained with is a function of parameters that no drawn element can stand for.
+    says = "theta_l0 as cos" if name == "lru" else r".*`measure`"
+    with pytest.raises(NotPolynomial, match=rf"is not polynomial: .*{says}"):
         certify(build(name, 1), length=4, progress=False)
     found = measure(build(name, 1).double(), length=6, starts=16, ends=16)
     assert found.entropy > 0

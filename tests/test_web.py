@@ -29,7 +29,6 @@ from seprank.system.memory import MemoryBudgetError
 from seprank.tasks.start_end_similarity import MatchCount
 from seprank.web import serve
 from seprank.web.budget import PROCESS, Budget, estimate
-from seprank.web.curve_run import curve_command
 from seprank.web.jobs import Job, Paced
 from seprank.web.meaning import meaning
 from seprank.web.panel import Panel
@@ -362,7 +361,7 @@ def test_a_curve_follows_the_settings_and_is_cancelled() -> None:
     first = panel.curve.found
     assert first is not None
     assert (first.length, panel.curve.settings) == (9, panel.settings)
-    words = shlex.split(curve_command(panel.settings))[1:]
+    words = shlex.split(panel.settings.curve_command())[1:]
     content = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert content["memory"] == list(first.memory)
     panel.choose({**asdict(SMALL), "length": 12})
@@ -467,7 +466,7 @@ def test_tables_show_text_as_text() -> None:
     panel.certify()
     until(lambda: finished(panel))
     assert "&lt;b&gt;A&lt;/b&gt;: elman" in ranks_table([panel])
-    assert "<td>exact</td>" in bounds_table(panel)
+    assert 'data-name="kind">exact</td>' in bounds_table(panel)
 
 
 def test_what_belongs_to_other_settings_is_grey() -> None:
@@ -569,3 +568,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
         return number
+
+
+@pytest.mark.parametrize(("length", "marks"), [(6, 1), (400, None)])
+def test_marks_of_a_short_chart_are_whole_lengths(length: int, marks: int | None) -> None:
+    panel = Panel("A", Settings(length=length), Budget(2**33))
+    assert chart([panel])["layout"]["xaxis"].get("dtick") == marks
+    panel.close()

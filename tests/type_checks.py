@@ -49,20 +49,23 @@ class Loader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> types.CodeType:
         path = self.get_filename(fullname)
-        return with_checks(self.get_data(path), path)
+        return with_checks(self.get_data(path), path, fields=not fullname.startswith(f"{PACKAGE}.settings."))
 
 
-def with_checks(source: bytes | str, path: str = "<source>") -> types.CodeType:
-    """The code of a module in which every public function checks its arguments and what it returns."""
+def with_checks(source: bytes | str, path: str = "<source>", *, fields: bool = True) -> types.CodeType:
+    """The code of a module in which every public function checks its arguments and what it returns.
+
+    Without `fields` those of dataclasses are left out: settings check their own, and say what is wrong.
+    """
     tree = ast.parse(source)
     unknown = _imported_for_type_checkers(tree)
     for node in _not_within_functions(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_entrance(node.name):
             _forget(node, unknown)
             node.decorator_list.append(ast.Name(_FUNCTION, ast.Load()))
-        elif isinstance(node, ast.ClassDef) and "dataclass" in map(_name, node.decorator_list):
-            fields = [line for line in node.body if isinstance(line, ast.AnnAssign) and not _names(line) & unknown]
-            names = [ast.Constant(field.target.id) for field in fields if isinstance(field.target, ast.Name)]
+        elif fields and isinstance(node, ast.ClassDef) and "dataclass" in map(_name, node.decorator_list):
+            lines = [line for line in node.body if isinstance(line, ast.AnnAssign) and not _names(line) & unknown]
+            names = [ast.Constant(field.target.id) for field in lines if isinstance(field.target, ast.Name)]
             decorator = ast.Call(ast.Name(_CLASS, ast.Load()), [ast.Tuple(names, ast.Load())], [])
             node.decorator_list.insert(0, decorator)
     code: types.CodeType = compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)

@@ -14,6 +14,8 @@ from seprank.store import Record
 from seprank.system.files import csv_text, write_whole
 from seprank.theory import KINDS, bounds, multichoose
 
+from .tables import markdown_table
+
 
 @dataclass(frozen=True, order=True)
 class Cell:
@@ -208,7 +210,7 @@ def exchanges_markdown(known: Sequence[Known]) -> str:
     for (domain, is_wide, is_long), found in exchanges(known).items():
         sizes = ["$M \\ge R$" if is_wide else "$M < R$", "$c \\ge \\min(L, b)$" if is_long else "$c < \\min(L, b)$"]
         rows.append([domain, *sizes, found.pairs, len(found.differ), _shown(*found.differ[0]) if found.differ else ""])
-    return _table(["domain", "inputs", "start", "pairs", "that differ", "the smallest"], rows)
+    return markdown_table(["domain", "inputs", "start", "pairs", "that differ", "the smallest"], rows)
 
 
 def _shown(cell: Cell, partner: Cell) -> str:
@@ -247,11 +249,6 @@ def confirmation(found: Sequence[Known], *, prime: int, more: int) -> dict[str, 
     }
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
 def summary_markdown(known: Sequence[Known]) -> str:
     """Cells by domain and depth: how many, how many exact, how many gaps."""
     groups = sorted({(item.cell.domain, item.cell.depth) for item in known})
@@ -260,7 +257,7 @@ def summary_markdown(known: Sequence[Known]) -> str:
         chosen = [item for item in known if (item.cell.domain, item.cell.depth) == (domain, depth)]
         rows.append([domain, depth, *_counts(chosen)])
     rows.append(["all", "", *_counts(known)])
-    return _table(["domain", "depth", "cells", "exact", "share", "gaps", "not saturated"], rows)
+    return markdown_table(["domain", "depth", "cells", "exact", "share", "gaps", "not saturated"], rows)
 
 
 def _counts(known: Sequence[Known]) -> list[str]:
@@ -274,7 +271,7 @@ def bounds_markdown(known: Sequence[Known]) -> str:
     every = met_by(known)
     alone = Counter(item.names[0] for item in known if item.exact and len(item.names) == 1)
     rows = [[name, f"{count:,}", f"{alone[name]:,}"] for name, count in every.most_common()]
-    return _table(["bound", "met by exact cells", "the only one met"], rows)
+    return markdown_table(["bound", "met by exact cells", "the only one met"], rows)
 
 
 def statements_markdown(known: Sequence[Known]) -> str:
@@ -288,7 +285,7 @@ def statements_markdown(known: Sequence[Known]) -> str:
         [name, f"{check.cells:,}", f"{check.holds:,}", f"{len(check.fails):,}", f"{len(check.too_high):,}"]
         for name, check in checks.items()
     ]
-    return _table(["statement", "cells", "holds", "rank below it", "proved bound below it"], rows)
+    return markdown_table(["statement", "cells", "holds", "rank below it", "proved bound below it"], rows)
 
 
 def conjecture_markdown(known: Sequence[Known]) -> str:
@@ -299,7 +296,7 @@ def conjecture_markdown(known: Sequence[Known]) -> str:
         check = check_conjecture(chosen, domain)
         relation = "$R \\ge M$" if sign == ">=" else "$R < M$"
         rows.append([domain, relation, f"{check.cells:,}", f"{check.holds:,}", f"{len(check.fails):,}"])
-    return _table(["domain", "width", "cells", "holds", "fails"], rows)
+    return markdown_table(["domain", "width", "cells", "holds", "fails"], rows)
 
 
 def cells_markdown(known: Iterable[Known], *, stated: bool = False) -> str:
@@ -312,4 +309,4 @@ def cells_markdown(known: Iterable[Known], *, stated: bool = False) -> str:
         groups.setdefault((*key, *more), []).append(cell.inputs)
     head = ["domain", "inputs", "width", "depth", "length", "cut", "rank", "least bound", "which", "conjecture"]
     rows = [[key[0], ", ".join(map(str, sorted(inputs))), *key[1:]] for key, inputs in groups.items()]
-    return _table(head[: 10 if stated else 9], rows)
+    return markdown_table(head[: 10 if stated else 9], rows)

@@ -21,6 +21,8 @@ from seprank.models.attention import Attention
 from seprank.system.files import write_whole
 from seprank.theory import Bound, attention_bounds, multichoose
 
+from .tables import markdown_table
+
 FILE = Path(__file__).parents[1] / "attention" / "certificates.json.gz"
 MOST = 420
 """Greatest upper bound of a cell that is certified: the work grows with its square"""
@@ -164,11 +166,6 @@ def write(certificates: Iterable[Certificate], path: Path = FILE) -> None:
 # What they say
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(entry) for entry in line) + " |" for line in lines)
-
-
 def cells_markdown(certificates: Iterable[Certificate]) -> str:
     """Networks with their ranks and bounds."""
     rows = []
@@ -180,7 +177,7 @@ def cells_markdown(certificates: Iterable[Certificate]) -> str:
         sizes = [cell.inputs, cell.width, cell.heads, cell.depth]
         rows.append([*sizes, cell.sides[0], cell.sides[1], start, rank, upper])
     head = ["$M$", "$R$", "$H$", "$L$", "$n_B$", "$n_A$", "start, if not adjacent", "rank", "least bound"]
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def summary_markdown(certificates: Sequence[Certificate]) -> str:
@@ -200,7 +197,7 @@ def summary_markdown(certificates: Sequence[Certificate]) -> str:
         rows.append([name, len(chosen), exact, len(chosen) - exact, max(one.rank for one in chosen)])
     exact = sum(one.exact for one in certificates)
     rows.append(["all", len(certificates), exact, len(certificates) - exact, max(one.rank for one in certificates)])
-    return _table(["", "cells", "exact", "not exact", "greatest rank"], rows)
+    return markdown_table(["", "cells", "exact", "not exact", "greatest rank"], rows)
 
 
 def groups(certificates: Sequence[Certificate]) -> dict[str, list[Certificate]]:
@@ -223,7 +220,7 @@ def bottleneck_markdown(certificates: Sequence[Certificate]) -> str:
     for depth, inputs in sorted({(cell.depth, cell.inputs) for cell in chosen}):
         same = sorted(cell for cell in chosen if (cell.depth, cell.inputs) == (depth, inputs))
         rows.append([inputs, depth, ", ".join(f"{found[cell].rank} ({cell.width})" for cell in same)])
-    return _table(["$M$", "$L$", "rank (width)"], rows)
+    return markdown_table(["$M$", "$L$", "rank (width)"], rows)
 
 
 def _is_plain(cell: Cell) -> bool:
@@ -243,7 +240,7 @@ def published_markdown(certificates: Sequence[Certificate]) -> str:
         if _is_plain(cell) and cell.depth > 1 and cell.inputs == cell.width > 1 and cell.sides == (2, 2):
             stated = published(cell.inputs, cell.heads, cell.depth)
             rows.append([cell.inputs, cell.heads, cell.depth, certificate.rank, certificate.upper_bound, f"{stated:,}"])
-    return _table(["$d_x$", "$H$", "$L$", "rank", "moments", "published, from memory"], rows)
+    return markdown_table(["$d_x$", "$H$", "$L$", "rank", "moments", "published, from memory"], rows)
 
 
 def count_parameters(width: int, depth: int) -> int:
@@ -279,7 +276,7 @@ def parameters_markdown(budgets: Sequence[int], depths: Sequence[int]) -> str:
         best = max(digits for _, _, digits in found)
         entries = [f"{'**' * (d == best)}{d:,}{'**' * (d == best)} ({width})" for _, width, d in found]
         rows.append([f"{budget:,}", *entries])
-    return _table(["parameters", *(f"$L = {depth}$" for depth in depths)], rows)
+    return markdown_table(["parameters", *(f"$L = {depth}$" for depth in depths)], rows)
 
 
 def two_layers(width: int) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 
 from seprank.store import Record
 
+from .tables import markdown_table
+
 MEASURES = ("entropy", "interaction")
 SIZE = {
     "copying-memory": ("delay", lambda settings: settings["delay"]),
@@ -123,11 +125,11 @@ def markdown(table: Sequence[Line]) -> str:
     name = SIZE[task][0]
     sizes = [group.size for group in table[0].trials]
     head = ["equal", "depth", "width", "parameters", *(f"{name} {size}" for size in sizes), f"longest {name} solved"]
-    rows = [head, ["---"] * len(head)]
+    rows = []
     for line in table:
         cells = [line.equal, str(line.depth), line.widths, line.parameters, *map(str, line.trials)]
         rows.append([*cells, "none" if line.largest is None else str(line.largest)])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown_table(head, rows)
 
 
 @dataclass(frozen=True)
@@ -216,11 +218,9 @@ def _correlation(
 
 def correlation_markdown(found: Iterable[Correlation]) -> str:
     """Correlations as a table."""
-    rows = ["| task | model | size | figure | runs | correlation with success | p |", "|" + " --- |" * 7]
+    rows = []
     for item in found:
         size = "all" if item.size is None else item.size
         numbers = ("-", "-") if item.coefficient is None else (f"{item.coefficient:+.2f}", f"{item.probability:.1g}")
-        rows.append(
-            f"| {item.task} | {item.model} | {size} | {item.figure} | {item.runs} | {numbers[0]} | {numbers[1]} |"
-        )
-    return "\n".join(rows)
+        rows.append([item.task, item.model, size, item.figure, item.runs, *numbers])
+    return markdown_table(["task", "model", "size", "figure", "runs", "correlation with success", "p"], rows)

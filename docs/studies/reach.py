@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from seprank.store import Record
 
 from .depth import SIZE
+from .tables import markdown_table
 
 _TASKS = {"copying-memory": "copying", "start-end-similarity": "similarity"}
 
@@ -25,11 +26,11 @@ def markdown(records: Iterable[Record]) -> str:
         groups[settings["task"], size, settings["model"]][settings["depth"]].append(record)
     depths = sorted({depth for group in groups.values() for depth in group})
     listed = ", ".join(map(str, depths))
-    rows = [["task", "network", f"mean before, depth {listed}", f"mean after, depth {listed}"], ["---"] * 4]
+    rows = []
     for (task, size, model), group in sorted(groups.items(), key=lambda item: _order(*item[0])):
         before, after = (", ".join(_span(_means(group[depth], end)) for depth in depths) for end in (0, -1))
         rows.append([f"{_TASKS[task]}, {SIZE[task][0]} {size}", "GRU" if model == "gru" else model, before, after])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown_table(["task", "network", f"mean before, depth {listed}", f"mean after, depth {listed}"], rows)
 
 
 def _order(task: str, size: int, model: str) -> tuple[str, bool, int]:

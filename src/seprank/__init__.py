@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .degrees import degree_bounds
     from .field import NotPolynomial, PrimeField
     from .measurement import Measurement, Profile, measure, profile
-    from .memory_curve import MemoryCurve, remember
+    from .memory_curve import MemoryCurve, MemoryCurves, remember
     from .models import MODELS
     from .models.rac import RAC
     from .neighbours import (
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
         GradientCurve,
         HankelSpectrum,
         MemoryCapacity,
+        Overview,
         effective_state_size,
         gradient_curve,
         hankel_singular_values,
         memory_capacity,
+        overview,
     )
-    from .planning import plan
+    from .planning import Plan, plan
     from .tasks import TASKS, build_task
-    from .theory import Bound, bounds, upper_bound
+    from .theory import Bound, Bounds, bounds, upper_bound
 
 _HOMES = {
     "RAC": ".models.rac",
@@ -47,12 +49,14 @@ _HOMES = {
     "Comparison": ".comparison",
     "degree_bounds": ".degrees",
     "plan": ".planning",
+    "Plan": ".planning",
     "measure": ".measurement",
     "profile": ".measurement",
     "Measurement": ".measurement",
     "Profile": ".measurement",
     "remember": ".memory_curve",
     "MemoryCurve": ".memory_curve",
+    "MemoryCurves": ".memory_curve",
     "effective_state_size": ".neighbours",
     "EffectiveStateSize": ".neighbours",
     "memory_capacity": ".neighbours",
@@ -61,7 +65,10 @@ _HOMES = {
     "GradientCurve": ".neighbours",
     "hankel_singular_values": ".neighbours",
     "HankelSpectrum": ".neighbours",
+    "overview": ".neighbours",
+    "Overview": ".neighbours",
     "Bound": ".theory",
+    "Bounds": ".theory",
     "bounds": ".theory",
     "upper_bound": ".theory",
 }
@@ -79,6 +86,7 @@ __all__ = [
     "RAC",
     "TASKS",
     "Bound",
+    "Bounds",
     "Certificate",
     "CertificateError",
     "Comparison",
@@ -88,7 +96,10 @@ __all__ = [
     "Measurement",
     "MemoryCapacity",
     "MemoryCurve",
+    "MemoryCurves",
     "NotPolynomial",
+    "Overview",
+    "Plan",
     "PrimeField",
     "Profile",
     "bounds",
@@ -103,6 +114,7 @@ __all__ = [
     "hankel_singular_values",
     "measure",
     "memory_capacity",
+    "overview",
     "plan",
     "profile",
     "remember",

@@ -95,7 +95,7 @@ class Probe:
     def curve(self, trained: nn.Module) -> MemoryCurve | None:
         """The memory curve on the sequences; None where none is wanted."""
         from .memory_curve import remember
-        from .memory_curve.settings import shared_with_measure
+        from .settings.remember_settings import shared_with_measure
 
         if self._sequences is None:
             return None
@@ -115,7 +115,7 @@ def curve_figures(curve: MemoryCurve) -> dict[str, float]:
 
 def _sequences(starts: Tensor, ends: Tensor, given: Tensor | None) -> Tensor:
     """Those for the memory curve."""
-    from .memory_curve.settings import FEWEST
+    from .settings.remember_settings import FEWEST
 
     count = min(len(starts), len(ends)) if given is None else len(given)
     if count < 2 * FEWEST:

@@ -89,7 +89,7 @@ def compute(folder: Path, sizes: Sizes, say: Say) -> Findings:
         integration=integration,
         measured=found,
         training=trained(sizes),
-        versions={"system": platform.platform()} | versions("seprank", "torch", "numpy", "python-flint", "plotly"),
+        versions={"system": platform.platform()} | versions("seprank", "torch", "numpy", "python-flint", "matplotlib"),
         seconds=time.perf_counter() - began,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )

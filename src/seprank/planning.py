@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
-from math import log10
+from math import isnan, log10, nan
 from typing import Any, ClassVar
 
 from .models import MODELS
 from .question import check_cut, check_whole
-from .result.palette import COLOURS
+from .result.chart import legend_above, look, powers
+from .result.panels import Panel
 from .result.result import STRICT, Result
 from .result.text import text_table
 from .theory import Bound, bounds, least_ceiling, readable
@@ -54,6 +55,7 @@ class Plan(Result):
 
     __pydantic_config__ = STRICT
     NOUN: ClassVar[str] = "plan"
+    TABULAR: ClassVar[bool] = True
 
     rank: int
     length: int
@@ -81,16 +83,47 @@ class Plan(Result):
         """A row for each depth."""
         return [asdict(row) for row in self.rows]
 
-    def draw(self, axes: Any) -> None:
-        """The least width that is proved to reach the rank, and widths that cannot, against depth."""
-        reached = [row for row in self.rows if row.width is not None]
-        depths, widths = [row.depth for row in reached], [log10(row.width or 1) for row in reached]
-        axes.plot(depths, widths, "o-", color=COLOURS[0], label="proved to reach it")
-        excluded = [row for row in self.rows if row.too_narrow]
-        ends = [log10(row.too_narrow or 1) for row in excluded]
-        axes.bar([row.depth for row in excluded], ends, color="#cccccc", label="provably cannot reach it", zorder=0)
-        axes.set(xlabel="depth", ylabel="log10 of the width", xticks=[row.depth for row in self.rows])
-        axes.legend(fontsize=8, frameon=False)
+    def panels(self) -> list[Panel]:
+        """Least widths against depth with those that cannot reach the rank, and their numbers of parameters."""
+        widths = (
+            "Least width of every layer. Grey: widths that provably cannot reach the rank; where the column reaches "
+            "the top, no width can. Between the grey and the marker nothing is proved. Dashed: if the paper's "
+            "conjecture holds."
+        )
+        costs = "Parameters of these networks. The cheapest is the one to build."
+        return [
+            Panel("Least width", self._draw_widths, widths),
+            Panel("Parameters of these networks", self._draw_costs, costs),
+        ]
+
+    def _draw_widths(self, axes: Any) -> None:
+        """Logarithms are drawn, not numbers: these may have a thousand digits."""
+        excluded = [row.too_narrow for row in self.rows]
+        top = self._draw_sizes(axes, "width", "proved to reach it", least=max([1, *(n or 1 for n in excluded)]))
+        ends = [top if narrow is None else log10(max(narrow, 1)) for narrow in excluded]
+        depths = [row.depth for row in self.rows]
+        axes.bar(depths, ends, color="#cccccc", edgecolor="#999999", label="provably cannot reach it", zorder=0)
+        axes.set_ylabel("width of every layer")
+        legend_above(axes)
+
+    def _draw_costs(self, axes: Any) -> None:
+        self._draw_sizes(axes, "parameters", "proved to reach it")
+        axes.set_ylabel("parameters")
+        legend_above(axes)
+
+    def _draw_sizes(self, axes: Any, key: str, name: str, least: int = 1) -> float:
+        """Lines of a proved and a conjectured size; returns the top of the axis, a logarithm."""
+        top = log10(least)
+        for number, (field, said) in enumerate([(key, name), (f"conjectured_{key}", "if the conjecture holds")]):
+            # A gap where there is no size: a line across it would promise one.
+            sizes = [nan if getattr(row, field) is None else log10(getattr(row, field)) for row in self.rows]
+            if found := [size for size in sizes if not isnan(size)]:
+                axes.plot([row.depth for row in self.rows], sizes, **look(number), label=said)
+            top = max([top, *found])
+        top = 1.05 * max(1.0, top)
+        powers(axes, top)
+        axes.set(xlabel="depth", ylim=(-0.02 * top, top), xticks=[row.depth for row in self.rows])
+        return top
 
     def __str__(self) -> str:
         lines = [

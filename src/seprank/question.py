@@ -32,6 +32,9 @@ DEFAULT_PRIME = 8388593
 PRIME_LIMIT = 2**27
 """Primes must lie below: then a product of two balanced elements stays below 2^52."""
 
+LEAST_CONFIDENCE = 1e-200
+"""Smallest probability of an error that can be asked for"""
+
 
 class NotWholeError(TypeError, ValueError):
     """Something else stands where a whole number must; of a wrong type, and a value that cannot be."""
@@ -261,8 +264,37 @@ def keep_whole(settings: object, name: str, least: int) -> int:
         ValueError: it is below `least`.
     """
     number = check_whole(name, getattr(settings, name), least)
-    object.__setattr__(settings, name, number)
+    keep(settings, **{name: number})
     return number
+
+
+def keep(settings: object, **values: Any) -> None:
+    """Replace fields of a frozen dataclass as it is made, by what was checked."""
+    for name, value in values.items():
+        object.__setattr__(settings, name, value)
+
+
+def check_confidence(confidence: Any) -> float | None:
+    """A probability of error.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is out of range.
+
+    Example:
+        >>> check_confidence(1e-12)
+        1e-12
+    """
+    if confidence is None:
+        return None
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float):
+        raise TypeError(f"confidence must be a number such as 1e-12, got {confidence!r}")
+    if not LEAST_CONFIDENCE <= confidence < 1:
+        raise ValueError(
+            f"confidence is the probability of an error that is accepted, {LEAST_CONFIDENCE} to 1, got {confidence}; "
+            "use 1e-12"
+        )
+    return float(confidence)
 
 
 def nearest(value: Any, known: Iterable[str]) -> str | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from .hints import Hints
+from ..settings.hints import Hints
 from .reading import parameters_of
 
 _OURS = Path(__file__).resolve().parent.parent
@@ -39,6 +40,34 @@ def said_by(error: BaseException, most: int = 300) -> str:
     place = place_of(error)
     text = f"{type(error).__name__}: {error}".split()
     return f"{' '.join(text)[:most]}" + (f" ({place})" if place else "")
+
+
+def remedy(error: BaseException) -> str:
+    """What to do about an error that comes from asking for a GPU; nothing for any other.
+
+    Example:
+        >>> remedy(ValueError("raised nowhere"))
+        ''
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if not any(Path(frame.filename).is_relative_to(_TORCH / "cuda") for frame in frames):
+        return ""
+    return "; it asks for a GPU: make its tensors on x.device, or measure it where there is one, device='cuda'"
+
+
+def runs_alone(module: Any, example: Tensor, hints: Hints) -> str:
+    """What to do with a function of one sequence at a time; nothing where it does not run on one."""
+    further = {name: value for name, value in hints.call.items() if not callable(value)}
+    try:
+        with torch.no_grad():
+            result = module(example[0].clone(), **further)
+    except Exception:  # whatever it is: it does not run on one sequence either
+        return ""
+    place = "" if isinstance(result, Tensor) else "[0]"
+    return (
+        f"it runs on one sequence {tuple(example.shape[1:])} by itself: if it takes no batch, give "
+        f"lambda x: torch.stack([module(sequence){place} for sequence in x])"
+    )
 
 
 def missing(module: Any, hints: Hints) -> str:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..settings.hints import Hints
 from .contract import SequenceModel
 from .first_state import FirstOne, FromMethod, Given, first_states
-from .hints import Hints
 from .inner import InnerStates, recurrent_parts
 from .reading import Calling, Parameters, Reading, parameters_of
 from .recurrent import Recurrent

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..settings.hints import Hints
 from .agreement import Checked, check, failure, tolerance
 from .arrays import OverArrays
 from .batches import Trial
@@ -15,8 +16,7 @@ from .candidates import Candidate, Candidates, Failed, Found
 from .contract import CheckFailed, ConventionError, SequenceModel, Undetermined
 from .copies import unwrapped
 from .first_state import Zeros
-from .hints import Hints, hints
-from .library import own_adapter
+from .library import own_adapters
 from .reading import parameters_of
 from .recurrent import Recurrent
 from .refusal import Attempt, Refused, call_failed, refusal
@@ -74,7 +74,8 @@ def adapt(
         torch.Size([5, 8])
     """
     try:
-        return search(module, example, hints(batch_first, output, state, call), length=length, rescale=rescale)
+        said = Hints(batch_first=batch_first, output=output, state=state, call=call or {})
+        return search(module, example, said, length=length, rescale=rescale)
     except Refused as refused:
         raise refused.error from refused.error.__cause__
 
@@ -121,7 +122,7 @@ class _Search:
                 found = self._agreed(passed)
                 self._require_state(found)
                 return found
-        raise refusal(self._module, self._attempts, self._said)
+        raise refusal(self._module, self._attempts, self._said, self._example)
 
     def _require_state(self, found: Checked) -> None:
         """What the user names as the state is an argument, a method, or a part of what is returned.
@@ -154,9 +155,9 @@ class _Search:
 
     def _groups(self) -> Iterator[Found]:
         few = self._few()
-        own = own_adapter(self._module, few, self._said, self._length)
-        if own is not None:
-            yield iter([own])
+        own = own_adapters(self._module, few, self._said, self._length)
+        if own:
+            yield iter(own)
         for module in (
             [self._module] if isinstance(self._module, nn.Module) else [self._module, OverArrays(self._module)]
         ):
@@ -164,9 +165,9 @@ class _Search:
             orders = _orders(self._module, self._said.batch_first)
             supposed = len(orders) > 1 and not _layers_are_time_first(self._module)
             for number, first in enumerate(orders):
-                if own is None:
+                if not own:
                     yield ways.with_state(batch_first=first)
-                if own is None and number == 0 and not self._takes_sequences():
+                if not own and number == 0 and not self._takes_sequences():
                     yield ways.by_steps()
                     yield ways.by_method()
                 yield ways.by_parts(batch_first=first)
@@ -246,7 +247,7 @@ class _Search:
         known = len(self._attempts)
         found = list(self._passing(Candidates(self._module, self._few(), self._said, self._length).whole_only()))
         if any(isinstance(a.error, Undetermined) for a in self._attempts[known:]):
-            raise refusal(self._module, self._attempts, self._said)
+            raise refusal(self._module, self._attempts, self._said, self._example)
         return found
 
     def _few(self) -> Tensor:

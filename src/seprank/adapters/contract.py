@@ -103,11 +103,30 @@ def is_inexact(tensor: Tensor) -> bool:
     return tensor.is_floating_point() or tensor.is_complex()
 
 
+def require_dense(output: Tensor) -> None:
+    """Refuse what has no numbers side by side.
+
+    Raises:
+        ConventionError: an output is sparse, or nested.
+    """
+    if output.is_nested or output.layout != torch.strided:
+        kind = "a nested" if output.is_nested else f"a {str(output.layout).removeprefix('torch.')}"
+        raise ConventionError(
+            f"outputs must be dense tensors, got {kind} tensor; return output.to_dense() of a sparse one, "
+            "torch.stack(output.unbind()) of a nested one"
+        )
+
+
 def as_columns(last: Tensor) -> Tensor:
     """(batch, channels) as (channels, batch); a complex channel is two: its real and its imaginary part.
+
+    Raises:
+        ConventionError: there are no channels.
 
     Example:
         >>> as_columns(torch.tensor([[1 + 2j]])).tolist()
         [[1.0], [2.0]]
     """
+    if last.shape[-1] == 0:
+        raise ConventionError(f"outputs must have channels, got {tuple(last.shape)} after the last step")
     return (torch.cat([last.real, last.imag], -1) if last.is_complex() else last).movedim(0, -1)

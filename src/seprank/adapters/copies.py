@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.optim.swa_utils import AveragedModel
 
 from .contract import ConventionError
 
@@ -46,14 +47,14 @@ def copy_module(module: Module) -> Module:
 
 
 def unwrapped(module: Any) -> Any:
-    """The module inside of DataParallel, DistributedDataParallel and torch.compile; all else as it is.
+    """The module inside of DataParallel, DistributedDataParallel, AveragedModel and torch.compile; else as it is.
 
     Example:
         >>> layer = nn.Linear(2, 3)
         >>> unwrapped(nn.DataParallel(layer)) is layer
         True
     """
-    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel | AveragedModel):
         return unwrapped(module.module)
     compiler = sys.modules.get("torch._dynamo.eval_frame")  # if that has not been imported, nothing is compiled
     if compiler is not None and isinstance(module, compiler.OptimizedModule):

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..settings.hints import FirstState, Hints
 from .contract import ConventionError, is_inexact
-from .hints import FirstState, Hints
 from .structure import map_tensors
 
 METHODS = (

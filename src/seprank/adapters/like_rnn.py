@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..settings.hints import Hints
 from .agreement import Checked
 from .choose import search
 from .contract import CallFailed, Undetermined
 from .copies import copy_module
-from .hints import Hints
 from .reading import Reading, parameters_of
 from .refusal import Refused
 

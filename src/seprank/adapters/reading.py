@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 from torch import Tensor
 
+from ..settings.hints import Hints
 from .contract import ConventionError
 from .first_state import FirstOne, begin
-from .hints import Hints
 from .results import Selection, describe
 
 
@@ -128,14 +129,17 @@ class Parameters:
 
 def parameters_of(function: Any, hints: Hints) -> Parameters:
     """What a module's forward, or a function, takes beside its inputs and what the user gives."""
-    target = getattr(function, "forward", function)
+    target, bound = getattr(function, "forward", function), set(hints.call)
+    if isinstance(function, partial):  # which knows of a module only that it takes anything
+        inner = getattr(function.func, "forward", function.func)
+        target, bound = partial(inner, *function.args, **function.keywords), bound | set(function.keywords)
     try:
         found = list(inspect.signature(target).parameters.values())
     except (ValueError, TypeError):
         return _of_schema(target, hints)
     positional = [p for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][1:]
     named = [*positional, *(p for p in found if p.kind is p.KEYWORD_ONLY)]
-    rest = [p for p in named if p.name not in hints.call]
+    rest = [p for p in named if p.name not in bound]
     return Parameters(
         tuple(p.name for p in rest if p.default is p.empty),
         tuple(p.name for p in rest if p.default is not p.empty),

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from .batches import batch_axis, repeat_rows
-from .contract import ConventionError, SequenceModel, State, as_columns
+from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
+from .explained import wants_another_order
 from .results import describe
 from .structure import Structure, flatten, is_constant, unflatten
 
@@ -31,6 +32,7 @@ class Recurrent(SequenceModel):
         batch_first: whether the module takes (batch, time, features) or (time, batch, features).
         layout: by default "columns", and the module's own order for a module that calls .view() on its tensors.
         width: numbers per sequence in the widest tensor of a step, by default the wider of output and state.
+        plain: the same function the slow way, where `call` stands in for it.
 
     Raises:
         ConventionError: the module fails on the example, does not return a pair, has a state whose batch axis
@@ -52,12 +54,14 @@ class Recurrent(SequenceModel):
         batch_first: bool = True,
         layout: Layout | None = None,
         width: int | None = None,
+        plain: Recurrent | None = None,
     ) -> None:
-        self._call = call
+        self._call, self._plain = call, plain
         self._batch_first = batch_first
         self.layout: Layout = layout or "columns"
         self._spec: Structure | None = None
         self._axes: list[int | None] = []
+        self._last_only = False
         self._explore(example, settled=layout is not None)
         self.width = width or max(self.channels, self.state_size)
 
@@ -65,13 +69,14 @@ class Recurrent(SequenceModel):
         try:
             self._try_out(example)
         except RuntimeError as error:
-            if settled or "view size" not in str(error):
+            if settled or not wants_another_order(error):
                 raise
             self.layout = "batch" if self._batch_first else "time"  # .view() in the module wants its own order
             self._try_out(example)
 
     def _try_out(self, example: Tensor) -> None:
         first, second = self.pieces(example[:, :1]), self.pieces(example[:, 1:2])
+        self._last_only = self._is_last_only(example)
         self._learn_axes(self.pieces(example))
         output, state = self(first, None)
         _, later = self(second, state)
@@ -85,6 +90,14 @@ class Recurrent(SequenceModel):
         """Output channels after the last step"""
         self.state_size = sum(self.batch_last(leaf, axis)[..., 0].numel() for leaf, axis in self._batched(state))
         """Numbers in the state of one sequence"""
+
+    @torch.no_grad()
+    def _is_last_only(self, example: Tensor) -> bool:
+        """Whether outputs have the axes of one step, and no other with more steps: channels may be as many as steps."""
+        if example.ndim < 4:
+            return False
+        one, two = (self._run(self.pieces(example[:, :steps]), None)[0] for steps in (1, 2))
+        return one.ndim == example.ndim - 1 and one.shape == two.shape
 
     def _learn_axes(self, first: Tensor) -> None:
         """Which axis of each state tensor is the batch: the one that differs between batches of 2 and 3."""
@@ -101,6 +114,10 @@ class Recurrent(SequenceModel):
                     "that takes it apart and puts it together"
                 )
         self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
+
+    def plain(self) -> Recurrent:
+        """The function that `call` stands in for."""
+        return self._plain or self
 
     def state_numbers(self, steps: int) -> int:
         """Numbers in the state of one sequence, which does not grow."""
@@ -138,21 +155,22 @@ class Recurrent(SequenceModel):
                 f"the module must return (output, state) as torch.nn.RNN does, got {describe(result)}; "
                 "wrap it in a module that does"
             )
+        require_dense(result[0])
         return result[0], result[1]
 
     @torch.no_grad()
     def history(self, pieces: Tensor) -> Tensor | None:
         """Outputs (batch, time, channels) at all steps, None where the module gives the last one alone."""
         output = self._run(pieces, None)[0]
-        if output.ndim < 3:
+        if output.ndim < 3 or self._last_only:
             return None
         return output if self._batch_first else output.transpose(0, 1)
 
     def _last(self, output: Tensor, pieces: Tensor) -> Tensor:
         """(batch, channels) after the last step."""
         batch, steps = pieces.shape[:2]
-        if output.ndim == 2 and output.shape[0] == batch:
-            return output
+        if (output.ndim == 2 or self._last_only) and output.shape[0] == batch:
+            return output.flatten(1)
         expected = (batch, steps) if self._batch_first else (steps, batch)
         if output.ndim < 3 or tuple(output.shape[:2]) != expected:
             raise ConventionError(

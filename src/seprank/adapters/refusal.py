@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .advice import missing, name_of, said_by, wrapper
+from torch import Tensor
+
+from ..settings.hints import Hints
+from .advice import missing, name_of, remedy, runs_alone, said_by, wrapper
 from .contract import CallFailed, CheckFailed, ConventionError, Undetermined
-from .hints import Hints
 
 _SHOWN = 3
 """Further ways that are told"""
@@ -36,13 +38,15 @@ class Refused(Exception):
         self.error, self.checked = error, checked
 
 
-def refusal(module: Any, attempts: list[Attempt], hints: Hints) -> Refused:
+def refusal(module: Any, attempts: list[Attempt], hints: Hints, example: Tensor) -> Refused:
     """The failed attempt that says most, with the others in short and a wrapper to paste as a note."""
     main = _telling(attempts)
     others = list(dict.fromkeys(_short(a) for a in attempts if a is not main and str(a.error) != str(main.error)))
     text = _own_text(main.error)
     known = isinstance(main.error, Undetermined)
     wants = "" if known else missing(module, hints)
+    if not wants and all(isinstance(a.error, CallFailed) for a in attempts):
+        wants = runs_alone(module, example, hints)
     if len(attempts) > 1 and not known:
         text = f"{text} (read as {main.name})"
     if others:
@@ -81,6 +85,7 @@ def _short(attempt: Attempt) -> str:
 
 def call_failed(module: Any, shape: tuple[int, ...], dtype: Any, error: Exception) -> CallFailed:
     """What the module raised, as ours."""
-    failed = CallFailed(f"{name_of(module)} failed on sequences {shape} of {dtype} with {said_by(error)}")
+    text = f"{name_of(module)} failed on sequences {shape} of {dtype} with {said_by(error)}{remedy(error)}"
+    failed = CallFailed(text)
     failed.__cause__ = error
     return failed

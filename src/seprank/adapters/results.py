@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ..settings.hints import Hints, Key
 from .contract import AmbiguousOutput, ConventionError
-from .hints import Hints, Key
 from .structure import tensors_in
 
 OUTPUTS = ("logits", "last_hidden_state", "output", "outputs")

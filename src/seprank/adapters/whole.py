@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .batches import repeat_rows
-from .contract import ConventionError, SequenceModel, State, as_columns
+from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
 
 
 class Whole(SequenceModel):
@@ -52,17 +52,32 @@ class Whole(SequenceModel):
     @torch.no_grad()
     def _count_channels(self, example: Tensor) -> int:
         """Refuses what may be one number per step as well as channels of the last."""
-        output = self._function(example if self._batch_first else example.transpose(0, 1))
+        output = self._run(example)
         channels, steps = len(as_columns(self._last(output, example))), example.shape[1]
-        if output.ndim == 2 and channels == steps > 1:
-            longer = torch.cat([example, example], 1)
-            if self._length is not None or self(longer, None)[0].shape[0] == 2 * steps:
-                raise ConventionError(
-                    f"an output {tuple(output.shape)} for {len(example)} sequences of {steps} steps may be one number "
-                    f"per step or {steps} channels; return the last step alone, lambda x: module(x)[:, -1:], or "
-                    "channels as (batch, 1, channels), lambda x: module(x)[:, None]"
-                )
+        either = output.ndim == max(2, example.ndim - 1) and output.shape[1] == steps > 1
+        if either and (self._length is not None or self._run(torch.cat([example] * 2, 1)).shape[1] == 2 * steps):
+            raise ConventionError(
+                f"an output {tuple(output.shape)} for {len(example)} sequences of {steps} steps may be one number "
+                f"per step or {steps} channels; return the last step alone, lambda x: module(x)[:, -1:], or "
+                "channels as (batch, 1, channels), lambda x: module(x)[:, None]"
+            )
+        if tuple(output.shape[1:]) == (steps, steps) and self._time_is_last(example):
+            raise ConventionError(
+                f"an output {tuple(output.shape)} for {len(example)} sequences of {steps} steps has time last; return "
+                "(batch, time, channels), lambda x: module(x).mT"
+            )
         return channels
+
+    def _time_is_last(self, example: Tensor) -> bool:
+        """Whether with one step more it is the last axis of outputs that grows; False if the function takes no more."""
+        try:
+            longer = self._run(torch.cat([example, example[:, -1:]], 1))
+        except Exception:  # whatever it is: of this length the function ran
+            return False
+        return isinstance(longer, Tensor) and longer.shape[-1] == example.shape[1] + 1 > longer.shape[1]
+
+    def _run(self, sequences: Tensor) -> Any:
+        return self._function(sequences if self._batch_first else sequences.transpose(0, 1))
 
     def state_numbers(self, steps: int) -> int:
         """Numbers in a start of so many steps."""
@@ -83,8 +98,7 @@ class Whole(SequenceModel):
         if self._length is not None and sequences.shape[1] < self._length:
             return pieces.new_zeros(self.channels, len(pieces)), [sequences]  # a start: nobody reads its output
         given = sequences.clone() if state is None else sequences  # which the function may write into
-        output = self._function(given if self._batch_first else given.transpose(0, 1))
-        columns = as_columns(self._last(output, sequences))
+        columns = as_columns(self._last(self._run(given), sequences))
         if self.channels not in (0, len(columns)):
             raise ConventionError(
                 f"a function of whole sequences must return as many channels for every length and batch, got "
@@ -99,7 +113,7 @@ class Whole(SequenceModel):
     @torch.no_grad()
     def history(self, pieces: Tensor) -> Tensor | None:
         """Outputs (batch, time, channels) at all steps, None where the function gives the last one alone."""
-        output = self._function(pieces if self._batch_first else pieces.transpose(0, 1))
+        output = self._run(pieces)
         if not isinstance(output, Tensor) or output.ndim < 3:
             return None
         output = output if self._batch_first else output.transpose(0, 1)
@@ -114,10 +128,11 @@ class Whole(SequenceModel):
         batch, steps = sequences.shape[:2]
         leading = (batch, steps) if self._batch_first else (steps, batch)
         if isinstance(output, Tensor):
+            require_dense(output)
             shape = tuple(output.shape)
             if len(shape) >= 3 and shape[:2] == leading:
                 return (output[:, -1] if self._batch_first else output[-1]).flatten(1)
-            if (len(shape) in (1, 2) and shape[0] == batch) or (shape == () and batch == 1):
+            if (1 <= len(shape) <= max(2, sequences.ndim - 1) and shape[0] == batch) or (shape == () and batch == 1):
                 return output.reshape(batch, -1)
             if len(shape) == 3 and shape[:2] == ((batch, 1) if self._batch_first else (1, batch)):
                 return output[:, 0] if self._batch_first else output[0]

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from ..adapters.hints import hints
 from ..question import (
     Domain,
     Readout,
     Squash,
     check_choice,
-    check_cut,
     check_domain,
-    check_prime,
     check_readout,
-    check_seed,
     check_split,
     check_squash,
     check_whole,
     is_whole,
 )
+from ..settings.certify_settings import LETTERS, CertifySettings, Letters
+from ..settings.hints import Hints
 
-Letters = Literal["generic", "one-hot", "ids"]
 Called = bool | int | str | dict[str, bool | int | float | str | None]
 Templates = Letters | tuple[tuple[int, ...], ...]
 _OF_DEGREES = ("length", "cut", "inputs", "domain", "templates", "squash", "split")
@@ -56,6 +52,16 @@ class Question:
     """What the user said of how the module is called, as `Hints` names it"""
 
     @property
+    def hints(self) -> Hints:
+        """How the module is called.
+
+        Raises:
+            TypeError: what is stated of it is of another type.
+        """
+        stated: dict[str, Any] = {**self.called}
+        return Hints(**stated)
+
+    @property
     def halves(self) -> dict[str, int]:
         """Steps of the start and of the end halves."""
         return {"starts": self.cut, "ends": self.length - self.cut}
@@ -70,55 +76,40 @@ class Question:
         return self.inputs ** self.halves[side] if self.domain == "tokens" else None
 
 
-def ask(  # noqa: PLR0913  (each is a setting a user has)
-    module: nn.Module,
-    *,
-    length: int,
-    cut: int | None,
-    domain: str,
-    inputs: int | None,
-    templates: Any,
-    readout: Any,
-    prime: int,
-    seed: int,
-    squash: Any = None,
-    split: Any = None,
-    called: Mapping[str, Any] | None = None,
-) -> Question:
-    """Check the arguments of `certify` and put them together.
+def ask(module: nn.Module, settings: CertifySettings, inputs: int | None = None) -> Question:
+    """What settings of `certify` ask of a module.
+
+    Args:
+        module: the module.
+        settings: as they were checked without it.
+        inputs: features per step, or letters, where they are not those that the module says.
 
     Raises:
         ValueError: one of them is out of range; the text says which and what to do.
         NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
     """
-    positions = check_split(split, check_cut(length)[0])
-    if positions is not None and cut not in (None, len(positions)):
-        raise ValueError(f"a split of {len(positions)} positions has no other cut, got {cut!r}; leave the cut out")
-    length, cut = check_cut(length, cut if positions is None else len(positions))
-    checked_domain = check_domain(domain)
-    checked_templates = _check_templates(templates, checked_domain)
+    domain = check_domain(settings.domain)
+    templates = _check_templates(settings.templates, domain)
     return Question(
-        inputs=_count_inputs(module, inputs, checked_templates),
-        length=length,
-        cut=cut,
-        domain=checked_domain,
-        templates=checked_templates,
-        readout=check_readout(readout),
-        prime=check_prime(prime),
-        seed=check_seed(seed),
-        squash=check_squash(squash),
-        split=positions,
-        called=hints(**(called or {})).stated(),
+        inputs=_count_inputs(module, inputs, templates),
+        length=settings.length,
+        cut=settings.start,
+        domain=domain,
+        templates=templates,
+        readout=check_readout(settings.readout),
+        prime=settings.prime,
+        seed=settings.seed,
+        squash=check_squash(settings.squash),
+        split=check_split(settings.split, settings.length),
+        called=settings.hints.stated(),
     )
 
 
 def _check_templates(templates: Any, domain: Domain) -> Templates | None:
     if domain == "functional":
-        if templates is not None:
-            raise ValueError("templates are the alphabet of the tokens domain; use domain='tokens' or leave them out")
         return None
     if templates is None or isinstance(templates, str):
-        named: Letters = check_choice("templates", templates or "generic", get_args(Letters))  # type: ignore[assignment]
+        named: Letters = check_choice("templates", templates or "generic", LETTERS)  # type: ignore[assignment]
         return named
     rows = np.asarray(templates)
     if rows.ndim != 2 or rows.size == 0:

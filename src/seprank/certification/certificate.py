@@ -8,8 +8,10 @@ import re
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from ..result.captions import statements_panel
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.sureness import Rank
 from ..result.text import text_table
@@ -57,6 +59,8 @@ class Certificate(Result):
     """
 
     __pydantic_config__ = STRICT
+    NOUN: ClassVar[str] = "certificate"
+    TABULAR: ClassVar[bool] = True
 
     model: ModelRecord
     question: Question
@@ -152,11 +156,9 @@ class Certificate(Result):
         bounds = [{"kind": b.kind, "name": b.name, "value": b.value, "source": b.source} for b in self.bounds]
         return [certified, *bounds]
 
-    def draw(self, axes: Any) -> None:
-        """The rank and the bounds on it, on one logarithmic axis."""
-        from ..result.captions import draw_statements
-
-        draw_statements(self.records(), axes)
+    def panels(self) -> list[Panel]:
+        """The statements on one logarithmic axis."""
+        return [statements_panel(self.records())]
 
     def _special(self) -> dict[str, Any]:
         """What is not as it is in most certificates, as plain values."""

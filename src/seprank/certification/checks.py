@@ -84,12 +84,12 @@ def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> npt.ND
     whole, count = answer(model, sequences), len(sequences)
     for number in {0, count - 1}:
         if not answer(model, sequences[number : number + 1]).equals(whole.only(number)):
-            raise refusal("batch", f"sequence {number} of {count} alone gives others than among all")
+            raise refusal("batch", f"sequence {number} of {count} alone gives other outputs than among all")
     order = [*reversed(range(count)), 0, 0, *range(count // 2)]  # other places, and other sums over the batch
     mixed = answer(model, sequences[order])
     for place, number in enumerate(order):
         if not mixed.only(place).equals(whole.only(number)):
-            raise refusal("batch", f"sequence {number} of {count} gives others in another order of them")
+            raise refusal("batch", f"sequence {number} of {count} gives other outputs in another order of them")
     _, state = model(model.pieces(first), None)
     halves = read(model(model.pieces(second), state)[0])
     if not np.array_equal(halves, whole.output):
@@ -103,7 +103,9 @@ def check_residues(found: npt.NDArray[Any], far: npt.NDArray[Any], prime: int) -
     """Check `residues`: outputs computed on other representatives are the same modulo the prime."""
     differ = (found.astype(np.int64) - far.astype(np.int64)) % prime != 0
     if differ.any():
-        raise refusal("residues", f"{int(differ.sum())} of {differ.size} differ when others stand for them")
+        raise refusal(
+            "residues", f"{int(differ.sum())} of {differ.size} differ when other representatives stand for them"
+        )
 
 
 def check_entries(values: npt.NDArray[Any], alone: Callable[[int, int], npt.NDArray[Any]]) -> None:
@@ -116,7 +118,7 @@ def check_entries(values: npt.NDArray[Any], alone: Callable[[int, int], npt.NDAr
     rows, ends = values.shape[:2]
     for row, end in {(0, ends - 1), (rows // 2, ends // 2), (rows - 1, 0)} if rows and ends else ():
         if not np.array_equal(alone(row, end), values[row, end], equal_nan=True):
-            raise refusal("batch", f"start {row} with end {end} gives others among all pairs than by itself")
+            raise refusal("batch", f"start {row} with end {end} gives another output among all pairs than by itself")
 
 
 def _count(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> int:

@@ -10,7 +10,6 @@ from torch import nn
 
 from ..system.progress import Report
 from .certificate import Certificate
-from .form import LEAST_CONFIDENCE
 from .luck import draws_needed
 from .pieces import Draw
 from .saturation import stated_error
@@ -27,29 +26,6 @@ class ConfidenceNotReached(ArithmeticError):
 
     exit_code = 1
     """Of the command line: the answer is no"""
-
-
-def check_confidence(confidence: Any) -> float | None:
-    """A probability of error.
-
-    Raises:
-        TypeError: it is no number.
-        ValueError: it is out of range.
-
-    Example:
-        >>> check_confidence(1e-12)
-        1e-12
-    """
-    if confidence is None:
-        return None
-    if isinstance(confidence, bool) or not isinstance(confidence, int | float):
-        raise TypeError(f"confidence must be a number such as 1e-12, got {confidence!r}")
-    if not LEAST_CONFIDENCE <= confidence < 1:
-        raise ValueError(
-            f"confidence is the probability of an error that is accepted, {LEAST_CONFIDENCE} to 1, got {confidence}; "
-            "use 1e-12"
-        )
-    return float(confidence)
 
 
 def more_samples(certificate: Certificate) -> int:

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..system.memory import MemoryBudgetError, show_size
 from .asked import Question
 from .certificate import Certificate
+from .footprint import minor_bytes
 from .known import has_family
 from .pieces import ModelRecord
 
@@ -20,10 +21,10 @@ MOST_SECONDS = 3600.0
 """That a recheck may be estimated to take, unless more is allowed"""
 
 # Measured on one core, rounded up; a few times too much or too little harms nobody.
-_PER_PRODUCT, _PER_OPERATION = 1e-8, 2e-7  # seconds for each pair of halves and each of its steps
+_PER_PRODUCT, _PER_OPERATION = 1e-8, 1e-7  # seconds for each pair of halves and each of its steps
 _PER_STEP, _PER_DEGREE_STEP = 3e-4, 1.2e-3  # seconds for each parameter tensor
 _PER_BUILT = 2e-4
-_PER_ELIMINATION = 1e-9  # seconds for each of the rank^3 steps
+_PER_ELIMINATION = 1e-10  # seconds for each of the rank^3 steps
 _STEP_BYTES, _TENSOR_BYTES = 2_000, 10_000  # of the objects that stand for a step or a tensor
 _DEGREE_STEP_BYTES, _DEGREE_PAIR_BYTES = 100_000, 70  # for each step, and for each pair of steps
 
@@ -50,12 +51,12 @@ class Cost:
         if need > budget:
             largest = max(self.parts, key=lambda name: self.parts[name])
             raise MemoryBudgetError(
-                f"to recheck this certificate takes about {_size(need)}, most of it for {largest}, more than the "
+                f"rechecking this certificate takes about {_size(need)}, most of it for {largest}, more than the "
                 f"{show_size(budget)} it may take; allow more memory (--memory SIZE) if you trust where it is from"
             )
         if self.seconds > most_seconds:
             raise LongerThanAllowed(
-                f"to recheck this certificate takes about {duration(self.seconds)}, more than the "
+                f"rechecking this certificate takes about {duration(self.seconds)}, more than the "
                 f"{duration(most_seconds)} it may take; allow more (--seconds NUMBER) if you trust where it is from"
             )
 
@@ -102,7 +103,7 @@ def checking(certificate: Certificate, module: nn.Module) -> Cost:
         "sequences of this length": length * (_STEP_BYTES * (1.0 + tensors) + 128 * max(features, question.inputs)),
         "the start and end halves": sum(_halves(certificate, features).values()),
         "the templates": 16.0 * question.inputs * features if question.domain == "tokens" else 0.0,
-        "the minor": 40.0 * rank**2,
+        "the minor": float(minor_bytes(certificate.rank, certificate.rank)),
         "the degrees": length * (_DEGREE_STEP_BYTES + _DEGREE_PAIR_BYTES * float(length)) if degrees else 0.0,
     }
     seconds = (
@@ -175,7 +176,7 @@ class Meter(TorchDispatchMode):
         self._left -= self._EACH + 8 * _asked(operation, args, kwargs)
         if self._left < 0:
             raise MemoryBudgetError(
-                f"to build this module takes more than the {show_size(self._budget)} it may take; allow more memory "
+                f"building this module takes more than the {show_size(self._budget)} it may take; allow more memory "
                 "(--memory SIZE) if you trust where the certificate is from"
             )
         call: Callable[..., Any] = operation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -11,8 +12,16 @@ from ..models import spec_of
 from ..models.attention import Attention
 from ..models.delta_rule import DeltaRule
 from ..models.linear_attention import LinearAttention
-from ..theory import KINDS, Bounds, attention_bounds, bounds, delta_rule_bounds, linear_attention_bounds
+from ..models.mlstm import MLSTM
+from ..theory import KINDS, Bounds, attention_bounds, bounds, delta_rule_bounds, linear_attention_bounds, mlstm_bounds
 from .asked import Question
+
+_ADDED: dict[type[nn.Module], Callable[..., Bounds]] = {
+    LinearAttention: linear_attention_bounds,
+    DeltaRule: delta_rule_bounds,
+    MLSTM: mlstm_bounds,
+}
+"""What theory knows of a class beside its degrees"""
 
 
 def family_bounds(module: nn.Module, question: Question) -> Bounds | None:
@@ -52,6 +61,5 @@ def _added(module: nn.Module, inputs: int | None, asked: dict[str, Any]) -> Boun
     settings: dict[str, Any] = {**spec.settings(module), **asked}
     if inputs is not None:
         settings["inputs"] = min(settings["inputs"], inputs)  # letters span no more
-    if isinstance(module, LinearAttention):
-        return linear_attention_bounds(**settings)
-    return delta_rule_bounds(**settings) if isinstance(module, DeltaRule) else Bounds([])
+    known = next((known for kind, known in _ADDED.items() if isinstance(module, kind)), None)
+    return Bounds([]) if known is None else known(**settings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..question import check_whole
 from ..system.memory import MemoryBudgetError, show_size
 
 if TYPE_CHECKING:
@@ -12,6 +11,9 @@ if TYPE_CHECKING:
 
 SPARE = 8
 """Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree"""
+
+_BLOCK = 2**22
+"""Entries of a minor, of which copies are made before they are put where they belong"""
 
 
 def matrix_bytes(starts: int, ends: int, *, channels: int = 1, last: bool = False) -> int:
@@ -24,15 +26,19 @@ def halves_bytes(starts: int, ends: int, *, steps: tuple[int, int], inputs: int)
     return 16 * (starts * steps[0] + ends * steps[1]) * inputs
 
 
-def check_samples(samples: int | None, max_samples: int | None) -> tuple[int | None, int | None]:
-    """How many halves to draw, or at most, as a user may say it; not both."""
-    samples = None if samples is None else check_whole("samples", samples, 1)
-    max_samples = None if max_samples is None else check_whole("max_samples", max_samples, 1)
-    if samples is not None and max_samples is not None:
-        raise ValueError(
-            f"samples fixes their number and max_samples limits it, got {samples} and {max_samples}; give one of them"
-        )
-    return samples, max_samples
+def rows_at_once(columns: int) -> int:
+    """Rows of a minor that are evaluated before they are put where they belong; columns of all ends in it."""
+    return max(1, _BLOCK // max(1, columns))
+
+
+def minor_bytes(rank: int, columns: int) -> int:
+    """Of evaluating a minor, and of its determinant.
+
+    The minor, a few slabs of it while it is eliminated, a diagonal block as integers for FLINT, and the rows that are
+    evaluated at once.
+    """
+    slab = min(rank, 512)
+    return 8 * rank * (rank + 4 * slab) + 64 * slab**2 + 24 * min(rank, rows_at_once(columns)) * columns
 
 
 def require_halves(question: Question, budget: int) -> None:

@@ -37,9 +37,6 @@ MOST_DIMENSIONS = 64
 MOST_RUN_SECONDS = 1e9
 """That a run may state: thirty years"""
 
-LEAST_CONFIDENCE = 1e-200
-"""That a certificate may state"""
-
 VERSIONS = ("python", "seprank", "torch", "numpy")
 """What a certificate names the versions of"""
 
@@ -122,7 +119,7 @@ def _decimal(literal: str) -> float:
 
 
 def _no_number(literal: str) -> float:
-    raise CertificateError("read", f"it has {literal}, which is no number")
+    raise CertificateError("read", f"it has {literal}, which is not a number")
 
 
 def check_values(content: Any, where: str = "it", nesting: int = 0) -> None:

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..adapters.hints import hints
+from ..question import LEAST_CONFIDENCE
 from ..result.result import STRICT
 from ..system.names import quoted_name, shown
 from .asked import Question
-from .form import LEAST_CONFIDENCE, MOST_DIMENSIONS, MOST_SIZE, CertificateError
+from .form import MOST_DIMENSIONS, MOST_SIZE, CertificateError
 from .luck import MOST_DRAWS
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -107,7 +107,7 @@ def check_split_of(question: Question) -> None:
 def check_called(question: Question) -> None:
     """How the module is called."""
     try:
-        same = sorted(hints(**question.called).stated()) == sorted(question.called)
+        same = sorted(question.hints.stated()) == sorted(question.called)
     except TypeError as error:
         raise CertificateError("fields", f"question.called: {error}") from None
     if not same:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from ..adapters import ConventionError, State
 from ..adapters.copies import copy_module
-from ..adapters.hints import hints
+from ..adapters.explained import explained
 from ..adapters.like_rnn import like_rnn
 from ..adapters.split import Cut, joined, read_as
 from ..adapters.structure import map_tensors
@@ -30,6 +30,8 @@ from ..field import (
     read,
     read_weights,
 )
+from ..field.arithmetic import Int64
+from ..kernels import load_loops
 from ..models import spec_of
 from ..question import check_readout
 from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
@@ -38,6 +40,11 @@ from .asked import Question
 from .checks import answer, check_entries, check_residues, check_sequences
 from .recording import Recorded
 from .words import draw_words
+
+_REMEDY = (
+    "it is called as module(x) and module(x, state), and must return (output, state): wrap it in a module whose "
+    "forward(self, x, state=None) does, and say how many inputs there are"
+)
 
 
 class _Checked(StartEndMatrix):
@@ -49,6 +56,7 @@ class _Checked(StartEndMatrix):
 
     def _fill(self, values: Values, states: State, ends: Halves) -> None:
         if not self._run.recorded.fill(values, states, ends, self._report):
+            self._run.load_loops(len(values) * len(ends))
             super()._fill(values, states, ends)
 
     def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
@@ -138,6 +146,11 @@ class Run:
         if self.notes == Notes():
             self.notes = deepcopy(self._field.notes)
 
+    def load_loops(self, pairs: int) -> None:
+        """Compiled ones, for so many pairs in integers, if that is worth it."""
+        if isinstance(self._field.arithmetic, Int64):
+            load_loops(8 * pairs * self.model.state_size * max(self.question.halves.values()))
+
     @contextmanager
     def _on_spare(self) -> Iterator[None]:
         """On the other copy of the module, for what leaves no balanced residues in its caches, if it has any."""
@@ -193,21 +206,11 @@ class Run:
         inputs, state = map_tensors(self._read_only, (inputs, state))
         self._functions.forget(inputs)
         arguments = (inputs,) if state is None else (inputs, state)
-        try:
+        told = f" with {self.question.inputs} inputs per step,"
+        with explained(self._module, inputs, _REMEDY, told):
             result = functional_call(self._module, self._values, arguments)
             self._functions.give_out(tree_leaves(result))
             return result
-        except (ArithmeticError, MemoryError):
-            raise
-        except Exception as error:
-            if "view size" in str(error):
-                raise  # the adapter tries another order in memory
-            raise ConventionError(
-                f"{type(self._module).__name__} failed on sequences with {self.question.inputs} inputs per step, of "
-                f"shape {tuple(inputs.shape)}, with {type(error).__name__}: {error}; it is called as "
-                "module(x) and module(x, state), and must return (output, state): wrap it in a module whose "
-                "forward(self, x, state=None) does, and say how many inputs there are"
-            ) from error
 
     def _read_only(self, leaf: Tensor) -> Tensor:
         return self._field.admit(leaf) if leaf.is_floating_point() else leaf.clone()
@@ -262,7 +265,7 @@ def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
             )
         return module, ""
     length = question.length if called else None
-    settings: dict[str, Any] = {"said": hints(**called), "length": length}
+    settings: dict[str, Any] = {"said": question.hints, "length": length}
     generator, steps = torch.Generator().manual_seed(0), length or 6
     if question.templates == "ids":
         return like_rnn(module, torch.randint(question.inputs, (16, steps), generator=generator), **settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -30,21 +30,36 @@ def on_workers(module: nn.Module, executor: Executor, *, device: str) -> MakeMat
     Raises:
         ValueError: the module cannot be sent.
     """
-    # Before the field is entered: inside it, no tensor can be read for sending.
-    packed = pack(copy_module(module))
+    packed = sendable(module)
 
     def make(run: Run, budget: int, progress: Progress | None) -> RowBlocks:
-        evaluate = partial(evaluate_rows, packed, run.question, budget, device)
+        evaluate = partial(evaluate_rows, packed, run.question, budget, device, "float64")
         return RowBlocks(executor, evaluate, channels=run.channels, progress=progress)
 
     return make
 
 
+def sendable(module: nn.Module) -> bytes:
+    """A module for workers; to be asked for before a field is entered, inside which no tensor can be read.
+
+    Raises:
+        ValueError: it cannot be sent.
+    """
+    return pack(copy_module(module))
+
+
 def evaluate_rows(
-    packed: bytes, question: Question, budget: int, device: str, rows: range, ends: range, samples: tuple[int, int]
+    packed: bytes,
+    question: Question,
+    budget: int,
+    device: str,
+    arithmetic: str,
+    rows: Sequence[int],
+    ends: Sequence[int],
+    samples: tuple[int, int],
 ) -> Values:
     """Entries of the Start-End matrix of a question: these starts with these ends, out of so many of both."""
-    with enter(pickle.loads(packed), question, arithmetic="float64", device=device) as run:
+    with enter(pickle.loads(packed), question, arithmetic=arithmetic, device=device) as run:
         first = run.samples("starts", samples[0]).only(np.asarray(rows))
         second = run.samples("ends", samples[1]).only(np.asarray(ends))
         return run.matrix(budget).grow(first, second).reshape(len(rows), len(ends), run.channels)

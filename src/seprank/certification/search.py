@@ -14,17 +14,20 @@ from torch import nn
 from ..adapters.copies import unwrap
 from ..elimination import RankProfile, rank_profile
 from ..question import DEFAULT_PRIME
+from ..settings.certify_settings import CertifySettings
+from ..settings.entries import given
+from ..settings.hints import FirstState
 from ..sources import Factory
 from ..startend import RowBlocks, StartEndMatrix
-from ..system.memory import MemoryBudgetError, default_budget, show_size
+from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report, bars, silent
 from ..system.versions import versions
 from ..theory import Bound
 from .asked import Question, ask
 from .certificate import Certificate
-from .confidence import check_confidence, draw_until
+from .confidence import draw_until
 from .description import describe
-from .footprint import SPARE, check_samples, halves_bytes, matrix_bytes, require_halves
+from .footprint import SPARE, halves_bytes, matrix_bytes, require_halves
 from .known import has_family, known_bounds, least_upper
 from .pieces import Minor
 from .prepared import Run, as_rnn, enter
@@ -72,7 +75,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     confidence: float | None = None,
     batch_first: bool | None = None,
     output: str | int | None = None,
-    state: str | None = None,
+    state: str | FirstState | None = None,
     call: Mapping[str, Any] | None = None,
 ) -> Certificate:
     """Certify the Start-End separation rank of a polynomial module.
@@ -140,24 +143,9 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         >>> certify(RAC(input_size=2, hidden_size=2, num_layers=2), length=8).rank
         10
     """
-    began = time.perf_counter()
+    settings, began = given(CertifySettings, locals()), time.perf_counter()
     module = unwrap(module)
-    question = ask(
-        module,
-        length=length,
-        cut=cut,
-        domain=domain,
-        inputs=inputs,
-        templates=templates,
-        readout=readout,
-        prime=prime,
-        seed=seed,
-        squash=squash,
-        split=split,
-        called={"batch_first": batch_first, "output": output, "state": state, "call": call},
-    )
-    (samples, max_samples), confidence = check_samples(samples, max_samples), check_confidence(confidence)
-    budget = default_budget() if memory is None else memory
+    question, budget = ask(module, settings, inputs), settings.budget
     require_halves(question, budget)
     module, read_as = as_rnn(module, question)
     # Bounds of a family are mostly met; those by degree can be far off, and samples up to them a waste.
@@ -172,20 +160,20 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         def drawn(question: Question, samples: int | None) -> tuple[Certificate, int]:
             with enter(module, question, arithmetic="float64", device=device) as run:
                 matrix = make(run, budget, lambda done, total: report("Start-End matrix", done, total))
-                settings: dict[str, Any] = {"most": max_samples, "near": near, "report": report}
-                found = _Search(run, matrix, least_upper(known), budget, **settings).run(samples)
+                how: dict[str, Any] = {"most": settings.max_samples, "near": near, "report": report}
+                found = _Search(run, matrix, least_upper(known), budget, **how).run(samples)
                 _require_no_contradiction(run, found.profile.rank, least_upper(known))
             certificate = _certificate(module, run, found, known, factory=factory, read_as=read_as, began=began)
             return certificate, run.channels
 
-        first, channels = drawn(question, samples)
-        if confidence is None:
+        first, channels = drawn(question, settings.samples)
+        if settings.confidence is None:
             return first
 
         def again(seed: int, samples: int | None) -> Certificate:
             return drawn(replace(question, seed=seed), samples)[0]
 
-        return draw_until(module, first, confidence, again, channels=channels, report=report)
+        return draw_until(module, first, settings.confidence, again, channels=channels, report=report)
 
 
 @dataclass

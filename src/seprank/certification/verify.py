@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
 from ..adapters import ConventionError
 from ..field import DivisorVanishes, NotPolynomial
-from ..question import check_prime
 from ..result.numbers import readable, shown_equality, shown_error
+from ..settings.certify_settings import CertifySettings
 from ..sources import Factory
-from ..system.memory import MemoryBudgetError, default_budget, show_size
+from ..system.memory import MemoryBudgetError, default_budget
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
 from ..theory import Bound
@@ -30,13 +31,12 @@ from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
 from .known import known_bounds, least_upper
+from .minor import Evaluate, check_determinant, evaluate_minor, here
 from .prepared import Run, as_rnn, enter
+from .rows import evaluate_rows, sendable
 from .saturation import stated_error
 from .search import certify
 from .subject import build_subject, check_notes
-
-if TYPE_CHECKING:
-    from ..system.progress import Report
 
 _LONG = 20.0
 """Seconds that are announced"""
@@ -51,12 +51,14 @@ def verify(
     seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
     again: bool = False,
+    executor: Executor | None = None,
 ) -> bool:
     """Recheck a certificate, which may be from anybody.
 
     The minor is evaluated again, rows and columns of the certificate only, in 64-bit integer arithmetic, and its
-    determinant is computed by FLINT; bounds and flags are recomputed from theory. What this takes is estimated from
-    the certificate before anything of its sizes is made. Not checked are `seconds` and `versions`, which tell about the
+    determinant comes from factors that are checked in the same arithmetic, and from FLINT for their blocks; bounds and
+    flags are recomputed from theory. What this takes is estimated from the certificate before anything of its sizes is
+    made. Not checked are `seconds` and `versions`, which tell about the
     run; `starts` and `ends`, but that there can be so many and the minor is within them; and that the run found no
     greater minor among them, on which `saturated` rests where the rank is not exact. The rank needs none of these.
 
@@ -69,12 +71,15 @@ def verify(
         seconds: that this may be estimated to take.
         progress: show progress bars on standard error if it is a terminal, and say there what takes long.
         again: draw weights and samples once more, with a new seed, and compare the rank.
+        executor: evaluates the minor in blocks of rows on its workers, as that of `certify` does; each may take the
+            same memory.
 
     Returns:
         True.
 
     Raises:
         CertificateError: a check failed; `step` says which.
+        WrongFactors, BlasError: the machine, not the certificate, fails a check.
         MemoryBudgetError: it would take more memory than it may; the text says the estimate.
         LongerThanAllowed: it would take longer than it may.
         OSError: the file cannot be read.
@@ -86,7 +91,8 @@ def verify(
         >>> verify(certify(RAC(2, 3), length=6))
         True
     """
-    recheck(certificate, module, factory=factory, memory=memory, seconds=seconds, progress=progress, again=again)
+    settings: dict[str, Any] = {"factory": factory, "memory": memory, "seconds": seconds, "progress": progress}
+    recheck(certificate, module, **settings, again=again, executor=executor)
     return True
 
 
@@ -128,6 +134,7 @@ def recheck(
     seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
     again: bool = False,
+    executor: Executor | None = None,
 ) -> Recheck:
     """As `verify`, which see, and say what was found."""
     # An object goes through the same gate as a file.
@@ -143,7 +150,7 @@ def recheck(
         estimate = replace(estimate, seconds=2 * estimate.seconds)
     estimate.check(budget, seconds)
     if progress and estimate.seconds > _LONG:
-        sys.stderr.write(f"to recheck this certificate takes about {cost.duration(estimate.seconds)}\n")
+        sys.stderr.write(f"rechecking this certificate takes about {cost.duration(estimate.seconds)}\n")
     with _of_the_certificate():
         subject, read_as = as_rnn(subject, found.question)
     if found.model.read_as != read_as:
@@ -151,18 +158,25 @@ def recheck(
             "model", f"read_as is {shown(found.model.read_as)} in the certificate, but {shown(read_as)} of this module"
         )
     newer = _check_bounds(found, subject)
+    on_workers = None if executor is None else _on_workers(subject, found.question, budget)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
-    with bars(progress) as report, _of_the_certificate(), field as run:
-        channels = run.channels
-        check_notes(found.model, run.notes)
-        check_columns(found, channels)
-        _check_left_out(found, run, budget)
-        entries = _minor(found, run, budget, report)
-    is_proved = check_saturated(found, subject, channels)
-    _check_determinant(found, entries, _unrecorded(found, subject))
+    with bars(progress) as report:
+        with _of_the_certificate(), field as run:
+            channels = run.channels
+            check_notes(found.model, run.notes)
+            check_columns(found, channels)
+            _check_left_out(found, run, budget)
+            minor = evaluate_minor(found, channels, on_workers or here(run, budget), budget, report, executor)
+        is_proved = check_saturated(found, subject, channels)
+        check_determinant(found, minor, report, hint=_unrecorded(found, subject))
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
     drawn = _draw_again(found, subject, channels, budget) if again else None
     return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
+
+
+def _on_workers(module: nn.Module, question: Question, budget: int) -> Evaluate:
+    """The same entries as in this process, evaluated where this is sent."""
+    return partial(evaluate_rows, sendable(module), question, budget, "cpu", "int64")
 
 
 def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budget: int) -> str:
@@ -178,7 +192,7 @@ def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budg
     found = certify(module, **asked, seed=seed, samples=count, memory=budget, progress=False)
     shown = f"drawn once more, with seed {seed}: rank {found.rank:,}"
     if found.rank > certificate.rank and certificate.saturated:
-        raise CertificateError("flags", f"{shown}, and not {certificate.rank:,}; `seprank certify` makes it anew")
+        raise CertificateError("flags", f"{shown}, and not {certificate.rank:,}; `seprank certify` makes a new one")
     if found.rank != certificate.rank:
         return f"{shown}, {'which is more' if found.rank > certificate.rank else 'less by bad luck'}"
     sizes: dict[str, Any] = {
@@ -194,21 +208,10 @@ def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budg
 
 def _check_question(question: Question, module: nn.Module) -> None:
     try:
-        check_prime(question.prime)
-        asked = ask(
-            module,
-            length=question.length,
-            cut=question.cut,
-            domain=question.domain,
-            inputs=question.inputs,
-            templates=question.templates,
-            readout=question.readout,
-            prime=question.prime,
-            seed=question.seed,
-            squash=question.squash,
-            split=question.split,
-            called=question.called,
-        )
+        stated: dict[str, Any] = {field.name: getattr(question, field.name) for field in fields(Question)}
+        del stated["inputs"]
+        settings = CertifySettings(**stated.pop("called"), **stated)
+        asked = ask(module, settings, question.inputs)
     except (ValueError, TypeError) as error:
         raise CertificateError("fields", str(error)) from None
     if asked != question:
@@ -228,7 +231,7 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
                 "bounds",
                 f"theory does not give {bound.kind} {shown(bound.name)} {readable(bound.value)} ({bound.source}) for "
                 "this question; if the certificate was made by an older version, that bound has been withdrawn or "
-                "renamed, and `seprank certify` makes it anew",
+                "renamed, and `seprank certify` makes a new one",
             )
     newer = [bound for bound in known if bound not in stated]
     is_older = certificate.schema == 1 or certificate.versions["seprank"] != version("seprank")
@@ -254,33 +257,7 @@ def _of_the_certificate() -> Iterator[None]:
     except (CertificateError, MemoryBudgetError):
         raise
     except (NotPolynomial, ConventionError, ValueError, ZeroDivisionError) as error:
-        raise CertificateError("model", f"this module cannot be asked that: {error}") from error
-
-
-def _minor(certificate: Certificate, run: Run, budget: int, report: Report) -> npt.NDArray[np.int64]:
-    """The entries of the minor, evaluated anew, modulo the prime."""
-    question, minor, channels = certificate.question, certificate.minor, run.channels
-    if not minor.rows:
-        return np.zeros((0, 0), dtype=np.int64)  # rank 0: nothing is claimed that an entry could show
-    rows, columns = np.array(minor.rows, dtype=np.int64), np.array(minor.columns, dtype=np.int64)
-    ends, place = np.unique(columns // channels, return_inverse=True)
-    # what is evaluated, its columns of the minor as integers, FLINT's copy of these and the one that it eliminates in
-    need = 8 * len(rows) * (len(ends) * channels + 3 * len(columns))
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the minor takes about {show_size(need)}, more than the {show_size(budget)} it may take; "
-            "allow more memory (--memory SIZE) if you trust where the certificate is from"
-        )
-    starts = run.samples("starts", certificate.starts).only(rows)
-    matrix = run.matrix(budget, lambda done, total: report("minor", done, total))
-    values = matrix.grow(starts, run.samples("ends", certificate.ends).only(ends))
-    if np.isnan(values).any():
-        raise CertificateError("minor", "one of its entries divides by 0")
-    chosen = place * channels + columns % channels
-    entries = np.empty((len(rows), len(columns)), dtype=np.int64)
-    for row, found in zip(entries, values, strict=True):  # not all at once, which takes as much again for each step
-        row[:] = found[chosen]
-    return np.remainder(entries, question.prime, out=entries)
+        raise CertificateError("model", f"this question cannot be asked of this module: {error}") from error
 
 
 def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
@@ -295,24 +272,6 @@ def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
             continue
         if defined:
             raise CertificateError("flags", f"start {start} with end {end} is left out, but no divisor is 0 there")
-
-
-def _check_determinant(certificate: Certificate, entries: npt.NDArray[np.int64], hint: str) -> None:
-    """The determinant of the minor is the one stated and not zero."""
-    import flint
-
-    prime, stated = certificate.question.prime, certificate.minor.determinant
-    matrix: Any = flint.nmod_mat(len(entries), len(entries), prime)
-    for i, row in enumerate(entries):
-        for j, entry in enumerate(row.tolist()):
-            matrix[i, j] = entry
-    determinant = int(matrix.det())
-    if determinant == 0:
-        raise CertificateError("minor", f"its determinant modulo {prime} is 0, which proves no rank{hint}")
-    if determinant != stated:
-        raise CertificateError(
-            "minor", f"its determinant modulo {prime} is {determinant}, the certificate states {stated}{hint}"
-        )
 
 
 def _unrecorded(certificate: Certificate, module: nn.Module) -> str:

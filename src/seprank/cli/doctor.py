@@ -9,7 +9,7 @@ from typing import Any
 from ..system.cores import available_cores
 from ..system.versions import versions
 
-PACKAGES = ("seprank", "torch", "numpy", "python-flint", "typer", "rich", "pydantic", "plotly", "psutil")
+PACKAGES = ("seprank", "torch", "numpy", "python-flint", "typer", "rich", "pydantic", "matplotlib", "psutil")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _elimination() -> str:
     ours = rank_profile(matrix, DEFAULT_PRIME).rank
     theirs = flint.nmod_mat(300, 300, matrix.ravel().tolist(), DEFAULT_PRIME).rank()
     if ours != theirs:
-        raise ArithmeticError(f"rank {ours} here, {theirs} by FLINT; the BLAS of this NumPy may compute wrongly")
+        raise ArithmeticError(f"rank {ours} here, {theirs} by FLINT; the BLAS of this NumPy may be faulty")
     return f"rank {ours} of a 300 x 300 matrix"
 
 

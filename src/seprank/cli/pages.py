@@ -7,23 +7,18 @@ from typing import Annotated
 
 import typer
 
-from .options import Cut, Json, Memory, check_files, check_folder, find_budget, write_to
+from ..settings.entries import values
+from ..settings.resources import Memory
+from ..settings.size_settings import DrawSettings
+from .flags import flagged
+from .options import Json, check_files, check_folder, write_to
 from .terminal import UsageError, say, say_json
 
 
-def draw(  # noqa: PLR0913  (each is a setting a user has)
+@flagged
+def draw(
     what: Annotated[str, typer.Argument(help="rac: its tensor network and a cut; recurrence: what it computes.")],
-    inputs: Annotated[int, typer.Option(help="M: features per time step.")] = 4,
-    width: Annotated[int, typer.Option(help="R: width of every layer.")] = 3,
-    depth: Annotated[int, typer.Option(help="L: number of layers.")] = 2,
-    length: Annotated[int, typer.Option(help="T: time steps in a sequence.")] = 6,
-    cut: Cut = None,
-    style: Annotated[str, typer.Option(help="copies, folded (copies drawn once, with their number), or auto.")] = (
-        "auto"
-    ),
-    line: Annotated[str, typer.Option(help="Cut to draw: states (all copies between start and end) or minimal.")] = (
-        "states"
-    ),
+    settings: DrawSettings,
     out: Annotated[Path | None, typer.Option(help="File: .svg, .png, .pdf or .html; runs/WHAT.svg by default.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Leave out heading, legend and notes.")] = False,
     as_json: Json = False,
@@ -37,7 +32,7 @@ def draw(  # noqa: PLR0913  (each is a setting a user has)
     path = check_name(Path("runs") / f"{what}.svg" if out is None else out)
     check_files(path)
     kind = "network" if what == "rac" else what
-    picture = run(inputs=inputs, width=width, depth=depth, length=length, cut=cut, kind=kind, style=style, line=line)
+    picture = run(**values(settings), kind=kind)
     picture.save(path, bare=bare)
     if as_json:
         say_json({"picture": str(path), **picture.to_dict()})
@@ -73,14 +68,15 @@ def demo(
     say(f"report: {page}")
 
 
+@flagged
 def serve(
+    limit: Memory,
     port: Annotated[int, typer.Option(help="Port to serve on: http://127.0.0.1:PORT/.")] = 8080,
-    memory: Memory = None,
 ) -> None:
     """Explore on a local page: bounds, certificates, charts; for this machine only."""
     from ..web import serve as run
 
-    run(port=port, memory=find_budget(memory))
+    run(port=port, memory=limit.budget)
 
 
 def doctor(as_json: Json = False) -> None:

@@ -7,94 +7,43 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import (
-    DEFAULT_STORE,
-    Device,
-    Json,
-    Memory,
-    Scheduler,
-    Store,
-    Width,
-    Workers,
-    check_files,
-    find_budget,
-    find_device,
-    parse_settings,
-    read_from,
-    write_to,
-)
+from ..settings.resources import Memory, OnDevice
+from ..settings.train_settings import TrainSettings
+from .flags import flagged
+from .options import DEFAULT_STORE, Json, Scheduler, Store, Workers, check_files, read_from, write_to
 from .terminal import UsageError, say, say_json
 
 
-def train(  # noqa: PLR0913  (each is a setting a user has)
-    task: Annotated[str, typer.Argument(help="A name from `seprank tasks`.")],
-    model: Annotated[str, typer.Option(help="A name from `seprank models`.")] = "orthogonal",
-    width: Width = None,
-    parameters: Annotated[
-        int | None, typer.Option(help="Target number of parameters; the closest width is used.")
-    ] = None,
-    depth: Annotated[int, typer.Option(help="L: number of layers.")] = 1,
-    residual: Annotated[
-        bool, typer.Option("--residual", help="Add its input to the output of an upper layer.")
-    ] = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value for the task; may be repeated.", metavar="KEY=VALUE")
-    ] = None,
-    model_settings: Annotated[
-        list[str] | None,
-        typer.Option("--model-set", help="key=value for the model; may be repeated.", metavar="KEY=VALUE"),
-    ] = None,
-    steps: Annotated[int, typer.Option(help="Maximum number of optimizer steps.")] = 5000,
-    batch: Annotated[int, typer.Option(help="Sequences in a step.")] = 64,
-    rate: Annotated[float, typer.Option(help="Learning rate of RMSprop.")] = 1e-3,
-    decay: Annotated[float, typer.Option(help="Smoothing constant of RMSprop.")] = 0.9,
-    clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
-    evaluate_every: Annotated[int, typer.Option(help="Steps between two validations and checkpoints.")] = 100,
-    memory_every: Annotated[int, typer.Option(help="Steps between two measurements of memory; 0 for none.")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 0,
+@flagged
+def train(
+    settings: TrainSettings,
+    place: OnDevice,
     store: Store = DEFAULT_STORE,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; beside the store by default.")] = None,
     logger: Annotated[
         str | None, typer.Option(help="A class of lightning.pytorch.loggers, such as TensorBoardLogger.")
     ] = None,
-    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Train a network on a task. Rerun the same command to resume."""
-    from ..train import TrainSettings, describe
+    from ..train import describe
     from ..train import train as run
 
-    wanted = TrainSettings(
-        task=task,
-        model=model,
-        width=width,
-        parameters=parameters,
-        depth=depth,
-        residual=residual,
-        task_settings=parse_settings(settings),
-        model_settings=parse_settings(model_settings, "--model-set"),
-        steps=steps,
-        batch=batch,
-        rate=rate,
-        decay=decay,
-        clip=clip,
-        evaluate_every=evaluate_every,
-        memory_every=memory_every,
-        seed=seed,
-    )
-    record = run(wanted, store=store, folder=out, device=find_device(device), logger=logger)
+    record = run(settings, store=store, folder=out, device=place.device, logger=logger)
     if as_json:
         say_json(record)
     else:
-        say(describe(wanted, record))
+        say(describe(settings, record))
     if record["outcome"] == "diverged":
         raise typer.Exit(1)
 
 
+@flagged
 def sweep(
     config: Annotated[
         Path, typer.Argument(parser=read_from, metavar="FILE", help="YAML file of jobs, or atlas, depth, depth-paper.")
     ],
+    limit: Memory,
     store: Annotated[
         Path | None, typer.Option(help="SQLite file of the records; runs/NAME OF THE FILE.db by default.")
     ] = None,
@@ -105,7 +54,6 @@ def sweep(
         bool, typer.Option("--resume/--fresh", help="Continue an existing store, or stop if there is one.")
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-    memory: Memory = None,
     as_json: Json = False,
 ) -> None:
     """Run every job of a sweep file that is not in the store yet, locally or on a cluster."""
@@ -125,7 +73,7 @@ def sweep(
         store=store,
         workers=workers,
         scheduler=scheduler,
-        memory=None if memory is None else find_budget(memory),
+        memory=limit.memory,
         retry=retry,
     )
     if as_json:
@@ -171,6 +119,7 @@ def results(
 def models(as_json: Json = False) -> None:
     """List the registered models."""
     from ..models import MODELS
+    from ..result.text import text_table
 
     if as_json:
         rows = [
@@ -186,24 +135,29 @@ def models(as_json: Json = False) -> None:
         ]
         say_json({"models": rows})
         return
+    lines = []
     for spec in MODELS.values():
         can = ", ".join(["certified, bounds"] * spec.polynomial + ["measured"] + ["trained"] * spec.recurrent)
-        say(f"{spec.name:<17}{spec.year}  {can:<37} {spec.summary}\n{'':<61}{spec.source}")
+        lines += [[spec.name, str(spec.year), can, spec.summary], ["", "", "", spec.source]]
+    say(text_table(lines, left=range(4)))
     say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
 
 
 def tasks(as_json: Json = False) -> None:
     """List the tasks to train on, with their parameters and exact baselines."""
+    from ..result.text import text_table
     from ..tasks import TASKS
 
     rows = [spec.describe() for spec in TASKS.values()]
     if as_json:
         say_json({"tasks": rows})
         return
+    lines = []
     for row in rows:
-        say(f"{row['name']:<24}{row['summary']}\n{'':<24}{row['source']}")
+        lines += [[row["name"], row["summary"]], ["", row["source"]]]
         for key in ("parameters", "baselines"):
-            say(f"{'':<24}{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items()))
+            lines.append(["", f"{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items())])
+    say(text_table(lines, left=range(2)))
     say("\nBaselines are those of the default parameters; each run prints its own.")
 
 

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import wraps
@@ -199,7 +199,7 @@ def _lost(error: OSError) -> Exception:
     return OutputError(f"the output cannot be written: {error.strerror or error}")
 
 
-def say_json(content: dict[str, Any]) -> None:
+def say_json(content: Mapping[str, object]) -> None:
     """The answer as one JSON object."""
     # Bounds may have thousands of digits, which Python only writes out when told so.
     sys.set_int_max_str_digits(0)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from ..certification import Certificate, certify
 from ..memory_curve import remember
 from ..models import MODELS, ModelSpec, find_model
 from ..models.base.width import nearest_width
-from ..question import check_domain, check_seed, check_several, check_whole
-from ..system.memory import check_weights, default_budget
+from ..question import check_several
+from ..settings.compare_settings import MAX_SAMPLES, CompareSettings
+from ..settings.entries import given
+from ..system.memory import check_weights
 from ..system.progress import bars
 from .cell import Cell
 from .comparison import Comparison
-
-MAX_SAMPLES = 1024
-"""By default: a cell takes seconds at most, and every rank up to a thousand is found."""
 
 
 class ComparisonInterrupted(KeyboardInterrupt):
@@ -92,39 +90,31 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         >>> [(cell.model, cell.rank, cell.verdict) for cell in found.cells]
         [('elman', 2, 'exact'), ('elman', 2, 'exact'), ('rac', 18, 'exact'), ('rac', 45, 'exact')]
     """
-    specs = _polynomial(models) if not measured else _any(models)
-    lengths, depths = check_several("length", length, 2), check_several("depth", depth, 1)
-    inputs, max_samples = check_whole("inputs", inputs, 1), check_whole("max_samples", max_samples, 1)
-    width = None if width is None else check_whole("width", width, 1)
-    parameters = None if parameters is None else check_whole("parameters", parameters, 1)
-    if (width is None) == (parameters is None):
-        raise ValueError(f"give either width or parameters, got width={width} and parameters={parameters}")
-    domain, seed = check_domain(domain), check_seed(seed)
-    if measured and domain != "functional":
-        raise ValueError(f"curves are measured over vectors, so measured needs domain='functional', got {domain!r}")
-    networks = [_network(spec, inputs, layers, width, parameters) for spec in specs for layers in depths]
-    wanted = [(network, steps) for network in networks for steps in lengths]
-    settings: dict[str, Any] = {"domain": domain, "max_samples": max_samples, "seed": seed}
-    run = partial(_cell, inputs=inputs, settings=settings, measured=measured)
-    found = Comparison(inputs, domain, width, parameters, max_samples, seed, len(wanted), [])
+    several = {"length": tuple(check_several("length", length, 2)), "depth": tuple(check_several("depth", depth, 1))}
+    named = (models,) if isinstance(models, str) else models if models is None else tuple(models)
+    asked = given(CompareSettings, locals() | several | {"models": named})
+    specs = _any(asked.models) if measured else _polynomial(asked.models)
+    networks = [_network(spec, asked, layers) for spec in specs for layers in asked.depth]
+    wanted = [(network, steps) for network in networks for steps in asked.length]
+    sizes = (asked.inputs, asked.domain, asked.width, asked.parameters, asked.max_samples, asked.seed)
+    found = Comparison(*sizes, len(wanted), [])
     try:
-        found.cells.extend(_cells(wanted, run, memory, progress))
+        found.cells.extend(_cells(wanted, asked, progress))
     except KeyboardInterrupt:
         raise ComparisonInterrupted(found) from None
     return found
 
 
-def _any(models: str | Sequence[str] | None) -> list[ModelSpec]:
+def _any(models: Sequence[str] | None) -> list[ModelSpec]:
     """The registry's entries of these names, each once."""
     if models is None:
         return [spec for spec in MODELS.values() if spec.recurrent]
-    names = [models] if isinstance(models, str) else list(dict.fromkeys(models))
-    if not names:
+    if not models:
         raise ValueError("models must name at least one model, got none; leave them out for all")
-    return [find_model(name) for name in names]
+    return [find_model(name) for name in dict.fromkeys(models)]
 
 
-def _polynomial(models: str | Sequence[str] | None) -> list[ModelSpec]:
+def _polynomial(models: Sequence[str] | None) -> list[ModelSpec]:
     """The same, of polynomial ones."""
     if models is None:
         return [spec for spec in _any(None) if spec.polynomial]
@@ -139,25 +129,22 @@ def _polynomial(models: str | Sequence[str] | None) -> list[ModelSpec]:
     return specs
 
 
-def _network(spec: ModelSpec, inputs: int, depth: int, width: int | None, parameters: int | None) -> _Network:
+def _network(spec: ModelSpec, asked: CompareSettings, depth: int) -> _Network:
+    width = asked.width
     if width is None:
-        width = nearest_width(lambda r: spec.count_parameters(inputs, r, depth), parameters or 1)
-    return _Network(spec, depth, width, spec.count_parameters(inputs, width, depth))
+        width = nearest_width(lambda r: spec.count_parameters(asked.inputs, r, depth), asked.parameters or 1)
+    return _Network(spec, depth, width, spec.count_parameters(asked.inputs, width, depth))
 
 
-def _cells(
-    wanted: list[tuple[_Network, int]], run: Callable[..., Cell], memory: int | None, progress: bool
-) -> Iterator[Cell]:
+def _cells(wanted: list[tuple[_Network, int]], asked: CompareSettings, progress: bool) -> Iterator[Cell]:
     with bars(progress) as report:
         for number, (network, length) in enumerate(wanted):
             now = f"{network.spec.name} depth {network.depth} length {length}"
             report("cells", number, len(wanted), now)
-            yield run(network, length, budget=default_budget() if memory is None else memory)
+            yield _cell(network, length, asked, budget=asked.budget)
 
 
-def _cell(
-    network: _Network, length: int, *, inputs: int, settings: dict[str, Any], measured: bool, budget: int
-) -> Cell:
+def _cell(network: _Network, length: int, asked: CompareSettings, *, budget: int) -> Cell:
     """Certified, and measured if that was asked for; the reason where one of the two failed."""
     began = time.perf_counter()
     skeleton = not network.spec.polynomial
@@ -165,13 +152,13 @@ def _cell(
     cell = Cell(*sizes, length, length // 2, None, None, None, False, False, None, 0.0, skeleton=skeleton)
     try:
         check_weights(network.parameters, budget)
-        module = network.spec.draw(settings["seed"], inputs=inputs, width=network.width, depth=network.depth)
+        module = network.spec.draw(asked.seed, inputs=asked.inputs, width=network.width, depth=network.depth)
+        how: dict[str, Any] = {"length": length, "seed": asked.seed, "memory": budget, "progress": False}
         squash = "identity" if skeleton else None
-        cell = _certified(
-            cell, certify(module, length=length, memory=budget, squash=squash, progress=False, **settings)
-        )
-        if measured:
-            curve = remember(module, length=length, seed=settings["seed"], memory=budget, progress=False)
+        found = certify(module, domain=asked.domain, max_samples=asked.max_samples, squash=squash, **how)
+        cell = _certified(cell, found)
+        if asked.measured:
+            curve = remember(module, **how)
             cell = replace(cell, reach=curve.reach(), half=curve.half, mean=curve.mean)
     except Exception as error:
         cell = replace(cell, failure=str(error) or type(error).__name__)

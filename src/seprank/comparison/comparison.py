@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import cycle
-from typing import Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..result.palette import COLOURS
+from ..result.chart import legend_above, look
+from ..result.panels import Panel, page_figure
 from ..result.result import STRICT, Result, without
+from ..result.sureness import Sureness
 from ..result.text import text_table
 from .cell import Cell
+
+if TYPE_CHECKING:
+    from ..result.document import Section
+
+_CAPTION = (
+    "A line for each depth: certified rank against length, proved from below. A full marker is exact; an open one is "
+    "what more samples do not raise; an open triangle may be raised by more samples. Dotted: least proved upper bound, "
+    "as far as the panel reaches."
+)
+_RAISED = (Sureness.OPEN, Sureness.LIMITED)
+"""What more samples may raise"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -19,6 +33,8 @@ class Comparison(Result):
 
     __pydantic_config__ = STRICT
     NOUN: ClassVar[str] = "comparison"
+    TABULAR: ClassVar[bool] = True
+    ACROSS: ClassVar[int] = 3
 
     inputs: int
     domain: str
@@ -69,17 +85,43 @@ class Comparison(Result):
         """What was compared, in a sentence."""
         return self.heading()
 
-    def draw(self, axes: Any) -> None:
-        """Ranks against length, a line for each network; full markers are exact."""
-        for colour, line in zip(cycle(COLOURS), self._networks().values(), strict=False):
-            found = [cell for cell in line.values() if cell.rank is not None]
-            lengths, ranks = [cell.length for cell in found], [cell.rank for cell in found]
-            name = f"{found[0].model}, depth {found[0].depth}" if found else None
-            axes.plot(lengths, ranks, "o-", color=colour, mfc="none", label=name)
-            exact = [cell for cell in found if cell.exact]
-            axes.plot([cell.length for cell in exact], [cell.rank for cell in exact], "o", color=colour)
-        axes.set(xlabel="length T", ylabel="certified rank", yscale="log")
-        axes.legend(fontsize=8, frameon=False)
+    def panels(self) -> list[Panel]:
+        """Ranks against length, a panel for each model, all of one scale."""
+        models = list(dict.fromkeys(cell.model for cell in self.cells))
+        return [Panel(name, partial(self._draw, name, first=name == models[0]), _CAPTION) for name in models]
+
+    def sections(self) -> list[Section]:
+        """One figure of all panels, and the table."""
+        from ..result.document import Figure, Section
+
+        panels = self.panels()
+        drawn = Figure(page_figure(panels, self.ACROSS), scrolls=True) if panels else None
+        return [*([Section("Rank against length", _CAPTION, [drawn])] if drawn else []), super().sections()[-1]]
+
+    def _draw(self, model: str, axes: Any, *, first: bool) -> None:
+        """A line for each depth, and its least upper bound, dotted, as far as the panel reaches."""
+        top = 10 * max([10, *(cell.rank for cell in self.cells if cell.rank)])
+        depths = list(dict.fromkeys(cell.depth for cell in self.cells))
+        for number, depth in enumerate(depths):
+            found = self._networks().get((model, depth), {}).values()
+            line = sorted((cell for cell in found if cell.rank is not None), key=lambda cell: cell.length)
+            looks, lengths = look(number), [cell.length for cell in line]
+            axes.plot(lengths, [cell.rank for cell in line], **looks, mfc="white", label=f"depth {depth}")
+            for exact, marker in ((True, looks["marker"]), (False, "^")):
+                kept = [c for c in line if (c.exact if exact else c.known.sureness in _RAISED)]
+                fill = {} if exact else {"mfc": "white"}
+                axes.plot(
+                    [c.length for c in kept],
+                    [c.rank for c in kept],
+                    **(looks | {"linestyle": "", "marker": marker}),
+                    **fill,
+                )
+            limits = [math.nan if c.upper_bound is None else float(min(c.upper_bound, 10 * top)) for c in line]
+            axes.plot(lengths, limits, ":", color=looks["color"], lw=1)
+        axes.set(xlabel="length T", ylabel="certified rank", yscale="log", ylim=(0.8, top))
+        axes.set_xticks(sorted({cell.length for cell in self.cells}))
+        if first:
+            legend_above(axes)
 
     def _networks(self) -> dict[tuple[str, int], dict[int, Cell]]:
         """The cells of each network by length."""

@@ -89,7 +89,7 @@ class DegreeField(PrimeField):
             row = self._any_row(args[0], args[1][:1])
             return super()._run(operation, (row, torch.zeros_like(args[1]), *args[2:8]), kwargs)
         if operation.name == "_local_scalar_dense":
-            raise Refusal("it decides by a token number; look tokens up in an embedding")
+            raise Refusal("it branches on a token number; look tokens up in an embedding")
         result = super()._run(operation, args, kwargs)
         if not isinstance(result, Tensor) or not result.is_floating_point():
             return _each_unknown(result)

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..adapters import ConventionError, Recurrent
+from ..adapters import Recurrent
 from ..adapters.batches import batch_axis
 from ..adapters.copies import copy_module
+from ..adapters.explained import explained
 from ..adapters.split import Cut, read_as
 from ..field import Functions, read_weights
 from ..question import Squash
@@ -162,17 +163,8 @@ def with_generic_parameters(
     values |= {name: known.constant(mode.admit(tensor), tensor) for name, tensor in weights.kept.items()}
 
     def call(inputs: Tensor, state: Any) -> Any:
-        try:
+        with explained(module, inputs, "check the inputs per step"):
             return functional_call(module, values, (inputs,) if state is None else (inputs, state))
-        except (ArithmeticError, MemoryError):
-            raise
-        except Exception as error:
-            if "view size" in str(error):
-                raise  # the adapter tries another order in memory
-            raise ConventionError(
-                f"{type(module).__name__} failed on sequences of shape {tuple(inputs.shape)} with "
-                f"{type(error).__name__}: {error}; check the inputs per step"
-            ) from error
 
     return call
 

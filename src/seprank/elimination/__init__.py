@@ -3,5 +3,6 @@
 from .blas import BlasError
 from .blocked import RankProfile
 from .exact_rank import determinant, rank, rank_profile
+from .factor import Factor, sign
 
-__all__ = ["BlasError", "RankProfile", "determinant", "rank", "rank_profile"]
+__all__ = ["BlasError", "Factor", "RankProfile", "determinant", "rank", "rank_profile", "sign"]

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import cache
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from ..kernels import residues
+from ..kernels.residues import Floats
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 
@@ -23,10 +25,7 @@ ForEach: TypeAlias = Callable[[Callable[[Tile], None], Iterable[Tile]], Iterable
 EXACT = 1 << 53
 
 # rows of a slab, if sums of that many products stay below: longer sums mean fewer reductions
-_SLAB = 511
-
-# numbers reduced at a time: they, their quotients and the result should stay in cache
-CACHED = 1 << 15
+SLAB = 511
 
 
 class BlasError(ArithmeticError):
@@ -53,28 +52,29 @@ def blas() -> Any:
 
 
 class Field:
-    """Exact arithmetic modulo a prime on float64 integers."""
+    """Exact arithmetic modulo a prime on float64 integers.
 
-    def __init__(self, prime: int) -> None:
+    Args:
+        prime: odd, below 2^27.
+        loops: `kernels.residues` or `kernels.fused`, which give the same numbers.
+    """
+
+    def __init__(self, prime: int, loops: ModuleType = residues) -> None:
         self.prime = prime
-        # one product fewer than fits, because `reduce` rounds the quotient: it may leave (prime - 1) / 2 + 2
-        self.terms = min(_SLAB, EXACT // (prime // 2) ** 2 - 1)
-        # arrays, because NumPy converts a Python number more slowly than it multiplies a row by it
-        self._prime = np.array(float(prime))
-        self._inverse = np.array(1 / prime)
+        self.loops = loops
+        self.law: Any = loops.law(prime)
+        # one product fewer than fits, because a reduction rounds the quotient: it may leave (prime - 1) / 2 + 2
+        self.terms = min(SLAB, EXACT // (prime // 2) ** 2 - 1)
 
-    def reduce(self, values: Floats, scratch: Floats, out: Floats) -> None:
-        """Reduce integers below 2^53; arrays of one shape, out may be values."""
-        np.multiply(values, self._inverse, out=scratch)
-        np.rint(scratch, out=scratch)
-        np.multiply(scratch, self._prime, out=scratch)
-        np.subtract(values, scratch, out=out)
+    def reduce(self, values: Floats) -> None:
+        """Reduce integers below 2^53 in place, so few that they are in the cache."""
+        residues.reduce(values, np.empty_like(values), self.law)
 
-    def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
-        """Subtract left @ right from a small target."""
-        product = np.dot(left, right)
-        np.subtract(target, product, out=target)
-        self.reduce(target, product, target)
+    def subtract(self, target: Floats, left: Floats, right: Floats, memory: Floats) -> None:
+        """Subtract left @ right from a small row-major target; memory, (n,), is written over."""
+        product = memory[: target.size].reshape(target.shape)
+        np.dot(left, right, out=product)
+        self.loops.subtract(target, product, self.law)
 
     def inverse(self, square: list[list[float]]) -> tuple[list[list[int]], int]:
         """Balanced inverse and determinant of 1 x 1 or 2 x 2 numbers; without an inverse, nothing and 0."""
@@ -93,7 +93,7 @@ class Field:
         for start in range(0, len(vector), self.terms):
             part = slice(start, start + self.terms)
             total += matrix[:, part] @ vector[part]
-            self.reduce(total, np.empty_like(total), total)
+            self.reduce(total)
         return total
 
     @contextmanager
@@ -105,7 +105,7 @@ class Field:
         expected = self.times(target, vector) - self.times(left, self.times(right, vector))
         yield
         difference = self.times(target, vector) - expected
-        self.reduce(difference, expected, difference)
+        self.reduce(difference)
         if difference.any():
             raise BlasError(
                 f"BLAS computed a wrong product of integer matrices of shapes {left.shape} and {right.shape}, though "

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .blas import Field, Floats
-
-_GROUP = 16
+from ..kernels.residues import Floats
+from .blas import Field
 
 
 class Block:
@@ -16,6 +15,9 @@ class Block:
     T[pivots] @ (old pivot rows), and the other rows are cleared by adding T[others] @ (old pivot rows).
     """
 
+    group = 16
+    """Rows that are not halved further"""
+
     def __init__(self, block: Floats, field: Field) -> None:
         self.block = block
         self.field = field
@@ -23,10 +25,11 @@ class Block:
         self.pivot_product = 1
         self.columns = np.arange(block.shape[1])
         self.identity = np.eye(2)
+        self.memory = np.empty(block.size)
 
     def sweep(self, top: int, bottom: int) -> None:
         """Eliminate rows top to bottom from each other."""
-        if bottom - top <= _GROUP:
+        if bottom - top <= self.group:
             self.sweep_group(top, bottom)
             return
         middle, before = (top + bottom) // 2, len(self.pivots)
@@ -71,13 +74,13 @@ class Block:
         transform = np.array(inverse, np.float64)
         rows = self.block[top:bottom]
         factors = np.dot(rows[:, columns], transform)
-        self.field.reduce(factors, np.empty_like(factors), factors)
+        self.field.reduce(factors)
         # the pivot rows themselves become 0 - (-transform) @ old
         factors[pivots.start - top : pivots.stop - top] = -transform
         self.block[pivots] = 0
         rows[:, columns] = 0
         old[:, columns] = self.identity[:count, :count]
-        self.field.subtract(rows, factors, old)
+        self.field.subtract(rows, factors, old, self.memory)
         self.pivots += range(pivots.start, pivots.stop)
         self.pivot_product = self.pivot_product * determinant % self.field.prime
         return True
@@ -87,4 +90,4 @@ class Block:
         rows, columns = self.block[top:bottom], slice(place, place + len(pivots))
         factors = rows[:, columns].copy()
         rows[:, columns] = 0
-        self.field.subtract(rows, factors, self.block[pivots])
+        self.field.subtract(rows, factors, self.block[pivots], self.memory)

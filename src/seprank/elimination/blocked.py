@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .blas import CACHED, Field, Floats, ForEach, Indices, workers
+from ..kernels import residues
+from ..kernels.residues import Floats
+from .blas import Field, ForEach, Indices, workers
 from .block import Block
+from .factor import Factor, sign
 
 # rows inverted on their leading square block, and rows of that block taken two by two without recursion
 _STRIP = 128
@@ -55,6 +58,7 @@ class Elimination:
         self.field = field
         self.threads = threads
         self.for_each: ForEach = map
+        self.block = _block(field)
         self.memory = threading.local()
         self.rows = np.arange(work.shape[0])
         self.columns = np.arange(work.shape[1])
@@ -66,21 +70,40 @@ class Elimination:
         # length of the sums in the last product that was checked
         self.checked = 0
 
-    def run(self, progress: Callable[[int, int], object]) -> None:
+    def run(self, progress: Callable[[int, int], object], watch: Callable[[Factor], object] | None = None) -> None:
         total, width = self.work.shape
         with workers(self.threads) as self.for_each:
             while self.top < total and self.rank < width:
                 bottom = min(self.top + self.field.terms, total)
+                before = None if watch is None else (self.work[self.top : bottom].copy(), self.columns.copy())
                 found = self.echelon(self.top, bottom, self.rank)
+                if watch is not None and before is not None:
+                    watch(self.factor(*before, found, bottom))
                 self.clear(slice(bottom, total), self.top, self.rank, found)
                 self.pivot_rows = np.append(self.pivot_rows, self.rows[self.top : self.top + found])
                 self.rank += found
                 self.top = bottom
                 progress(total if self.rank == width else bottom, total)
 
+    def factor(self, slab: Floats, order: Indices, found: int, bottom: int) -> Factor:
+        """What is known after a slab, of its rows and the order of columns before."""
+        top, left, right = self.top, self.rank, self.rank + found
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        rows, columns = self.rows[top : top + found], self.columns[left:right]
+        return Factor(
+            rows=rows,
+            columns=columns,
+            diagonal=slab[np.ix_(rows - top, place[columns])],
+            below_rows=self.rows[bottom:],
+            below=self.work[bottom:, left:right],
+            right_columns=self.columns[right:],
+            right=self.work[top : top + found, right:],
+        )
+
     def profile(self) -> RankProfile:
         rows, columns = self.pivot_rows, self.columns[: self.rank]
-        value = self.pivot_product * _sign(rows) * _sign(columns) % self.field.prime
+        value = self.pivot_product * sign(rows) * sign(columns) % self.field.prime
         return RankProfile(self.rank, np.sort(rows), np.sort(columns), value)
 
     def echelon(self, top: int, bottom: int, left: int) -> int:
@@ -121,7 +144,7 @@ class Elimination:
 
     def invert(self, top: int, bottom: int, left: int, size: int) -> int:
         """Bring the rows with pivots in the next `size` columns to [I | V], before the others; returns their number."""
-        block = Block(self.work[top:bottom, left : left + size].copy(), self.field)
+        block = self.block(self.work[top:bottom, left : left + size].copy(), self.field)
         block.sweep(0, bottom - top)
         self.pivot_product = self.pivot_product * block.pivot_product % self.field.prime
         self.permute_columns(left, block.columns)
@@ -177,29 +200,22 @@ class Elimination:
         list(for_each(lambda tile: self.subtract_tile(target[tile], left[tile[0]], right[:, tile[1]]), tiles))
 
     def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
-        product = self.buffer("product", len(target), target.shape[1])
+        product = self.buffer(target.size).reshape(target.shape)
         np.matmul(left, right, out=product)
-        height = max(1, CACHED // target.shape[1])
-        scratch = self.buffer("scratch", height, target.shape[1])
-        for start in range(0, len(target), height):
-            part, values = target[start : start + height], product[start : start + height]
-            np.subtract(part, values, out=values)
-            self.field.reduce(values, scratch[: len(values)], part)
+        self.field.loops.subtract(target, product, self.field.law)
 
-    def buffer(self, name: str, rows: int, columns: int) -> Floats:
+    def buffer(self, size: int) -> Floats:
         """Memory of this thread, kept, because fresh memory is slow to write to."""
-        kept = self.memory.__dict__
-        if len(kept.get(name, ())) < rows * columns:
-            kept[name] = np.empty(rows * columns)
-        memory: Floats = kept[name]
-        return memory[: rows * columns].reshape(rows, columns)
+        kept: Floats | None = getattr(self.memory, "product", None)
+        if kept is None or len(kept) < size:
+            kept = self.memory.product = np.empty(size)
+        return kept[:size]
 
 
-def _sign(order: Indices) -> int:
-    """Sign of the permutation that sorts distinct numbers."""
-    places, sign = np.argsort(order).tolist(), 1
-    for start in range(len(places)):
-        while (place := places[start]) != start:
-            places[start], places[place] = places[place], place
-            sign = -sign
-    return sign
+def _block(field: Field) -> type[Block]:
+    """What eliminates small blocks."""
+    if field.loops is residues:
+        return Block
+    from .compiled_block import CompiledBlock
+
+    return CompiledBlock

@@ -11,16 +11,20 @@ pivots are swapped to the front. Rows without a pivot have become zero and are d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..kernels import chosen
+from ..kernels.residues import CACHED, Floats
 from ..question import DEFAULT_PRIME, check_prime, check_whole
 from ..system.cores import available_cores
-from .blas import CACHED, EXACT, Field, Floats, blas
+from .blas import EXACT, SLAB, Field, blas
 from .blocked import Elimination, RankProfile
+from .factor import Factor
 
 # matrices of fewer numbers and products of fewer multiplications are not worth a second thread
 _SMALL_MATRIX = 1 << 18
@@ -33,6 +37,7 @@ def rank_profile(
     overwrite: bool = False,
     threads: int | None = None,
     progress: Callable[[int, int], object] | None = None,
+    watch: Callable[[Factor], object] | None = None,
 ) -> RankProfile:
     """Rank modulo a prime, with the rows, columns and determinant of a non-singular minor of that size.
 
@@ -45,6 +50,7 @@ def rank_profile(
         threads: Python threads, each with a single-threaded BLAS; by default one per available core, or one for
             small matrices. Without the package threadpoolctl it is one, with as many threads as BLAS likes.
         progress: called with (rows done, m) after every slab.
+        watch: called with the factor of every slab, by which the result can be checked; see `Factor`.
 
     Returns:
         the same profile for any number of threads.
@@ -62,11 +68,11 @@ def rank_profile(
         >>> rank_profile(np.array([[1, 2], [2, 4]])).rank
         1
     """
-    field = Field(check_prime(prime))
-    matrix = _as_array(matrix)
+    prime, matrix = check_prime(prime), _as_array(matrix)
+    field = Field(prime, chosen(_reductions(matrix.shape)))
     threads = _thread_count(threads, matrix.size)
     elimination = Elimination(_workspace(matrix, field, overwrite), field, threads)
-    elimination.run(progress or (lambda done, total: None))
+    elimination.run(progress or (lambda done, total: None), watch)
     return elimination.profile()
 
 
@@ -100,6 +106,11 @@ def determinant(matrix: npt.NDArray[Any], prime: int = DEFAULT_PRIME, **options:
     return profile.determinant if profile.rank == shape[0] else 0
 
 
+def _reductions(shape: tuple[int, ...]) -> int:
+    """What NumPy reads and writes to reduce after products, about."""
+    return 8 * math.prod(shape) * min(shape, default=0) // (3 * SLAB)
+
+
 def _as_array(matrix: Any) -> npt.NDArray[Any]:
     """What NumPy makes of a matrix: of its own kind, a tensor of torch, or lists."""
     if np.ma.is_masked(matrix):
@@ -118,6 +129,7 @@ def _workspace(source: npt.NDArray[Any], field: Field, overwrite: bool) -> Float
         raise TypeError(f"matrix must be of float64 or an integer dtype, got {source.dtype}; use astype(np.int64)")
     # into rows with gaps BLAS cannot write, and NumPy would copy every product
     row_major = source.dtype == np.float64 and source.strides[1] == source.itemsize
+    row_major = row_major and source.strides[0] >= source.shape[1] * source.itemsize
     work = source if overwrite and row_major and source.flags.writeable else np.empty(source.shape)
     height = max(1, CACHED // max(1, source.shape[1]))
     for start in range(0, len(work) if work.size else 0, height):
@@ -136,10 +148,9 @@ def _load(rows: npt.NDArray[Any], work: Floats, field: Field, start: int) -> Non
     if bound > EXACT // 2:
         # slow, but `reduce` rounds the quotient of such a number to a neighbour
         rows = np.fmod(rows, np.array(field.prime, rows.dtype))
+    np.copyto(work, rows, casting="unsafe")
     if bound > field.prime // 2:
-        field.reduce(rows.astype(np.float64, copy=False), np.empty(rows.shape), work)
-    else:
-        np.copyto(work, rows, casting="unsafe")
+        field.reduce(work)
 
 
 def _not_integers(rows: Floats, start: int) -> ValueError:

@@ -2,9 +2,9 @@
 
 A field element is carried by a float64 holding the integer a with |a| <= (p-1)/2 (balanced
 representation). `Float64` computes in the carrier itself, which is exact as long as every partial sum
-stays below 2^53, and therefore runs at the speed of BLAS. `Int64` computes in 64-bit integers with the
-processor's own remainder; it is several times slower and shares no arithmetic with the first, which is
-what a recheck wants.
+stays below 2^53, and therefore runs at the speed of BLAS. `Int64` computes in 64-bit
+integers, where no residue depends on rounding; it is several times slower and shares no arithmetic with the first,
+which is what a recheck wants.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from types import ModuleType
 
 import torch
 from torch import Tensor
+
+from ..kernels import for_integers, integers
 
 Scalar = int | float | Fraction
 Places = Callable[[Tensor], Tensor]
@@ -180,7 +183,7 @@ class Float64(Arithmetic):
 
     def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
         if bound >= self.exact_limit - self.p:
-            raise OverflowError(f"a sum of up to {bound} modulo {self.p} leaves float64; use a smaller prime")
+            raise OverflowError(f"a sum of up to {bound} modulo {self.p} does not fit float64; use a smaller prime")
         x = function(*tensors)
         for _ in range(1 if bound <= self._one_pass else 2):
             quotient = (x * (1.0 / self.p)).round_()
@@ -189,14 +192,51 @@ class Float64(Arithmetic):
 
 
 class Int64(Arithmetic):
-    """In int64 with the processor's remainder: slow, and independent of `Float64`."""
+    """In int64, with quotients of integers: slow, and independent of `Float64`."""
 
     exact_limit = 2**63
 
     def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
         if bound >= self.exact_limit - self.p:
-            raise OverflowError(f"a sum of up to {bound} modulo {self.p} leaves int64; use a smaller prime")
+            raise OverflowError(f"a sum of up to {bound} modulo {self.p} does not fit int64; use a smaller prime")
+        if function in _IN_MEMORY and tensors[0].numel() >= _LARGE and all(t.device.type == "cpu" for t in tensors):
+            loops = for_integers() if bound < 2**31 * self.p else integers
+            first, second = tensors
+            found = _IN_MEMORY[function](loops, first, second, self.p)
+            if found is not None:
+                return found
         return _balanced(function(*(t.long() for t in tensors)), self.p).double()
+
+
+def _multiply(loops: ModuleType, a: Tensor, b: Tensor, p: int) -> Tensor | None:
+    """The products of tensors of one shape, laid out as `a` is if that is a matrix."""
+    if a.shape != b.shape:
+        return None
+    if a.ndim == 2 and a.stride(0) == 1 and not a.is_contiguous():
+        turned = _multiply(loops, a.t().contiguous(), b.t(), p)
+        return None if turned is None else turned.t()
+    numbers = [t.contiguous().numpy().reshape(-1) for t in (a, b)]
+    return torch.from_numpy(loops.multiply(*numbers, p)).reshape(a.shape)
+
+
+def _multiply_matrices(loops: ModuleType, a: Tensor, b: Tensor, p: int) -> Tensor | None:
+    """The product of two matrices, by rows if it is wide, and by columns if it is tall."""
+    if a.ndim != 2 or b.ndim != 2:
+        return None
+    if len(a) > b.shape[1]:
+        turned = _multiply_matrices(loops, b.t(), a.t(), p)
+        return None if turned is None else turned.t()
+    return torch.from_numpy(loops.matmul(a.numpy(), b.numpy(), p))
+
+
+_IN_MEMORY: dict[Callable[..., Tensor], Callable[[ModuleType, Tensor, Tensor, int], Tensor | None]] = {
+    torch.mul: _multiply,
+    _product: _multiply_matrices,
+}
+"""What is computed in the memory of tensors, without a pass over it for each step"""
+
+_LARGE = 2**12
+"""Numbers from which on that is worth while"""
 
 
 class Far(Int64):

@@ -10,17 +10,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
 from types import ModuleType
 
 import numpy as np
 
+from ..kernels import is_worth_compiling, residues
 from ..system.cores import available_cores
 from .program import KINDS, Stage, Stages
 from .symbolic import Linear, Numbers, Products, Registers, Sums
@@ -29,15 +28,6 @@ Rows = Registers | slice
 
 LANES = 4096
 """Pairs at once in NumPy: enough that calls cost little, and few enough that a row is in the cache"""
-
-ONE_PASS = 2**50
-"""Up to this size one rounding leaves a balanced residue, beyond it two do; see `Float64`."""
-
-COMPILED = 2**32
-"""Work from which on numba is loaded: NumPy takes a second for it, loading one, and compiling ten, once"""
-
-_worked: deque[int] = deque(maxlen=1000)
-"""Work that was asked for in this process"""
 
 _BLOCK_PAIRS = 2**16
 """Pairs between two reports of progress"""
@@ -87,14 +77,8 @@ def _threads() -> int:
 
 
 def fastest(work: int) -> ModuleType:
-    """The executor for so much work: the compiled one if numba is installed, and loading it is worth while.
-
-    What was worked before in this process counts: where there was much, there will be more.
-    """
-    name = f"{__package__}.compiled"
-    _worked.append(work)
-    worth = name in sys.modules or (sum(_worked) >= COMPILED and find_spec("numba") is not None)
-    return importlib.import_module(name if worth else __name__)
+    """The executor for so much work: the compiled one if numba is installed, and loading it is worth while."""
+    return importlib.import_module(f"{__package__}.compiled" if is_worth_compiling(work) else __name__)
 
 
 def _run_stage(executor: ModuleType, stage: Stage, given: Numbers, p: int) -> Numbers:
@@ -185,8 +169,6 @@ def _multiply_and_add(a: Numbers, b: Numbers, total: Numbers, spare: Numbers, *,
 
 def _reduce(total: Numbers, spare: Numbers, p: int, terms: int) -> None:
     """Sums of so many products become balanced residues."""
-    for _ in range(1 if terms * (p // 2) ** 2 <= ONE_PASS else 2):
-        np.multiply(total, 1.0 / p, out=spare)
-        np.rint(spare, out=spare)
-        np.multiply(spare, p, out=spare)
-        np.subtract(total, spare, out=total)
+    law = residues.law(p)
+    for _ in range(1 if terms * (p // 2) ** 2 <= residues.ONE_PASS else 2):
+        residues.reduce(total, spare, law)

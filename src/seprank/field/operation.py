@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .attention import FUSED, unfused
+from .fused_attention import FUSED, unfused
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL
 
 

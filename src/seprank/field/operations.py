@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .arithmetic import Arithmetic, Scalar
+from .convolutions import adaptive_average_pool, average_pool, convolution, pad
 from .matrices import addbmm, addmm, addmv, addr, cross, determinant, dot, mv, trace, trilinear
 from .operands import Refusal, div, element
 from .scattering import (
@@ -29,7 +30,6 @@ from .scattering import (
     scatter_add,
     scatter_reduce,
 )
-from .windows import adaptive_average_pool, average_pool, convolution, pad
 
 STRUCTURAL = frozenset(
     """

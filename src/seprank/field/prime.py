@@ -23,9 +23,9 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from ..question import DEFAULT_PRIME, Squash, check_choice, check_prime, check_squash
 from .arithmetic import ARITHMETICS, Arithmetic, Far, NotFinite, constant
-from .attention import attention
 from .decimals import read_decimals
 from .functions import Functions
+from .fused_attention import attention
 from .guard import Guard
 from .leaves import each, has_tensor, has_value, is_value
 from .notes import Notes

@@ -123,7 +123,7 @@ def carry(name: str, function: Any, args: Any, kwargs: Any) -> Callable[[Any], A
             return lambda made: torch.where(where, 0.0, made)
         if name in ("add",) or hidden[0] is not None:
             return lambda made: hide(made, _any(made, [h for h in hidden if h is not None]))
-    raise Refusal("minus infinity is no number; it may be masked with before a softmax, and not be computed with")
+    raise Refusal("minus infinity is not a number: masking with it before a softmax is fine, computing with it is not")
 
 
 def _filled(name: str, made: Tensor, args: Any) -> Tensor:

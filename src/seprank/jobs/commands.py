@@ -4,45 +4,70 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from typing import Any, ClassVar, Generic, TypeVar
 
 from ..models import find_model
-from ..question import DEFAULT_PRIME, check_cut, check_domain, check_prime, check_readout, check_seed, check_whole
+from ..question import check_cut, nearest
+from ..settings.certify_settings import CertifySettings
+from ..settings.entries import entries, values
+from ..settings.measure_settings import MeasureSettings
+from ..settings.named_network import Network, TrainedNetwork
+from ..settings.remember_settings import RememberSettings
+from ..settings.resources import Place
+from ..settings.train_settings import TrainSettings
+from ..sources.loaded import Loaded, load_network
 from ..store import Job
+from .data import digests, letters, read_data, read_templates
 
-if TYPE_CHECKING:
-    from ..memory_curve.settings import CurveSettings
-    from ..train import TrainSettings
+Settings = TypeVar("Settings", CertifySettings, MeasureSettings, RememberSettings)
 
-
-def _at_least(least: int) -> BeforeValidator:
-    return BeforeValidator(lambda value, info: check_whole(info.field_name, value, least))
+_UNKNOWN_WIDTH = 64
+"""Of a network of the user's own that does not say it, for the estimate of its cost"""
 
 
-Positive = Annotated[int, _at_least(1)]
-
-
-class Work(BaseModel):
+@dataclass(frozen=True)
+class Work:
     """One job of a command."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     command: ClassVar[str]
 
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Work:
-        """The job with these settings, checked."""
-        return cls.model_validate(settings)
+    asked: Mapping[str, Any]
+    """Settings as a file has them"""
 
-    @cached_property
+    @classmethod
+    def from_settings(cls, asked: Mapping[str, Any]) -> Work:
+        """The job with these settings, checked.
+
+        Raises:
+            ValueError, TypeError: there is no such setting, one is missing, or a value does not fit.
+        """
+        known = cls.known()
+        unknown = next((name for name in asked if name not in known), None)
+        if unknown is not None:
+            near = nearest(unknown, known)
+            hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
+            raise ValueError(f"unknown key {unknown!r}; {hint}")
+        missing = next((name for name, required in known.items() if required and name not in asked), None)
+        if missing is not None:
+            raise ValueError(f"{missing} must be given")
+        work = cls(asked)
+        _ = work.job
+        return work
+
+    @classmethod
+    @abstractmethod
+    def known(cls) -> dict[str, bool]:
+        """Names of all settings, and whether they must be given."""
+
+    @property
+    @abstractmethod
     def job(self) -> Job:
-        """What it is known by in a store: all settings, defaults included."""
-        return Job(self.command, self.model_dump(mode="json"))
+        """What it is known by in a store."""
 
     @abstractmethod
     def cost(self) -> float:
@@ -62,55 +87,91 @@ class Work(BaseModel):
         """
 
 
-class _OfModel(Work):
-    """A job about a model of the registry."""
+class _OfModel(Work, Generic[Settings]):
+    """A job about one network: what the command of this name gives with the same settings."""
 
-    model: str = "rac"
-    inputs: Positive
-    width: Positive
-    depth: Positive = 1
-    model_settings: dict[str, Any] = Field(default_factory=dict)
-    length: int
-    seed: Annotated[int, BeforeValidator(check_seed)] = 0
+    kind: ClassVar[type[Any]]
+    """The settings of the command"""
+    sizes: ClassVar[type[Network]] = TrainedNetwork
+    always: ClassVar[frozenset[str]]
+    """Settings that a job is known by even where they are as by default; others, which are younger, if they are not"""
 
-    @field_validator("model")
     @classmethod
-    def _known(cls, name: str) -> str:
-        return find_model(name).name
+    def known(cls) -> dict[str, bool]:
+        place = {entry.name for entry in entries(Place)}
+        every = {entry.name: entry.required for entry in (*entries(cls.sizes), *entries(cls.kind))}
+        return {"model": False} | {name: required for name, required in every.items() if name not in place}
 
-    def build(self) -> Any:
-        """A new module, with weights from the seed."""
-        return find_model(self.model).draw(
-            self.seed, inputs=self.inputs, width=self.width, depth=self.depth, **self.model_settings
-        )
+    @property
+    def model(self) -> str:
+        """Name of the model, or where it is from."""
+        return str(self.asked.get("model", "rac"))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Those of the command."""
+        made: Settings = self.kind(**self._of(self.kind, _with_cut(self.asked)))
+        return made
+
+    @cached_property
+    def network(self) -> Network:
+        """Sizes, settings and weights of the network."""
+        return self.sizes(**self._of(self.sizes, self.asked))
+
+    def _of(self, kind: type, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return {entry.name: asked[entry.name] for entry in entries(kind) if entry.name in asked}
+
+    @cached_property
+    def job(self) -> Job:
+        said = {"model": self.model, **self._network()}
+        said |= {
+            entry.name: _plain(getattr(self.settings, entry.name))
+            for entry in entries(self.kind)
+            if entry.name in self.known()
+            and (entry.name in self.always or getattr(self.settings, entry.name) != entry.default)
+        }
+        read = digests(self.model, said)
+        return Job(self.command, said | self._resolved() | ({"files": read} if read else {}))
+
+    def _network(self) -> dict[str, Any]:
+        """What the network is built from, with the name of its class checked."""
+        own = ":" in self.model
+        sizes = {} if own else self.network.sizes(find_model(self.model).name)
+        given = {name: value for name, value in values(self.network).items() if value is not None}
+        return given | sizes | {"model_settings": dict(self.network.model_settings)}
+
+    def _resolved(self) -> dict[str, Any]:
+        """What defaults stand for."""
+        return {}
+
+    def load(self, memory: int) -> Loaded:
+        """The network."""
+        return load_network(self.model, self.network, seed=self.settings.seed, budget=memory)
 
     def _per_step(self) -> float:
         """Operations of one step of one sequence."""
-        return 2.0 * find_model(self.model).count_parameters(self.inputs, self.width, self.depth)
+        width, depth = self.network.width or _UNKNOWN_WIDTH, self.network.depth or 1
+        if ":" in self.model:
+            return 2.0 * width * width * depth
+        return 2.0 * find_model(self.model).count_parameters(*self.network.sizes(self.model).values())
 
-
-class _OfCut(_OfModel):
-    """A job about a model of the registry and a cut."""
-
-    cut: int = Field(default=0)
-    """c, or a fraction of the length such as "1/4"; the middle by default"""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _find_cut(cls, content: Any) -> Any:
-        """A cut given as a fraction as the number of steps it stands for."""
-        if not isinstance(content, dict) or "length" not in content:
-            return content
-        length, _ = check_cut(content["length"])
-        cut = content.get("cut")
-        if isinstance(cut, str | Fraction):
-            cut = min(max(int(_share(cut) * length), 1), length - 1)
-        length, cut = check_cut(length, cut)
-        return {**content, "length": length, "cut": cut}
-
-    def _steps(self, starts: int, ends: int) -> float:
+    def _steps(self, cut: int, starts: int, ends: int) -> float:
         """Operations of evaluating a Start-End matrix."""
-        return self._per_step() * (starts * self.cut + starts * ends * (self.length - self.cut))
+        return self._per_step() * (starts * cut + starts * ends * (self.settings.length - cut))
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _with_cut(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A cut given as a fraction of the length, such as "1/4", as the number of steps that it stands for."""
+    cut = asked.get("cut")
+    if not isinstance(cut, str | Fraction):
+        return asked
+    length, _ = check_cut(asked["length"])
+    return {**asked, "cut": min(max(int(_share(cut) * length), 1), length - 1)}
 
 
 def _share(cut: str | Fraction) -> Fraction:
@@ -127,161 +188,102 @@ def _share(cut: str | Fraction) -> Fraction:
     return share
 
 
-class CertifyWork(_OfCut):
-    """Certify a rank; the settings are those of `seprank.certify`."""
+class CertifyWork(_OfModel[CertifySettings]):
+    """Certify a rank."""
 
     command = "certify"
+    kind = CertifySettings
+    sizes = Network
+    always = frozenset({"length", "cut", "domain", "samples", "prime", "readout", "seed"})
 
-    domain: Annotated[str, BeforeValidator(check_domain)] = "functional"
-    samples: Positive | None = None
-    prime: Annotated[int, BeforeValidator(check_prime)] = DEFAULT_PRIME
-    readout: Annotated[str | int, BeforeValidator(check_readout)] = "random"
+    def _resolved(self) -> dict[str, Any]:
+        return {"cut": self.settings.start}
 
     def upper_bound(self) -> int | None:
         from ..theory import upper_bound
 
-        family = find_model(self.model).family
-        if family is None:
+        family = None if ":" in self.model else find_model(self.model).family
+        if family is None or self.settings.split is not None:
             return None
-        bound = upper_bound(
-            inputs=self.inputs,
-            width=self.width,
-            depth=self.depth,
-            length=self.length,
-            cut=self.cut,
-            domain=self.domain,
-            model=family,
-        )
+        asked, sizes = self.settings, dict[str, Any](self.network.sizes(self.model))
+        bound = upper_bound(length=asked.length, cut=asked.cut, domain=asked.domain, model=family, **sizes)
         return None if bound is None else bound.value
 
     def cost(self) -> float:
-        count = float(self.samples or min(self.upper_bound() or 1024, 10**6))
-        return self._steps(int(count), int(count)) + count**3
+        most = self.settings.max_samples or 10**6
+        count = float(self.settings.samples or min(self.upper_bound() or 1024, most))
+        return self._steps(self.settings.start, int(count), int(count)) + count**3
 
     def run(self, folder: Path, memory: int) -> dict[str, Any]:
         from ..certification import certify
 
-        certificate = certify(
-            self.build(),
-            length=self.length,
-            cut=self.cut,
-            domain=self.domain,
-            inputs=self.inputs,
-            samples=self.samples,
-            seed=self.seed,
-            prime=self.prime,
-            readout=self.readout,
-            memory=memory,
-            progress=False,
-        )
+        loaded, templates = self.load(memory), read_templates(self.settings.templates)
+        asked = values(self.settings) | {"templates": templates, "inputs": letters(self.network.inputs, templates)}
+        asked |= {"memory": memory, "factory": loaded.factory}
+        certificate = certify(loaded.module, **asked, progress=False)
         return {**certificate.summary().to_dict(), "certificate": certificate.to_dict()}
 
 
-class MeasureWork(_OfCut):
-    """Measure a model with weights from the seed: what `seprank measure` gives with the same settings."""
+class MeasureWork(_OfModel[MeasureSettings]):
+    """Measure a network, at one cut or at several."""
 
     command = "measure"
+    kind = MeasureSettings
+    always = frozenset({"length", "cut", "starts", "ends", "readout", "dtype", "tolerance", "seed"})
 
-    starts: Annotated[int, _at_least(16)] = 256
-    ends: Annotated[int, _at_least(16)] = 256
-    readout: Annotated[str | int, BeforeValidator(check_readout)] = "all"
-    dtype: str = Field(default="float64", pattern="^float(64|32)$")
-    tolerance: float | None = None
+    def _resolved(self) -> dict[str, Any]:
+        starts, ends = self.settings.halves
+        return {"cut": self.settings.shown, "starts": starts, "ends": ends}
 
     def cost(self) -> float:
-        return self._steps(self.starts, self.ends) + float(self.starts) * self.ends * min(self.starts, self.ends)
+        starts, ends = self.settings.halves
+        cuts = self.settings.profiled or (self.settings.shown,)
+        figures = float(starts) * ends * min(starts, ends)
+        return sum(self._steps(cut, starts, ends) + figures for cut in cuts)
 
     def run(self, folder: Path, memory: int) -> dict[str, Any]:
-        from ..measurement import measure
+        from ..measurement.profile import measure_all
 
-        return measure(
-            self.build(),
-            length=self.length,
-            cut=self.cut,
-            starts=self.starts,
-            ends=self.ends,
-            readout=self.readout,
-            dtype=self.dtype,
-            tolerance=self.tolerance,
-            seed=self.seed,
-            memory=memory,
-            progress=False,
-        ).to_dict()
+        loaded, asked = self.load(memory), values(self.settings) | {"memory": memory}
+        given = {"inputs": loaded.inputs, "data": read_data(self.settings.data)}
+        found, points = measure_all(loaded.module, MeasureSettings(**asked), progress=False, **given)
+        return found.to_dict() | ({"profile": points.to_dict()["points"]} if points.points else {})
 
 
-class RememberWork(_OfModel):
-    """Memory curve of a model with weights from the seed: what `seprank remember` gives with the same settings."""
+class RememberWork(_OfModel[RememberSettings]):
+    """Memory curve of a network."""
 
     command = "remember"
-
-    samples: int = 256
-    lags: tuple[int, ...] | Literal["all"] | None = None
-    readout: str | int | None = None
-    threshold: float = 0.01
-    past: str = "resampled"
-    influence: bool = False
-    dtype: str = "float64"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check(cls, content: Any) -> Any:
-        """Settings as `remember` checks them; lags in order, so that equal questions are one job."""
-        from ..memory_curve.lags import check_lags
-        from ..memory_curve.settings import CurveSettings
-
-        if not isinstance(content, dict) or "length" not in content:
-            return content
-        if content.get("lags") not in (None, "all"):
-            length = CurveSettings(content["length"]).length
-            content = {**content, "lags": check_lags(content["lags"], length)}
-        names = content.keys() & CurveSettings.__dataclass_fields__.keys() & cls.model_fields.keys()
-        asked = CurveSettings(**{name: content[name] for name in names})
-        return {**content, **{name: getattr(asked, name) for name in names}}
-
-    @cached_property
-    def curve(self) -> CurveSettings:
-        """The settings of the curve."""
-        from ..memory_curve.settings import CurveSettings
-
-        names = CurveSettings.__dataclass_fields__.keys() & type(self).model_fields.keys()
-        return CurveSettings(**{name: getattr(self, name) for name in names})
+    kind = RememberSettings
+    always = frozenset({"length", "samples", "lags", "readout", "threshold", "past", "influence", "dtype", "seed"})
 
     def cost(self) -> float:
-        return 2.0 * self.samples * self._per_step() * (self.length + sum(self.curve.wanted) * (1 + self.influence))
+        asked = self.settings
+        steps = asked.length + sum(asked.wanted) * (1 + asked.influence)
+        return 2.0 * asked.samples * self._per_step() * steps
 
     def run(self, folder: Path, memory: int) -> dict[str, Any]:
         from ..memory_curve import remember
 
-        names = type(self).model_fields.keys() - _OfModel.model_fields.keys() | {"length", "seed"}
-        asked = {name: getattr(self, name) for name in names}
-        curve = remember(self.build(), **asked, memory=memory, progress=False)
+        loaded, data = self.load(memory), read_data(self.settings.data, self.settings.tokenizer)
+        asked = values(self.settings, but=("tokenizer",)) | {"data": data, "inputs": loaded.inputs, "memory": memory}
+        curve = remember(loaded.module, **asked, progress=False)
         figures = {"reach": curve.reach(), "half": curve.half, "mean": curve.mean, "sentence": curve.sentence()}
         return {**figures, "curve": curve.to_dict()}
 
 
 class TrainWork(Work):
-    """Train a model; the settings are those of `seprank.train.TrainSettings`."""
+    """Train a network on a task."""
 
     command = "train"
 
-    asked: dict[str, Any]
-
     @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> TrainWork:
-        from ..train import TrainSettings
-
-        unknown = sorted(settings.keys() - TrainSettings.__dataclass_fields__.keys())
-        if unknown:
-            raise ValueError(f"unknown key {unknown[0]!r}; known are {', '.join(TrainSettings.__dataclass_fields__)}")
-        work = cls(asked=settings)
-        work.training.to_dict()
-        return work
+    def known(cls) -> dict[str, bool]:
+        return {entry.name: entry.required for entry in entries(TrainSettings)}
 
     @cached_property
     def training(self) -> TrainSettings:
         """The settings of the run."""
-        from ..train import TrainSettings
-
         return TrainSettings(**self.asked)
 
     @cached_property
@@ -298,7 +300,7 @@ class TrainWork(Work):
     def run(self, folder: Path, memory: int) -> dict[str, Any]:
         from ..train import fit
 
-        return fit(self.training, folder=folder, progress=False)
+        return dict(fit(self.training, folder=folder, progress=False))
 
 
 COMMANDS: dict[str, type[Work]] = {kind.command: kind for kind in (CertifyWork, MeasureWork, RememberWork, TrainWork)}

@@ -144,8 +144,6 @@ def _reason(error: Exception) -> str:
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg'].lower()}, got {first['input']!r}"
     known = Sweep.model_fields if not folder else Block.model_fields
-    if error.title in {kind.__name__ for kind in COMMANDS.values()}:
-        known = next(kind for kind in COMMANDS.values() if kind.__name__ == error.title).model_fields
     near = nearest(name, known)
     hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
     return f"unknown key {where!r}{hint}"

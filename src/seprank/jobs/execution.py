@@ -40,7 +40,9 @@ def run_one(command: str, settings: dict[str, Any], key: str, place: Place) -> t
     """Result, traceback and seconds of one job; on a worker, this is all that is called."""
     begin = time.perf_counter()
     try:
-        work = COMMANDS[command].model_validate(settings)
+        work = COMMANDS[command].from_settings(settings)
+        if work.job.key != key:
+            raise ValueError("a file that this job reads has changed since the sweep began; start it again")
         memory = default_budget() if place.memory is None else place.memory
         result = work.run(Path(place.folder) / command / key[:16], memory)
     except Exception:  # any exception becomes the job's record
@@ -51,7 +53,7 @@ def run_one(command: str, settings: dict[str, Any], key: str, place: Place) -> t
 def serially(works: list[Work], place: Place) -> Iterator[Outcome]:
     """Run jobs here, one after the other."""
     for work in works:
-        yield Outcome(work, *run_one(work.command, work.model_dump(mode="json"), work.job.key, place))
+        yield Outcome(work, *run_one(work.command, dict(work.asked), work.job.key, place))
 
 
 def on_dask(works: list[Work], place: Place, *, workers: int | None, scheduler: str | None) -> Iterator[Outcome]:
@@ -74,7 +76,7 @@ def on_dask(works: list[Work], place: Place, *, workers: int | None, scheduler: 
 
         futures = {}
         for priority, work in enumerate(works):
-            arguments = (work.command, work.model_dump(mode="json"), work.job.key, place)
+            arguments = (work.command, dict(work.asked), work.job.key, place)
             future = client.submit(run_one, *arguments, key=f"{work.command}-{work.job.key}", priority=-priority)
             futures[future] = work
         for future in as_completed(list(futures)):

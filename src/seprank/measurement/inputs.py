@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ class Samples:
     """In words: what the halves are"""
     origins: tuple[Numbers, Numbers] | None = None
     """Of the user's own sequences: which of them each start and each end is from"""
+    inferred: str = ""
+    """How it was found out what a step is, where nobody said it"""
+
+    @property
+    def features(self) -> int:
+        """Numbers per step, over all its axes; 1 for token ids."""
+        return math.prod(self.starts.sequences(0, 1).shape[2:])
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,22 @@ class Alphabet:
     """Numbers per step, None for a model that reads token ids"""
     tokens: int | None = None
     """Number of token ids, None for a model that reads vectors"""
+    axes: tuple[int, ...] = ()
+    """Sizes of the axes in which the numbers of a step lie, such as those of a picture; none for plain features"""
+    inferred: str = ""
+    """How it was found out, where neither the model nor the user says it"""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is read at a step.
+
+        Example:
+            >>> Alphabet(features=12, axes=(3, 2, 2)).shape, Alphabet(features=4).shape, Alphabet(tokens=9).shape
+            ((3, 2, 2), (4,), ())
+        """
+        if self.features is None:
+            return ()
+        return self.axes or (self.features,)
 
 
 def whole_sequences(
@@ -54,8 +78,8 @@ def whole_sequences(
         alphabet: what the model reads.
         length: T; longer sequences are used up to there.
         starts, ends: how many to draw, independently; of `data` at most as many as there are.
-        data: (count, steps, features), (count, steps) for one feature, or integers (count, steps) of tokens. By
-            default independent standard normal vectors, or uniform tokens.
+        data: (count, steps, features), with more axes where a step has more, (count, steps) for one feature, or
+            integers (count, steps) of tokens. By default independent standard normal vectors, or uniform tokens.
         seed: of the draw.
 
     Raises:
@@ -67,17 +91,18 @@ def whole_sequences(
             for stream, count in ((0, starts), (1, ends))
         )
         what = "independent normal vectors" if alphabet.tokens is None else f"uniform tokens out of {alphabet.tokens}"
-        return Samples(first, second, source=what)
+        return Samples(first, second, source=what, inferred=alphabet.inferred)
     found = _checked(_as_array(data), alphabet, length)[:, :length]
     chosen = [_choose(len(found), count, (seed, stream)) for stream, count in ((0, starts), (1, ends))]
     first, second = (Halves(vectors=torch.from_numpy(found[numbers])) for numbers in chosen)
-    return Samples(first, second, f"halves of {len(found)} sequences given", origins=(chosen[0], chosen[1]))
+    source = f"halves of {len(found)} sequences given"
+    return Samples(first, second, source, origins=(chosen[0], chosen[1]), inferred=alphabet.inferred)
 
 
 def halved(whole: Samples, cut: int) -> Samples:
     """The first `cut` steps of the starts, and what the ends have after as many."""
     first, second = whole.starts.sequences()[:, :cut], whole.ends.sequences()[:, cut:]
-    return Samples(Halves(vectors=first), Halves(vectors=second), whole.source, whole.origins)
+    return replace(whole, starts=Halves(vectors=first), ends=Halves(vectors=second))
 
 
 def given_halves(starts: Array | Tensor, ends: Array | Tensor, alphabet: Alphabet, *, length: int, cut: int) -> Samples:
@@ -92,14 +117,14 @@ def given_halves(starts: Array | Tensor, ends: Array | Tensor, alphabet: Alphabe
         if len(shape) < 2 or shape[1] != steps:
             raise DataError(f"{name} must be (count, {steps}, ...) for length {length} and cut {cut}, got {shape}")
         halves.append(Halves(vectors=torch.from_numpy(_checked(_as_array(given), alphabet, steps))))
-    return Samples(halves[0], halves[1], source="halves given")
+    return Samples(halves[0], halves[1], source="halves given", inferred=alphabet.inferred)
 
 
 def _draw(alphabet: Alphabet, generator: np.random.Generator, shape: tuple[int, int]) -> Tensor:
     if alphabet.tokens is not None:
         return torch.from_numpy(generator.integers(0, alphabet.tokens, shape))
     assert alphabet.features is not None
-    return torch.from_numpy(generator.standard_normal((*shape, alphabet.features)))
+    return torch.from_numpy(generator.standard_normal((*shape, *alphabet.shape)))
 
 
 def _as_array(sequences: Array | Tensor) -> Array:
@@ -118,7 +143,7 @@ def _choose(available: int, count: int, seed: tuple[int, int]) -> Numbers:
 
 
 def _checked(data: Array, alphabet: Alphabet, length: int) -> Array:
-    if data.ndim not in (2, 3) or 0 in data.shape:
+    if data.ndim < 2 or 0 in data.shape:
         raise DataError(f"sequences must be (count, steps) or (count, steps, features), got shape {data.shape}")
     if data.shape[1] < length:
         raise DataError(f"sequences must have at least {length} steps, got {data.shape[1]}; use a shorter --length")
@@ -147,8 +172,9 @@ def _checked_tokens(data: Array, tokens: int) -> Array:
 
 def _checked_vectors(data: Array, alphabet: Alphabet) -> Array:
     vectors = (data[..., None] if data.ndim == 2 else data).astype(np.float64)
-    if vectors.shape[2] != alphabet.features:
-        raise DataError(f"this model reads {alphabet.features} features per step, the data has {vectors.shape[2]}")
+    if vectors.shape[2:] != alphabet.shape:
+        wanted, found = (" x ".join(map(str, shape)) for shape in (alphabet.shape, vectors.shape[2:]))
+        raise DataError(f"this model reads {wanted} features per step, the data has {found}")
     wrong = np.argwhere(~np.isfinite(vectors))
     if len(wrong):
         row, step, feature = wrong[0]

@@ -14,28 +14,33 @@ from torch import Tensor
 
 from ..adapters import Checked, Rescaled
 from ..question import check_readout
+from ..settings.measure_settings import MeasureSettings
 from ..startend import Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
 from ..startend.workers import pack
 from ..system.memory import MemoryBudgetError, show_size
 from .allocation import footprint
 from .inputs import Samples
-from .measured_model import Settings, Subject, adapt_to, prepared
+from .measured_model import Subject, adapt_to, prepared
 
-MakeMatrix = Callable[[Subject, Samples, int, Settings, int, Progress | None], StartEndMatrix | RowBlocks]
+MakeMatrix = Callable[[Subject, Samples, int, MeasureSettings, int, Progress | None], StartEndMatrix | RowBlocks]
 """From a checked model, the samples, the length, the settings and the pairs of a block to an empty matrix"""
 
 
-def block_size(subject: Subject, samples: Samples, length: int, settings: Settings) -> int:
+def block_size(subject: Subject, samples: Samples, length: int, settings: MeasureSettings) -> int:
     """Pairs that are run at once: as many as fit a quarter of the memory, as a probe of a few pairs says."""
     model = subject.model
-    features = settings.alphabet.features or 1
-    numbers = length * (features + model.channels) + 4 * model.state_numbers(length)
+    numbers = length * (samples.features + model.channels) + 4 * model.state_numbers(length)
     found = footprint(model, subject.cast(samples.starts), subject.cast(samples.ends))
-    return pairs_per_block(model.width, max(16 * numbers, found.per_pair), settings.memory // 4 - found.fixed)
+    return pairs_per_block(model.width, max(16 * numbers, found.per_pair), settings.budget // 4 - found.fixed)
 
 
 def make_matrix(
-    subject: Subject, samples: Samples, length: int, settings: Settings, block: int, progress: Progress | None = None
+    subject: Subject,
+    samples: Samples,
+    length: int,
+    settings: MeasureSettings,
+    block: int,
+    progress: Progress | None = None,
 ) -> StartEndMatrix:
     """An empty Start-End matrix of a model that has passed the checks."""
     read, channels = read_out(subject.model, settings)
@@ -49,7 +54,7 @@ def on_workers(model: Any, executor: Executor) -> MakeMatrix:
         subject: Subject,
         samples: Samples,
         length: int,
-        settings: Settings,
+        settings: MeasureSettings,
         block: int,
         progress: Progress | None = None,
     ) -> RowBlocks:
@@ -60,7 +65,7 @@ def on_workers(model: Any, executor: Executor) -> MakeMatrix:
 
 
 def measure_rows(
-    packed: bytes, length: int, settings: Settings, rows: range, ends: range, counts: tuple[int, int]
+    packed: bytes, length: int, settings: MeasureSettings, rows: range, ends: range, counts: tuple[int, int]
 ) -> Values:
     """Entries of a Start-End matrix: these starts with these ends; on a worker, this is all that is called."""
     model, samples = pickle.loads(packed)
@@ -72,7 +77,7 @@ def measure_rows(
         return matrix.grow(first, second).reshape(len(rows), len(ends), -1)
 
 
-def read_out(model: Checked, settings: Settings) -> tuple[Callable[[Tensor], Tensor], int]:
+def read_out(model: Checked, settings: MeasureSettings) -> tuple[Callable[[Tensor], Tensor], int]:
     """From the last output (channels, pairs) to what the matrix holds; of a rescaled model everything is kept."""
     if not isinstance(model, Checked):
         raise TypeError(f"only a model that has passed the checks is measured, got {type(model).__name__}")
@@ -92,7 +97,7 @@ def _widened(output: Tensor) -> Tensor:
     return output.float() if output.dtype.itemsize < 4 else output
 
 
-def _readout_weights(channels: int, settings: Settings) -> Tensor:
+def _readout_weights(channels: int, settings: MeasureSettings) -> Tensor:
     """(1, channels): a unit vector, or a random direction."""
     if isinstance(settings.readout, int):
         return torch.eye(channels, device=settings.device)[settings.readout : settings.readout + 1]
@@ -100,7 +105,7 @@ def _readout_weights(channels: int, settings: Settings) -> Tensor:
     return torch.from_numpy(direction / np.linalg.norm(direction)).to(settings.device)
 
 
-def combined(values: Values, settings: Settings) -> Values:
+def combined(values: Values, settings: MeasureSettings) -> Values:
     """Outputs of a rescaled model over one common power of two, read out."""
     every = Rescaled.combine(values)
     if settings.readout == "all":

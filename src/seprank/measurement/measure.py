@@ -7,23 +7,22 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..adapters import State
-from ..adapters.hints import FirstState, Hints, hints
-from ..question import check_choice, check_cut, check_readout, check_seed, check_whole, is_whole
+from ..settings.entries import given
+from ..settings.hints import FirstState
+from ..settings.measure_settings import MeasureSettings
 from ..startend import StartEndMatrix
 from ..system.memory import default_budget
 from ..system.progress import Report, bars
+from .alphabet import find_alphabet
 from .figures import check_finite
 from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
-from .measured_model import DTYPES, Settings, Subject, adapt_to, prepared
+from .measured_model import Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
 from .recheck import recheck
-
-SAMPLES = 256
-"""Start and end halves drawn by default"""
 
 
 def measure(  # noqa: PLR0913  (each is a setting a user has)
@@ -31,10 +30,10 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     *,
     length: int,
     cut: int | None = None,
-    starts: int | Array | Tensor = SAMPLES,
-    ends: int | Array | Tensor = SAMPLES,
+    starts: int | Array | Tensor | None = None,
+    ends: int | Array | Tensor | None = None,
     data: Array | Tensor | None = None,
-    inputs: int | None = None,
+    inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     readout: str | int = "all",
     dtype: str = "float64",
@@ -59,10 +58,11 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         model: a module or function, see `adapters.adapt` for what is understood.
         length: T, time steps in a sequence.
         cut: c, steps in the start half; by default T // 2.
-        starts, ends: how many halves to draw, or the halves themselves, (K, c, features) and (K, T - c, features),
-            or integers (K, steps) for a model that reads token ids.
+        starts, ends: how many halves to draw, 256 by default, or the halves themselves, (K, c, features) and
+            (K, T - c, features), or integers (K, steps) for a model that reads token ids.
         data: sequences (count, steps, features) or (count, steps); their halves are used in place of random ones.
-        inputs: features per step, where the model does not say it itself.
+        inputs: features per step, or their sizes where they lie in several axes, (channels, height, width), where the
+            model does not say it itself and no layer inside shows it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         readout: "all" output channels (columns of the matrix are pairs of end and channel), "random" for one
             random combination, or the number of a channel.
@@ -97,90 +97,39 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         >>> m.numerical_rank, round(m.shares.interaction, 6)
         (2, 0.0)
     """
-    length, cut = check_cut(length, cut)
-    starts, ends = _numbers_or_halves("starts", starts), _numbers_or_halves("ends", ends)
-    alphabet = find_alphabet(model, inputs, tokens, shown=data if isinstance(starts, int) else starts)
-    said = hints(batch_first, output, state, call)
-    settings = settings_for(alphabet, readout, dtype, tolerance, seed, memory, device, said)
-    samples = _samples(settings.alphabet, length, cut, starts, ends, data, settings.seed)
+    asked = locals()
+    halves = _given(starts, ends, data)
+    # What is drawn is a number; what is given is no setting, and is not sent to workers with them.
+    asked |= {"data": None} | ({"starts": None, "ends": None} if halves else {})
+    settings = given(MeasureSettings, asked | {"memory": default_budget() if memory is None else memory})
+    alphabet = find_alphabet(
+        model, inputs, tokens, shown=halves[0] if halves else data, length=settings.length, said=settings.hints
+    )
+    length, cut = settings.length, settings.shown
+    if halves:
+        samples = given_halves(*halves, alphabet, length=length, cut=cut)
+    else:
+        samples = halved(drawn(alphabet, settings, data), cut)
     with bars(progress) as report, prepared(model, settings) as versions:
         subject = adapt_to(versions, samples, settings, length)
         make = make_matrix if executor is None else on_workers(model, executor)
         return measure_at(subject, samples, length, cut, settings, report, make=make)
 
 
-def settings_for(
-    alphabet: Alphabet,
-    readout: str | int,
-    dtype: str,
-    tolerance: float | None,
-    seed: int,
-    memory: int | None,
-    device: str,
-    said: Hints,
-) -> Settings:
-    dtype, readout, seed = check_choice("dtype", dtype, [*DTYPES]), check_readout(readout), check_seed(seed)
-    if tolerance is not None and not 0 <= tolerance < 1:
-        raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance}")
-    budget = default_budget() if memory is None else memory
-    return Settings(alphabet, readout, dtype, tolerance, seed, budget, device, said)
-
-
-def find_alphabet(
-    model: Any, inputs: int | None = None, tokens: int | None = None, shown: Array | Tensor | None = None
-) -> Alphabet:
-    """What a model reads: as given, as it says by `config.vocab_size`, `input_size` or its first layer, or as shown.
-
-    Args:
-        model: the model.
-        inputs, tokens: features per step or number of token ids, if given.
-        shown: sequences for the model; if they are vectors they show the number of features.
-
-    Raises:
-        ValueError: it does not say, and nothing was given.
-    """
-    inputs = None if inputs is None else check_whole("inputs", inputs, 1)
-    tokens = None if tokens is None else check_whole("tokens", tokens, 1)
-    if tokens is not None:
-        return Alphabet(tokens=tokens)
-    if inputs is not None:
-        return Alphabet(features=inputs)
-    vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
-    if is_whole(vocabulary):
-        return Alphabet(tokens=check_whole("vocab_size", vocabulary, 1))
-    for member in [model, *(model if isinstance(model, nn.Sequential) else [])]:
-        if isinstance(member, nn.Embedding):
-            return Alphabet(tokens=member.num_embeddings)
-        size = getattr(member, "input_size", getattr(member, "in_features", None))
-        if is_whole(size):
-            return Alphabet(features=check_whole("input_size", size, 1))
-    if shown is not None and shown.ndim == 3:
-        return Alphabet(features=shown.shape[2])
-    raise ValueError(
-        "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
-    )
-
-
-def _numbers_or_halves(name: str, given: Any) -> Any:
-    """How many halves there are to be, as an integer, or the halves themselves."""
-    return given if getattr(given, "ndim", 0) else check_whole(name, given, 1)
-
-
-def _samples(
-    alphabet: Alphabet,
-    length: int,
-    cut: int,
-    starts: int | Array | Tensor,
-    ends: int | Array | Tensor,
-    data: Array | Tensor | None,
-    seed: int,
-) -> Samples:
-    if isinstance(starts, int) and isinstance(ends, int):
-        whole = whole_sequences(alphabet, length=length, starts=starts, ends=ends, data=data, seed=seed)
-        return halved(whole, cut)
-    if isinstance(starts, int) or isinstance(ends, int) or data is not None:
+def _given(starts: Any, ends: Any, data: Any) -> tuple[Array | Tensor, Array | Tensor] | None:
+    """The halves, if they are given themselves, and not how many to draw."""
+    arrays = [half for half in (starts, ends) if getattr(half, "ndim", 0)]
+    if not arrays:
+        return None
+    if len(arrays) == 1 or data is not None:
         raise DataError("give both starts and ends as halves, without data; or numbers of halves to draw")
-    return given_halves(starts, ends, alphabet, length=length, cut=cut)
+    return starts, ends
+
+
+def drawn(alphabet: Alphabet, settings: MeasureSettings, data: Array | Tensor | None = None) -> Samples:
+    """Sequences of the whole length of which the halves are taken."""
+    starts, ends = settings.halves
+    return whole_sequences(alphabet, length=settings.length, starts=starts, ends=ends, data=data, seed=settings.seed)
 
 
 def measure_at(
@@ -188,7 +137,7 @@ def measure_at(
     samples: Samples,
     length: int,
     cut: int,
-    settings: Settings,
+    settings: MeasureSettings,
     report: Report,
     states: State | None = None,
     make: MakeMatrix = make_matrix,
@@ -197,7 +146,7 @@ def measure_at(
     began = time.perf_counter()
     channels = read_out(subject.model, settings)[1]
     starts, ends = subject.cast(samples.starts), subject.cast(samples.ends)
-    require_matrix(len(starts), len(ends), channels, settings.memory)
+    require_matrix(len(starts), len(ends), channels, settings.budget)
     block = block_size(subject, samples, length, settings)
     matrix = make(
         subject,

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from ..adapters import CallFailed, Checked, Rescaled
 from ..adapters.choose import search
 from ..adapters.copies import copy_module, unwrapped
-from ..adapters.hints import Hints
 from ..adapters.refusal import Refused
+from ..settings.floating import FloatingSettings
 from ..startend import Halves
 from ..system.quiet import quiet
 from ..system.seeds import seeded
-from .inputs import Alphabet, Samples
+from .inputs import Samples
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _OWN = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
@@ -27,23 +27,6 @@ _OWN = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 _TRIED = 64
 """Sequences of the samples that are enough for every check"""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is measured, beside the model and the cut."""
-
-    alphabet: Alphabet
-    readout: str | int
-    """"all" output channels, "random" for one random combination of them, or the number of one"""
-    dtype: str
-    """Arithmetic of the model, "float64" or "float32" """
-    tolerance: float | None
-    seed: int
-    memory: int
-    device: str
-    hints: Hints = field(default_factory=Hints)
-    """How the model is called, where that cannot be found out"""
 
 
 @dataclass(frozen=True)
@@ -80,7 +63,7 @@ class Subject:
 
 
 @contextmanager
-def prepared(model: Any, settings: Settings) -> Iterator[list[Version]]:
+def prepared(model: Any, settings: FloatingSettings) -> Iterator[list[Version]]:
     """Copies of the model in evaluation mode, without gradients: the arithmetic asked for first, then its own.
 
     Global generators of random numbers are left as they were, whatever the model does.
@@ -89,7 +72,7 @@ def prepared(model: Any, settings: Settings) -> Iterator[list[Version]]:
         yield list(_versions(model, settings))
 
 
-def _versions(model: Any, settings: Settings) -> Iterator[Version]:
+def _versions(model: Any, settings: FloatingSettings) -> Iterator[Version]:
     asked = DTYPES[settings.dtype]
     model = unwrapped(model)
     if not isinstance(model, nn.Module):
@@ -120,7 +103,7 @@ def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     return module
 
 
-def adapt_to(versions: list[Version], samples: Samples, settings: Settings, length: int) -> Subject:
+def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettings, length: int) -> Subject:
     """The model adapted and checked, in the first arithmetic in which it runs.
 
     Another arithmetic is tried where calls fail, never where a check fails.
@@ -147,24 +130,24 @@ def adapt_to(versions: list[Version], samples: Samples, settings: Settings, leng
             failures.append((version.name, refused.error))
             checked |= refused.checked  # whatever ran and failed a check is not tried in a coarser arithmetic
         else:
-            return Subject(model, version, settings.device, _notes(model, version, failures))
+            return Subject(model, version, settings.device, _notes(model, version, failures, samples.inferred))
     first = failures[0][1]
-    others = dict.fromkeys(f"as it is, in {name}: {error}" for name, error in failures[1:2])
-    error = CallFailed("; ".join([str(first), *others]))
+    others = [(name, e) for name, e in failures[1:2] if str(e.__cause__) != str(first.__cause__)]
+    error = CallFailed("; ".join([str(first), *(f"as it is, in {name}: {e}" for name, e in others)]))
     for note in getattr(first, "__notes__", []):
         error.add_note(note)
     raise error from first
 
 
-def _trial(samples: Samples, version: Version, settings: Settings) -> Tensor:
+def _trial(samples: Samples, version: Version, settings: FloatingSettings) -> Tensor:
     """Whole sequences out of the samples."""
     count = min(len(samples.starts), len(samples.ends), _TRIED)
     sequences = torch.cat([half.sequences(0, count) for half in (samples.starts, samples.ends)], 1)
     return sequences.to(settings.device, version.dtype if sequences.is_floating_point() else None)
 
 
-def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFailed]]) -> tuple[str, ...]:
-    notes = []
+def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFailed]], inferred: str) -> tuple[str, ...]:
+    notes = [inferred] if inferred else []
     if failures:
         name, error = failures[0]
         reason = " ".join(str(error.__cause__ or error).split())[:120]

@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..result.chart import legend_above, mark, whole_numbers
 from ..result.palette import COLOURS
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.text import text_table
 from .figures import EPSILON, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
@@ -107,15 +109,35 @@ class Measurement(Result):
             for label, found in ((label, self.errors[name]) for name, label in LABELS.items())
         ]
 
-    def draw(self, axes: Any) -> None:
-        """The spectrum, and the tolerance below which rounding makes it."""
+    def panels(self) -> list[Panel]:
+        """The spectrum, and whose the variance is."""
+        spectrum = (
+            "Each singular value of the Start-End matrix is the weight of one product of a function of the start and a "
+            "function of the end. What lies below the tolerance rounding may have made."
+        )
+        shares = "What the start explains alone, what the end explains alone, and what depends on both jointly."
+        return [
+            Panel("Spectrum of the Start-End matrix", self._draw_spectrum, spectrum),
+            Panel("Shares of the output's variance", self._draw_shares, shares),
+        ]
+
+    def _draw_spectrum(self, axes: Any) -> None:
         shown = [value for value in self.singular_values if value > 0]
         axes.semilogy(range(1, len(shown) + 1), shown, "o-", ms=3, color=COLOURS[0], label="singular values")
-        axes.axhline(
-            self.singular_values[0] * self.tolerance or 1e-300, ls="--", lw=1, color="#777777", label="tolerance"
-        )
+        mark(axes, self.singular_values[0] * self.tolerance or 1e-300, "tolerance")
         axes.set(xlabel="number", ylabel="singular value")
-        axes.legend(fontsize=8, frameon=False)
+        whole_numbers(axes)
+        legend_above(axes)
+
+    def _draw_shares(self, axes: Any) -> None:
+        parts = [("start alone", "start"), ("end alone", "end"), ("jointly", "interaction")]
+        found = [self.errors[name] for _, name in parts]
+        values = [error.estimate for error in found]
+        ends = [[max(0.0, e.estimate - e.low) for e in found], [max(0.0, e.high - e.estimate) for e in found]]
+        axes.barh(range(len(parts)), values, xerr=ends, capsize=3, height=0.55, color=COLOURS[: len(parts)], alpha=0.85)
+        axes.set_yticks(range(len(parts)), [name for name, _ in parts])
+        axes.set(xlabel="share of the variance, with 90 % intervals", xlim=(0, 1), ylim=(len(parts) - 0.5, -0.5))
+        axes.grid(visible=False, axis="y")
 
     def sentence(self) -> str:
         """What came out, in plain words."""
@@ -163,8 +185,17 @@ def _row(label: str, figure: Estimate) -> list[str]:
     return [label, f"{figure.estimate:.4g}", interval, f"{figure.plug_in:.4g}"]
 
 
+_LEAST = 0.0005
+"""Of a share that one digit of a per cent shows"""
+
+
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+    """With one digit, and what that digit would round away said as such."""
+    if 0 < share < _LEAST:
+        return "< 0.1"
+    if 1 - _LEAST < share < 1:
+        return "> 99.9"
+    return "0.0" if -_LEAST < share <= 0 else f"{100 * share:.1f}"
 
 
 def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into the record with them)

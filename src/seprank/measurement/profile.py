@@ -13,21 +13,23 @@ import numpy as np
 from torch import Tensor
 
 from ..adapters import State
-from ..adapters.hints import CALLED, hints
 from ..question import check_choice, check_cut, check_several, check_whole
-from ..result.palette import COLOURS
+from ..result.chart import legend_above, look, whole_numbers
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.text import text_table
+from ..settings.entries import entries, values
+from ..settings.measure_settings import PROFILE_SAMPLES, MeasureSettings
 from ..startend.workers import pack
+from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars, silent
-from .inputs import Array, Samples, halved, whole_sequences
+from .alphabet import find_alphabet
+from .inputs import Array, Samples, halved
 from .matrix import block_size, read_out
-from .measure import find_alphabet, measure, measure_at, settings_for
-from .measured_model import Settings, Subject, adapt_to, prepared
+from .measure import drawn, measure, measure_at
+from .measured_model import Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
 
-PROFILE_SAMPLES = 64
-"""Start and end halves drawn by default: there are many cuts, and what is looked at is how they differ"""
 STAGE = "profile"
 _TRIED = 64
 """Sequences that are run to see how long a step takes"""
@@ -42,6 +44,7 @@ class Profile(Result):
 
     __pydantic_config__ = STRICT
     NOUN: ClassVar[str] = "profile"
+    TABULAR: ClassVar[bool] = True
 
     over: Axis
     """What is varied"""
@@ -66,12 +69,13 @@ class Profile(Result):
         """A row for each measurement."""
         return [
             {
-                "length": point.length,
                 "cut": point.cut,
+                "lag": point.length - point.cut,
                 "memory": point.memory,
                 "joint": point.shares.interaction,
                 "entropy": point.entropy,
                 "effective rank": point.effective_rank,
+                "length": point.length,
             }
             for point in self.points
         ]
@@ -81,13 +85,37 @@ class Profile(Result):
         cells = [[f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in row.values()] for row in rows]
         return text_table(cells, heads=list(rows[0]), left=(), indent=2) if rows else self.headline()
 
-    def draw(self, axes: Any) -> None:
-        """Memory and its joint part against what was varied."""
+    def panels(self) -> list[Panel]:
+        """Shares of the variance, and entropy, against what was varied."""
+        bars = f"Against the {self.over}; bars are one standard error of sampling."
+        memory = f"Shares of the output's variance that depend on the start, and on start and end jointly. {bars}"
+        entropy = f"Entropy of the spectrum: 0 where one product of a function of each half is all there is. {bars}"
+        return [Panel("Memory", self._draw_shares, memory), Panel("Entropy", self._draw_entropy, entropy)]
+
+    def _draw_shares(self, axes: Any) -> None:
         rows = self.records()
-        for colour, name in zip(COLOURS, ("memory", "joint"), strict=False):
-            axes.plot([row[self.over] for row in rows], [row[name] for row in rows], "o-", color=colour, label=name)
-        axes.set(xlabel=self.over, ylabel="share of the variance", ylim=(-0.02, 1.02))
-        axes.legend(fontsize=8, frameon=False)
+        axes.plot([row[self.over] for row in rows], [row["memory"] for row in rows], **look(0), label="memory")
+        self._draw_line(axes, 1, "interaction", "joint")
+        axes.set(ylabel="share of the variance", ylim=(-0.02, 1.02))
+        legend_above(axes)
+
+    def _draw_entropy(self, axes: Any) -> None:
+        self._draw_line(axes, 0, "entropy", "entropy")
+        axes.set(ylabel="entropy (nats)", ylim=(0, None))
+
+    def _draw_line(self, axes: Any, number: int, key: str, name: str) -> None:
+        places = [getattr(point, self.over) for point in self.points]
+        errors = [point.errors[key] for point in self.points]
+        axes.errorbar(
+            places,
+            [error.estimate for error in errors],
+            yerr=[error.standard_error for error in errors],
+            **look(number),
+            capsize=2,
+            label=name,
+        )
+        whole_numbers(axes)
+        axes.set_xlabel("cut: steps in the start" if self.over == "cut" else "length of the sequence")
 
 
 def profile(
@@ -143,50 +171,55 @@ def profile(
         return Profile(over, [measure(model, length=t, progress=progress, **counts, **settings) for t in each])
     if lengths is not None:
         raise ValueError("lengths are for a profile over lengths; use over='length'")
-    chosen = range(1, length) if cuts is None else check_several("cuts", cuts, 1)
-    several = sorted({check_cut(length, cut)[1] for cut in chosen})
-    return Profile("cut", list(_over_cuts(model, length, several, progress, **counts, **settings)))
+    every = "all" if cuts is None else tuple(check_several("cuts", cuts, 1))
+    return Profile("cut", list(_over_cuts(model, progress, length=length, cuts=every, **counts, **settings)))
+
+
+def measure_all(
+    model: Any, settings: MeasureSettings, *, progress: bool = True, **given: Any
+) -> tuple[Measurement, Profile]:
+    """What `measure` gives with these settings; with cuts, what `profile` does, and its measurement that is shown.
+
+    Args:
+        model: as in `measure`.
+        settings: of both.
+        progress: show progress bars on standard error if it is a terminal.
+        given: `inputs`, `data` and `executor`, as in `measure`.
+    """
+    asked = values(settings, but=("data", "cuts"))
+    if settings.cuts is None:
+        return measure(model, **asked, **given, progress=progress), Profile("cut", [])
+    counts = dict(zip(("starts", "ends"), settings.halves, strict=True))
+    del asked["cut"]
+    points = profile(model, cuts=settings.profiled, progress=progress, **{**asked, **counts}, **given)
+    return points.at(settings.shown), points
 
 
 def _over_cuts(
     model: Any,
-    length: int,
-    cuts: list[int],
     progress: bool,
     *,
-    starts: int,
-    ends: int,
+    inputs: int | None = None,
     data: Array | Tensor | None = None,
     executor: Executor | None = None,
     **given: Any,
 ) -> Iterator[Measurement]:
-    unknown = [name for name in given if name not in _DEFAULTS]
+    known = [entry.name for entry in entries(MeasureSettings) if entry.name != "cut"]
+    unknown = [name for name in given if name not in known]
     if unknown:
-        raise TypeError(f"profile has no setting {unknown[0]!r}; beside cuts and lengths it has {', '.join(_DEFAULTS)}")
-    given = _DEFAULTS | given
-    alphabet = find_alphabet(model, given.pop("inputs"), given.pop("tokens"), shown=data)
-    said = hints(*(given.pop(name) for name in CALLED))
-    settings = settings_for(alphabet, **given, said=said)
-    whole = whole_sequences(settings.alphabet, length=length, starts=starts, ends=ends, data=data, seed=settings.seed)
+        every = ", ".join(["inputs", *known, "executor"])
+        raise TypeError(f"profile has no setting {unknown[0]!r}; beside cuts and lengths it has {every}")
+    budget = default_budget() if given.get("memory") is None else given["memory"]
+    settings = MeasureSettings(**given | {"memory": budget})
+    how: dict[str, Any] = {"shown": data, "length": settings.length, "said": settings.hints}
+    alphabet, cuts = find_alphabet(model, inputs, settings.tokens, **how), settings.profiled
+    whole = drawn(alphabet, settings, data)
     with bars(progress) as report, prepared(model, settings) as versions:
-        subject = adapt_to(versions, halved(whole, cuts[0]), settings, length)
-        run = _Run(subject, whole, cuts, length, settings)
-        what = f"profile of {len(cuts)} cuts, length {length}, {len(whole.starts)} x {len(whole.ends)} halves"
+        subject = adapt_to(versions, halved(whole, cuts[0]), settings, settings.length)
+        run = _Run(subject, whole, cuts, settings.length, settings)
+        what = f"profile of {len(cuts)} cuts, length {settings.length}, {len(whole.starts)} x {len(whole.ends)} halves"
         announce(report, STAGE, what, run.seconds(), shared=executor is not None)
         yield from run.here(report) if executor is None else run.on_workers(model, executor, report)
-
-
-_DEFAULTS: dict[str, Any] = {
-    "inputs": None,
-    "tokens": None,
-    "readout": "all",
-    "dtype": "float64",
-    "tolerance": None,
-    "seed": 0,
-    "memory": None,
-    "device": "cpu",
-    **dict.fromkeys(CALLED),
-}
 
 
 class _Run:
@@ -200,7 +233,9 @@ class _Run:
         settings: of the measurements.
     """
 
-    def __init__(self, subject: Subject, whole: Samples, cuts: Sequence[int], length: int, settings: Settings) -> None:
+    def __init__(
+        self, subject: Subject, whole: Samples, cuts: Sequence[int], length: int, settings: MeasureSettings
+    ) -> None:
         self._subject, self._whole, self._cuts = subject, whole, cuts
         self._length, self._settings = length, settings
 

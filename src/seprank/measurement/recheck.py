@@ -14,10 +14,11 @@ from ..adapters import Rescaled
 from ..adapters.agreement import failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
+from ..settings.measure_settings import MeasureSettings
 from ..startend import Halves, StartEndMatrix, Values
 from .inputs import Numbers, Samples
 from .matrix import read_out
-from .measured_model import Settings, Subject
+from .measured_model import Subject
 
 ROWS = 2
 """Rows of the matrix that are evaluated again, with all ends"""
@@ -34,7 +35,7 @@ _MOST = 0.1
 """Beyond this relative difference outputs are rounding more than anything else"""
 
 
-def recheck(subject: Subject, values: Values, samples: Samples, settings: Settings, block: int) -> float:
+def recheck(subject: Subject, values: Values, samples: Samples, settings: MeasureSettings, block: int) -> float:
     """Compare a matrix with entries that are evaluated again.
 
     Args:
@@ -96,7 +97,7 @@ def _cause(
 class _Again:
     """Evaluates entries of a matrix in other ways than the matrix was."""
 
-    def __init__(self, subject: Subject, samples: Samples, settings: Settings, block: int) -> None:
+    def __init__(self, subject: Subject, samples: Samples, settings: MeasureSettings, block: int) -> None:
         self._subject, self._block = subject, block
         self._starts, self._ends = subject.cast(samples.starts), subject.cast(samples.ends)
         self._read, self._channels = read_out(subject.model, settings)

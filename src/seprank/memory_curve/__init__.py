@@ -5,7 +5,8 @@ definitions, the estimator, and what the numbers mean.
 """
 
 from .curve import MemoryCurve
+from .curves import MemoryCurves
 from .run import remember
 from .windows import read_text
 
-__all__ = ["MemoryCurve", "read_text", "remember"]
+__all__ = ["MemoryCurve", "MemoryCurves", "read_text", "remember"]

@@ -13,13 +13,13 @@ import torch
 
 from ..measurement.inputs import Alphabet
 from ..measurement.measured_model import Subject
+from ..settings.remember_settings import FEWEST, RememberSettings
 from ..startend.workers import pack
 from ..system.progress import Report
 from .columns import nothing_left
 from .crossing import Crossing, Work
 from .curve_model import block_of_pairs, checked, converted, relative_floor, state_bytes
 from .readout import Readout, choose_readout
-from .settings import FEWEST, CurveSettings
 from .terms import Terms, join_lags, join_pairs
 from .windows import Pairs
 
@@ -49,7 +49,7 @@ class Collection:
         subject: Subject,
         readout: Readout,
         pairs: Pairs,
-        settings: CurveSettings,
+        settings: RememberSettings,
         work: Work,
         budget: int,
         report: Report,
@@ -155,7 +155,7 @@ class SentCollection:
         model: Any,
         pairs: Pairs,
         alphabet: Alphabet,
-        settings: CurveSettings,
+        settings: RememberSettings,
         work: Work,
         budget: int,
         report: Report,
@@ -214,7 +214,7 @@ def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...], ends: boo
     """Terms of these pairs, up to a lag at which nothing is left if they end there; all that a worker is asked for."""
     model, pairs, alphabet, settings, work, budget = pickle.loads(packed)
     own = Pairs(pairs.first[rows.start : rows.stop], pairs.second[rows.start : rows.stop], pairs.source, False)
-    with checked(model, own, alphabet, settings, budget) as subject:
+    with checked(model, own, settings) as subject:
         readout = choose_readout(settings.readout, subject, alphabet.tokens, settings.seed)
         collection = Collection(subject, readout, own, settings, work, budget, lambda *_: None)
         return collection.terms(lags, partial(nothing_left, threshold=settings.threshold) if ends else None)

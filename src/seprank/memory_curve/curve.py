@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ..result.panels import Panel
 from ..result.result import STRICT, Result
+from ..settings.remember_settings import check_share
 from . import in_words
+from .drawing import curve_panels
 from .estimator import Interval
-from .settings import check_share
 
 COLUMNS = ("memory", "joint", "carried")
 
@@ -241,21 +243,9 @@ class MemoryCurve(Result):
             rows.append(row | {"floor": self.floor[place]})
         return rows
 
-    def plot(self, ax: Any = None) -> tuple[Any, Any]:
-        """Draw the curve, on a logarithmic and on a linear scale of memory.
-
-        Args:
-            ax: axes of matplotlib to draw into, on a logarithmic scale alone; new ones by default.
-
-        Returns:
-            Figure and axes.
-
-        Raises:
-            ImportError: matplotlib is not installed.
-        """
-        from .drawing import draw
-
-        return draw({"": self}, ax)
+    def panels(self) -> list[Panel]:
+        """Memory by lag, on a logarithmic and on a linear scale."""
+        return curve_panels({"": self})
 
     def headline(self) -> str:
         """Reach, half and mean age, in a line."""
@@ -278,13 +268,3 @@ class MemoryCurve(Result):
             f"{self.source}, seed {self.seed}",
         ]
         return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        head = "".join(f"<th>{name}</th>" for name in in_words.HEADINGS)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in in_words.rows(self)
-        )
-        notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in self.notes)
-        return f"<p>{escape(self.sentence())}</p><table><tr>{head}</tr>{body}</table>{notes}"

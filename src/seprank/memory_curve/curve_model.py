@@ -10,29 +10,28 @@ import torch
 from torch import Tensor
 
 from ..measurement.allocation import footprint
-from ..measurement.inputs import Alphabet, Samples, halved
-from ..measurement.measured_model import Settings, Subject, adapt_to, prepared
+from ..measurement.inputs import Samples, halved
+from ..measurement.measured_model import Subject, adapt_to, prepared
+from ..settings.remember_settings import RememberSettings
 from ..startend import Halves, pairs_per_block
 from ..system.memory import MemoryBudgetError, show_size
-from .settings import CurveSettings
 from .windows import Pairs
 
 
 @contextmanager
-def checked(model: Any, pairs: Pairs, alphabet: Alphabet, settings: CurveSettings, budget: int) -> Iterator[Subject]:
+def checked(model: Any, pairs: Pairs, settings: RememberSettings) -> Iterator[Subject]:
     """A copy of the model in evaluation mode and in the arithmetic asked for, adapted and checked on these sequences.
 
     Raises:
         ConventionError: the model cannot be called, or fails a check.
     """
-    measured = Settings(alphabet, "all", settings.dtype, None, settings.seed, budget, settings.device, settings.hints)
-    with prepared(model, measured) as versions:
-        yield adapt_to(versions, _halves(pairs, settings), measured, settings.length)
+    with prepared(model, settings) as versions:
+        yield adapt_to(versions, _halves(pairs, settings), settings, settings.length)
 
 
-def _halves(pairs: Pairs, settings: CurveSettings) -> Samples:
+def _halves(pairs: Pairs, settings: RememberSettings) -> Samples:
     whole = Halves(vectors=pairs.first)
-    return halved(Samples(whole, whole, pairs.source), max(1, settings.length // 2))
+    return halved(Samples(whole, whole, pairs.source, inferred=pairs.inferred), max(1, settings.length // 2))
 
 
 def converted(sequences: Tensor, subject: Subject) -> Tensor:
@@ -45,7 +44,7 @@ def relative_floor(subject: Subject) -> float:
     return max(subject.model.floor, 4 * torch.finfo(subject.version.dtype).eps)
 
 
-def block_of_pairs(subject: Subject, pairs: Pairs, settings: CurveSettings, budget: int) -> int:
+def block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings, budget: int) -> int:
     """How many pairs are run at once: as many as are fast, if they fit a quarter of the memory.
 
     Raises:
@@ -66,7 +65,7 @@ def block_of_pairs(subject: Subject, pairs: Pairs, settings: CurveSettings, budg
     return max(1, min(most, pairs_per_block(model.width, 0, budget) // 2))
 
 
-def state_bytes(subject: Subject, lags: tuple[int, ...], settings: CurveSettings) -> int:
+def state_bytes(subject: Subject, lags: tuple[int, ...], settings: RememberSettings) -> int:
     """Memory that the states of all pasts take if they are kept at all lags."""
     if not subject.model.splits:
         return 0

@@ -1,123 +1,105 @@
-"""Pictures of memory curves, by matplotlib: logarithmic and linear side by side."""
+"""Pictures of memory curves: logarithmic, and linear with what they are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..result.palette import COLOURS
-from ..system.extras import need
+from ..result.chart import band, label, legend_above, look
+from ..result.panels import Panel
 from .in_words import steps
 
 if TYPE_CHECKING:
     from .curve import MemoryCurve
 
+_PARTS = (("carried alone", "#c6dbef", ""), ("jointly with later inputs", "#fdae6b", "////"))
+"""Name, colour and hatch, which is seen in grey print"""
 
-def draw(curves: Mapping[str, MemoryCurve], ax: Any = None) -> tuple[Any, Any]:
-    """Draw one or several curves.
+
+def curve_panels(curves: Mapping[str, MemoryCurve]) -> list[Panel]:
+    """What to draw of one or several curves; the parts of a single one, too.
 
     Args:
-        curves: by the name to show; for a single curve without name, its parts are shown, too.
-        ax: axes to draw into, memory on a logarithmic scale; by default a figure with two of them.
-
-    Returns:
-        Figure and axes.
-
-    Raises:
-        ImportError: matplotlib is not installed.
+        curves: by the name to show; that of a single curve may be empty.
     """
-    if ax is not None:
-        _draw_log(curves, ax)
-        ax.legend(fontsize=8, frameon=False)
-        return ax.figure, ax
-    figure, (left, right) = _new_figure()
-    _draw_log(curves, left)
-    _draw_linear(curves, right)
-    shown = {
-        label: handle for ax in (left, right) for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    title = next(iter(curves.values())).sentence() if len(curves) == 1 else ""
-    if title:
-        figure.suptitle(_wrapped(title), fontsize=10)
-    return figure, (left, right)
-
-
-def _new_figure() -> tuple[Any, Any]:
-    figure = need("matplotlib.figure", "draw", "drawing").Figure(figsize=(9, 4.4), layout="constrained")
-    return figure, figure.subplots(1, 2)
-
-
-def _wrapped(text: str) -> str:
-    from textwrap import fill
-
-    return fill(text, 100)
+    logarithmic = (
+        "The share of the output's variance that depends on inputs before the last so many steps, on a logarithmic "
+        "scale. Bands are 90 % intervals, the upright line is the reach. Where nothing rises above what "
+        "rounding may leave, that floor is dotted, with open triangles."
+    )
+    linear = "The same on a linear scale, where what little is left of old inputs is not seen."
+    return [
+        Panel("Memory, on a logarithmic scale", partial(_draw_log, curves), logarithmic),
+        Panel("Memory, on a linear scale", partial(_draw_linear, curves), linear),
+    ]
 
 
 def _draw_log(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
     axes.set(xscale="log", yscale="log", xlabel="steps back", ylabel="memory, logarithmic")
-    for colour, (name, curve) in zip(_colours(curves), curves.items(), strict=True):
+    for number, (name, curve) in enumerate(curves.items()):
         shown = [place for place, value in enumerate(curve.memory) if value > 0]
-        lags = [curve.lags[place] for place in shown]
-        values = [curve.memory[place] for place in shown]
-        axes.plot(lags, values, "o-", ms=3, color=colour, label=name or "memory")
+        lags, looks = [curve.lags[place] for place in shown], look(number)
+        axes.plot(lags, [curve.memory[place] for place in shown], **looks, ms=3.5, label=label(name) or "memory")
         ends = [curve.intervals["memory"][place] for place in shown]
         low = [max(end[0], curve.floor[place]) for end, place in zip(ends, shown, strict=True)]
-        axes.fill_between(lags, low, [end[1] for end in ends], color=colour, alpha=0.2, lw=0)
-        axes.plot(curve.lags, curve.floor, ":", color=colour, lw=1, label=_floor_label(name))
-        hidden = [place for place, value in enumerate(curve.memory) if value == 0]
-        bounds = [curve.intervals["memory"][place][1] for place in hidden]
-        axes.plot([curve.lags[place] for place in hidden], bounds, "v", ms=4, mfc="none", color=colour)
+        band(axes, lags, low, [end[1] for end in ends], number)
+        _draw_floor(curve, axes, looks["color"])
     axes.set_ylim(top=2)
-    _mark(curves, axes)
-    axes.set_xlim(0.9, max(curve.lags[-1] for curve in curves.values()) * 1.1)
+    _finish(curves, axes)
 
 
-def _floor_label(name: str) -> str:
-    return f"rounding floor of {name}" if name else "rounding floor; ▽ nothing above it"
+def _draw_floor(curve: MemoryCurve, axes: Any, colour: str) -> None:
+    """What rounding may leave, where nothing rises above it: elsewhere it is far below, and would press curves flat."""
+    hidden = [place for place, value in enumerate(curve.memory) if value == 0]
+    if not hidden:
+        return
+    named = any("floor" in name for name in axes.get_legend_handles_labels()[1])
+    name = None if named else "rounding floor; ▽ nothing above it"
+    axes.plot(curve.lags, curve.floor, ":", color=colour, lw=1, label=name)
+    bounds = [curve.intervals["memory"][place][1] for place in hidden]
+    axes.plot([curve.lags[place] for place in hidden], bounds, "v", ms=4, mfc="none", color=colour)
 
 
 def _draw_linear(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
     axes.set(xscale="log", xlabel="steps back", ylabel="memory, share of the variance", ylim=(0, 1.02))
     if len(curves) == 1:
-        curve = next(iter(curves.values()))
-        carried = [min(max(value, 0.0), most) for value, most in zip(curve.carried, curve.memory, strict=True)]
-        axes.stackplot(
-            curve.lags,
-            carried,
-            [most - value for value, most in zip(carried, curve.memory, strict=True)],
-            colors=("#9ecae1", "#fdbe85"),
-            labels=("carried alone", "jointly with later inputs"),
-        )
-    for colour, (name, curve) in zip(_colours(curves), curves.items(), strict=True):
-        axes.plot(curve.lags, curve.memory, "o-", ms=3, color=colour, label=name or "memory")
+        _draw_parts(next(iter(curves.values())), axes)
+    for number, (name, curve) in enumerate(curves.items()):
+        axes.plot(curve.lags, curve.memory, **look(number), ms=3.5, label=label(name) or "memory")
         low, high = zip(*curve.intervals["memory"], strict=True)
-        axes.fill_between(curve.lags, low, high, color=colour, alpha=0.2, lw=0)
+        band(axes, curve.lags, low, high, number)
         if curve.influences is not None:
-            found = curve.influences
-            kept = [place for place, step in enumerate(found.steps) if step > 0]
-            axes.plot(
-                [found.steps[place] for place in kept],
-                [found.values[place] for place in kept],
-                ".--",
-                color="#555555" if len(curves) == 1 else colour,
-                lw=1,
-                label=f"single steps {name}".strip(),
-            )
-    _mark(curves, axes)
+            _draw_influence(curve, axes, number, f"single steps {label(name)}".strip(), alone=len(curves) == 1)
+    _finish(curves, axes)
 
 
-def _mark(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
-    """A line at the reach of each curve, and plain numbers of steps."""
+def _draw_parts(curve: MemoryCurve, axes: Any) -> None:
+    """What the past explains alone, and what it does jointly with later inputs, stacked."""
+    carried = [min(max(value, 0.0), most) for value, most in zip(curve.carried, curve.memory, strict=True)]
+    edges = ([0.0] * len(carried), carried, list(curve.memory))
+    for (name, colour, hatch), low, high in zip(_PARTS, edges, edges[1:], strict=False):
+        axes.fill_between(curve.lags, low, high, facecolor=colour, hatch=hatch, edgecolor="#777777", lw=0, label=name)
+
+
+def _draw_influence(curve: MemoryCurve, axes: Any, number: int, name: str, *, alone: bool) -> None:
+    found = curve.influences
+    assert found is not None
+    kept = [place for place, step in enumerate(found.steps) if step > 0]
+    places, values = [found.steps[place] for place in kept], [found.values[place] for place in kept]
+    axes.plot(places, values, ".--", color="#555555" if alone else look(number)["color"], lw=1, label=name)
+
+
+def _finish(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
+    """A line at the reach of each curve, plain numbers of steps, and the legend."""
     _plain_numbers(axes)
-    for colour, curve in zip(_colours(curves), curves.values(), strict=True):
-        reach = curve.reach()
-        if reach == 0:
-            continue
-        least = "≥ " if curve.at_least() else ""
-        axes.axvline(
-            reach, color=colour, lw=1, ls="--", label=f"reach {least}{steps(reach)}" if len(curves) == 1 else None
-        )
+    for number, curve in enumerate(curves.values()):
+        reach, looks = curve.reach(), look(number)
+        if reach > 0:
+            name = f"reach {'≥ ' if curve.at_least() else ''}{steps(reach)}" if len(curves) == 1 else None
+            axes.axvline(reach, color=looks["color"], lw=1, ls=(0, (6, 2, 1, 2)), label=name)
+    axes.set_xlim(0.9, max((curve.lags[-1] for curve in curves.values()), default=9) * 1.1)
+    legend_above(axes)
 
 
 def _plain_numbers(axes: Any) -> None:
@@ -127,7 +109,3 @@ def _plain_numbers(axes: Any) -> None:
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _colours(curves: Mapping[str, MemoryCurve]) -> list[str]:
-    return [COLOURS[number % len(COLOURS)] for number in range(len(curves))]

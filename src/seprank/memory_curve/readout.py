@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..measurement.measured_model import Subject
 from ..question import check_readout
-from .settings import PROBABILITIES
+from ..settings.remember_settings import PROBABILITIES
 
 Columns = npt.NDArray[np.float64]
 """(channels, sequences)"""

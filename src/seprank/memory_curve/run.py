@@ -9,9 +9,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ..adapters.hints import FirstState, hints
-from ..measurement.measure import find_alphabet
+from ..measurement.alphabet import find_alphabet
 from ..measurement.measured_model import Subject
+from ..settings.entries import given
+from ..settings.hints import FirstState
+from ..settings.lags import bracket
+from ..settings.remember_settings import RememberSettings
 from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
@@ -19,9 +22,7 @@ from .columns import Column, Figures, figures, nothing_left
 from .crossing import Work
 from .curve import MemoryCurve, Series
 from .curve_model import checked
-from .lags import bracket
 from .readout import Readout, choose_readout
-from .settings import CurveSettings
 from .terms import Terms, join_lags
 from .windows import Data, Pairs, make_pairs
 
@@ -37,7 +38,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     threshold: float = 0.01,
     past: str = "resampled",
     influence: bool = False,
-    inputs: int | None = None,
+    inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     dtype: str = "float64",
     seed: int = 0,
@@ -71,7 +72,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         threshold: share of the variance that counts as remembered, for `reach` and `sentence`.
         past: "dropped" also runs the last k inputs alone, for `MemoryCurve.truncation`.
         influence: also resample single steps, for `MemoryCurve.influence`; about doubles the work.
-        inputs: features per step, where the model does not say it itself.
+        inputs: features per step, or the sizes of their axes, where the model does not say it and no layer shows it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         dtype: "float64", or "float32" to run the model as it is trained; that raises the rounding floor.
         seed: of samples and read-out.
@@ -99,17 +100,14 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         >>> curve.reach(), curve.half, curve.mean
         (3, 3, 3.0)
     """
-    chosen: Any = lags if lags is None or isinstance(lags, str) else tuple(lags)
-    said = hints(batch_first, output, state, call)
-    settings = CurveSettings(
-        length, samples, chosen, readout, threshold, past, influence, dtype, seed, memory, device, said
-    )
+    asked = locals() | {"data": None, "lags": lags if lags is None or isinstance(lags, str) else tuple(lags)}
     budget = default_budget() if memory is None else memory
-    alphabet = find_alphabet(model, inputs, tokens, shown=data)
+    settings = given(RememberSettings, asked | {"memory": budget})
+    alphabet = find_alphabet(model, inputs, tokens, shown=data, length=settings.length, said=settings.hints)
     pairs = make_pairs(data, alphabet, settings, budget)
     work = Work(single=influence, short=past == "dropped")
     began = time.perf_counter()
-    with bars(progress) as report, checked(model, pairs, alphabet, settings, budget) as subject:
+    with bars(progress) as report, checked(model, pairs, settings) as subject:
         read = choose_readout(readout, subject, alphabet.tokens, seed)
         here = Collection(subject, read, pairs, settings, work, budget, report)
         run: Collection | SentCollection = here
@@ -122,7 +120,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     return _curve(found, terms, ended, run.interrupted, settings, pairs, subject, read, time.perf_counter() - began)
 
 
-def _collected(run: Collection | SentCollection, settings: CurveSettings, pairs: Pairs) -> tuple[Terms, bool]:
+def _collected(run: Collection | SentCollection, settings: RememberSettings, pairs: Pairs) -> tuple[Terms, bool]:
     """Terms at the lags wanted and at those between that place the reach; and whether memory ended on the way."""
     wanted = settings.wanted
     ends = pairs.independent and settings.past != "dropped"
@@ -164,7 +162,7 @@ def _curve(
     terms: Terms,
     ended: bool,
     interrupted: bool,
-    settings: CurveSettings,
+    settings: RememberSettings,
     pairs: Pairs,
     subject: Subject,
     readout: Readout,

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..measurement.inputs import Alphabet, DataError, whole_sequences
+from ..settings.remember_settings import FEWEST, RememberSettings
 from ..system.memory import MemoryBudgetError, show_size
-from .settings import FEWEST, CurveSettings
 
 Data = npt.NDArray[Any] | Tensor
 
@@ -31,12 +31,14 @@ class Pairs:
     independent: bool
     """Whether the steps of a sequence are independent, so that memory cannot rise with the lag"""
     notes: tuple[str, ...] = ()
+    inferred: str = ""
+    """How it was found out what a step is, where nobody said it"""
 
     def __len__(self) -> int:
         return len(self.first)
 
 
-def make_pairs(data: Data | None, alphabet: Alphabet, settings: CurveSettings, budget: int) -> Pairs:
+def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings, budget: int) -> Pairs:
     """Pairs as the settings ask for them.
 
     Raises:
@@ -52,21 +54,23 @@ def make_pairs(data: Data | None, alphabet: Alphabet, settings: CurveSettings, b
     return _drawn(alphabet, settings) if data is None else _windows(_as_array(data), alphabet, settings)
 
 
-def _drawn(alphabet: Alphabet, settings: CurveSettings) -> Pairs:
+def _drawn(alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     count = settings.samples
     drawn = whole_sequences(alphabet, length=settings.length, starts=count, ends=count, seed=settings.seed)
-    return Pairs(drawn.starts.sequences(), drawn.ends.sequences(), drawn.source, independent=True)
+    return Pairs(
+        drawn.starts.sequences(), drawn.ends.sequences(), drawn.source, independent=True, inferred=drawn.inferred
+    )
 
 
 def _as_array(data: Data) -> npt.NDArray[Any]:
     return data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
 
 
-def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: CurveSettings) -> Pairs:
+def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     """Windows that do not overlap, each in one pair only: x and x' of a pair must not share steps."""
     data = data[None] if data.ndim == 1 else data
     steps = data.shape[1] if data.ndim > 1 else 0
-    if data.ndim in (2, 3) and 0 < steps < settings.length:
+    if 0 < steps < settings.length:
         raise DataError(f"sequences must have at least {settings.length} steps, got {steps}; use a shorter --length")
     whole = whole_sequences(alphabet, length=steps, starts=len(data), ends=1, data=data, seed=settings.seed)
     every = whole.starts.sequences()
@@ -85,6 +89,7 @@ def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: CurveSettings
         f"{2 * pairs} windows of {len(every)} sequences given",
         independent=False,
         notes=tuple(_doubts(pairs, settings.samples, each)),
+        inferred=whole.inferred,
     )
 
 

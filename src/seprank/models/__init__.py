@@ -72,6 +72,12 @@ class ModelSpec:
         defaults = self.option_defaults()
         return sizes | {name: value for name in defaults if (value := getattr(module, name)) != defaults[name]}
 
+    def count(self, inputs: int, width: int, depth: int, **extra: Any) -> int:
+        """Numbers in all parameters of the module that `build` makes with these arguments."""
+        takes = signature(self.count_parameters).parameters
+        counted = {name: value for name, value in extra.items() if name in takes}
+        return self.count_parameters(inputs, width, depth, **counted)
+
     def option_defaults(self) -> dict[str, int]:
         """What the constructor takes for the options where they are not given."""
         parameters = signature(self.load()).parameters if self.options else {}
@@ -93,7 +99,19 @@ def _attention(m: int, r: int, depth: int, *, feed_forward: int = False, **_: in
     return r * m + depth * (7 if feed_forward else 4) * r * r
 
 
+def _mlstm(m: int, r: int, depth: int, *, nonlinearity: str = "identity") -> int:
+    """Four maps and two gates, the first matrix, and with exponential gates what they are normalised by."""
+    kept = r * r + (r + 1 if nonlinearity == "exp" else 0)
+    return (4 * r + 2) * (_features(m, r, depth) + depth) + depth * kept
+
+
+def _gated_delta_net(m: int, r: int, depth: int, *, nonlinearity: str = "identity") -> int:
+    """Four maps and two gates, the first matrix, the projection, and with squashing a rate."""
+    return (4 * r + 2) * _features(m, r, depth) + depth * (2 * r * r + 2 + (nonlinearity != "identity"))
+
+
 _SQUASHED = {"nonlinearity": "tanh"}
+_GATED = {"nonlinearity": "sigmoid"}
 
 MODELS = {
     spec.name: spec
@@ -195,6 +213,70 @@ MODELS = {
             count_parameters=lambda m, r, depth: 2 * r * _features(m, r, depth) + depth * (r * r + 3 * r),
         ),
         ModelSpec(
+            name="min_gru",
+            summary="Minimal GRU: h' = (1 - z) * h + z * (W_n x + b_n), z affine in x",
+            year=2024,
+            source="Feng, Tung, Ahmed, Bengio, Hajimirsadeghi, arXiv:2410.01201",
+            target=".min_gru:MinGRU",
+            count_parameters=lambda m, r, depth: 2 * r * _features(m, r, depth) + 3 * r * depth,
+            training=_GATED,
+        ),
+        ModelSpec(
+            name="min_lstm",
+            summary="Minimal LSTM: h' = f * h + i * (W_n x + b_n), f and i affine in x",
+            year=2024,
+            source="Feng, Tung, Ahmed, Bengio, Hajimirsadeghi, arXiv:2410.01201",
+            target=".min_lstm:MinLSTM",
+            count_parameters=lambda m, r, depth: 3 * r * _features(m, r, depth) + 4 * r * depth,
+            training={**_GATED, "normalize": True},
+        ),
+        ModelSpec(
+            name="mlstm",
+            summary="mLSTM of the xLSTM: C' = f C + i v kᵀ, y = o * C' q, f, i and o affine in x",
+            year=2024,
+            source="Beck et al., arXiv:2405.04517",
+            target=".mlstm:MLSTM",
+            count_parameters=_mlstm,
+            training={"nonlinearity": "exp"},
+        ),
+        ModelSpec(
+            name="gla",
+            summary="Gated linear attention: S' = S diag(α) + v kᵀ, y = W_o (r * S' q), α and r affine in x",
+            year=2023,
+            source="Yang, Wang, Shen, Panda, Kim, arXiv:2312.06635",
+            target=".gla:GLA",
+            count_parameters=lambda m, r, depth: 5 * r * _features(m, r, depth) + depth * 2 * (r * r + r),
+            training=_GATED,
+        ),
+        ModelSpec(
+            name="gated_delta_net",
+            summary="Gated DeltaNet: S' = α S (1 - β k kᵀ) + β v kᵀ, y = W_o (r * S' q), α and β affine in x",
+            year=2024,
+            source="Yang, Kautz, Hatamizadeh, arXiv:2412.06464",
+            target=".gated_delta_net:GatedDeltaNet",
+            count_parameters=_gated_delta_net,
+            training=_GATED,
+        ),
+        ModelSpec(
+            name="hgrn",
+            summary="Hierarchically gated: h' = λ * exp(iθ) * h + (1 - λ) * c, y = W_o (g * h'), all gates affine in x",
+            year=2023,
+            source="Qin, Yang, Zhong, arXiv:2311.04823",
+            target=".hgrn:HGRN",
+            count_parameters=lambda m, r, depth: 5 * r * _features(m, r, depth) + depth * 2 * r * (r + 5),
+            training=_GATED,
+        ),
+        ModelSpec(
+            name="lru",
+            summary="Linear Recurrent Unit: h' = λ * h + γ * B x, y = Re(C h') + D x, complex h, time-invariant",
+            year=2023,
+            source="Orvieto et al., arXiv:2303.06349",
+            target=".lru:LRU",
+            count_parameters=lambda m, r, depth: 3 * r * _features(m, r, depth) + depth * (2 * r * r + 5 * r),
+            family="additive",
+            training={"exponential": True},
+        ),
+        ModelSpec(
             name="attention",
             summary="Self-attention without softmax: y^i = sum over heads and positions j of O V x^j <Q x^i, K x^j>",
             year=2020,
@@ -204,6 +286,18 @@ MODELS = {
             family="attention",
             options=("num_heads", "feed_forward", "causal"),
             recurrent=False,
+        ),
+        ModelSpec(
+            name="s6",
+            summary="S6, of Mamba: h' = exp(Δ A) * h + (exp(Δ A) - 1) / A * B x, y = C h' + D x, Δ, B, C of x",
+            year=2023,
+            source="Gu, Dao, arXiv:2312.00752",
+            target=".s6:S6",
+            count_parameters=lambda m, r, depth, *, state_size=16: (
+                r * (_features(m, r, depth) + depth * (4 * state_size + 3))
+            ),
+            polynomial=False,
+            options=("state_size",),
         ),
         ModelSpec(
             name="orthogonal",

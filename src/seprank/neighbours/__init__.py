@@ -6,10 +6,12 @@ values how well a linear network is done by fewer units.
 """
 
 from .capacity import MemoryCapacity, memory_capacity
+from .every_measure import overview
 from .exact import Unstable
 from .gradients import GradientCurve, gradient_curve
 from .hankel import HankelSpectrum, hankel_singular_values
 from .linear import NotLinear
+from .overviews import Measure, Overview
 from .state_size import EffectiveStateSize, effective_state_size
 from .stateful import Meaningless
 
@@ -18,11 +20,14 @@ __all__ = [
     "GradientCurve",
     "HankelSpectrum",
     "Meaningless",
+    "Measure",
     "MemoryCapacity",
     "NotLinear",
+    "Overview",
     "Unstable",
     "effective_state_size",
     "gradient_curve",
     "hankel_singular_values",
     "memory_capacity",
+    "overview",
 ]

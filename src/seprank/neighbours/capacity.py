@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..question import check_seed, check_whole
+from ..question import check_whole, keep
+from ..result.chart import band, legend_above, look, mark, whole_numbers
+from ..result.panels import Panel
 from ..result.result import Result
-from ..system.memory import MemoryBudgetError, default_budget, show_size
+from ..settings.entries import given
+from ..settings.floating import FloatingSettings
+from ..settings.hints import FirstState
+from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report, bars
 from .exact import capacities, reached
 from .linear import LinearNetwork, NotLinear, from_matrices, read_linear
@@ -111,16 +116,26 @@ class MemoryCapacity(Result):
         rows = zip(self.per_lag, self.errors, strict=True)
         return [{"lag": lag, "capacity": value, "error": error} for lag, (value, error) in enumerate(rows)]
 
-    def draw(self, ax: Any) -> None:
-        """Draw capacity by lag, with its errors."""
+    def panels(self) -> list[Panel]:
+        """Capacity by lag, with its errors."""
+        caption = (
+            f"Proved, each to {max(self.errors):.0e}."
+            if self.kind == "exact"
+            else f"{self.samples:,} sampled states; the band is the 90 % interval; 95 % of inputs that the state "
+            f"cannot know stay below {self.noise:.2g}."
+        )
+        return [Panel("Memory capacity", self._draw, caption)]
+
+    def _draw(self, axes: Any) -> None:
         lags = range(len(self.per_lag))
         low, high = ([v + sign * e for v, e in zip(self.per_lag, self.errors, strict=True)] for sign in (-1.0, 1.0))
-        ax.plot(lags, self.per_lag, ".-", color="#0072b2", label="memory capacity")
-        ax.fill_between(lags, low, high, color="#0072b2", alpha=0.2, lw=0)
+        axes.plot(lags, self.per_lag, **look(0), label="memory capacity")
+        band(axes, lags, low, high, 0)
         if self.kind == "sampled":
-            ax.axhline(self.noise, color="#777777", ls=":", label="95 % of inputs that cannot be known")
-        ax.set(xlabel="steps back", ylabel="capacity")
-        ax.legend(fontsize=8, frameon=False)
+            mark(axes, self.noise, "95 % of inputs that cannot be known")
+        axes.set(xlabel="steps back", ylabel="capacity", ylim=(0, None))
+        whole_numbers(axes)
+        legend_above(axes)
 
     def headline(self) -> str:
         """What came out, in one line."""
@@ -145,6 +160,10 @@ def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
     inputs: int | None = None,
     seed: int = 0,
     memory: int | None = None,
+    batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | FirstState | None = None,
+    call: Mapping[str, Any] | None = None,
     progress: bool | Report = True,
 ) -> MemoryCapacity:
     """How well inputs of k steps ago can be read from a model's state by a linear read-out: MC_k, and their sum.
@@ -167,6 +186,7 @@ def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
         inputs: features per step, where the model does not say it itself.
         seed: of the samples.
         memory: bytes this may take; by default half of what is free.
+        batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
         progress: show progress bars on standard error if it is a terminal.
 
     Returns:
@@ -187,22 +207,22 @@ def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
         >>> found.per_lag[:3], found.certified_total
         ((1.0, 1.0, 0.0), 2)
     """
-    settings = _Settings(lags, width, samples, length, scale, check_seed(seed), memory)
+    settings = given(_Settings, locals())
     began = time.perf_counter()
     with bars(progress) as report:
         if isinstance(model, tuple):
             network = from_matrices(model)
-            given = _of_matrices(network) if sampled else None
-            return _sampled(given, settings, began, report) if given else _exact(network, settings, began, report)
-        with _opened(model, settings, inputs) as state:
-            found, note = (None, "") if sampled else _linear(state, settings)
+            states = _of_matrices(network) if sampled else None
+            return _sampled(states, settings, began, report) if states else _exact(network, settings, began, report)
+        with _opened(model, settings, inputs) as steps:
+            found, note = (None, "") if sampled else _linear(steps, settings)
             if found is not None:
-                return _exact(found, settings, began, report, state.notes)
-            return _sampled(state, settings, began, report, note)
+                return _exact(found, settings, began, report, steps.notes)
+            return _sampled(steps, settings, began, report, note)
 
 
-@dataclass(frozen=True)
-class _Settings:
+@dataclass(frozen=True, kw_only=True)
+class _Settings(FloatingSettings):
     """Checked arguments of `memory_capacity`."""
 
     lags: int | None
@@ -210,14 +230,13 @@ class _Settings:
     samples: int | None
     length: int | None
     scale: float
-    seed: int
-    memory: int | None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, least in (("lags", 0), ("samples", 1), ("length", 2)):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, check_whole(name, value, least))
+                keep(self, **{name: check_whole(name, value, least)})
         for name in ("width", "scale"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
@@ -231,7 +250,7 @@ def _opened(model: Any, settings: _Settings, inputs: int | None) -> Iterator[Sta
     if is_reservoir(model):
         yield reservoir(model)
         return
-    with opened(model, length=8, inputs=inputs, seed=settings.seed, memory=settings.memory, whole=False) as checked:
+    with opened(model, settings, length=8, inputs=inputs, whole=False) as checked:
         yield stateful(checked)
 
 
@@ -326,7 +345,7 @@ def _sampled(state: Stateful, settings: _Settings, began: float, report: Report,
 
 
 def _require_memory(numbers: int, settings: _Settings) -> None:
-    budget = default_budget() if settings.memory is None else settings.memory
+    budget = settings.budget
     if 16 * numbers > budget:
         raise MemoryBudgetError(
             f"the sampled states and their inputs take about {show_size(16 * numbers)}, more than the "

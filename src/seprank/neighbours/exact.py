@@ -150,7 +150,7 @@ def capacities(
             return balls
         bits *= 2
     raise ArithmeticError(
-        f"{MOST_BITS} bits do not bring the error below {width:g}: the states that inputs reach are too much alike; "
+        f"{MOST_BITS} bits do not bring the error below {width:g}: the states that inputs reach are too similar; "
         "use a larger width, or a network with a larger spectral radius"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,8 +14,13 @@ import torch
 from torch import Tensor
 
 from ..measurement.inputs import Alphabet, DataError
-from ..question import check_readout, check_seed, check_whole
+from ..question import check_readout, check_whole
+from ..result.chart import band, look, whole_numbers
+from ..result.panels import Panel
 from ..result.result import Result
+from ..settings.entries import given
+from ..settings.floating import FloatingSettings
+from ..settings.hints import FirstState
 from ..system.progress import Report, bars
 from .linear import Array
 from .sampled import FOLDS, interval
@@ -79,15 +85,18 @@ class GradientCurve(Result):
         rows = zip(self.values, self.errors, strict=True)
         return [{"lag": lag, "gradient": value, "error": error} for lag, (value, error) in enumerate(rows)]
 
-    def draw(self, ax: Any) -> None:
-        """Draw squared gradients by lag, on a logarithmic scale."""
+    def panels(self) -> list[Panel]:
+        """Squared gradients by lag, on a logarithmic scale."""
+        caption = f"Mean over {self.samples} sequences, {self.source}; the band is the 90 % interval."
+        return [Panel("Gradients", self._draw, caption)]
+
+    def _draw(self, axes: Any) -> None:
         shown = [lag for lag in self.lags if self.values[lag] > 0]
-        ax.set(yscale="log" if shown else "linear", xlabel="steps back", ylabel="mean squared gradient")
-        ax.plot(shown, [self.values[lag] for lag in shown], ".-", color="#0072b2")
+        axes.set(yscale="log" if shown else "linear", xlabel="steps back", ylabel="mean squared gradient")
+        axes.plot(shown, [self.values[lag] for lag in shown], **look(0))
+        whole_numbers(axes)
         low = [max(self.values[lag] - self.errors[lag], self.values[lag] / 100) for lag in shown]
-        ax.fill_between(
-            shown, low, [self.values[lag] + self.errors[lag] for lag in shown], color="#0072b2", alpha=0.2, lw=0
-        )
+        band(axes, shown, low, [self.values[lag] + self.errors[lag] for lag in shown], 0)
 
     def headline(self) -> str:
         """What came out, in one line."""
@@ -99,7 +108,7 @@ class GradientCurve(Result):
         return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
 
 
-def gradient_curve(
+def gradient_curve(  # noqa: PLR0913  (each is a setting a user has)
     model: Any,
     length: int,
     *,
@@ -109,6 +118,10 @@ def gradient_curve(
     inputs: int | None = None,
     seed: int = 0,
     memory: int | None = None,
+    batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | FirstState | None = None,
+    call: Mapping[str, Any] | None = None,
     progress: bool | Report = True,
 ) -> GradientCurve:
     """Mean squared gradients of the last output by the input of k steps ago: the picture of vanishing gradients.
@@ -125,6 +138,7 @@ def gradient_curve(
         inputs: features per step, where the model does not say it itself.
         seed: of the sequences and the read-out.
         memory: bytes this may take; by default half of what is free.
+        batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
         progress: show progress bars on standard error if it is a terminal.
 
     Returns:
@@ -144,10 +158,12 @@ def gradient_curve(
     began = time.perf_counter()
     length = check_whole("length", length, 2, purpose="to have a past", remedy="use 16 or more")
     samples = check_whole("samples", samples, FOLDS, remedy=f"use {SAMPLES}, or the errors would not be known")
-    readout, seed = check_readout(readout), check_seed(seed)
+    readout = check_readout(readout)
+    settings = given(FloatingSettings, locals())
+    seed = settings.seed
     if inputs is None and data is not None and data.ndim == 3:
         inputs = data.shape[2]
-    with bars(progress) as report, opened(model, length=length, inputs=inputs, seed=seed, memory=memory) as checked:
+    with bars(progress) as report, opened(model, settings, length=length, inputs=inputs) as checked:
         sequences, source = _sequences(data, checked.alphabet, length, samples, seed)
         directions = _directions(check_readout(readout, checked.channels), checked.channels, seed)
         blocks = []

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..question import check_cut, check_seed
+from ..question import check_cut
+from ..result.chart import legend_above, look, mark, whole_numbers
+from ..result.panels import Panel
 from ..result.result import Result
+from ..settings.entries import given
+from ..settings.floating import FloatingSettings
+from ..settings.hints import FirstState
 from .exact import Unstable
 from .linear import Array, LinearNetwork, from_matrices, read_linear
 from .operator import of_network
@@ -55,14 +61,22 @@ class HankelSpectrum(Result):
         rows = zip(self.values, self.at_cut, strict=True)
         return [{"number": n, "hankel": value, "at_cut": own} for n, (value, own) in enumerate(rows, 1)]
 
-    def draw(self, ax: Any) -> None:
-        """Draw both spectra on a logarithmic scale."""
+    def panels(self) -> list[Panel]:
+        """Both spectra on a logarithmic scale."""
+        caption = (
+            f"Singular values of the Hankel operator, and those between halves of {self.length} steps, which tend to "
+            f"them with the length; spectral radius {self.radius:.4g}. Dashed: what rounding leaves."
+        )
+        return [Panel("Hankel singular values", self._draw, caption)]
+
+    def _draw(self, axes: Any) -> None:
         numbers = range(1, len(self.values) + 1)
-        ax.set(yscale="log", xlabel="number", ylabel="singular value")
-        ax.plot(numbers, self.values, "o-", color="#0072b2", ms=4, label="Hankel")
-        ax.plot(numbers, self.at_cut, "s--", color="#d55e00", ms=3, label=f"length {self.length}, cut {self.cut}")
-        ax.axhline(self.floor, color="#777777", ls=":", label="rounding")
-        ax.legend(fontsize=8, frameon=False)
+        axes.set(yscale="log", xlabel="number", ylabel="singular value")
+        axes.plot(numbers, self.values, **look(0), label="Hankel")
+        axes.plot(numbers, self.at_cut, **look(1), label=f"length {self.length}, cut {self.cut}")
+        whole_numbers(axes)
+        mark(axes, self.floor, "rounding")
+        legend_above(axes)
 
     def headline(self) -> str:
         """What came out, in one line."""
@@ -80,6 +94,10 @@ def hankel_singular_values(
     inputs: int | None = None,
     seed: int = 0,
     memory: int | None = None,
+    batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | FirstState | None = None,
+    call: Mapping[str, Any] | None = None,
 ) -> HankelSpectrum:
     """Hankel singular values of a stable linear network, and the spectrum between the halves of a sequence.
 
@@ -93,6 +111,7 @@ def hankel_singular_values(
         inputs: features per step, where the model does not say it itself.
         seed: of the states the step is tried at.
         memory: bytes this may take; by default half of what is free.
+        batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
 
     Raises:
         ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
@@ -107,7 +126,7 @@ def hankel_singular_values(
     """
     began = time.perf_counter()
     length, cut = check_cut(length, cut)
-    network, notes = linear_network(model, inputs, check_seed(seed), memory)
+    network, notes = linear_network(model, inputs, given(FloatingSettings, locals()))
     values = singular_values(network)
     own = np.linalg.svd(of_network(network, length).after(cut), compute_uv=False)
     shown = np.zeros(network.units)
@@ -125,9 +144,7 @@ def hankel_singular_values(
     )
 
 
-def linear_network(
-    model: Any, inputs: int | None, seed: int, memory: int | None
-) -> tuple[LinearNetwork, tuple[str, ...]]:
+def linear_network(model: Any, inputs: int | None, settings: FloatingSettings) -> tuple[LinearNetwork, tuple[str, ...]]:
     """The matrices of a model whose step is linear, and what should be known of it.
 
     Raises:
@@ -138,10 +155,10 @@ def linear_network(
         return from_matrices(model), ()
     if is_reservoir(model):
         node = reservoir(model)
-        return read_linear(node.step, node.units, node.inputs, seed), node.notes
-    with opened(model, length=8, inputs=inputs, seed=seed, memory=memory, whole=False) as checked:
+        return read_linear(node.step, node.units, node.inputs, settings.seed), node.notes
+    with opened(model, settings, length=8, inputs=inputs, whole=False) as checked:
         state = stateful(checked)
-        return read_linear(state.step, state.units, state.inputs, seed), checked.notes
+        return read_linear(state.step, state.units, state.inputs, settings.seed), checked.notes
 
 
 def singular_values(network: LinearNetwork) -> Array:

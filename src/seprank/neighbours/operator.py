@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..settings.floating import FloatingSettings
 from .freezing import Freezing, mark_parameters, require_value
 from .linear import Array, LinearNetwork, NotLinear, read_linear
 from .stateful import Meaningless, Opened, is_reservoir, opened, reservoir, stateful
@@ -59,8 +60,7 @@ def operator_of(
     frozen: Iterable[str],
     values: Iterable[str],
     inputs: int | None,
-    seed: int,
-    memory: int | None,
+    settings: FloatingSettings,
 ) -> Operator:
     """The operator of a model over sequences of a length.
 
@@ -68,10 +68,11 @@ def operator_of(
         Meaningless: it has none.
         ConventionError: it cannot be called, or fails a check.
     """
+    seed = settings.seed
     if is_reservoir(model):
         node = reservoir(model)
         return of_network(read_linear(node.step, node.units, node.inputs, seed), length, node.notes)
-    with opened(model, length=length, inputs=inputs, seed=seed, memory=memory, whole=False) as checked:
+    with opened(model, settings, length=length, inputs=inputs, whole=False) as checked:
         network = _network(checked, seed)
         if network is not None:
             return of_network(network, length, checked.notes)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..elimination import rank as rank_modulo
-from ..question import DEFAULT_PRIME, check_seed, check_whole
+from ..question import DEFAULT_PRIME, check_whole
+from ..result.chart import legend_above, look, whole_numbers
+from ..result.panels import Panel
 from ..result.result import Result
-from ..system.memory import MemoryBudgetError, default_budget, show_size
+from ..settings.entries import given
+from ..settings.floating import FloatingSettings
+from ..settings.hints import FirstState
+from ..system.memory import MemoryBudgetError, show_size
 from .exact import multiply, residues
 from .linear import Array, LinearNetwork, from_matrices
 from .operator import Kind, Operator, of_network, operator_of
@@ -82,14 +87,22 @@ class EffectiveStateSize(Result):
             rows.append(row)
         return rows
 
-    def draw(self, ax: Any) -> None:
-        """Draw both sizes by position."""
-        ax.plot(self.positions, self.tolerance, ".-", color="#0072b2", label=f"above {self.threshold:.0e}")
-        ax.plot(self.positions, self.entropy, ".-", color="#d55e00", label="by entropy")
-        if self.certified is not None:
-            ax.plot(self.positions, self.certified, "--", color="#009e73", label="certified rank")
-        ax.set(xlabel="position", ylabel="effective state-size", ylim=(0, None))
-        ax.legend(fontsize=8, frameon=False)
+    def panels(self) -> list[Panel]:
+        """Both sizes by position, and the certified rank."""
+        caption = (
+            f"How many numbers, linear in the inputs, cross each of {self.length} positions, of all {self.channels} "
+            f"channels together; {self.kind}."
+        )
+        return [Panel("Effective state-size", self._draw, caption)]
+
+    def _draw(self, axes: Any) -> None:
+        lines = [(self.tolerance, f"above {self.threshold:.0e}"), (self.entropy, "by entropy")]
+        lines += [] if self.certified is None else [(self.certified, "certified rank")]
+        for number, (values, name) in enumerate(lines):
+            axes.plot(self.positions, values, **look(number), label=name)
+        axes.set(xlabel="position", ylabel="effective state-size", ylim=(0, None))
+        whole_numbers(axes)
+        legend_above(axes)
 
     def headline(self) -> str:
         """What came out, in one line."""
@@ -100,7 +113,7 @@ class EffectiveStateSize(Result):
         return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
 
 
-def effective_state_size(
+def effective_state_size(  # noqa: PLR0913  (each is a setting a user has)
     model: Any,
     length: int,
     *,
@@ -111,6 +124,10 @@ def effective_state_size(
     inputs: int | None = None,
     seed: int = 0,
     memory: int | None = None,
+    batch_first: bool | None = None,
+    output: str | int | None = None,
+    state: str | FirstState | None = None,
+    call: Mapping[str, Any] | None = None,
 ) -> EffectiveStateSize:
     """How many numbers a linear layer, or one that is linear with its gates held, carries over each position.
 
@@ -132,6 +149,7 @@ def effective_state_size(
         inputs: features per step, where the model does not say it itself.
         seed: of the sequence.
         memory: bytes this may take; by default half of what is free.
+        batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
 
     Returns:
         Sizes by position, of all channels together and of each; of a linear model with a state also ranks certified
@@ -151,22 +169,22 @@ def effective_state_size(
     """
     began = time.perf_counter()
     length = check_whole("length", length, 2, purpose="to have a position to look at", remedy="use 16 or more")
-    seed = check_seed(seed)
+    settings = given(FloatingSettings, locals())
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
         raise ValueError(f"tolerance must be a part of the largest singular value between 0 and 1, got {tolerance}")
     if isinstance(model, tuple):
         found = of_network(from_matrices(model), length)
     else:
-        found = operator_of(model, length, at, _names(frozen), _names(values), inputs, seed, memory)
+        found = operator_of(model, length, at, _names(frozen), _names(values), inputs, settings)
     _, channels, _, features = found.entries.shape
     need = 8 * 4 * found.entries.size
-    budget = default_budget() if memory is None else memory
+    budget = settings.budget
     if need > budget:
         raise MemoryBudgetError(
             f"the operator of {length} steps, {channels} channels and {features} inputs takes about {show_size(need)}, "
             f"more than the {show_size(budget)} this may take; use a shorter length"
         )
-    return _measured(found, length, tolerance, seed, began)
+    return _measured(found, length, tolerance, settings.seed, began)
 
 
 def _names(given: Iterable[str]) -> tuple[str, ...]:

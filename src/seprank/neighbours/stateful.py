@@ -16,10 +16,10 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ..adapters import SequenceModel, State
 from ..adapters.contract import is_inexact
+from ..measurement.alphabet import find_alphabet
 from ..measurement.inputs import Alphabet, halved, whole_sequences
-from ..measurement.measure import find_alphabet
-from ..measurement.measured_model import Settings, Subject, adapt_to, prepared
-from ..system.memory import default_budget
+from ..measurement.measured_model import Subject, adapt_to, prepared
+from ..settings.floating import FloatingSettings
 from .linear import Array
 from .tracking import slow_kernels
 
@@ -60,31 +60,30 @@ class Opened:
 
 @contextmanager
 def opened(
-    model: Any, *, length: int, inputs: int | None = None, seed: int = 0, memory: int | None = None, whole: bool = True
+    model: Any, settings: FloatingSettings, *, length: int, inputs: int | None = None, whole: bool = True
 ) -> Iterator[Opened]:
     """A copy of a model that reads vectors, adapted and checked on random sequences of this length.
 
     Args:
         model: a module or function, see `adapters.adapt`.
+        settings: how it is called, the seed of the sequences, and bytes that this may take.
         length: of the sequences.
         inputs: features per step, where the model does not say it itself.
-        seed: of the sequences.
-        memory: bytes this may take.
         whole: whether functions of whole sequences need take no other length; else they are run on shorter ones.
 
     Raises:
         Meaningless: it reads token ids.
         ConventionError: it cannot be called, or fails a check.
     """
-    alphabet = find_alphabet(model, inputs)
+    alphabet = find_alphabet(model, inputs, length=max(length, 2), said=settings.hints)
     if alphabet.tokens is not None:
         raise Meaningless(
-            "the model reads token ids, which are names and no numbers; give the part of it that reads vectors, "
+            "the model reads token ids, which are names, not numbers; give the part of it that reads vectors, "
             "such as what follows its embedding"
         )
-    budget = default_budget() if memory is None else memory
-    settings = Settings(alphabet, "all", "float64", None, seed, budget, "cpu")
-    samples = whole_sequences(alphabet, length=max(length, 2), starts=TRIED, ends=TRIED, seed=seed)
+    if alphabet.axes:
+        raise Meaningless(f"a step of the model has {len(alphabet.axes)} axes; give a part of it that reads vectors")
+    samples = whole_sequences(alphabet, length=max(length, 2), starts=TRIED, ends=TRIED, seed=settings.seed)
     with prepared(model, settings) as versions:
         for version in versions:
             slow_kernels(version.model)

@@ -67,6 +67,6 @@ def _figure(records: Sequence[Summary], over: str, title: str, log: bool = False
         axes.set(xlabel=title, ylabel="Start-End rank")
         axes.set_xticks(sorted({getattr(record, over) for record in records}))
         axes.set(**({"yscale": "log"} if log else {"ylim": (0, None)}))
-        legend_above(axes, 3)
+        legend_above(axes)
 
-    return chart(draw, 3.0)
+    return chart(draw, 0.58)

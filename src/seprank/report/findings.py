@@ -82,7 +82,7 @@ class Findings:
         """
         plain = {name: value for name, value in content.items() if name != "digest"}
         if content.get("digest") != digest(plain):
-            raise ValueError("the findings do not have the digest they state; run `seprank demo` anew")
+            raise ValueError("the findings do not have the digest they state; run `seprank demo` again")
         matrix, training = plain["matrix"], plain["training"]
         found = Findings(
             sizes=dict(plain["sizes"]),
@@ -109,4 +109,4 @@ class Findings:
             numbers += [each.settings.get(name) for name in ("inputs", "width", "depth")]
             numbers += [each.length, each.cut]
         if not all(isinstance(number, int) and 0 <= number <= _GREATEST for number in numbers):
-            raise ValueError(f"the findings have sizes above {_GREATEST:,}, or none; run `seprank demo` anew")
+            raise ValueError(f"the findings have sizes above {_GREATEST:,}, or none; run `seprank demo` again")

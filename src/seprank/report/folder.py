@@ -238,13 +238,13 @@ def _growth(records: Sequence[Summary]) -> list[Figure]:
         for number, (name, line) in enumerate(chosen):
             add_ranks(axes, line, name, number)
         axes.set(xlabel="length T of the sequence", ylabel="Start-End rank", yscale="log")
-        legend_above(axes, 1)
+        legend_above(axes)
 
     caption = (
         "Certified rank at the middle cut against length, logarithmic; at most six networks are drawn. Full markers "
         "are exact, open ones certified from below. A flat line has the same memory at every length."
     )
-    return [Figure(chart(draw, 3.8), caption)]
+    return [Figure(chart(draw, 0.73), caption)]
 
 
 def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:

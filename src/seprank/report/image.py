@@ -108,19 +108,15 @@ def _image(values: Sequence[Sequence[float]]) -> str:
         axes.set(xlabel="ends", ylabel="starts")
         axes.grid(visible=False)
 
-    return chart(draw, 3.6)
+    return chart(draw, 0.69)
 
 
 def _spectrum(measurement: Measurement, rank: int) -> str:
-    values = measurement.singular_values
-    positive = [value / values[0] for value in values if value > 0]
+    panel = measurement.panels()[0]
 
     def draw(axes: Any) -> None:
-        numbers = range(1, len(positive) + 1)
-        axes.semilogy(numbers, positive, "o", ms=4, color=COLOURS[0], label="singular values, largest = 1")
-        axes.axhline(measurement.tolerance, ls="--", color="#555555", label="tolerance")
+        panel.draw(axes)
         axes.axvline(rank + 0.5, ls=":", lw=2.5, color=COLOURS[1], label=f"certified rank {rank:,}")
-        axes.set(xlabel="number", ylabel="singular value")
         legend_above(axes)
 
-    return chart(draw, 3.0)
+    return chart(draw, panel.height)

@@ -49,7 +49,7 @@ def _figure(runs: Sequence[Run]) -> str:
         axes.set(xlabel="steps", ylabel="loss", ylim=(0, None))
         legend_above(axes)
 
-    return chart(draw, 3.0)
+    return chart(draw, 0.58)
 
 
 def _table(runs: Sequence[Run]) -> Table:

@@ -68,7 +68,7 @@ def _certified(cells: Sequence[Cell]) -> str:
         axes.set(xlabel="certified rank", xscale="log")
         legend_above(axes)
 
-    return chart(draw, 1.2 + 0.22 * len(models))
+    return chart(draw, 0.23 + 0.042 * len(models))
 
 
 def _measured(measured: dict[str, Measurement]) -> str:
@@ -80,7 +80,7 @@ def _measured(measured: dict[str, Measurement]) -> str:
         _names(axes, list(measured))
         axes.set(xlabel="measured effective rank")
 
-    return chart(draw, 1 + 0.22 * len(ranks))
+    return chart(draw, 0.19 + 0.042 * len(ranks))
 
 
 def _names(axes: Any, models: Sequence[str]) -> None:
@@ -116,7 +116,7 @@ def integration_section(cells: Sequence[Cell]) -> Section:
             add_ranks(axes, [cell for cell in cells if cell.model == name], name, number)
         axes.set(xlabel="length T of the sequence", ylabel="certified rank", yscale="log")
         axes.set_xticks(sorted({cell.length for cell in cells}))
-        legend_above(axes, 3)
+        legend_above(axes)
 
     caption = (
         "One layer of each, equal width, logarithmic. Flat at 2: additive (elman). Flat at the width or one above: one "
@@ -126,7 +126,7 @@ def integration_section(cells: Sequence[Cell]) -> Section:
     )
     table = rank_table("integration", cells, "Variants of one layer")
     return Section(
-        "What does multiplicative integration do?", _integration(cells), [Figure(chart(draw, 3.6), caption), table]
+        "What does multiplicative integration do?", _integration(cells), [Figure(chart(draw, 0.69), caption), table]
     )
 
 

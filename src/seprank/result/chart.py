@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
+from math import ceil
 from typing import Any
 
 from ..system.extras import need
-from .document import shortened
 from .palette import COLOURS, LINES, MARKERS
+from .text import shortened
 
 WIDTH = 5.2
 """Inches of a chart in a page: its words can still be read where a phone shrinks it"""
@@ -27,26 +28,21 @@ _PAGE = {
 }
 
 
-def chart(draw: Callable[[Any], None], height: float = 3.4, *, width: float = WIDTH) -> str:
+def chart(draw: Callable[[Any], None], height: float = 0.68) -> str:
     """What is drawn into axes, as SVG for a page.
 
     Args:
         draw: is given the axes.
-        height: in inches.
-        width: in inches.
+        height: as a part of its width.
 
     Raises:
         ImportError: matplotlib is not installed.
     """
-
-    def into(figure: Any) -> None:
-        draw(figure.subplots())
-
-    return drawn(into, height, width=width)
+    return drawn(lambda figure: draw(figure.subplots()), WIDTH, height * WIDTH)
 
 
-def drawn(draw: Callable[[Any], None], height: float, *, width: float = WIDTH) -> str:
-    """The same of something that is drawn into a figure, such as several panels."""
+def drawn(draw: Callable[[Any], Any], width: float, height: float) -> str:
+    """What is drawn into a figure of that size in inches, such as several panels, as SVG for a page."""
     matplotlib = need("matplotlib", "draw", "drawing")
     new = need("matplotlib.figure", "draw", "drawing").Figure
     with matplotlib.rc_context(_PAGE):
@@ -77,6 +73,39 @@ def look(number: int) -> dict[str, Any]:
     }
 
 
-def legend_above(axes: Any, columns: int = 2) -> None:
-    """A legend over the axes, where it hides nothing."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=columns, frameon=False, borderaxespad=0)
+def band(axes: Any, places: Sequence[int], low: Sequence[float], high: Sequence[float], number: int) -> None:
+    """What lies between two lines, in the colour of `look`, so light that grey print shows what crosses it."""
+    axes.fill_between(places, low, high, color=look(number)["color"], alpha=0.2, lw=0)
+
+
+def mark(axes: Any, value: float, name: str | None = None, *, upright: bool = False) -> None:
+    """A thin dark line across at a value, such as a tolerance."""
+    (axes.axvline if upright else axes.axhline)(value, color="#555555", ls=(0, (2, 1)), lw=0.9, label=name)
+
+
+def legend_above(axes: Any) -> None:
+    """A legend over the axes, where it hides nothing, in as many columns as there is room for."""
+    handles, names = axes.get_legend_handles_labels()
+    for columns in range(min(4, len(names)), 0, -1):
+        axes.legend(
+            handles, names, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=columns, frameon=False, borderaxespad=0
+        )
+        if axes.get_legend().get_window_extent().width <= axes.bbox.width:
+            break
+
+
+def whole_numbers(axes: Any) -> None:
+    """Marks of the x axis at whole numbers alone, where fractions have no meaning."""
+    axes.xaxis.set_major_locator(need("matplotlib.ticker", "draw", "drawing").MaxNLocator(8, integer=True))
+
+
+def powers(axes: Any, largest: float) -> None:
+    """Marks at powers of ten on an axis that has logarithms: numbers of a thousand digits can be drawn in no other way.
+
+    Args:
+        axes: their y axis is marked.
+        largest: logarithm of the largest number.
+    """
+    step = max(1, ceil(largest / 8))
+    marks = range(0, ceil(largest) + step, step)
+    axes.set_yticks(list(marks), [f"{10**power:,}" if power <= 3 else f"$10^{{{power}}}$" for power in marks])

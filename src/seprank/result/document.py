@@ -12,12 +12,11 @@ from jinja2 import Template
 
 from ..system.files import csv_text
 from .numbers import readable
+from .text import shortened
 
 SURE = "how sure"
 """Name of the column that every table of numbers has"""
 _SMALL = 1e-6
-_LONGEST = 300
-"""Characters of a text in a table; some are from strangers' files"""
 
 
 class AtLeast(int):
@@ -76,22 +75,12 @@ def _cell(value: Any) -> tuple[str, bool]:
     return (f"{value:.4g}", True) if isinstance(value, float) else (shortened(str(value)), False)
 
 
-def shortened(text: str) -> str:
-    """A text that a cell or a legend has room for; the CSV file has all of it.
-
-    Example:
-        >>> shortened("x" * 1000)[-20:]
-        'xxxxxxxxxxxxxxxx ...'
-    """
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
-
-
 @dataclass(frozen=True)
 class Figure:
     """A picture and what to see in it."""
 
-    picture: Any
-    """A plotly figure, or the text of an SVG"""
+    picture: str
+    """The text of an SVG"""
     caption: str = ""
     scrolls: bool = False
     """Whether it is too wide for a phone and is moved sideways there; charts shrink"""
@@ -124,7 +113,8 @@ th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px so
 th { border-bottom: 2px solid #888 } .number { text-align: right; white-space: nowrap }
 th.number { white-space: normal } .aside { display: none; font-size: .88rem; color: #444; margin: 0 }
 .csv { font-size: .88rem; margin: 0 } details { margin: 1rem 0 } summary { cursor: pointer; padding: .3rem 0 }
-.picture svg { max-width: 100% } pre { background: #f5f5f5; padding: .8rem; overflow-x: auto }
+.picture svg { max-width: 100% } pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem }
+@media (min-width: 900px) { pre { white-space: pre-wrap } }
 .wrapped { white-space: pre-wrap } .chart svg { width: 100%; max-width: 38rem; height: auto }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .8rem; padding: 0 }
 .cards li { list-style: none; border-top: 4px solid #0072B2; background: #f5f7fa; padding: .6rem .8rem }
@@ -133,14 +123,14 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
   border-bottom: 1px solid #ddd } .rows td, .rows caption { display: block; border: 0; padding: 0; text-align: left }
   .rows td:not(:first-child)::before { content: attr(data-name) ": "; color: #555 } .rows td:empty { display: none }
   .rows td.sure { flex-basis: 100% } .rows table, .rows tbody { display: block } .rows td { overflow-wrap: anywhere } }
-@media print { .csv, .aside, nav { display: none } figure, tr, li { break-inside: avoid }
+@media print { .csv, .aside, nav { display: none } figure, tr, li, .answer { break-inside: avoid }
   h2, caption, .answer { break-after: avoid } h2 { margin-top: 1rem } figure { margin: .4rem 0 }
   .rows, .picture { overflow: visible } th, td { padding: .05rem .4rem .05rem 0 }
   figure:has(.chart) { display: inline-block; width: 48%; vertical-align: top; margin-right: 1% }
   .chart svg { max-height: 6cm } .picture svg { max-width: 70%; max-height: 7cm }
   .rows { margin: .3rem 0 } table { font-size: 7pt; line-height: 1.2 } figcaption, caption { font-size: 7.5pt }
   @page { margin: 11mm } body { font-size: 9pt; line-height: 1.3; padding: 0; max-width: none } }
-</style>{{ plotly }}</head>
+</style></head>
 <body><main><h1>{{ title }}</h1>
 {% if lead %}<p>{{ lead }}</p>{% endif %}
 {% if cards %}<ul class="cards">{% for card in cards %}<li>{{ card }}</li>{% endfor %}</ul>{% endif %}
@@ -156,11 +146,6 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
 {% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}</figure>
 {% endif %}{% endfor %}</section>{% endfor %}
 </main>
-{% if plotly %}<script>
-const charts = () => document.querySelectorAll('.js-plotly-plot')
-addEventListener('beforeprint', () => charts().forEach((chart) => Plotly.relayout(chart, {width: 640})))
-addEventListener('afterprint', () => charts().forEach((chart) => Plotly.relayout(chart, {autosize: true, width: null})))
-</script>{% endif %}
 <script>addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((part) => part.open = true))
 </script>
 </body></html>
@@ -173,10 +158,10 @@ _TABLE = Template(
 <div class="rows" tabindex="0" role="region" aria-label="{{ table.caption }}"><table>
 {% if not long %}<caption>{{ table.caption }}</caption>{% endif %}
 <thead><tr>{% for name, number in table.heads() %}
-<th scope="col"{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
+<th scope="col"{% if number %} class="number"{% endif %}>{{ name|replace("_", " ") }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in table.named_cells() %}<tr>{% for name, text, number in row %}
 <td{% if name == sure %} class="sure"{% elif number %} class="number"{% endif %}
- data-name="{{ name }}">{{ text }}</td>{% endfor %}</tr>
+ data-name="{{ name|replace("_", " ") }}">{{ text }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if long %}</details>{% endif %}
 {% if link %}<p class="csv">
@@ -212,16 +197,13 @@ def report_page(
         cards: what to take home, a sentence each, before everything else.
 
     Returns:
-        HTML with Plotly in it once, if there is a figure that needs it.
+        HTML that needs no other file and no network.
 
     Example:
         >>> page = report_page("Ranks", "Two.", [Section("One", "", [Table("t", [{"rank": 3, SURE: "exact"}], "c")])])
-        >>> "data:text/csv;charset=utf-8,rank%2Chow%20sure%0A3%2Cexact%0A" in page, "Plotly.newPlot" in page
-        (True, False)
+        >>> "data:text/csv;charset=utf-8,rank%2Chow%20sure%0A3%2Cexact%0A" in page
+        True
     """
-    from markupsafe import Markup
-
-    plots = any(isinstance(part, Figure) and not isinstance(part.picture, str) for s in sections for part in s.parts)
     page: str = _PAGE.render(
         title=title,
         lead=lead,
@@ -229,17 +211,10 @@ def report_page(
         wrap=wrap,
         cards=cards,
         sections=sections,
-        plotly=Markup(_plotly() if plots else ""),
         picture=_picture,
         table=_table,
     )
     return page
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    return f'<script type="text/javascript">{get_plotlyjs()}</script>'
 
 
 _SCROLLS = (
@@ -251,12 +226,8 @@ _SCROLLS = (
 def _picture(figure: Figure) -> Any:
     from markupsafe import Markup
 
-    if isinstance(figure.picture, str) and not figure.scrolls:
-        return Markup('<div class="chart">') + Markup(figure.picture) + Markup("</div>")
-    if isinstance(figure.picture, str):
-        return Markup(_SCROLLS) + Markup(figure.picture) + Markup("</div>")
-    settings = {"displayModeBar": False, "responsive": True}
-    return Markup(figure.picture.to_html(full_html=False, include_plotlyjs=False, config=settings))
+    before, after = (_SCROLLS, "</div>") if figure.scrolls else ('<div class="chart">', "</div>")
+    return Markup(before) + Markup(figure.picture) + Markup(after)
 
 
 def _table(table: Table, *, link: bool = True) -> Any:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from ..question import check_choice
 from ..system.extras import need
-from ..system.files import csv_text, read_whole, write_whole
+from ..system.files import csv_text, parsed, read_whole, write_whole
+from .panels import Panel, figure_bytes, figure_of
+
+if TYPE_CHECKING:
+    from .document import Section, Table
 
 STRICT = {"extra": "forbid", "strict": True}
 """How records are read back from files: no unknown fields, no conversions"""
+
+ENDINGS = (".json", ".csv", ".tex", ".html", ".pdf", ".svg", ".png")
+"""Of the files that a result is written as"""
 
 R = TypeVar("R", bound="Result")
 
@@ -39,10 +48,14 @@ def without(content: Any, *names: str) -> Any:
 
 
 class Result:
-    """Base of the results. A subclass is a frozen dataclass with `headline`, `records` and `draw`."""
+    """Base of the results. A subclass is a frozen dataclass with `headline`, `records` and `panels`."""
 
     NOUN: ClassVar[str] = "result"
     """What one is called in messages"""
+    TABULAR: ClassVar[bool] = False
+    """Whether its text is a table, lines of which must not be broken"""
+    ACROSS: ClassVar[int] = 2
+    """Panels side by side in a figure as wide as two columns"""
 
     def headline(self) -> str:
         """What came out, in one line."""
@@ -52,8 +65,8 @@ class Result:
         """What came out as rows, with the same names in each."""
         raise NotImplementedError
 
-    def draw(self, axes: Any) -> None:
-        """Draw it into axes of matplotlib."""
+    def panels(self) -> list[Panel]:
+        """What there is to draw, the most important first."""
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,11 +98,11 @@ class Result:
             OSError: the file cannot be read.
         """
         try:
-            content = json.loads(read_whole(path))
+            content = parsed(read_whole(path))
             if not isinstance(content, dict):
                 raise ValueError(f"it must hold an object of JSON, got {type(content).__name__}")
             return cls.from_dict(content)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise ValueError(f"{path} is not a {cls.NOUN}: {error}; run it again") from None
 
     def to_csv(self) -> str:
@@ -104,28 +117,98 @@ class Result:
         """
         return need("pandas", "data", "a data frame").DataFrame(self.records())
 
-    def plot(self, ax: Any = None) -> tuple[Any, Any]:
-        """Draw it by matplotlib.
+    def to_latex(self) -> str:
+        """The rows as a table in LaTeX, which needs its package booktabs."""
+        from .latex import latex_table
+
+        return latex_table(self._table())
+
+    def to_html(self, title: str | None = None) -> str:
+        """A page of its own with figures and table, which needs no other file and no network.
 
         Args:
-            ax: axes to draw into; by default new ones.
-
-        Returns:
-            Figure and axes.
+            title: its heading; by default what came out.
 
         Raises:
             ImportError: matplotlib is not installed.
         """
-        if ax is None:
-            # Not by pyplot, which keeps every figure.
-            ax = need("matplotlib.figure", "draw", "drawing").Figure(layout="constrained").subplots()
-        self.draw(ax)
-        return ax.figure, ax
+        from .document import report_page
+
+        title = f"{self.NOUN.capitalize()}: {self.headline()}" if title is None else title
+        return report_page(title, "", self.sections(), summary=str(self), wrap=not self.TABULAR)
+
+    def sections(self) -> list[Section]:
+        """What a page shows of it: each panel with its caption, and the table.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from .chart import chart
+        from .document import Figure, Section
+
+        drawn = [Section(p.title, p.caption, [Figure(chart(p.draw, p.height))]) for p in self.panels()]
+        return [*drawn, Section(f"The {self.NOUN} in numbers", "", [self._table()])]
+
+    def plot(self, ax: Any = None) -> tuple[Any, Any]:
+        """Draw it by matplotlib.
+
+        Args:
+            ax: axes to draw the first panel into; by default new ones, for all panels.
+
+        Returns:
+            Figure and axes; a list of them where there are several panels.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        if ax is not None:
+            self.panels()[0].draw(ax)
+            return ax.figure, ax
+        panels = self.panels()
+        figure, axes = figure_of(panels, self.ACROSS, min(10.4, 5.2 * min(self.ACROSS, len(panels))))
+        return figure, axes[0] if len(axes) == 1 else axes
+
+    def export(self, path: str | Path, *, column: str = "double", title: str | None = None) -> Path:
+        """Write it as its ending says, at once or not at all.
+
+        Args:
+            path: a file that ends in .json (what `load` reads), .csv, .tex (a table), .html (a page), or in .pdf, .svg
+                or .png (a figure for a paper: fonts inside, told apart without colours, too).
+            column: of a figure: single (3.4 inches wide, panels below each other) or double (7 inches).
+            title: of a page, as in `to_html`.
+
+        Raises:
+            ValueError: the ending or the column is none of these.
+            ImportError: matplotlib is not installed.
+        """
+        ending = check_choice("the ending of a file", Path(path).suffix, ENDINGS)
+        texts: dict[str, Callable[[], str]] = {
+            ".csv": self.to_csv,
+            ".tex": self.to_latex,
+            ".html": partial(self.to_html, title),
+        }
+        if ending == ".json":
+            return self.save(path)
+        if ending in texts:
+            return write_whole(path, texts[ending]())
+        figure = self._figure(ending[1:], column)
+        return write_whole(path, lambda draft: draft.write_bytes(figure))
+
+    def _figure(self, kind: str, column: str) -> bytes:
+        return figure_bytes(self.panels(), kind, column=column, across=self.ACROSS, title=self.headline())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.headline()}>"
 
-    def _repr_html_(self) -> str:
-        from .document import Table, table_html
+    def _table(self) -> Table:
+        from .document import Table
 
-        return table_html(Table(self.NOUN.replace(" ", "-"), self.records(), self.headline()))
+        return Table(self.NOUN.replace(" ", "-"), self.records(), self.headline())
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from .document import table_html
+
+        notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in vars(self).get("notes", ()))
+        return table_html(self._table()) + notes

@@ -23,16 +23,6 @@ class Sureness(Enum):
     """There is no number"""
 
 
-MARKERS = {
-    Sureness.EXACT: "circle",
-    Sureness.SATURATED: "circle-open",
-    Sureness.OPEN: "triangle-up-open",
-    Sureness.LIMITED: "triangle-up-open",
-    Sureness.FAILED: "x",
-}
-"""What stands for each in charts"""
-
-
 @dataclass(frozen=True)
 class Rank:
     """A certified rank with what says how sure it is."""

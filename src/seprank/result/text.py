@@ -1,8 +1,21 @@
-"""Tables of text."""
+"""Text that fits, and tables of it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+
+_LONGEST = 300
+"""Characters of a text in a table or a legend; some are from strangers' files"""
+
+
+def shortened(text: str) -> str:
+    """A text that a cell or a legend has room for; the CSV file has all of it.
+
+    Example:
+        >>> shortened("x" * 1000)[-20:]
+        'xxxxxxxxxxxxxxxx ...'
+    """
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def text_table(

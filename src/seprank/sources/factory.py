@@ -123,10 +123,10 @@ def _made_anew(name: str, settings: Mapping[str, Any]) -> Callable[[], Any]:
     place, _, attribute = name.rpartition(":")
     given = [key for key, value in settings.items() if value is not None and key != "inputs"]
     if given:
-        raise FactoryError(f"{name} is a network that is made already and takes no {given[0]}; name what makes it")
+        raise FactoryError(f"{name} is a network that already exists and takes no {given[0]}; name what makes it")
     if not place.endswith(".py"):
         raise FactoryError(
-            f"{name} is a network that is made when {place} is imported, with weights that no seed decides; name a "
+            f"{name} is a network that is made when {place} is imported, with weights that no seed determines; name a "
             "function or class that makes it"
         )
     return lambda: getattr(_import_file(Path(place)), attribute)
@@ -170,6 +170,22 @@ def _check_truths(name: str, function: Callable[..., Any], settings: dict[str, A
         truth = wanted is not None and (wanted.annotation in (bool, "bool") or isinstance(wanted.default, bool))
         if truth and isinstance(value, str):
             raise FactoryError(f"{key} of {name} must be true or false, got {value!r}; use --set {key}=false")
+
+
+def source_of(name: str) -> Path:
+    """The file that a factory is in, found without running it.
+
+    Raises:
+        FactoryError: there is none.
+    """
+    place, _, _ = name.rpartition(":")
+    if place.endswith(".py"):
+        return Path(place)
+    with _importable(_folders(place)), _explained(f"looking for {place}"):
+        spec = importlib.util.find_spec(place)
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        raise FactoryError(f"{place} has no source file; name the module that defines the factory")
+    return Path(spec.origin)
 
 
 def source_hash(path: str | Path) -> str:

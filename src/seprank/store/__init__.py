@@ -1,7 +1,8 @@
 """A file of jobs and records: what was done is found again by what was asked."""
 
+from .listing import table
 from .record import Job, Record, RecordError, Status
-from .store import APPLICATION, SCHEMA, Store, StoreError, export, record_from_dict, table
+from .store import APPLICATION, SCHEMA, Store, StoreError, export, record_from_dict
 
 __all__ = [
     "APPLICATION",

@@ -21,9 +21,10 @@ from typing import Any
 
 from ..system.files import FileError, csv_text, existing_file, write_whole
 from ..system.lock import acquire
+from .listing import flat
 from .record import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
 
-__all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows", "table"]
+__all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows"]
 
 APPLICATION = 0x73657072
 """Marks a file as ours ("sepr"), in SQLite's application_id"""
@@ -292,21 +293,11 @@ def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     values; settings within settings get dotted names."""
     return [
         {"key": record.job.key, "command": record.job.command, "status": record.status}
-        | _flat(record.job.settings)
-        | {f"result.{name}": value for name, value in _flat(record.result).items()}
+        | flat(record.job.settings)
+        | {f"result.{name}": value for name, value in flat(record.result).items()}
         | {"seconds": record.seconds, "finished": record.finished, "error": record.error}
         for record in records
     ]
-
-
-def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            found |= {f"{name}.{inner}": value for inner, value in _flat(value).items()}
-        elif not isinstance(value, list):
-            found[name] = value
-    return found
 
 
 def export(records: Iterable[Record], path: Path) -> None:
@@ -327,14 +318,3 @@ def export(records: Iterable[Record], path: Path) -> None:
         write_whole(path, lambda draft: draft.write_bytes(packed))
     else:
         raise ValueError(f"records are exported to a .csv, .json or .json.gz file, got {path}")
-
-
-def table(records: Iterable[Record]) -> str:
-    """One line per record for people: what was asked for and what came out."""
-    lines = []
-    for record in records:
-        asked = " ".join(f"{name}={value}" for name, value in _flat(record.job.settings).items() if value is not None)
-        single = {name: value for name, value in record.result.items() if isinstance(value, int | float | str | bool)}
-        came = " ".join(f"{name}={value}" for name, value in single.items()) if record.status == "done" else "failed"
-        lines.append(f"{record.job.key[:8]}  {record.job.command:<8} {asked}\n{'':<10}{came}")
-    return "\n".join(lines)

@@ -111,7 +111,7 @@ def _writable(path: Path) -> os.stat_result | None:
         kind = "a disk" if stat.S_ISBLK(found.st_mode) else "a socket"
         raise FileError(f"{path} is {kind}, on which no file is written; give another path")
     if not os.access(path, os.W_OK):
-        raise FileError(f"{path} is write-protected; give another path, or take the protection off")
+        raise FileError(f"{path} is write-protected; give another path, or remove the protection")
     return found
 
 
@@ -223,7 +223,7 @@ def existing_file(path: str | Path) -> Path:
     with _explained(path, "read"):
         mode = _mode(path)
     if not stat.S_ISREG(mode):
-        raise FileError(f"{path} is no regular file; give a file")
+        raise FileError(f"{path} is not a regular file; give a file")
     return path
 
 
@@ -267,13 +267,24 @@ def read_json(path: str | Path) -> Any:
         FileError: it cannot be read, see `read_whole`.
         ValueError: it is not JSON, or nested too deeply to be read.
     """
-    content = read_whole(path)
+    try:
+        return parsed(read_whole(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def parsed(content: bytes) -> Any:
+    """What JSON says.
+
+    Raises:
+        ValueError: it is none, or nested too deeply to be read.
+    """
     try:
         return json.loads(content)
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); is the file complete?") from None
+        raise ValueError(f"it is not JSON ({error}); is the file complete?") from None
     except RecursionError:
-        raise ValueError(f"{path} is nested too deeply to be one of our files; is it the file you mean?") from None
+        raise ValueError("it is nested too deeply to be one of our files; is it the file you mean?") from None
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
 from ..question import check_whole
+from ..result.captions import statements_panel
 from ..result.numbers import readable
+from ..result.panels import Panel
 from ..result.result import Result, validated, without
 from ..result.text import text_table
 
@@ -80,12 +82,14 @@ class Bounds(Result, list[Bound]):
     """A list of statements about one rank."""
 
     NOUN: ClassVar[str] = "list of bounds"
+    TABULAR: ClassVar[bool] = True
 
     def headline(self) -> str:
         """How many there are, and what they leave open, in a line."""
         least = min((b.value for b in self if b.kind in ("upper", "exact")), default=None)
         most = max((b.value for b in self if b.kind in ("lower", "exact")), default=1)
-        return f"{len(self)} statements: {readable(most)} <= rank" + ("" if least is None else f" <= {readable(least)}")
+        count = "1 statement" if len(self) == 1 else f"{len(self)} statements"
+        return f"{count}: {readable(most)} <= rank" + ("" if least is None else f" <= {readable(least)}")
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each statement."""
@@ -100,11 +104,9 @@ class Bounds(Result, list[Bound]):
         """The statements that `to_dict` gave; what was too long to be written is missing."""
         return cls(validated(list[Bound], bounds_of(content)))
 
-    def draw(self, axes: Any) -> None:
+    def panels(self) -> list[Panel]:
         """The statements on one logarithmic axis."""
-        from ..result.captions import draw_statements
-
-        draw_statements(self.records(), axes)
+        return [statements_panel(self.records())]
 
     def __str__(self) -> str:
         rows = [[bound.kind, bound.name, readable(bound.value), bound.source] for bound in self]

@@ -32,9 +32,7 @@ def linear_attention_bounds(
         >>> [bound.value for bound in linear_attention_bounds(inputs=3, width=3, depth=2, length=8)]
         [47]
     """
-    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
-    check_cut(length, cut)
-    tokens = check_domain(domain) == "tokens"
+    inputs, width, depth, tokens = _checked(inputs, width, depth, length, cut, domain)
     if depth == 1:
         value = min(inputs, width) + 1
         return Bounds([Bound("one layer", "upper" if tokens else "exact", value, _source("one layer"), "rank")])
@@ -54,12 +52,39 @@ def delta_rule_bounds(
         >>> [bound.value for bound in delta_rule_bounds(inputs=3, width=10, depth=1, length=8)]
         [4]
     """
-    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
-    check_cut(length, cut)
-    check_domain(domain)
+    inputs, width, depth, _ = _checked(inputs, width, depth, length, cut, domain)
     if depth > 1:
         return Bounds([])
     return Bounds([Bound("one layer", "upper", min(inputs, width) + 1, _source("delta rule"), "rank")])
+
+
+def mlstm_bounds(
+    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
+) -> Bounds:
+    """Statements about an mLSTM without squashing in one layer; none for more. Arguments and errors as in the above.
+
+    Source: docs/theory.md, "One layer of mLSTM".
+
+    Example:
+        >>> [bound.value for bound in mlstm_bounds(inputs=3, width=3, depth=1, length=8)]
+        [9]
+    """
+    inputs, width, depth, _ = _checked(inputs, width, depth, length, cut, domain)
+    if depth > 1:
+        return Bounds([])
+    # Output gates and queries each span so many of the inputs + 1 affine functions of the last input.
+    spanned = min(width, inputs + 1)
+    shared = max(2 * spanned - (inputs + 1), 0)
+    value = spanned**2 - shared * (shared - 1) // 2 + 1
+    return Bounds([Bound("one layer", "upper", value, _source("mlstm"), "rank")])
+
+
+def _checked(
+    inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str
+) -> tuple[int, int, int, bool]:
+    """M, R, L, and whether over tokens; length and cut have no part in these statements, but must be possible."""
+    check_cut(length, cut)
+    return *check_network(inputs=inputs, width=width, depth=depth), check_domain(domain) == "tokens"
 
 
 def _source(section: str) -> str:
@@ -67,6 +92,7 @@ def _source(section: str) -> str:
         "one layer": "one layer of linear attention",
         "two layers": "two layers of linear attention",
         "delta rule": "one layer of the delta rule",
+        "mlstm": "one layer of mLSTM",
     }
     return _PROVED + titles[section]
 

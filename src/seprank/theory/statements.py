@@ -8,11 +8,14 @@ from functools import cache
 from pathlib import Path
 
 from ..question import nearest
+from .papers import MEMORY, PAPERS, Paper, page_entry
 
 PAGES = ("theory.md", "degrees.md")
 _HERE = Path(__file__).parent
 _PLACES = (_HERE, _HERE.parents[2] / "docs")
 """Where the pages are: beside this file in an installed package, in `docs` where the package runs from its sources"""
+_THE_PAPER = re.compile(r"\bthe paper\b|\bTheorem 1\b")
+"""As the pages call the first of them"""
 _HEADING = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
 
 
@@ -30,12 +33,31 @@ class Statement:
     """As the source of a bound gives it"""
     text: str
     """Markdown, formulas in LaTeX between dollar signs where there are any"""
+    chapter: str = ""
+    """What stands before the first section of its chapter, if it is in one"""
 
     @property
     def slug(self) -> str:
         """The name to ask for: of small letters, with dashes; after "degrees-" where it is from that page."""
         name = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
         return name if self.page == PAGES[0] else f"{self.page.removesuffix('.md')}-{name}"
+
+    @property
+    def papers(self) -> tuple[Paper, ...]:
+        """Those that it, or its chapter, refers to."""
+        said = f"{self.title} {self.text} {self.chapter}"
+        return tuple(
+            paper
+            for paper in PAPERS
+            if paper.arxiv in said or (paper is MEMORY and _THE_PAPER.search(said) is not None)
+        )
+
+    def citations(self) -> list[str]:
+        """BibTeX of the page with the proof, and of the papers."""
+        from .. import __version__
+
+        own = page_entry(self.page, self.title, self.slug, __version__)
+        return [own, *(paper.bibtex() for paper in self.papers)]
 
 
 @cache
@@ -63,8 +85,12 @@ def explain(name: str) -> Statement:
         'State bound'
         >>> explain("proved in docs/degrees.md: input bounds").slug
         'degrees-input-bounds'
+        >>> explain("state-bound").citations()[0].splitlines()[0]
+        '@misc{seprank-state-bound,'
     """
-    page, _, title = name.rpartition(".md:")
+    page, proved, title = name.rpartition(".md:")
+    if not proved and MEMORY.arxiv in name:
+        title = "what the paper states"
     prefix = "degrees-" if page.endswith("degrees") else ""
     # A source may say more after the title: "state bound, rounded up", "copies, for each of 3 channels".
     plain = re.sub(r"[^a-z0-9]+", "-", re.split(r"[,(]", title.lower())[0]).strip("-")
@@ -80,10 +106,13 @@ def _sections(page: str) -> list[Statement]:
     text = _read(page)
     headings = list(_HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
-    return [
-        Statement(page, heading[2].strip(), text[heading.end() : end].strip())
-        for heading, end in zip(headings, ends, strict=True)
-    ]
+    found, chapter = [], ""
+    for heading, end in zip(headings, ends, strict=True):
+        body = text[heading.end() : end].strip()
+        is_chapter = heading[1] == "##"
+        found.append(Statement(page, heading[2].strip(), body, "" if is_chapter else chapter))
+        chapter = body if is_chapter else chapter
+    return found
 
 
 def _read(page: str) -> str:

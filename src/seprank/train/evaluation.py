@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ..callbacks import FIGURES, Probe, curve_figures
-from ..memory_curve.settings import FEWEST
+from ..settings.remember_settings import FEWEST
+from ..settings.train_settings import TrainSettings
 from .history import Curve
-from .settings import TrainSettings
+from .train_record import Row
 
 EVALUATION_BATCH = 500
 """Sequences evaluated at once"""
@@ -40,7 +41,7 @@ class Evaluation:
         self.solved_at: int | None = None
         self.test: dict[str, float] | None = None
         """Scores of the newest test"""
-        self.remembered: list[dict[str, Any]] = []
+        self.remembered: list[Row] = []
         """Memory curves of the first and of the last look, each with its step"""
 
     def look(self, learner: Learning, step: int) -> bool:

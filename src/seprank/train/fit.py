@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..settings.train_settings import TrainSettings
 from ..system.extras import need
 from ..system.files import check_folder, write_whole
 from ..system.lock import acquire
@@ -23,7 +24,7 @@ from ..system.versions import versions
 from .evaluation import Evaluation
 from .history import Curve
 from .network import build_network
-from .settings import TrainSettings
+from .train_record import Outcome, TrainRecord
 
 if TYPE_CHECKING:
     from .learner import Learner
@@ -44,7 +45,7 @@ def fit(
     device: str = "cpu",
     logger: Any = None,
     progress: bool = True,
-) -> dict[str, Any]:
+) -> TrainRecord:
     """Train a network on a task until it is solved or the steps are used up.
 
     A run that was interrupted, in whatever way, is taken up again by the same call, and ends with the numbers of an
@@ -86,7 +87,7 @@ def fit(
     with _alone(folder):
         _claim(folder, settings)
         if (folder / RESULT).is_file():
-            done: dict[str, Any] = json.loads((folder / RESULT).read_text("utf-8"))
+            done: TrainRecord = json.loads((folder / RESULT).read_text("utf-8"))
             return done
         result = _run(settings, folder, device, logger, progress)
         write_whole(folder / RESULT, json.dumps(result, allow_nan=False))
@@ -119,7 +120,7 @@ def _claim(folder: Path, settings: TrainSettings) -> None:
         )
 
 
-def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progress: bool) -> dict[str, Any]:
+def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progress: bool) -> TrainRecord:
     begin = time.perf_counter()
     needed = _lightning()
     curve = Curve(folder / CURVE)
@@ -213,9 +214,9 @@ def save_weights(learner: Learner, path: Path) -> None:
 
 def _result(
     settings: TrainSettings, evaluation: Evaluation, curve: Curve, diverged: int | None, seconds: float
-) -> dict[str, Any]:
+) -> TrainRecord:
     solved = evaluation.solved_at
-    outcome = "diverged" if diverged is not None else "unsolved" if solved is None else "solved"
+    outcome: Outcome = "diverged" if diverged is not None else "unsolved" if solved is None else "solved"
     return {
         "outcome": outcome,
         "steps": curve.rows[-1]["step"] if diverged is None else diverged,

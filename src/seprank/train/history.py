@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..system.files import csv_text, write_whole
-
-Row = dict[str, Any]
+from .train_record import Row
 
 
 class Curve:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from ..settings.train_settings import TrainSettings
 from ..store import Job, Store
 from .fit import fit
-from .settings import TrainSettings
+from .train_record import TrainRecord
 
 WAIT = 60.0
 """Seconds to wait for another process that writes the store"""
@@ -22,7 +23,7 @@ def train(
     device: str = "cpu",
     logger: str | None = None,
     progress: bool = True,
-) -> dict[str, Any]:
+) -> TrainRecord:
     """Train, and keep the record in a store; a run that is in the store is not done again.
 
     Args:
@@ -47,12 +48,12 @@ def train(
         with Store(store) as opened:
             known = opened.record(job)
         if known is not None and known.status == "done":
-            return known.result
+            return cast("TrainRecord", known.result)
     folder = run_folder(store, job) if folder is None else Path(folder)
     begin = time.perf_counter()
     record = fit(settings, folder=folder, device=device, logger=_logger(logger, folder), progress=progress)
     with Store(store, write=True, wait=WAIT) as opened:
-        opened.finish(job, record, seconds=time.perf_counter() - begin)
+        opened.finish(job, dict(record), seconds=time.perf_counter() - begin)
     return record
 
 
@@ -73,7 +74,7 @@ def _logger(name: str | None, folder: Path) -> Any:
     return made(save_dir=str(folder))
 
 
-def describe(settings: TrainSettings, record: dict[str, Any]) -> str:
+def describe(settings: TrainSettings, record: TrainRecord) -> str:
     """A record in a few lines, every score beside its exact baseline."""
     title = f"{settings.task}, {settings.model} of depth {settings.depth} and width {record['width']}"
     lines = [f"{title} ({record['parameters']:,} parameters): {_outcome(settings, record)}"]
@@ -91,7 +92,7 @@ def describe(settings: TrainSettings, record: dict[str, Any]) -> str:
     return "\n".join([*lines, f"  {record['seconds']:.1f} s"])
 
 
-def _outcome(settings: TrainSettings, record: dict[str, Any]) -> str:
+def _outcome(settings: TrainSettings, record: TrainRecord) -> str:
     match record["outcome"]:
         case "solved":
             return f"solved after {record['solved_at']} steps"

@@ -11,11 +11,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from ..settings.train_settings import TrainSettings
 from ..system.files import write_whole
 from ..tasks import Batch
 from .evaluation import Evaluation
 from .network import Network
-from .settings import TrainSettings
 
 
 class NonFiniteLoss(ArithmeticError):

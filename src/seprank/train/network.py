@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..settings.train_settings import TrainSettings
 from ..system.seeds import seeded
-from .settings import TrainSettings
 
 
 class Network(nn.Module):

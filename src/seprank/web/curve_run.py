@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import partial
 
 from ..memory_curve import MemoryCurve
@@ -90,11 +89,3 @@ class CurveRun:
         if not self.running:
             self.notice = self._slot.failure
             self.version += 1
-
-
-def curve_command(settings: Settings) -> str:
-    """The command line that gives the same curve."""
-    words = ["seprank", "remember", settings.model]
-    for name in ("inputs", "width", "depth", "length"):
-        words += [f"--{name}", str(getattr(settings, name))]
-    return shlex.join([*words, *(["--seed", str(settings.seed)] if settings.seed else [])])

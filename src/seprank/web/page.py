@@ -8,10 +8,10 @@ from typing import Any
 
 from nicegui import ui
 
+from ..memory_curve import MemoryCurves
 from ..models import MODELS
 from ..question import DOMAINS
-from ..report.memory_curve import logarithmic
-from .curve_run import curve_command
+from ..result.chart import chart as svg
 from .meaning import meaning
 from .panel import Panel
 from .rank_chart import chart
@@ -70,13 +70,16 @@ body { background: #f4f5f7; color: #222; font-family: system-ui, sans-serif; fon
 .box th { text-align: left; font-weight: 600; color: #444 }
 .box th, .box td { padding: 3px 10px 3px 0; border-bottom: 1px solid #e5e7ea; vertical-align: top }
 .box td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
-.box tr.bound td { border-bottom: 0; padding-bottom: 0 }
-.box .source { color: #555; font-size: .8rem; line-height: 1.2 }
+.box td:last-child { font-size: .85rem; line-height: 1.25 }
+.box caption { text-align: left; font-weight: 600; padding: 10px 0 4px }
+.box .rows { overflow-x: auto }
 .box .command, .box .facts { display: block; font-family: ui-monospace, monospace; font-size: .85rem;
   background: #f4f5f7; padding: 6px 8px; white-space: pre-wrap; overflow-wrap: anywhere }
 .box .facts { white-space: pre; overflow-x: auto; margin-top: 6px }
 .box a { color: #005a9c; text-decoration: underline }
 .picture { overflow-x: auto; margin-top: 8px }
+.curves { overflow-x: auto }
+.curves svg { width: 100%; min-width: 430px; max-width: 44rem; height: auto }
 .picture img { width: 100%; min-width: 680px; max-width: 1000px; height: auto }
 .results { display: grid; gap: 14px; grid-template-columns: minmax(0, 1fr) }
 .page :focus-visible { outline: 3px solid #E69F00; outline-offset: 2px }
@@ -258,7 +261,7 @@ class Card:
         self._verdict.text = panel.verdict()
         self._meaning.text = "" if panel.certificate is None else meaning(panel.certificate)
         self._bounds.content = bounds_table(panel)
-        self._command.text = panel.settings.command() if panel.certifiable else curve_command(panel.settings)
+        self._command.text = panel.settings.command() if panel.certifiable else panel.settings.curve_command()
         self._link.content = self._link_text()
 
     def _link_text(self) -> str:
@@ -286,7 +289,7 @@ class CurveBox:
             self._sentences = (
                 ui.label().classes("verdict empty").props("aria-live=polite").style("white-space: pre-line")
             )
-            self._chart = ui.plotly(logarithmic({})).style("width: 100%")
+            self._chart = ui.html("", sanitize=False).classes("curves")
             self._command = ui.label().classes("command empty").props("tabindex=0")
 
     def _begin(self) -> None:
@@ -316,11 +319,12 @@ class CurveBox:
         stale = any(p.curve.found is not None and p.curve.settings != p.settings for p in panels)
         for element in (self._sentences, self._command):
             element.classes(**({"add": "stale"} if stale else {"remove": "stale"}))
-        self._command.text = "\n".join(curve_command(p.curve.settings) for p in panels if p.curve.settings is not None)
+        self._command.text = "\n".join(p.curve.settings.curve_command() for p in panels if p.curve.settings is not None)
         shown = [id(curve) for curve in curves.values()]
         if shown != self._drawn:
             self._drawn = shown
-            self._chart.update_figure(logarithmic(curves))
+            panel = MemoryCurves(curves).panels()[0]
+            self._chart.content = svg(panel.draw, panel.height) if curves else ""
 
 
 class PictureBox:

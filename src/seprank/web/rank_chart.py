@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..result.palette import COLOURS
-from ..result.sureness import MARKERS as SYMBOLS
 from ..result.sureness import Sureness
 from ..theory import bounds, readable
 from .panel import Panel
 
 _MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+_RAISED = "triangle-up-open"
+"""What more samples may raise, in every panel"""
 _GREATEST = 10**300
 """What JavaScript can draw"""
 Trace = dict[str, Any]
@@ -29,7 +30,8 @@ def chart(panels: Sequence[Panel]) -> dict[str, Any]:
         uppers += [value for _, value in limits]
     # Bounds may be hundreds of orders of magnitude higher, and would press the ranks into one line.
     top = 30 * max(seen) if len(seen) > 1 else 2 * max(uppers)
-    return {"data": traces, "layout": _layout(math.log10(top)), "config": {"displayModeBar": False, "responsive": True}}
+    layout = _layout(math.log10(top), {length for trace in traces for length in trace["x"]})
+    return {"data": traces, "layout": layout, "config": {"displayModeBar": False, "responsive": True}}
 
 
 def _certified(panel: Panel) -> list[tuple[int, int, Sureness]]:
@@ -95,10 +97,12 @@ def _rank_trace(name: str, points: list[tuple[int, int, Sureness]], *, colour: s
 
 def _symbol(marker: str, sure: Sureness) -> str:
     """That of the panel, full or open; what is only at least that has the same symbol in every panel."""
-    return {Sureness.EXACT: marker, Sureness.SATURATED: f"{marker}-open"}.get(sure, SYMBOLS[sure])
+    return {Sureness.EXACT: marker, Sureness.SATURATED: f"{marker}-open"}.get(sure, _RAISED)
 
 
-def _layout(top: float) -> dict[str, Any]:
+def _layout(top: float, lengths: set[int]) -> dict[str, Any]:
+    # Left alone, the browser marks halves of a short axis, and writes them as whole numbers.
+    is_short = bool(lengths) and max(lengths) - min(lengths) <= 12
     return {
         "autosize": True,
         "height": 380,
@@ -106,7 +110,13 @@ def _layout(top: float) -> dict[str, Any]:
         "paper_bgcolor": "#fff",
         "plot_bgcolor": "#fff",
         "font": {"size": 14, "color": "#222", "family": "system-ui, sans-serif"},
-        "xaxis": {"title": {"text": "length T"}, "gridcolor": "#e5e5e5", "linecolor": "#888", "tickformat": "d"},
+        "xaxis": {
+            "title": {"text": "length T"},
+            "gridcolor": "#e5e5e5",
+            "linecolor": "#888",
+            "tickformat": "d",
+            **({"dtick": 1} if is_short else {}),
+        },
         "yaxis": {
             "title": {"text": "Start-End rank"},
             "type": "log",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..models import MODELS, ModelSpec
-from ..question import check_between, check_choice, check_cut, check_domain
+from ..question import check_between, check_choice, keep
+from ..settings.certify_settings import CertifySettings
+from ..settings.command_line import command_line
+from ..settings.named_network import Network
+from ..settings.remember_settings import RememberSettings
 
 CHART_LENGTHS = 8
 """At most so many lengths are certified for the chart"""
@@ -22,6 +25,9 @@ LIMITS: dict[str, tuple[int, int]] = {
     "seed": (0, 2**53 - 1),
 }
 """Least and greatest value of each number: what a browser can hold, and bounds of which are instant"""
+
+_ASKED = ("length", "cut", "domain", "max_samples", "seed")
+"""Those of `certify` that can be chosen"""
 
 
 def offered() -> list[str]:
@@ -53,11 +59,25 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, offered())
-        check_domain(self.domain)
-        cut = check_cut(self.length, self.cut)[1]
-        object.__setattr__(self, "cut", None if self.cut is None else cut)
+        asked = CertifySettings(length=self.length, cut=self.cut, domain=self.domain)
+        keep(self, cut=asked.cut)
         for name, (least, most) in LIMITS.items():
-            object.__setattr__(self, name, check_between(_word(name), getattr(self, name), least, most))
+            keep(self, **{name: check_between(_word(name), getattr(self, name), least, most)})
+
+    @property
+    def sizes(self) -> Network:
+        """Of the network."""
+        return Network(inputs=self.inputs, width=self.width, depth=self.depth)
+
+    @property
+    def asked(self) -> CertifySettings:
+        """Settings of `certify`."""
+        return CertifySettings(**{name: getattr(self, name) for name in _ASKED})
+
+    @property
+    def curve(self) -> RememberSettings:
+        """Settings of `remember`."""
+        return RememberSettings(length=self.length, seed=self.seed)
 
     @property
     def spec(self) -> ModelSpec:
@@ -66,8 +86,7 @@ class Settings:
     @property
     def steps(self) -> tuple[int, int]:
         """Of the start and of the end half."""
-        cut = self.length // 2 if self.cut is None else self.cut
-        return cut, self.length - cut
+        return self.asked.start, self.length - self.asked.start
 
     @property
     def parameters(self) -> int:
@@ -76,7 +95,7 @@ class Settings:
 
     def network(self) -> dict[str, Any]:
         """What the network is built from."""
-        return {"inputs": self.inputs, "width": self.width, "depth": self.depth}
+        return self.sizes.sizes(self.model)
 
     def chart_lengths(self) -> list[int]:
         """Lengths up to the chosen one, at most eight of them, at which the rank is certified for the chart."""
@@ -91,14 +110,11 @@ class Settings:
 
     def command(self) -> str:
         """The command line that gives the same certificate."""
-        words = ["seprank", "certify", self.model]
-        for name in ("inputs", "width", "depth", "length"):
-            words += [f"--{name}", str(getattr(self, name))]
-        standard = Settings()
-        for name in ("cut", "domain", "seed"):
-            if getattr(self, name) != getattr(standard, name):
-                words += [f"--{name}", str(getattr(self, name))]
-        return shlex.join([*words, "--max-samples", str(self.max_samples), "--out", f"{self.model}.json"])
+        return command_line("certify", self.model, self.sizes, self.asked, out=f"{self.model}.json")
+
+    def curve_command(self) -> str:
+        """The command line that gives the same memory curve."""
+        return command_line("remember", self.model, self.sizes, self.curve)
 
     def to_query(self, prefix: str = "") -> dict[str, str]:
         """The settings as text; an empty text is the cut in the middle."""

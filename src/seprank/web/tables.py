@@ -1,63 +1,46 @@
-"""Tables of bounds and ranks as HTML."""
+"""Tables of bounds and ranks, as the report has them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jinja2 import Template
-from markupsafe import Markup
-
+from ..result.document import SURE, Table, table_html
 from ..theory import readable
+from ..theory.bound import Bounds
 from .panel import Panel
-
-_BOUNDS = Template(
-    """{% if bounds is none %}<p class="muted">computing bounds by degree ...</p>
-{% elif not polynomial %}<p class="muted">none: bounds are about models that add and multiply only</p>
-{% elif not bounds %}<p class="muted">no bound is known at these sizes, or it takes too long to compute</p>
-{% else %}<table><thead><tr><th scope="col">kind</th><th scope="col">bound</th><th scope="col">value</th></tr></thead>
-<tbody>{% for kind, name, value, source in bounds %}<tr class="bound"><td>{{ kind }}</td><td>{{ name }}</td>
-<td class="number">{{ value }}</td></tr><tr><td></td><td class="source" colspan="2">{{ source }}</td></tr>{% endfor %}
-</tbody></table>{% endif %}""",
-    autoescape=True,
-)
-
-_RANKS = Template(
-    """{% for title, grey, rows in parts %}<h3{{ grey }}>{{ title }}</h3><table{{ grey }}>
-<thead><tr><th scope="col">length</th>
-<th scope="col">cut</th><th scope="col">certified rank</th><th scope="col">upper bound</th><th scope="col">how sure</th>
-</tr></thead><tbody>{% for row in rows %}<tr>
-{% for cell in row %}<td{% if not loop.last %} class="number"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}</tbody></table>{% endfor %}""",
-    autoescape=True,
-)
 
 
 def bounds_table(panel: Panel) -> str:
-    """The bounds of the chosen sizes."""
-    known = panel.known
-    rows = None if known is None else [(b.kind, b.name, readable(b.value), b.source) for b in known]
-    text: str = _BOUNDS.render(bounds=rows, polynomial=panel.certifiable)
-    return text
+    """The bounds of the chosen sizes, or why there are none."""
+    if panel.known:
+        known = Bounds(panel.known)
+        return table_html(Table("bounds", known.records(), known.headline()))
+    if panel.known is None:
+        why = "computing bounds by degree ..."
+    elif not panel.certifiable:
+        why = "none: bounds are about models that add and multiply only"
+    else:
+        why = "no bound is known at these sizes, or it takes too long to compute"
+    return f'<p class="muted">{why}</p>'
 
 
 def ranks_table(panels: Sequence[Panel]) -> str:
     """What was certified; certificates of other settings stay listed under theirs, in grey."""
-    parts = [(*_title(panel), _rank_rows(panel)) for panel in panels if panel.certificates]
-    text: str = _RANKS.render(parts=parts)
-    return text
+    return "".join(_ranks(panel) for panel in panels if panel.certificates)
 
 
-def _title(panel: Panel) -> tuple[str, Markup]:
-    """Heading of a panel's certificates, and the class of what is of other settings."""
+def _ranks(panel: Panel) -> str:
+    rows = [
+        {
+            "length": length,
+            "cut": found.question.cut,
+            "certified rank": f"{found.known.sign} {readable(found.rank)}",
+            "upper bound": "none known" if found.upper_bound is None else found.upper_bound,
+            SURE: found.known.sureness.value,
+        }
+        for length, found in sorted(panel.certificates.items())
+    ]
     title = f"{panel.name}: {panel.certified}"
-    return (title, Markup()) if panel.current else (f"{title} (other settings)", Markup(' class="stale"'))
-
-
-def _rank_rows(panel: Panel) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for length, found in sorted(panel.certificates.items()):
-        rank = f"{found.known.sign} {readable(found.rank)}"
-        upper = "none known" if found.upper_bound is None else readable(found.upper_bound)
-        sure = found.known.sureness.value
-        rows.append((str(length), str(found.question.cut), rank, upper, sure))
-    return rows
+    if panel.current:
+        return table_html(Table("ranks", rows, title))
+    return f'<div class="stale">{table_html(Table("ranks", rows, f"{title} (other settings)"))}</div>'

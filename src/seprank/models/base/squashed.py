@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ...question import check_choice
 from .stacked import Shapes, StackedCell
-
-NONLINEARITIES = ("identity", "tanh")
 
 
 class SquashedCell(StackedCell):
@@ -18,26 +17,37 @@ class SquashedCell(StackedCell):
 
     Args:
         input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
-        nonlinearity: "tanh" for the original with its squashing functions, which can be trained and measured;
-            "identity" for the same equations without them, which are polynomial and can be certified.
+        nonlinearity: that of `SQUASHING` for the original with its squashing functions, which can be trained and
+            measured; "identity" for the same equations without them, which are polynomial and can be certified.
 
     Raises:
         ValueError: `nonlinearity` is unknown, a size is below 1, or inputs do not fit.
     """
 
     OPTIONS: ClassVar[dict[str, Any]] = {"nonlinearity": "identity"}
+    SQUASHING: ClassVar[str] = "tanh"
+    """What the original's form is called: after the function that squashes most"""
     nonlinearity: str
 
     def check_options(self) -> None:
-        check_choice("nonlinearity", self.nonlinearity, NONLINEARITIES)
+        check_choice("nonlinearity", self.nonlinearity, ("identity", self.SQUASHING))
+
+    @property
+    def squashes(self) -> bool:
+        """Whether it is the original, with its squashing functions."""
+        return self.nonlinearity != "identity"
 
     def tanh(self, x: Tensor) -> Tensor:
         """Between -1 and 1, or as it is."""
-        return torch.tanh(x) if self.nonlinearity == "tanh" else x
+        return torch.tanh(x) if self.squashes else x
 
     def sigmoid(self, x: Tensor) -> Tensor:
         """A gate between 0 and 1, or as it is."""
-        return torch.sigmoid(x) if self.nonlinearity == "tanh" else x
+        return torch.sigmoid(x) if self.squashes else x
+
+    def silu(self, x: Tensor) -> Tensor:
+        """x times its own sigmoid, or as it is."""
+        return F.silu(x) if self.squashes else x
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, nonlinearity={self.nonlinearity!r}"

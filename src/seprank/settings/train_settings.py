@@ -1,16 +1,20 @@
-"""All that decides the numbers of a training run."""
+"""Settings of `train`: all that decides the numbers of a training run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ..models import MODELS, ModelSpec, find_model
 from ..models.base.width import nearest_width
-from ..question import keep_whole
-from ..tasks import Task, build_task
+from ..question import keep, keep_whole
+from ..tasks import build_task
+from .as_text import Arguments
+from .entries import Flag
+
+if TYPE_CHECKING:
+    from ..tasks import Task
 
 USUAL_WIDTH = 64
 """Where neither a width nor a number of parameters is asked for"""
@@ -29,9 +33,9 @@ class TrainSettings:
         (16, 70)
     """
 
-    task: str
+    task: Annotated[str, Flag()]
     """Name of a task, see `seprank tasks`"""
-    model: str
+    model: str = "orthogonal"
     """Name of a model, see `seprank models`"""
     width: int | None = None
     """R, width of every layer, 64 if `parameters` is not given"""
@@ -41,10 +45,10 @@ class TrainSettings:
     """L, number of layers"""
     residual: bool = False
     """Add to the output of each upper layer what it was fed with"""
-    task_settings: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters of the task"""
-    model_settings: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of the model's class"""
+    task_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
+    """key=value for the task; may be repeated."""
+    model_settings: Annotated[Arguments, Flag("--model-set")] = field(default_factory=dict)
+    """key=value for the model; may be repeated."""
     steps: int = 5000
     """Maximum number of optimizer steps"""
     batch: int = 64
@@ -76,7 +80,7 @@ class TrainSettings:
         if self.width is not None and self.parameters is not None:
             raise ValueError(f"give width or parameters, got width={self.width} and parameters={self.parameters}")
         if self.width is None and self.parameters is None:
-            object.__setattr__(self, "width", USUAL_WIDTH)
+            keep(self, width=USUAL_WIDTH)
         for name in ("depth", "steps", "batch", "evaluate_every", "validation", "test"):
             keep_whole(self, name, 1)
         keep_whole(self, "seed", 0)
@@ -114,7 +118,8 @@ class TrainSettings:
     def count_parameters(self, width: int) -> int:
         """Numbers in a network of that width, read-out included."""
         task = self.task_built
-        return self.spec.count_parameters(task.inputs, width, self.depth) + task.outputs * (width + 1)
+        body = self.spec.count(task.inputs, width, self.depth, **{**self.spec.training, **self.model_settings})
+        return body + task.outputs * (width + 1)
 
     @cached_property
     def network_width(self) -> int:

@@ -1,0 +1,60 @@
+"""Minimal GRU: gates that do not see the state, with and without their sigmoid."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from .base.gates import affine, begin_at
+from .base.squashed import SquashedCell
+from .base.stacked import Shapes, States, Weights
+
+
+class MinGRU(SquashedCell):
+    r"""Minimal GRU: update gate and candidate of a GRU, both of the input alone.
+
+    With $x$ the input of a layer and $h$ its state after the step before,
+
+    $$z = \sigma(W_z x + b_z), \qquad h' = (1 - z) \odot h + z \odot (W_n x + b_n)$$
+
+    Without σ, nonlinearity="identity", it is polynomial. The state is affine in the one before, unit by unit, so that
+    a single layer has rank at most $R + 1$. A GRU, whose gates see the state, has a rank that grows with the length.
+
+    Initialisation: as in `StackedCell`; without σ, $b_z$ is uniform between 0 and 1/2 and $W_z$ a quarter of that,
+    so that nothing grows at first.
+
+    Args:
+        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
+        nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
+
+    Shape:
+        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
+
+    Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi 2024, "Were RNNs all we needed?" (arXiv:2410.01201), section 3.1.
+
+    Example:
+        >>> from seprank import certify
+        >>> certify(MinGRU(4, 3), length=6).rank
+        4
+    """
+
+    SQUASHING = "sigmoid"
+
+    def parameter_shapes(self, below: int) -> Shapes:
+        units = self.hidden_size
+        return {
+            "weight_update": (units, below),
+            "bias_update": (units,),
+            "weight_in": (units, below),
+            "bias_in": (units,),
+        }
+
+    def reset_parameters(self) -> None:
+        """Draw new parameters from torch's generator; see the class for the law and its reason."""
+        super().reset_parameters()
+        for number in range(0 if self.squashes else self.num_layers):
+            begin_at(self.layer(number), "update", 0.0, 0.5)
+
+    def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
+        update = self.sigmoid(affine(layer, "update", x))
+        hidden = (1 - update) * state[0] + update * affine(layer, "in", x)
+        return hidden, (hidden,)

@@ -1,0 +1,136 @@
+"""Panels of a result: below each other on a page, side by side in a file for a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from ..question import check_choice
+from ..system.extras import need
+from .chart import drawn, label
+
+PICTURES = ("pdf", "svg", "png")
+"""Kinds of files that a figure is written as"""
+COLUMNS = {"single": 3.4, "double": 7.0}
+"""Inches: the width of one column, and of both, of a paper with two"""
+_PAPER = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.4,
+    "hatch.linewidth": 0.4,
+    # Printers refuse fonts that are not in the file, some publishers those of type 3. In an SVG letters are outlines.
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "seprank",
+}
+_FACTS: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+_WIDEST = 4.2
+"""Inches: a panel that is wider than this is no higher"""
+_DOTS = 300
+"""Pixels of a PNG for an inch"""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes: what is drawn into it, and what to see there."""
+
+    title: str
+    draw: Callable[[Any], None]
+    caption: str
+    height: float = 0.68
+    """As a part of its width"""
+
+
+def draw_panels(figure: Any, panels: Sequence[Panel], across: int = 1) -> list[Any]:
+    """Draw panels into a new figure, so many side by side; those of several have their titles.
+
+    Returns:
+        The axes.
+    """
+    across = min(across, len(panels))
+    heights = _heights(panels, across)
+    grid = figure.add_gridspec(len(heights), across, height_ratios=heights)
+    axes = []
+    for number, panel in enumerate(panels):
+        axes.append(figure.add_subplot(grid[number // across, number % across]))
+        panel.draw(axes[-1])
+        if len(panels) > 1:
+            _entitle(axes[-1], panel.title)
+    return axes
+
+
+def _entitle(axes: Any, title: str) -> None:
+    """A title, over the legend if there is one over the axes."""
+    legend = axes.get_legend()
+    box = None if legend is None else legend.get_window_extent()
+    above = 0.0 if box is None else max(0.0, box.y1 - axes.bbox.y1) * 72 / axes.figure.dpi
+    axes.set_title(label(title), loc="left", fontsize="medium", fontweight="bold", pad=above + 4)
+
+
+def _heights(panels: Sequence[Panel], across: int) -> list[float]:
+    """Of the rows, as parts of a panel's width."""
+    return [max(p.height for p in panels[first : first + across]) for first in range(0, len(panels), across)]
+
+
+def figure_of(panels: Sequence[Panel], across: int, width: float) -> tuple[Any, list[Any]]:
+    """A matplotlib figure of that width in inches, and its axes.
+
+    Raises:
+        ValueError: there are no panels.
+        ImportError: matplotlib is not installed.
+    """
+    if not panels:
+        raise ValueError("there is nothing to draw")
+    # Not by pyplot, which keeps every figure.
+    figure = need("matplotlib.figure", "draw", "drawing").Figure(layout="constrained")
+    across = min(across, len(panels))
+    figure.set_size_inches(width, min(width / across, _WIDEST) * sum(_heights(panels, across)))
+    return figure, draw_panels(figure, panels, across)
+
+
+def page_figure(panels: Sequence[Panel], across: int, width: float = 9.0) -> str:
+    """Panels side by side as SVG for a page, which is moved sideways on a phone.
+
+    Args:
+        panels: in the order in which they are read.
+        across: how many are side by side.
+        width: in inches.
+    """
+    height = width / across * sum(_heights(panels, across))
+    return drawn(lambda figure: draw_panels(figure, panels, across), width, height)
+
+
+def figure_bytes(panels: Sequence[Panel], kind: str, *, column: str, across: int, title: str) -> bytes:
+    """The file of a figure for a paper: fonts inside, at the width of a column.
+
+    Args:
+        panels: in the order in which they are read.
+        kind: pdf, svg or png.
+        column: single or double.
+        across: how many are side by side over both columns; in one column they are below each other.
+        title: of the file, not shown.
+
+    Raises:
+        ValueError: there is no such kind or column.
+        ImportError: matplotlib is not installed.
+    """
+    check_choice("kind", kind, PICTURES)
+    check_choice("column", column, tuple(COLUMNS))
+    file = BytesIO()
+    with need("matplotlib", "draw", "drawing").rc_context(_PAPER):
+        figure, _ = figure_of(panels, across if column == "double" else 1, COLUMNS[column])
+        figure.savefig(file, format=kind, dpi=_DOTS, metadata={"Title": title, **_FACTS[kind]})
+    return file.getvalue()

@@ -1,0 +1,63 @@
+"""Settings of `compare`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..question import check_domain, check_seed, check_several, check_whole, keep
+from .as_text import Names, Numbers
+from .entries import Flag
+from .resources import Memory
+
+MAX_SAMPLES = 1024
+"""By default: a cell takes seconds at most, and every rank up to a thousand is found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareSettings(Memory):
+    """Settings of `compare`.
+
+    Raises:
+        ValueError: one of them is out of range; the text says which and what to do.
+        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
+    """
+
+    models: Names | None = None
+    """Names from `seprank models`, with commas; all polynomial ones by default."""
+    length: Numbers = (2, 4, 6, 8)
+    """T: time steps, one or several with commas."""
+    depth: Numbers = (1, 2, 3)
+    """L: numbers of layers, one or several with commas."""
+    width: int | None = None
+    """R: width of every layer."""
+    parameters: int | None = None
+    """Target number of parameters, in place of --width; the closest width is used."""
+    inputs: int = 3
+    """M: features per time step, or templates in the tokens domain."""
+    domain: str = "functional"
+    """functional (inputs are any vectors) or tokens (M templates)."""
+    max_samples: Annotated[int, Flag("--samples", "--max-samples")] = MAX_SAMPLES
+    """Maximum number of halves per side; a rank equal to it is only ≥."""
+    seed: int = 0
+    """Seed of weights and samples."""
+    measured: bool = False
+    """Memory curves beside ranks, of any models; without activations where one is not polynomial."""
+
+    def __post_init__(self) -> None:
+        keep(self, length=tuple(check_several("length", self.length, 2)))
+        keep(self, depth=tuple(check_several("depth", self.depth, 1)))
+        keep(self, inputs=check_whole("inputs", self.inputs, 1))
+        keep(self, max_samples=check_whole("max_samples", self.max_samples, 1))
+        for name in ("width", "parameters"):
+            if getattr(self, name) is not None:
+                keep(self, **{name: check_whole(name, getattr(self, name), 1)})
+        if (self.width is None) == (self.parameters is None):
+            raise ValueError(
+                f"give either width or parameters, got width={self.width} and parameters={self.parameters}"
+            )
+        keep(self, domain=check_domain(self.domain), seed=check_seed(self.seed))
+        if self.measured and self.domain != "functional":
+            raise ValueError(
+                f"curves are measured over vectors, so measured needs domain='functional', got {self.domain!r}"
+            )

@@ -1,0 +1,151 @@
+"""What a settings class says of its fields: name, type, default, and the text below each."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache, reduce
+from itertools import pairwise
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class FromText:
+    """How a value is written as text, for fields that are not text, a number or a switch; put into `Annotated`."""
+
+    read: Callable[[str, Any], Any]
+    """From the name that the user knows, and the text, to the value"""
+    show: Callable[[Any], str] = str
+    """The other way round"""
+    several: bool = False
+    """Whether it is given as several texts"""
+    metavar: str | None = None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Names on the command line, where they are not the field's; none for one without a name. For `Annotated`."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A field of a settings class."""
+
+    name: str
+    kind: Any
+    """Its type"""
+    default: Any
+    """`MISSING` if it must be given"""
+    help: str
+    text: FromText | None = None
+    flag: Flag | None = None
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+
+def entries(settings: type[Any]) -> tuple[Entry, ...]:
+    """The fields of a settings class, its own before those that it inherits.
+
+    Example:
+        >>> from seprank.settings.remember_settings import RememberSettings
+        >>> entries(RememberSettings)[1].name, entries(RememberSettings)[1].default
+        ('samples', 256)
+    """
+    found: tuple[Entry, ...] = _entries(settings)  # type: ignore[arg-type]
+    return found
+
+
+@cache
+def _entries(settings: Any) -> tuple[Entry, ...]:
+    hints = get_type_hints(settings, include_extras=True)
+    defaults = {
+        field.name: field.default if field.default_factory is MISSING else field.default_factory()
+        for field in fields(settings)
+    }
+    owners = [owner for owner in settings.__mro__ if owner is not object]
+    found: dict[str, Entry] = {}
+    for owner in owners:
+        helps = _texts_below(owner)
+        for name in inspect.get_annotations(owner):
+            if name in defaults and name not in found:
+                found[name] = _entry(name, hints[name], defaults[name], helps.get(name, ""))
+    return tuple(found.values())
+
+
+def option_names(entry: Entry) -> tuple[str, ...]:
+    """What a setting is called on the command line; nothing where it has a place and no name."""
+    return (f"--{entry.name.replace('_', '-')}",) if entry.flag is None else entry.flag.names
+
+
+def given(settings: type[S], arguments: Mapping[str, Any]) -> S:
+    """Settings out of the arguments of a function.
+
+    Args:
+        settings: a settings class.
+        arguments: by name, as `locals()` has them in the first line of the function.
+    """
+    names = [entry.name for entry in entries(settings)]
+    return settings(**{name: arguments[name] for name in names if name in arguments})
+
+
+def values(settings: Any, but: type | tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of settings by name, as keyword arguments.
+
+    Args:
+        settings: of a settings class.
+        but: names of fields, or a settings class whose fields are left out.
+    """
+    out = [entry.name for entry in entries(but)] if isinstance(but, type) else but
+    return {entry.name: getattr(settings, entry.name) for entry in entries(type(settings)) if entry.name not in out}
+
+
+def _entry(name: str, hint: Any, default: Any, text: str) -> Entry:
+    kind, marks = _unmarked(hint)
+    reader = next((mark for mark in marks if isinstance(mark, FromText)), None)
+    return Entry(name, kind, default, text, reader, next((mark for mark in marks if isinstance(mark, Flag)), None))
+
+
+def _unmarked(hint: Any) -> tuple[Any, list[Any]]:
+    """A type without what `Annotated` adds to it or to a member of it, and what that was."""
+    if get_origin(hint) is Annotated:
+        kind, *marks = get_args(hint)
+        inner, more = _unmarked(kind)
+        return inner, [*marks, *more]
+    if get_origin(hint) not in (Union, UnionType):
+        return hint, []
+    members = [_unmarked(member) for member in get_args(hint)]
+    return reduce(or_, (kind for kind, _ in members)), [mark for _, marks in members for mark in marks]
+
+
+def _texts_below(owner: type) -> dict[str, str]:
+    """The text below each field of a class, which Python itself does not keep."""
+    body = _classes(owner.__module__).get(owner.__name__, [])
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
+
+
+@cache
+def _classes(module: str) -> dict[str, list[ast.stmt]]:
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}

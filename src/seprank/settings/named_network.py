@@ -1,0 +1,47 @@
+"""Which network: a name of the registry or a factory of the user's own, with sizes, settings and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from ..question import check_network
+from .as_text import Arguments
+from .entries import Flag
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Sizes and settings of a network."""
+
+    inputs: int | None = None
+    """M: features per time step, or templates in the tokens domain."""
+    width: int | None = None
+    """R: width of every layer."""
+    depth: int | None = None
+    """L: number of layers."""
+    model_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
+    """key=value, passed to the factory; may be repeated."""
+
+    def sizes(self, name: str) -> dict[str, int]:
+        """Inputs, width and depth of a network that is built from these.
+
+        Args:
+            name: of the model, for what is said where one is missing.
+
+        Raises:
+            ValueError: one is missing, or out of range.
+        """
+        if self.inputs is None or self.width is None:
+            raise ValueError(f"{name} needs --inputs and --width, and takes --depth (1 by default)")
+        depth = 1 if self.depth is None else self.depth
+        found = check_network(inputs=self.inputs, width=self.width, depth=depth)
+        return dict(zip(("inputs", "width", "depth"), found, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork(Network):
+    """A network that may have been trained."""
+
+    weights: str | None = None
+    """Trained weights: .safetensors, or .pt of tensors."""

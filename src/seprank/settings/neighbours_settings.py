@@ -1,0 +1,38 @@
+"""Settings of `neighbours`, every measure of memory of one model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..question import check_whole, keep
+from .as_text import Names
+from .hints import Hints
+from .resources import Memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighboursSettings(Memory, Hints):
+    """Settings of `neighbours`.
+
+    Raises:
+        ValueError: one of them is out of range.
+        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
+    """
+
+    length: int
+    """T: time steps in a sequence."""
+    tokens: int | None = None
+    """Number of token ids, for a model that reads them."""
+    samples: int = 256
+    """Pairs of sequences of the memory curve."""
+    frozen: Names = ()
+    """Parameters or sub-modules that make gates, with commas, for effective state-size."""
+    values: Names = ()
+    """Parameters that are values as inputs are, with commas, such as an initial state."""
+    seed: int = 0
+    """Seed of weights and samples."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        length = check_whole("length", self.length, 2, purpose="to have a past", remedy="use 16 or more")
+        keep(self, length=length, frozen=tuple(self.frozen), values=tuple(self.values))

@@ -1,0 +1,59 @@
+"""The network that is named on a command line or in a file of jobs: of the registry, or the user's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..models import find_model
+from ..settings.named_network import Network, TrainedNetwork
+from ..system.memory import check_weights
+from .factory import Factory, load_factory
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Loaded(NamedTuple):
+    """A network with its weights."""
+
+    module: nn.Module
+    factory: Factory | None
+    """What made it, if it is the user's own"""
+    inputs: int | None
+    """How many inputs it reads, if it is the user's own, which need not say it"""
+
+
+def load_network(name: str, network: Network, *, seed: int, budget: int) -> Loaded:
+    """A network whose weights follow from the seed, if it has not been trained.
+
+    Args:
+        name: of a model of the registry, or file.py:factory, or package.module:factory.
+        network: its sizes, settings and weights.
+        seed: of the weights.
+        budget: bytes that they may take.
+
+    Raises:
+        FactoryError: the factory cannot be found, or fails.
+        MemoryBudgetError: the weights do not fit.
+        WeightsError: they do not fit the module.
+        ValueError: there is no such model, or sizes are missing or out of range.
+    """
+    found = _of_factory(name, network, seed) if ":" in name else _of_registry(name, network, seed, budget)
+    if isinstance(network, TrainedNetwork) and network.weights is not None:
+        from .weights import load_weights
+
+        load_weights(found.module, network.weights)
+    return found
+
+
+def _of_factory(name: str, network: Network, seed: int) -> Loaded:
+    sizes = {"inputs": network.inputs, "width": network.width, "depth": network.depth}
+    factory = load_factory(name, sizes=sizes, **network.model_settings)
+    return Loaded(factory.build(seed), factory, network.inputs)
+
+
+def _of_registry(name: str, network: Network, seed: int, budget: int) -> Loaded:
+    spec = find_model(name)
+    sizes = network.sizes(name)
+    check_weights(spec.count_parameters(*sizes.values()), budget)
+    return Loaded(spec.draw(seed, **sizes, **network.model_settings), None, None)
