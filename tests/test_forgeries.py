@@ -86,6 +86,12 @@ HONEST = [
 SPECIAL = [
     Honest("squashed", "special_models.py:squashed", 2, asked=(("length", 4), ("squash", "identity"), ("samples", 6))),
     Honest("rational", "special_models.py:rational", 2, asked=(("length", 4), ("prime", 97), ("samples", 24))),
+    Honest(
+        "called",
+        "special_models.py:named",
+        2,
+        asked=(("length", 4), ("output", "result"), ("call", {"form": "plain"}), ("samples", 6)),
+    ),
     Honest("split", "special_models.py:attention", 2, asked=(("length", 4), ("split", (0, 2)), ("samples", 6))),
 ]
 SURE = replace(SPECIAL[-1], confidence=1e-20)

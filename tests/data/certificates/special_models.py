@@ -54,3 +54,24 @@ class Attention(nn.Module):
 def attention() -> nn.Module:
     """Of `Attention`."""
     return Attention()
+
+
+class Named(nn.Module):
+    """Gives several values by name, and wants to be told a form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_size = 2
+        self.into = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor, *, form: str) -> dict[str, Tensor]:
+        """Products of sums over all steps, and other values that differ."""
+        if form != "plain":
+            raise ValueError(form)
+        total = self.into(x).sum(1)
+        return {"a": total, "b": 2 * total, "c": 3 * total, "result": total * total, "d": 4 * total}
+
+
+def named() -> nn.Module:
+    """Of `Named`."""
+    return Named()
