@@ -34,9 +34,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 EXECUTORS: list[ModuleType] = [interpreter]
 try:
-    from seprank.field import compiled
+    from seprank.field import compiled, compiled_integers
 
-    EXECUTORS.append(compiled)
+    EXECUTORS += [compiled, compiled_integers]
 except ImportError:  # numba is an extra
     pass
 
