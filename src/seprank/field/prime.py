@@ -155,7 +155,7 @@ class PrimeField(TorchDispatchMode):
         Raises:
             NotRecorded: it cannot be, also from inside.
         """
-        symbolic = Symbolic(self.prime)
+        symbolic = Symbolic(self.prime, self.arithmetic)
         with self._on(symbolic):
             yield symbolic
 
