@@ -17,7 +17,7 @@ from ..kernels import residues
 from ..kernels.residues import Floats
 from .blas import Field, Indices
 from .block import Block
-from .crew import Task, crew
+from .crew import crew
 from .factor import Factor, sign
 
 # rows inverted on their leading square block, and rows of that block taken two by two without recursion
@@ -222,21 +222,23 @@ class Elimination:
         for task in tasks:
             task()
 
-    def tiles(self, target: Floats, left: Floats, right: Floats) -> list[Task]:
-        """Tasks that subtract left @ right from target; a product longer than those before is checked at once."""
+    def tiles(self, target: Floats, left: Floats, right: Floats) -> list[partial[None]]:
+        """Tasks that subtract left @ right from target; the first of longer products than before is checked."""
         if not (target.size and right.size):
             return []
         height, width = _TILE[0], self.tile_width(target.shape[1])
         starts = ((row, column) for row in range(0, len(target), height) for column in range(0, target.shape[1], width))
         tiles = [(slice(row, row + height), slice(column, column + width)) for row, column in starts]
-        parts = [(target[tile], left[tile[0]], right[:, tile[1]]) for tile in tiles]
+        tasks = [partial(self.subtract_tile, target[tile], left[tile[0]], right[:, tile[1]]) for tile in tiles]
         if len(right) >= 2 * self.checked:
             # sums of another length may take another way through BLAS
             self.checked = len(right)
-            with self.field.checked(*parts[0]):
-                self.subtract_tile(*parts[0])
-            del parts[0]
-        return [partial(self.subtract_tile, *part) for part in parts]
+            tasks[0] = partial(self.checked_tile, *tasks[0].args)
+        return tasks
+
+    def checked_tile(self, target: Floats, left: Floats, right: Floats) -> None:
+        with self.field.checked(target, left, right):
+            self.subtract_tile(target, left, right)
 
     def tile_width(self, columns: int) -> int:
         """Columns of a tile, such that all threads have as many tiles of a few rows, if these are not too narrow."""
