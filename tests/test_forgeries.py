@@ -18,6 +18,7 @@ from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification.certificate import digest, from_dict
 from seprank.certification.saturation import stated_error
 from seprank.certification.verify import recheck
+from seprank.settings.verify_settings import VerifySettings
 from seprank.sources import Factory, load_factory
 from seprank.system.memory import MemoryBudgetError
 
@@ -320,7 +321,10 @@ def test_a_smaller_minor_proves_a_smaller_rank_and_no_more() -> None:
     body = FACTORY.body
     forged = {**body, "rank": 0, "minor": {"rows": [], "columns": [], "determinant": 1}}
     assert FACTORY.verify(forged)
-    assert "saturated" in recheck(from_dict(signed(forged)), factory=FACTORY.factory, progress=False).unchecked
+    assert (
+        "saturated"
+        in recheck(from_dict(signed(forged)), None, VerifySettings(), factory=FACTORY.factory, progress=False).unchecked
+    )
     assert FACTORY.refusal({**forged, "saturated": False}) == "flags"
     assert FACTORY.refusal({**forged, "exact": True, "upper_bound": 0}) == "bounds"
     forged["minor"]["determinant"] = 2

@@ -17,9 +17,6 @@ from .footprint import minor_bytes
 from .known import has_family
 from .pieces import ModelRecord
 
-MOST_SECONDS = 3600.0
-"""That a recheck may be estimated to take, unless more is allowed"""
-
 # Measured on one core, rounded up; a few times too much or too little harms nobody.
 _PER_PRODUCT, _PER_OPERATION = 1e-8, 1e-7  # seconds for each pair of halves and each of its steps
 _PER_STEP, _PER_DEGREE_STEP = 3e-4, 1.2e-3  # seconds for each parameter tensor

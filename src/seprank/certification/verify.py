@@ -19,8 +19,9 @@ from ..adapters import ConventionError
 from ..field import DivisorVanishes, NotPolynomial
 from ..result.numbers import readable, shown_equality, shown_error
 from ..settings.certify_settings import CertifySettings
+from ..settings.verify_settings import MOST_SECONDS, VerifySettings
 from ..sources import Factory
-from ..system.memory import MemoryBudgetError, default_budget
+from ..system.memory import MemoryBudgetError
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
 from ..theory import Bound
@@ -48,7 +49,7 @@ def verify(
     *,
     factory: Factory | None = None,
     memory: int | None = None,
-    seconds: int | float = cost.MOST_SECONDS,
+    seconds: int | float = MOST_SECONDS,
     progress: bool = True,
     again: bool = False,
     executor: Executor | None = None,
@@ -91,8 +92,8 @@ def verify(
         >>> verify(certify(RAC(2, 3), length=6))
         True
     """
-    settings: dict[str, Any] = {"factory": factory, "memory": memory, "seconds": seconds, "progress": progress}
-    recheck(certificate, module, **settings, again=again, executor=executor)
+    settings = VerifySettings(memory=memory, seconds=float(seconds), again=again)
+    recheck(certificate, module, settings, factory=factory, progress=progress, executor=executor)
     return True
 
 
@@ -127,26 +128,24 @@ class Recheck:
 
 def recheck(
     certificate: Certificate | str | Path,
-    module: nn.Module | None = None,
+    module: nn.Module | None,
+    settings: VerifySettings,
     *,
     factory: Factory | None = None,
-    memory: int | None = None,
-    seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
-    again: bool = False,
     executor: Executor | None = None,
 ) -> Recheck:
-    """As `verify`, which see, and say what was found."""
+    """`verify`, with what it found."""
     # An object goes through the same gate as a file.
     found = from_dict(certificate.to_dict()) if isinstance(certificate, Certificate) else Certificate.load(certificate)
-    budget = default_budget() if memory is None else memory
+    budget, seconds = settings.budget, settings.seconds
     check_numbers(found)
     if module is None:
         cost.building(found.model).check(budget, seconds)
     subject = build_subject(found, module, factory, budget)
     _check_question(found.question, subject)
     estimate = cost.checking(found, subject)
-    if again:
+    if settings.again:
         estimate = replace(estimate, seconds=2 * estimate.seconds)
     estimate.check(budget, seconds)
     if progress and estimate.seconds > _LONG:
@@ -170,7 +169,7 @@ def recheck(
         is_proved = check_saturated(found, subject, channels)
         check_determinant(found, minor, report, hint=_unrecorded(found, subject))
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
-    drawn = _draw_again(found, subject, channels, budget) if again else None
+    drawn = _draw_again(found, subject, channels, budget) if settings.again else None
     return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
 
 
