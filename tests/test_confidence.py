@@ -101,7 +101,7 @@ def test_a_confidence_is_a_number(wrong: Any) -> None:
 
 def test_a_later_draw_of_a_higher_rank_takes_the_place_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first draw is unlucky: it finds one less. It counts as one more draw that shows no more than the rank."""
-    honest, seen = search._certificate, []
+    honest, seen = search._Draws.certificate, []
 
     def unlucky(*arguments: Any, **settings: Any) -> Certificate:
         found = honest(*arguments, **settings)
@@ -110,7 +110,7 @@ def test_a_later_draw_of_a_higher_rank_takes_the_place_of_the_first(monkeypatch:
             return found
         return replace(found, rank=25, error=1e-6)
 
-    monkeypatch.setattr(search, "_certificate", unlucky)
+    monkeypatch.setattr(search._Draws, "certificate", unlucky)
     found = confident()
     assert (found.rank, found.question.seed) == (26, 1)
     assert found.draws[0].seed == 0
@@ -204,7 +204,7 @@ def test_drawing_again_refutes_a_rank_that_is_too_low() -> None:
     assert (low.rank, low.saturated) == (25, False)
     assert "which is more" not in str(recheck(low, None, AGAIN, progress=False).again)
     grown = replace(low, starts=64, ends=64)
-    error = search.stated_error(gap(), low.question, rank=25, starts=64, ends=64, channels=1, upper=30)
+    error = search.stated_error(gap(), low.question, search.Sampled(rank=25, starts=64, ends=64, channels=1, upper=30))
     false = replace(grown, saturated=True, error=error)
     assert verify(false, progress=False)
     with pytest.raises(CertificateError, match="drawn once more, with seed 1: rank 26, and not 25"):

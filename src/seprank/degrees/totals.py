@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from torch import nn
 
@@ -21,31 +21,33 @@ class Totals:
     """In all inputs of the start"""
     ends: float
     weights: float
-    """In all that is drawn once: parameters, and templates that are generic"""
+    """In everything drawn once: parameters, and generic templates"""
 
 
-def total_degrees(
-    module: nn.Module,
-    *,
-    length: int,
-    cut: int,
-    inputs: int,
-    domain: str = "functional",
-    templates: Any = None,
-    squash: Squash | None = None,
-    split: tuple[int, ...] | None = None,
-) -> Totals:
-    """Run a module over highest degrees, once with its inputs for variables, once with its weights.
+class OfDegrees(TypedDict):
+    """What the degrees of a module depend on, as `certify` calls it."""
+
+    length: int
+    """T, time steps in a sequence"""
+    cut: int
+    """c, steps in the start half"""
+    inputs: int
+    """M, features per step, or templates in the tokens domain"""
+    domain: NotRequired[str]
+    templates: NotRequired[Any]
+    squash: NotRequired[Squash | None]
+    split: NotRequired[tuple[int, ...] | None]
+
+
+def total_degrees(module: nn.Module, **asked: Unpack[OfDegrees]) -> Totals:
+    """Run a module over highest degrees, once with its inputs and once with its weights as variables.
 
     Args:
         module: a polynomial module in the calling convention of `torch.nn.RNN`.
-        length: T, time steps in a sequence.
-        cut: c, steps in the start half.
-        inputs: M, features per step, or templates in the tokens domain.
-        domain, templates, squash, split: as in `certify`.
+        asked: the settings of `certify` that degrees depend on.
 
     Raises:
-        NotPolynomial: the module does something that degrees have no rule for.
+        NotPolynomial: an operation has no rule for degrees.
         ConventionError: it does not follow the calling convention.
 
     Source: docs/certainty.md, "What saturated means".
@@ -55,11 +57,18 @@ def total_degrees(
         >>> total_degrees(RAC(2, 2, 1), length=4, cut=2, inputs=2)
         Totals(starts=2.0, ends=2.0, weights=9.0)
     """
-    _, features = check_inputs(module, inputs, domain, templates)
+    domain, templates = asked.get("domain", "functional"), asked.get("templates")
+    _, features = check_inputs(module, asked["inputs"], domain, templates)
     drawn = domain == "tokens" and templates in (None, "generic")
-    variables = Variables(length, cut, features, split, squash)
-    batch_first = getattr(module, "batch_first", True)
+    variables = Variables(
+        asked["length"],
+        asked["cut"],
+        features,
+        asked.get("split"),
+        asked.get("squash"),
+        getattr(module, "batch_first", True),
+    )
     with quiet():
-        sides = highest_output(module, variables, batch_first=batch_first, inputs=None, weights=0)
-        weights = highest_output(module, variables, batch_first=batch_first, inputs=int(drawn), weights=1)
+        sides = highest_output(module, variables, inputs=None, weights=0)
+        weights = highest_output(module, variables, inputs=int(drawn), weights=1)
     return Totals(*(max(0.0, float(degree)) for degree in (*sides.max(0), weights.max())))
