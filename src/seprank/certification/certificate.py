@@ -291,9 +291,9 @@ def _check_schema(body: Any) -> None:
     model = body.get("model")
     for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
         if (name in group) != (schema > 1):
-            raise CertificateError("fields", f"{name} belongs to schema 2 and not to schema 1; the file has {schema}")
+            raise CertificateError("fields", f"{name} is a field of schema 2, not of schema 1; the file has {schema}")
     if ("confidence" in body or "draws" in body) and (schema == 1 or not {"confidence", "draws"} <= body.keys()):
-        raise CertificateError("fields", "confidence and draws belong together, and to schema 2")
+        raise CertificateError("fields", "confidence and draws must be stated together, in schema 2")
     if body.get("confidence", 1) is None:
         raise CertificateError("fields", "confidence must be a number where it is stated")
 
@@ -305,7 +305,7 @@ def _check_optional(body: Any) -> None:
         for name in names:
             if isinstance(group, dict) and name in group and (not group[name] or body["schema"] == 1):
                 where = f"{place}.{name}" if place else name
-                raise CertificateError("fields", f"{where} is there only in schema 2, and if it says something")
+                raise CertificateError("fields", f"{where} may be present only in schema 2, and not be empty")
 
 
 def _check_ranges(certificate: Certificate) -> None:

@@ -21,8 +21,8 @@ _WHY = {
     "residues": "outputs must be computed from residues, whatever numbers stand for these",
 }
 _REMEDY = {
-    "batch": "see that no sum, mean or reshape goes over the batch axis, and set module.batch_first = False if it "
-    "takes (time, batch, ...)",
+    "batch": "make sure that no sum, mean or reshape runs over the batch axis, and set module.batch_first = False if "
+    "it takes (time, batch, ...)",
     "repeat": "keep nothing of a sequence on the module between calls, and draw nothing at random",
     "halves": "does it return its whole state, start from the state it is given, and look only backward in time?",
     "residues": "run every operation in torch and in the thread of forward: no NumPy, extension, other thread",
@@ -84,12 +84,12 @@ def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> npt.ND
     whole, count = answer(model, sequences), len(sequences)
     for number in {0, count - 1}:
         if not answer(model, sequences[number : number + 1]).equals(whole.only(number)):
-            raise refusal("batch", f"sequence {number} of {count} alone gives other outputs than among all")
+            raise refusal("batch", f"sequence {number} of {count} gives other outputs alone than in the batch")
     order = [*reversed(range(count)), 0, 0, *range(count // 2)]  # other positions in the batch, and other sums over it
     mixed = answer(model, sequences[order])
     for place, number in enumerate(order):
         if not mixed.only(place).equals(whole.only(number)):
-            raise refusal("batch", f"sequence {number} of {count} gives other outputs in another order of them")
+            raise refusal("batch", f"sequence {number} of {count} gives other outputs in another order of the batch")
     _, state = model(model.pieces(first), None)
     halves = read(model(model.pieces(second), state)[0])
     if not np.array_equal(halves, whole.output):
@@ -118,7 +118,7 @@ def check_entries(values: npt.NDArray[Any], alone: Callable[[int, int], npt.NDAr
     rows, ends = values.shape[:2]
     for row, end in {(0, ends - 1), (rows // 2, ends // 2), (rows - 1, 0)} if rows and ends else ():
         if not np.array_equal(alone(row, end), values[row, end], equal_nan=True):
-            raise refusal("batch", f"start {row} with end {end} gives another output among all pairs than by itself")
+            raise refusal("batch", f"start {row} with end {end} gives another output in a block of pairs than alone")
 
 
 def _count(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> int:

@@ -100,7 +100,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise CertificateError("read", f"it has {quoted_name(name)} twice, of which only one can be meant")
+            raise CertificateError("read", f"it has the field {quoted_name(name)} twice")
         found[name] = value
     return found
 

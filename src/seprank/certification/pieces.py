@@ -114,7 +114,7 @@ def check_called(question: Question) -> None:
     except TypeError as error:
         raise CertificateError("fields", f"question.called: {error}") from None
     if not same:
-        raise CertificateError("fields", "question.called must state no more than was said")
+        raise CertificateError("fields", "question.called must not state defaults")
 
 
 def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:
@@ -128,7 +128,7 @@ def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:
 def check_draws(confidence: float | None, draws: list[Draw]) -> None:
     """Check the confidence and its further draws."""
     if confidence is None and draws:
-        raise CertificateError("fields", "draws belong to a confidence, of which there is none")
+        raise CertificateError("fields", "draws are stated without a confidence")
     if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
         raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
     if len(draws) >= MOST_DRAWS:

@@ -119,7 +119,7 @@ class Functions:
             if before != known.stand:
                 raise Refusal(
                     f"the network uses {name} as {before} and as {known.stand}, which are not independent of each "
-                    "other, so that no drawn element can stand for the function; keep the parameter to one of them"
+                    "other, so that no drawn element can stand for the function; use the parameter in one way only"
                 )
             if known.stand != name:
                 self._notes.functions[name] = known.stand
