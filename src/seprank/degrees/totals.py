@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict, Unpack
+from typing import Any, TypedDict
 
 from torch import nn
 
@@ -25,26 +25,33 @@ class Totals:
 
 
 class OfDegrees(TypedDict):
-    """What the degrees of a module depend on, as `certify` calls it."""
+    """The settings of `certify` that the degrees of a module depend on."""
 
     length: int
-    """T, time steps in a sequence"""
     cut: int
-    """c, steps in the start half"""
     inputs: int
-    """M, features per step, or templates in the tokens domain"""
-    domain: NotRequired[str]
-    templates: NotRequired[Any]
-    squash: NotRequired[Squash | None]
-    split: NotRequired[tuple[int, ...] | None]
+    domain: str
+    templates: Any
+    squash: Squash | None
+    split: tuple[int, ...] | None
 
 
-def total_degrees(module: nn.Module, **asked: Unpack[OfDegrees]) -> Totals:
+def total_degrees(
+    module: nn.Module,
+    *,
+    length: int,
+    cut: int,
+    inputs: int,
+    domain: str = "functional",
+    templates: Any = None,
+    squash: Squash | None = None,
+    split: tuple[int, ...] | None = None,
+) -> Totals:
     """Run a module over highest degrees, once with its inputs and once with its weights as variables.
 
     Args:
         module: a polynomial module in the calling convention of `torch.nn.RNN`.
-        asked: the settings of `certify` that degrees depend on.
+        length, cut, inputs, domain, templates, squash, split: as in `certify`.
 
     Raises:
         NotPolynomial: an operation has no rule for degrees.
@@ -57,17 +64,9 @@ def total_degrees(module: nn.Module, **asked: Unpack[OfDegrees]) -> Totals:
         >>> total_degrees(RAC(2, 2, 1), length=4, cut=2, inputs=2)
         Totals(starts=2.0, ends=2.0, weights=9.0)
     """
-    domain, templates = asked.get("domain", "functional"), asked.get("templates")
-    _, features = check_inputs(module, asked["inputs"], domain, templates)
+    _, features = check_inputs(module, inputs, domain, templates)
     drawn = domain == "tokens" and templates in (None, "generic")
-    variables = Variables(
-        asked["length"],
-        asked["cut"],
-        features,
-        asked.get("split"),
-        asked.get("squash"),
-        getattr(module, "batch_first", True),
-    )
+    variables = Variables(length, cut, features, split, squash, getattr(module, "batch_first", True))
     with quiet():
         sides = highest_output(module, variables, inputs=None, weights=0)
         weights = highest_output(module, variables, inputs=int(drawn), weights=1)

@@ -10,10 +10,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, product
-from typing import Any
+from typing import Any, Unpack
 
 from ..question import check_cut, check_domain, check_network, check_split, check_whole
-from .bound import PROVED, Bound, Bounds, Kind
+from .bound import PROVED, Bound, Bounds, Kind, Sizes
 from .counting import MOST_DIGITS, count_digits, least, multichoose
 from .partitions import count_gram, count_read, is_quick
 
@@ -66,29 +66,19 @@ def count_seen(inputs: int, units: int) -> int:
 
 def attention_bounds(
     *,
-    inputs: int,
-    width: int,
-    depth: int,
-    length: int,
-    cut: int | None = None,
     split: Any = None,
-    domain: str = "functional",
     num_heads: int = 1,
     feed_forward: bool = False,
     causal: bool = False,
+    **sizes: Unpack[Sizes],
 ) -> Bounds:
     """Every known statement about the generic separation rank of self-attention without softmax.
 
     The read-out is one linear functional of the output at the last position.
 
     Args:
-        inputs: M, numbers per input vector, or number of tokens.
-        width: R, units per layer.
-        depth: L, number of layers.
-        length: T, number of positions.
-        cut: c, number of positions in the start, the first ones; `length // 2` if not given.
+        sizes: inputs, width, depth, length (T, number of positions), cut and domain, as in `bounds`.
         split: instead of a cut, the positions of the start.
-        domain: `functional` (inputs range over all vectors) or `tokens` (over M of them).
         num_heads: H, a divisor of the width.
         feed_forward: whether each layer ends in a product of two linear maps.
         causal: whether a position sees only those before it and itself.
@@ -108,8 +98,8 @@ def attention_bounds(
         upper moments 49
         upper monomials 210
     """
-    cell = _checked(inputs, width, depth, length, cut, split, domain, num_heads)
-    if causal and depth > 1:
+    cell = _checked(split, num_heads, **sizes)
+    if causal and cell.depth > 1:
         return Bounds([])
     found = [*_upper(cell, feed_forward), *_lower(cell, feed_forward)]
     if cell.tokens:
@@ -119,7 +109,15 @@ def attention_bounds(
 
 
 def _checked(
-    inputs: int, width: int, depth: int, length: int, cut: int | None, split: Any, domain: str, num_heads: int
+    split: Any,
+    num_heads: int,
+    *,
+    inputs: int,
+    width: int,
+    depth: int,
+    length: int,
+    cut: int | None = None,
+    domain: str = "functional",
 ) -> _Cell:
     inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
     heads = check_whole("num_heads", num_heads, 1)

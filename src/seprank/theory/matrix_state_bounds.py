@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Unpack
 
 from ..question import check_cut, check_domain, check_network
 from .attention_bounds import count_seen
-from .bound import PROVED, Bound, Bounds
+from .bound import PROVED, Bound, Bounds, Sizes
 from .counting import multichoose
 
 MatrixState = Literal["linear attention", "delta rule", "mlstm"]
@@ -18,26 +18,12 @@ _TITLES: dict[MatrixState, str] = {
 """As docs/theory.md calls them"""
 
 
-def matrix_state_bounds(
-    model: MatrixState,
-    *,
-    inputs: int,
-    width: int,
-    depth: int,
-    length: int,
-    cut: int | None = None,
-    domain: str = "functional",
-) -> Bounds:
+def matrix_state_bounds(model: MatrixState, **sizes: Unpack[Sizes]) -> Bounds:
     """Statements about the generic separation rank of one layer, and of two of linear attention; none for more.
 
     Args:
-        model: "linear attention", "delta rule", or "mlstm", of which no output is squashed.
-        inputs: M, numbers per input vector, or number of tokens.
-        width: R, units per layer.
-        depth: L, number of layers.
-        length: T, number of time steps.
-        cut: c, number of steps in the start; `length // 2` if not given.
-        domain: `functional` (inputs range over all vectors) or `tokens` (over M of them).
+        model: "linear attention", "delta rule", or "mlstm", each without squashing.
+        sizes: inputs, width, depth, length, cut and domain, as in `bounds`.
 
     Raises:
         ValueError, TypeError: a size is out of range or no whole number.
@@ -53,9 +39,8 @@ def matrix_state_bounds(
         >>> [bound.value for bound in matrix_state_bounds("mlstm", **sizes, depth=1)]
         [9]
     """
-    check_cut(length, cut)  # neither has a part in the statements
-    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
-    is_exact = model == "linear attention" and check_domain(domain) == "functional"
+    inputs, width, depth, tokens = _checked(**sizes)
+    is_exact = model == "linear attention" and not tokens
     if depth == 1:
         value = _mlstm(inputs, width) if model == "mlstm" else min(inputs, width) + 1
         source = f"{PROVED}one layer of {_TITLES[model]}"
@@ -64,6 +49,14 @@ def matrix_state_bounds(
         source = f"{PROVED}two layers of linear attention"
         return Bounds([Bound("two layers", "upper", _two_layers(inputs, width), source, "rank")])
     return Bounds([])
+
+
+def _checked(
+    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
+) -> tuple[int, int, int, bool]:
+    """M, R, L, and whether over tokens; the cut has no part in these statements, but must be possible."""
+    check_cut(length, cut)
+    return *check_network(inputs=inputs, width=width, depth=depth), check_domain(domain) == "tokens"
 
 
 def _mlstm(inputs: int, width: int) -> int:

@@ -350,10 +350,19 @@ def _copies(cell: _Cell) -> int | None:
     return bounded_power(cell.width, multichoose(cell.end + 1, cell.depth - 1), most_digits)
 
 
-def _checked(below: int | None, **sizes: Unpack[Sizes]) -> _Cell:
-    inputs, width, depth = check_network(inputs=sizes["inputs"], width=sizes["width"], depth=sizes["depth"])
-    length, cut = check_cut(sizes["length"], sizes.get("cut"))
-    tokens = check_domain(sizes.get("domain", "functional")) == "tokens"
+def _checked(
+    below: int | None,
+    *,
+    inputs: int,
+    width: int,
+    depth: int,
+    length: int,
+    cut: int | None = None,
+    domain: str = "functional",
+) -> _Cell:
+    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
+    length, cut = check_cut(length, cut)
+    tokens = check_domain(domain) == "tokens"
     # Digits are computed to a small part of one, hence the spare.
     bits = None if below is None else check_whole("below", below).bit_length()
     most_digits = MOST_DIGITS if bits is None else min(MOST_DIGITS, int(bits * math.log10(2)) + 2)
