@@ -30,7 +30,7 @@ from .confidence import draw_until
 from .description import describe
 from .footprint import SPARE, halves_bytes, matrix_bytes, require_halves
 from .known import has_family, known_bounds, least_upper
-from .pieces import Minor, ModelRecord
+from .pieces import Minor
 from .prepared import Run, as_rnn, enter
 from .rows import MakeMatrix, on_workers
 from .saturation import Sampled, stated_error
@@ -151,17 +151,11 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     module, read_as = as_rnn(module, question)
     make = Run.matrix if executor is None else on_workers(module, executor, device=device)
     with bars(progress) as report:
-        draws = _Draws(module, question, settings, make, report)
-        run, found = draws.draw(question.seed, settings.samples)
-        record = describe(module, factory, run.notes, read_as=read_as)
-        first = draws.certificate(record, run, found, began)
+        draws = _Draws(module, question, settings, make, report, factory, read_as, began)
+        first = draws.certify(question.seed, settings.samples)
         if settings.confidence is None:
             return first
-
-        def again(seed: int, samples: int | None) -> Certificate:
-            return draws.certificate(record, *draws.draw(seed, samples), began)
-
-        return draw_until(module, first, settings.confidence, again, channels=run.channels, report=report)
+        return draw_until(module, first, settings.confidence, draws.certify, channels=draws.channels, report=report)
 
 
 @dataclass
@@ -186,6 +180,11 @@ class _Draws:
     settings: CertifySettings
     make: MakeMatrix
     report: Report
+    factory: Factory | None
+    read_as: str
+    began: float
+    channels: int = 1
+    """Columns per end half, known after the first draw"""
 
     @cached_property
     def known(self) -> list[Bound]:
@@ -200,7 +199,7 @@ class _Draws:
         """
         return least_upper(self.known) is not None and has_family(self.module, self.question)
 
-    def draw(self, seed: int, samples: int | None) -> tuple[Run, _Found]:
+    def certify(self, seed: int, samples: int | None) -> Certificate:
         """The rank for the weights and samples that follow from a seed."""
         question = replace(self.question, seed=seed)
         with enter(self.module, question, arithmetic="float64", device=self.settings.device) as run:
@@ -209,14 +208,16 @@ class _Draws:
             matrix = self.make(run, self.settings.budget, lambda *done: self.report("Start-End matrix", *done))
             found = _Search(run, matrix, upper, self.settings, near=near, report=self.report).run(samples)
             _require_no_contradiction(run, found.profile.rank, upper)
-        return run, found
+        self.channels = run.channels
+        return self.certificate(run, found)
 
-    def certificate(self, record: ModelRecord, run: Run, found: _Found, began: float) -> Certificate:
+    def certificate(self, run: Run, found: _Found) -> Certificate:
+        """What was found, with its bounds and the error of the rank."""
         profile, upper = found.profile, least_upper(self.known)
         sampled = Sampled(profile.rank, found.starts, found.ends, run.channels, upper)
         error = stated_error(self.module, run.question, sampled)
         return Certificate(
-            model=record,
+            model=describe(self.module, self.factory, run.notes, read_as=self.read_as),
             question=run.question,
             starts=found.starts,
             ends=found.ends,
@@ -226,7 +227,7 @@ class _Draws:
             saturated=error is not None,
             bounds=self.known,
             minor=Minor([int(i) for i in profile.rows], [int(j) for j in profile.columns], profile.determinant),
-            seconds=round(time.perf_counter() - began, 3),
+            seconds=round(time.perf_counter() - self.began, 3),
             versions=versions("seprank", "torch", "numpy"),
             error=error,
             left_out_starts=found.left_out.starts,

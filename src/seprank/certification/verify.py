@@ -68,7 +68,7 @@ def verify(
         factory: builds the module if the certificate names a factory; it is called with the certificate's settings.
         memory: budget in bytes; by default half of the free memory.
         seconds: maximum of the estimated time.
-        progress: whether to show progress bars, and announce long work, if standard error is a terminal.
+        progress: show progress bars if standard error is a terminal, and announce there what takes long.
         again: draw weights and samples once more, with a new seed, and compare the rank.
         executor: evaluates the minor in blocks of rows on its workers, as in `certify`; each may take the same memory.
 
