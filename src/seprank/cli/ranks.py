@@ -13,6 +13,7 @@ from ..settings.entries import values
 from ..settings.named_network import Network
 from ..settings.resources import Memory
 from ..settings.size_settings import BoundsSettings, PlanSettings
+from ..settings.verify_settings import VerifySettings
 from .flags import flagged
 from .options import (
     STANDARD_OUTPUT,
@@ -69,12 +70,8 @@ def verify(
     certificate: Annotated[
         Path, typer.Argument(parser=read_from, metavar="FILE", help="File written by `seprank certify --out`.")
     ],
-    limit: Memory,
+    settings: VerifySettings,
     model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
-    seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
-    again: Annotated[
-        bool, typer.Option("--again", help="Draw weights and samples once more, with a new seed.")
-    ] = False,
     workers: Workers = 1,
     scheduler: Scheduler = None,
     as_json: Json = False,
@@ -93,15 +90,14 @@ def verify(
             raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
         factory = None if model is None else load_factory(model)
         with open_executor(workers, scheduler) as executor:
-            how: dict[str, Any] = {"memory": limit.budget, "seconds": seconds, "again": again}
-            found = recheck(loaded, factory=factory, executor=executor, **how)
+            found = recheck(loaded, None, settings, factory=factory, executor=executor)
     except CertificateError as error:
         step, reason = error.step, str(error)
     if as_json:
         answer = {"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None}
         newer = [bound.to_dict() for bound in found.newer] if found else []
         more = {"newer_bounds": newer, "unchecked": found.unchecked if found else []}
-        say_json(answer | more | ({"again": found.again if found else None} if again else {}))
+        say_json(answer | more | ({"again": found.again if found else None} if settings.again else {}))
     elif found is not None:
         say(str(found))
     if step is not None:

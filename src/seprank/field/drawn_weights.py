@@ -1,4 +1,4 @@
-"""What of a module is drawn at random, and what keeps its values."""
+"""Which weights of a module are drawn at random, and which keep their values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .guard import read
-from .prime import NotPolynomial
+from .not_polynomial import NotPolynomial
 
 
 @dataclass(frozen=True)
