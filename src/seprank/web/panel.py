@@ -58,7 +58,7 @@ class Panel:
         self._drawing = Slot(partial(budget.give_back, (id(self), "picture")))
         self._lengths: list[int] = []
         self._number = 0
-        self.choose({name: getattr(settings, name) for name in settings.to_query()})
+        self.choose(settings.fields())
 
     @property
     def running(self) -> bool:
