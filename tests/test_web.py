@@ -83,7 +83,7 @@ def test_a_query_restores_settings(settings: Settings) -> None:
         ({"model": "file.py:factory"}, "model must be one of rac,"),
         ({"model": "os.system"}, "model must be one of rac,"),
         (
-            {"model": "rac", "split": "0,2"},
+            {"split": "0,2"},
             "split is for models of whole sequences (attention), and rac goes step by step",
         ),
         ({"model": "attention", "split": "0,x"}, "a position of split must be a whole number, got 'x'"),
