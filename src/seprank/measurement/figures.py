@@ -280,3 +280,28 @@ def _sum_of_squares(part: Values) -> float:
 def _shares(variances: list[float]) -> Shares:
     start, end, interaction = (variance / sum(variances) for variance in variances)
     return Shares(start, end, interaction)
+
+
+def effective_count(weights: Vector) -> float:
+    """How many equal samples would weigh as these do: (sum of w)² / sum of w².
+
+    Example:
+        >>> effective_count(np.array([1.0, 1.0, 0.0]))
+        2.0
+    """
+    largest = float(weights.max(initial=0.0))
+    if largest == 0:
+        return 0.0
+    scaled = weights / largest
+    return float(scaled.sum() ** 2 / (scaled @ scaled))
+
+
+def rest_on_few(name: str, weights: Vector, least: int) -> list[str]:
+    """A warning if fewer samples than that count as much as these do with their weights."""
+    count = effective_count(weights)
+    if count >= least:
+        return []
+    return [
+        f"the figures rest on few {name}, as if {math.floor(count)} of {len(weights)} counted; intervals may be too "
+        "narrow, use more samples"
+    ]

@@ -92,7 +92,7 @@ def whole_sequences(
         )
         what = "independent normal vectors" if alphabet.tokens is None else f"uniform tokens out of {alphabet.tokens}"
         return Samples(first, second, source=what, inferred=alphabet.inferred)
-    found = _checked(_as_array(data), alphabet, length)[:, :length]
+    found = checked_sequences(data, alphabet, length)
     chosen = [_choose(len(found), count, (seed, stream)) for stream, count in ((0, starts), (1, ends))]
     first, second = (Halves(vectors=torch.from_numpy(found[numbers])) for numbers in chosen)
     source = f"halves of {len(found)} sequences given"
@@ -116,7 +116,7 @@ def given_halves(starts: Array | Tensor, ends: Array | Tensor, alphabet: Alphabe
         shape = tuple(given.shape)
         if len(shape) < 2 or shape[1] != steps:
             raise DataError(f"{name} must be (count, {steps}, ...) for length {length} and cut {cut}, got {shape}")
-        halves.append(Halves(vectors=torch.from_numpy(_checked(_as_array(given), alphabet, steps))))
+        halves.append(Halves(vectors=torch.from_numpy(checked_sequences(given, alphabet, steps))))
     return Samples(halves[0], halves[1], source="halves given", inferred=alphabet.inferred)
 
 
@@ -127,7 +127,8 @@ def _draw(alphabet: Alphabet, generator: np.random.Generator, shape: tuple[int, 
     return torch.from_numpy(generator.standard_normal((*shape, *alphabet.shape)))
 
 
-def _as_array(sequences: Array | Tensor) -> Array:
+def as_array(sequences: Array | Tensor) -> Array:
+    """Sequences as NumPy has them; short floats, which it has not, as float32."""
     if not isinstance(sequences, Tensor):
         return np.asarray(sequences)
     tensor = sequences.detach().cpu()
@@ -142,7 +143,13 @@ def _choose(available: int, count: int, seed: tuple[int, int]) -> Numbers:
     return np.sort(np.random.default_rng(seed).permutation(available)[:count])
 
 
-def _checked(data: Array, alphabet: Alphabet, length: int) -> Array:
+def checked_sequences(data: Array | Tensor, alphabet: Alphabet, length: int) -> Array:
+    """The first steps of sequences given: token ids int64 (count, length), or vectors float64 (count, length, ...).
+
+    Raises:
+        DataError: they are too short, of a wrong size, not finite, or tokens are out of range.
+    """
+    data = as_array(data)
     if data.ndim < 2 or 0 in data.shape:
         raise DataError(f"sequences must be (count, steps) or (count, steps, features), got shape {data.shape}")
     if data.shape[1] < length:
@@ -154,6 +161,7 @@ def _checked(data: Array, alphabet: Alphabet, length: int) -> Array:
             f"sequences must be real, got {data.dtype}; give real and imaginary parts as two features, "
             "np.stack([x.real, x.imag], -1), to a model of as many inputs"
         )
+    data = data[:, :length]
     return _checked_tokens(data, alphabet.tokens) if alphabet.tokens is not None else _checked_vectors(data, alphabet)
 
 

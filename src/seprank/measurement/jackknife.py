@@ -61,26 +61,26 @@ class Estimate:
 
 @dataclass(frozen=True)
 class _Figure:
-    """How a figure comes from the numbers that are jackknifed, see `_spectral` and `_shares`."""
+    """How a figure comes from the number that is jackknifed."""
 
-    number: int
     lowest: float = 0.0
     highest: float = 1.0
     logarithmic: bool = False
     """The number is the logarithm of the figure: there the bias is nearer to first order, the error to normal"""
 
 
-# The effective rank comes from the same number as the entropy, so that one is the exponential of the other.
+_RANK = _Figure(lowest=1.0, highest=math.inf, logarithmic=True)
 _FIGURES = {
-    "entropy": _Figure(0, highest=math.inf),
-    "effective_rank": _Figure(0, lowest=1.0, highest=math.inf, logarithmic=True),
-    "roy_vetterli_rank": _Figure(1, lowest=1.0, highest=math.inf, logarithmic=True),
-    "participation_ratio": _Figure(2, lowest=1.0, highest=math.inf, logarithmic=True),
-    "separability_distance": _Figure(3),
-    "start": _Figure(4),
-    "end": _Figure(5),
-    "interaction": _Figure(6),
+    "entropy": _Figure(highest=math.inf),
+    "effective_rank": _RANK,
+    "roy_vetterli_rank": _RANK,
+    "participation_ratio": _RANK,
+    "separability_distance": _Figure(),
+    "start": _Figure(),
+    "end": _Figure(),
+    "interaction": _Figure(),
 }
+"""In the order of the numbers from `_spectral` and `_shares`"""
 
 
 def deal(
@@ -194,13 +194,18 @@ def estimate(
         Estimate(plug_in=1.0, estimate=1.5, standard_error=0.0, low=1.5, high=1.5)
     """
     centre = GROUPS * full - (GROUPS - 1) * float(left_out.mean())
-    error = math.sqrt((GROUPS - 1) * float(left_out.var()))
+    error = jackknife_error(left_out)
     points = np.array([full, centre, centre - T_QUANTILE * error, centre + T_QUANTILE * error])
     if logarithmic:
         points = np.exp(points)
         error *= float(points[1])
     plug_in, middle, low, high = (float(point) for point in np.clip(points, lowest, highest))
     return Estimate(plug_in, middle, error, low, high)
+
+
+def jackknife_error(left_out: Vector) -> float:
+    """Standard error of a number, from the numbers without each group, (groups,)."""
+    return math.sqrt((GROUPS - 1) * float(left_out.var()))
 
 
 def shortened(values: Values, ends: Labels) -> tuple[Values, Labels]:
@@ -252,8 +257,8 @@ def estimates(
     full = np.concatenate([_spectral(spectrum), _shares(unbiased)])
     left_out = _left_out(values, *groups, precision=precision)
     found = {
-        name: estimate(float(full[f.number]), left_out[:, f.number], f.lowest, f.highest, logarithmic=f.logarithmic)
-        for name, f in _FIGURES.items()
+        name: estimate(float(number), rest, f.lowest, f.highest, logarithmic=f.logarithmic)
+        for (name, f), number, rest in zip(_FIGURES.items(), full, left_out.T, strict=True)
     }
     return found | _adding_up({name: found[name] for name in ("start", "end", "interaction")}, plug_in)
 
@@ -265,9 +270,10 @@ def _left_out(values: Values, starts: Labels, ends: Labels, *, precision: float)
 
 
 def _spectral(spectrum: Vector) -> Vector:
+    """The entropy is its own number and the logarithm of the effective rank."""
     coefficients = schmidt_coefficients(spectrum)
-    ranks = roy_vetterli_rank(spectrum), participation_ratio(coefficients)
-    return np.array([entropy(coefficients), *np.log(ranks), separability_distance(coefficients)])
+    nats, ranks = entropy(coefficients), (roy_vetterli_rank(spectrum), participation_ratio(coefficients))
+    return np.array([nats, nats, *np.log(ranks), separability_distance(coefficients)])
 
 
 def _shares(shares: Shares) -> Vector:

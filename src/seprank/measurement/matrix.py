@@ -88,7 +88,7 @@ class Entries:
 
 
 Evaluate = Callable[[Entries, Progress, State | None], Values]
-"""From the entries, whom to tell of the pairs done, and perhaps the starts' states, to values (starts, ends, channels)"""
+"""From the entries, whom to tell of the pairs done, and the starts' states if they are known, to all values"""
 
 
 def evaluated(entries: Entries, progress: Progress, states: State | None = None) -> Values:

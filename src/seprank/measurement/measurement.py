@@ -16,7 +16,17 @@ from ..result.palette import COLOURS
 from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.text import text_table
-from .figures import EPSILON, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
+from .figures import (
+    EPSILON,
+    Shares,
+    Values,
+    Vector,
+    check_finite,
+    numerical_rank,
+    rescaled,
+    rest_on_few,
+    singular_values,
+)
 from .jackknife import Estimate, deal, estimates
 
 PRECISIONS = {"float64": EPSILON, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
@@ -323,15 +333,8 @@ def _recombined(of_starts: npt.ArrayLike, of_ends: npt.ArrayLike) -> float:
 
 def _doubts(values: Values, spectrum: Vector, effective_rank: float) -> list[str]:
     """Why intervals may be too narrow, as far as the samples themselves can tell."""
-    doubts = []
     squares = np.einsum("sec,sec->se", values, values)
-    for name, weights in (("starts", squares.sum(1)), ("ends", squares.sum(0))):
-        effective = float(weights.sum() ** 2 / (weights @ weights))
-        if effective < _FEW_SAMPLES:
-            doubts.append(
-                f"the figures rest on few {name}, as if {math.floor(effective)} of {len(weights)} counted; intervals "
-                "may be too narrow, use more samples"
-            )
+    doubts = rest_on_few("starts", squares.sum(1), _FEW_SAMPLES) + rest_on_few("ends", squares.sum(0), _FEW_SAMPLES)
     if effective_rank > _UNRESOLVED * len(spectrum):
         doubts.append(
             f"the effective rank is not small beside {len(spectrum)}, the largest that these samples can show; "

@@ -6,19 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..measurement.figures import ConstantOutput
-from .estimator import (
-    GROUPS,
-    Interval,
-    Ratio,
-    Vector,
-    combination,
-    effective_count,
-    interpolation_weights,
-    interval,
-    ratio,
-    staircases,
-)
+from ..measurement.figures import ConstantOutput, Vector, rest_on_few
+from ..measurement.jackknife import GROUPS
+from .estimator import Interval, Ratio, combination, interpolation_weights, interval, ratio, staircases
 from .terms import Terms
 
 FEW = 10
@@ -100,7 +90,7 @@ def figures(terms: Terms, *, threshold: float) -> Figures:
     variance = variance_of(terms)
     floor = floors(terms, variance)
     useful = [lag for lag, size in zip(terms.lags, floor, strict=True) if size <= threshold]
-    notes = [*_doubts(terms), *_hidden(terms.lags, useful, threshold)]
+    notes = [*rest_on_few("pairs", terms.apart, FEW), *_hidden(terms.lags, useful, threshold)]
     if not useful:
         raise ValueError(
             f"rounding errors alone change the output by {floor[0]:.1e} of its variance within {terms.lags[0]} steps, "
@@ -168,16 +158,6 @@ def _others(terms: Terms, floor: Vector) -> dict[str, Column | None]:
         intervals = tuple(interval(part, logarithmic=False, highest=np.inf) for part in parts)
         found["divergence"] = Column(tuple(max(part.value, 0.0) for part in parts), intervals)
     return found
-
-
-def _doubts(terms: Terms) -> list[str]:
-    count = effective_count(terms.apart)
-    if count >= FEW:
-        return []
-    return [
-        f"the figures rest on few pairs, as if {count:.0f} of {len(terms)} counted; intervals may be too narrow, use "
-        "more samples"
-    ]
 
 
 def _hidden(lags: tuple[int, ...], useful: list[int], threshold: float) -> list[str]:

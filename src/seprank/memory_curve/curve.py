@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
+from ..measurement.figures import roy_vetterli_rank
 from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..settings.remember_settings import check_share
@@ -195,9 +198,7 @@ class MemoryCurve(Result):
         Raises:
             ValueError: influence was not looked at at every step.
         """
-        values = self._every_influence()
-        shares = [value / math.fsum(values) for value in values if value > 0]
-        return math.exp(-math.fsum(share * math.log(share) for share in shares))
+        return roy_vetterli_rank(np.array(self._every_influence()))
 
     def _every_influence(self) -> tuple[float, ...]:
         found = self._asked(self.influences, "influence", "influence=True")

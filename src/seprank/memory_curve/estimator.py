@@ -16,14 +16,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Vector = npt.NDArray[np.float64]
+from ..measurement.figures import Vector
+from ..measurement.jackknife import GROUPS, T_QUANTILE, jackknife_error
+
 Interval = tuple[float, float]
-
-GROUPS = 8
-T_QUANTILE = 1.8945786050900074
-"""95 % point of Student's t with GROUPS - 1 degrees of freedom: what bounds a two-sided 90 % interval"""
 
 
 @dataclass(frozen=True)
@@ -76,8 +73,7 @@ def interval(found: Ratio, *, logarithmic: bool, lowest: float = 0.0, highest: f
     logarithmic = logarithmic and found.value > 0 and bool((found.left_out > 0).all())
     centre = math.log(found.value) if logarithmic else found.value
     numbers = np.log(found.left_out) if logarithmic else found.left_out
-    spread = float(((numbers - numbers.mean()) ** 2).sum())
-    half = T_QUANTILE * math.sqrt((GROUPS - 1) / GROUPS * spread)
+    half = T_QUANTILE * jackknife_error(numbers)
     ends = [centre - half, centre + half]
     low, high = (math.exp(min(end, 700.0)) for end in ends) if logarithmic else ends
     return min(max(low, lowest), highest), min(max(high, lowest), highest)
@@ -118,17 +114,3 @@ def staircases(lags: tuple[int, ...], memory: Vector) -> Interval:
     gaps = np.diff((0, *lags))
     before = np.concatenate([[1.0], memory[:-1]])
     return float(gaps @ memory), float((gaps - 1) @ before + memory.sum())
-
-
-def effective_count(weights: Vector) -> float:
-    """How many equal pairs would weigh as these do: (sum of w)² / sum of w².
-
-    Example:
-        >>> effective_count(np.array([1.0, 1.0, 0.0]))
-        2.0
-    """
-    largest = float(weights.max(initial=0.0))
-    if largest == 0:
-        return 0.0
-    scaled = weights / largest
-    return float(scaled.sum() ** 2 / (scaled @ scaled))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ..measurement.directions import directions
 from ..measurement.measured_model import Subject
 from ..question import check_readout
 from ..settings.remember_settings import PROBABILITIES
@@ -106,8 +107,4 @@ def choose_readout(asked: str | int | None, subject: Subject, tokens: int | None
             + (" that are products of all steps" if rescaled else "")
             + "; use readout='all'"
         )
-    direction = None
-    if kind == "random":
-        drawn = np.random.default_rng((seed, 2)).standard_normal((1, channels))
-        direction = drawn / np.linalg.norm(drawn)
-    return Readout(kind, rescaled, direction)
+    return Readout(kind, rescaled, directions("random", channels, seed) if kind == "random" else None)

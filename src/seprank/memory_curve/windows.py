@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..measurement.inputs import Alphabet, DataError, whole_sequences
+from ..measurement.inputs import Alphabet, DataError, as_array, checked_sequences, whole_sequences
 from ..settings.remember_settings import FEWEST, RememberSettings
 from ..system.memory import MemoryBudgetError, show_size
 
@@ -51,7 +51,7 @@ def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings
             f"{settings.samples} pairs of sequences of {settings.length} steps take {show_size(need)}, more than half "
             f"of the {show_size(budget)} this may take; use fewer samples, a shorter length or more memory"
         )
-    return _drawn(alphabet, settings) if data is None else _windows(_as_array(data), alphabet, settings)
+    return _drawn(alphabet, settings) if data is None else _windows(as_array(data), alphabet, settings)
 
 
 def _drawn(alphabet: Alphabet, settings: RememberSettings) -> Pairs:
@@ -62,20 +62,12 @@ def _drawn(alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     )
 
 
-def _as_array(data: Data) -> npt.NDArray[Any]:
-    return data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
-
-
 def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     """Windows that do not overlap, each in one pair only: x and x' of a pair must not share steps."""
     data = data[None] if data.ndim == 1 else data
-    steps = data.shape[1] if data.ndim > 1 else 0
-    if 0 < steps < settings.length:
-        raise DataError(f"sequences must have at least {settings.length} steps, got {steps}; use a shorter --length")
-    whole = whole_sequences(alphabet, length=steps, starts=len(data), ends=1, data=data, seed=settings.seed)
-    every = whole.starts.sequences()
-    each = steps // settings.length
-    cut = every[:, : each * settings.length].reshape(-1, settings.length, *every.shape[2:])
+    each = max(1, data.shape[1] // settings.length) if data.ndim > 1 else 1
+    every = torch.from_numpy(checked_sequences(data, alphabet, each * settings.length))
+    cut = every.reshape(-1, settings.length, *every.shape[2:])
     pairs = min(settings.samples, len(cut) // 2)
     if pairs < FEWEST:
         raise DataError(
@@ -89,7 +81,7 @@ def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSetti
         f"{2 * pairs} windows of {len(every)} sequences given",
         independent=False,
         notes=tuple(_doubts(pairs, settings.samples, each)),
-        inferred=whole.inferred,
+        inferred=alphabet.inferred,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..elimination import rank as rank_modulo
+from ..measurement.figures import roy_vetterli_rank
 from ..question import DEFAULT_PRIME, check_whole
 from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
@@ -201,9 +201,9 @@ def _measured(found: Operator, length: int, tolerance: float, seed: int, began: 
     return EffectiveStateSize(
         positions=tuple(positions),
         tolerance=tuple(_count(values, threshold) for values in spectra),
-        entropy=tuple(entropy_size(values) for values in spectra),
+        entropy=tuple(_by_entropy(values) for values in spectra),
         tolerance_by_channel=tuple(tuple(_count(values, threshold) for values in each) for each in own),
-        entropy_by_channel=tuple(tuple(entropy_size(values) for values in each) for each in own),
+        entropy_by_channel=tuple(tuple(_by_entropy(values) for values in each) for each in own),
         certified=certified,
         prime=None if certified is None else DEFAULT_PRIME,
         spectrum=tuple(spectra[length // 2 - 1].tolist()),
@@ -226,16 +226,9 @@ def _count(values: Array, threshold: float) -> int:
     return int((values > threshold).sum())
 
 
-def entropy_size(values: Array) -> float:
-    """exp of the entropy of values over their sum; 0 where all are 0.
-
-    Example:
-        >>> entropy_size(np.array([2.0, 2.0, 0.0]))
-        2.0
-    """
-    total = float(values.sum())
-    shares = values[values > 0] / total if total > 0 else values[:0]
-    return math.exp(-float(shares @ np.log(shares))) if len(shares) else 0.0
+def _by_entropy(values: Array) -> float:
+    """exp of the entropy of singular values over their sum; 0 where all are 0."""
+    return roy_vetterli_rank(values) if values.any() else 0.0
 
 
 def certified_ranks(network: LinearNetwork, length: int, p: int = DEFAULT_PRIME) -> tuple[int, ...]:
