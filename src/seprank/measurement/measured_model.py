@@ -36,10 +36,15 @@ class Version:
     model: Any
     dtype: torch.dtype
     """Of vectors given to it"""
+    device: str
 
     @property
     def name(self) -> str:
         return str(self.dtype).removeprefix("torch.")
+
+    def cast(self, sequences: Tensor) -> Tensor:
+        """Sequences in the type and on the device of the model's inputs."""
+        return sequences.to(self.device, self.dtype if sequences.is_floating_point() else None)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,6 @@ class Subject:
 
     model: Checked
     version: Version
-    device: str
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -58,8 +62,7 @@ class Subject:
 
     def cast(self, halves: Halves) -> Halves:
         """Halves in the type and on the device of the model's inputs."""
-        values = halves.sequences()
-        return Halves(vectors=values.to(self.device, self.version.dtype if values.is_floating_point() else None))
+        return Halves(vectors=self.version.cast(halves.sequences()))
 
 
 @contextmanager
@@ -76,13 +79,13 @@ def _versions(model: Any, settings: FloatingSettings) -> Iterator[Version]:
     asked = DTYPES[settings.dtype]
     model = unwrapped(model)
     if not isinstance(model, nn.Module):
-        yield from (Version(model, dtype) for dtype in dict.fromkeys((asked, *_OWN)))
+        yield from (Version(model, dtype, settings.device) for dtype in dict.fromkeys((asked, *_OWN)))
         return
-    yield Version(converted(copy_module(model).to(settings.device), asked).eval(), asked)
+    yield Version(converted(copy_module(model).to(settings.device), asked).eval(), asked, settings.device)
     tensors = [t for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
     own = tensors[0].dtype if tensors else torch.get_default_dtype()
     if own != asked or any(t.dtype != asked for t in tensors):
-        yield Version(copy_module(model).to(settings.device).eval(), own)
+        yield Version(copy_module(model).to(settings.device).eval(), own, settings.device)
 
 
 def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -118,7 +121,7 @@ def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettin
         try:
             model = search(
                 version.model,
-                _trial(samples, version, settings),
+                version.cast(_trial(samples)),
                 settings.hints,
                 length=length,
                 rescale=isinstance(version.model, nn.Module) and version.dtype == torch.float64,
@@ -130,7 +133,7 @@ def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettin
             failures.append((version.name, refused.error))
             checked |= refused.checked  # whatever ran and failed a check is not tried in a coarser arithmetic
         else:
-            return Subject(model, version, settings.device, _notes(model, version, failures, samples.inferred))
+            return Subject(model, version, _notes(model, version, failures, samples.inferred))
     first = failures[0][1]
     others = [(name, e) for name, e in failures[1:2] if str(e.__cause__) != str(first.__cause__)]
     error = CallFailed("; ".join([str(first), *(f"as it is, in {name}: {e}" for name, e in others)]))
@@ -139,11 +142,10 @@ def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettin
     raise error from first
 
 
-def _trial(samples: Samples, version: Version, settings: FloatingSettings) -> Tensor:
+def _trial(samples: Samples) -> Tensor:
     """Whole sequences out of the samples."""
     count = min(len(samples.starts), len(samples.ends), _TRIED)
-    sequences = torch.cat([half.sequences(0, count) for half in (samples.starts, samples.ends)], 1)
-    return sequences.to(settings.device, version.dtype if sequences.is_floating_point() else None)
+    return torch.cat([half.sequences(0, count) for half in (samples.starts, samples.ends)], 1)
 
 
 def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFailed]], inferred: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,9 @@ class Column:
     intervals: tuple[Interval, ...]
     """90 % intervals"""
 
+    def __add__(self, later: Column) -> Column:
+        return Column(self.values + later.values, self.intervals + later.intervals)
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -38,11 +41,24 @@ class Figures:
     """What rounding alone may give at each lag"""
     mean: float
     mean_interval: Interval
-    variance: float
     notes: tuple[str, ...]
     single: Column | None = None
     short: Column | None = None
     divergence: Column | None = None
+
+    def followed_by(self, lags: tuple[int, ...]) -> Figures:
+        """The same with further lags, at which nothing is left but the rounding of the last."""
+        floor = (self.floor[-1],) * len(lags)
+        nothing = Column((0.0,) * len(lags), tuple((0.0, size) for size in floor))
+        return replace(
+            self,
+            lags=self.lags + lags,
+            memory=self.memory + nothing,
+            joint=self.joint + nothing,
+            carried=self.carried + nothing,
+            floor=self.floor + floor,
+            single=None if self.single is None else self.single + nothing,
+        )
 
 
 def variance_of(terms: Terms) -> float:
@@ -114,7 +130,6 @@ def figures(terms: Terms, *, threshold: float) -> Figures:
         floor=tuple(floor.tolist()),
         mean=mean,
         mean_interval=mean_interval,
-        variance=variance,
         notes=tuple(notes),
         **_others(shown, floor),
     )

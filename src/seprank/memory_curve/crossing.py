@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from ..adapters.agreement import failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
 from ..measurement.measured_model import Subject
+from ..settings.remember_settings import RememberSettings
+from .curve_model import relative_floor
 from .readout import Columns, Readout
 from .terms import Squares, Terms
 
@@ -31,19 +32,10 @@ NUDGED = 100.0
 """How much more than inputs that differ in their last digit rounding inside may change an output"""
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is run at every lag."""
-
-    single: bool = False
-    """Resample single steps, too"""
-    short: bool = False
-    """Run the last steps alone, too"""
-
-    def steps(self, lags: Sequence[int], length: int, splits: bool) -> int:
-        """Steps of a model per sequence, starts not counted."""
-        each = [lag if splits else length for lag in lags]
-        return sum(each) * (1 + self.single) + sum(lags) * self.short
+def steps_at(lags: Sequence[int], settings: RememberSettings, *, splits: bool) -> int:
+    """Steps of a model for one sequence at these lags, its past not counted."""
+    crossed = sum(lag if splits else settings.length for lag in lags)
+    return crossed * (1 + settings.influence) + sum(lags) * settings.dropped
 
 
 class Crossing:
@@ -54,8 +46,7 @@ class Crossing:
         readout: of its outputs.
         sequences: x of all pairs, then x' of all pairs, (2 x pairs, length, ...).
         lags: those for which the states of the pasts are kept on the way.
-        work: what is run at every lag.
-        floor: relative rounding error of the outputs, with a margin of four.
+        settings: what is run at every lag.
     """
 
     def __init__(
@@ -64,14 +55,13 @@ class Crossing:
         readout: Readout,
         sequences: Tensor,
         lags: Sequence[int],
-        work: Work,
-        floor: float,
+        settings: RememberSettings,
     ) -> None:
         self._subject, self._model = subject, subject.model
-        self._floor = floor
+        self._floor = relative_floor(subject)
         self._readout = readout
         self._sequences = sequences
-        self._work = work
+        self._settings = settings
         self._pairs = len(sequences) // 2
         self._length = sequences.shape[1]
         self._limit = tolerance(self._model.agreement.rounding)
@@ -79,11 +69,11 @@ class Crossing:
         output = self._run_all([self._length - lag for lag in lags])
         self.exponent = readout.exponent(output)
         self._known = readout(output, self.exponent)
-        self._logs = readout.log_probabilities(output) if work.short and readout.probabilities else None
+        self._logs = readout.log_probabilities(output) if settings.dropped and readout.probabilities else None
         self.a, self.d = self._known[:, : self._pairs], self._known[:, self._pairs :]
         _check_finite(self._known, "in the sequences as they are")
         self._check_alone()
-        errors = readout.rounding(output, self._known, floor)
+        errors = readout.rounding(output, self._known, self._floor)
         self._rounding = (errors[: self._pairs] + errors[self._pairs :]) / 2
 
     def _run_all(self, cuts: Sequence[int]) -> Tensor:
@@ -163,9 +153,9 @@ class Crossing:
             "alike": 2 * np.einsum("cn,cn->n", up, down),
             "shaken": np.full(self._pairs, _square(shaken - self.a[:, : shaken.shape[1]]).mean()),
         }
-        if self._work.single:
+        if self._settings.influence:
             found["single"] = self._single(lag)
-        if self._work.short:
+        if self._settings.dropped:
             found |= self._short(lag)
         return found
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..measurement.allocation import footprint
 from ..measurement.inputs import Samples, halved
@@ -31,12 +30,7 @@ def checked(model: Any, pairs: Pairs, settings: RememberSettings) -> Iterator[Su
 
 def _halves(pairs: Pairs, settings: RememberSettings) -> Samples:
     whole = Halves(vectors=pairs.first)
-    return halved(Samples(whole, whole, pairs.source, inferred=pairs.inferred), max(1, settings.length // 2))
-
-
-def converted(sequences: Tensor, subject: Subject) -> Tensor:
-    """Sequences as the model takes them."""
-    return subject.cast(Halves(vectors=sequences)).sequences()
+    return halved(Samples(whole, whole, pairs.source, inferred=pairs.alphabet.inferred), max(1, settings.length // 2))
 
 
 def relative_floor(subject: Subject) -> float:
@@ -44,13 +38,13 @@ def relative_floor(subject: Subject) -> float:
     return max(subject.model.floor, 4 * torch.finfo(subject.version.dtype).eps)
 
 
-def block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings, budget: int) -> int:
+def block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings) -> int:
     """How many pairs are run at once: as many as are fast, if they fit a quarter of the memory.
 
     Raises:
         MemoryBudgetError: not even one does.
     """
-    model, length = subject.model, settings.length
+    model, length, budget = subject.model, settings.length, settings.budget
     halves = _halves(pairs, settings)
     found = footprint(model, subject.cast(halves.starts), subject.cast(halves.ends))
     # beside what the model takes inside: the sequences, states spread and joined, outputs and their differences

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..measurement.directions import directions
 from ..measurement.measured_model import Subject
 from ..question import check_readout
-from ..settings.remember_settings import PROBABILITIES
+from ..settings.remember_settings import PROBABILITIES, RememberSettings
 
 Columns = npt.NDArray[np.float64]
 """(channels, sequences)"""
@@ -31,6 +31,8 @@ class Readout:
     """Whether the last row of the outputs has exponents"""
     direction: Columns | None
     """(1, channels) of "random" """
+    channels: int
+    """Outputs that are looked at"""
 
     @property
     def probabilities(self) -> bool:
@@ -90,13 +92,13 @@ def log_probabilities(logits: Columns) -> Columns:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(0)), dtype=np.float64)
 
 
-def choose_readout(asked: str | int | None, subject: Subject, tokens: int | None, seed: int) -> Readout:
+def choose_readout(settings: RememberSettings, subject: Subject, tokens: int | None) -> Readout:
     """The read-out asked for, or what fits the model.
 
     Raises:
         ValueError: the model has no such channel, or a single one for probabilities.
     """
-    rescaled = subject.rescaled
+    asked, rescaled = settings.readout, subject.rescaled
     channels = subject.model.channels - rescaled
     kind = asked if asked is not None else PROBABILITIES if tokens is not None and channels >= max(tokens, 2) else "all"
     if kind != PROBABILITIES:
@@ -107,4 +109,5 @@ def choose_readout(asked: str | int | None, subject: Subject, tokens: int | None
             + (" that are products of all steps" if rescaled else "")
             + "; use readout='all'"
         )
-    return Readout(kind, rescaled, directions("random", channels, seed) if kind == "random" else None)
+    direction = directions("random", channels, settings.seed) if kind == "random" else None
+    return Readout(kind, rescaled, direction, 1 if kind == "random" or isinstance(kind, int) else channels)

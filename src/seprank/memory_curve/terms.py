@@ -10,10 +10,6 @@ import numpy.typing as npt
 
 Squares = npt.NDArray[np.float64]
 
-PER_LAG = ("near", "far", "jointly", "alike")
-"""For a = y(s, e), b = y(s', e), c = y(s, e'), d = y(s', e') of each pair, (lags, pairs): |a-b|² + |c-d|²,
-|a-d|² + |b-c|², |(a-b) - (c-d)|², and 2 (a-b)·(c-d), which is the first less the third"""
-
 
 @dataclass(frozen=True)
 class Terms:
@@ -22,7 +18,9 @@ class Terms:
     lags: tuple[int, ...]
     """Ascending"""
     squares: dict[str, Squares]
-    """(lags, pairs) by name: those of `PER_LAG`, `shaken` and, where asked for, `single` and `short`"""
+    """(lags, pairs) by name. For a = y(s, e), b = y(s', e), c = y(s, e'), d = y(s', e') of each pair: `near` is
+    |a-b|² + |c-d|², `far` |a-d|² + |b-c|², `jointly` |(a-b) - (c-d)|², and `alike` 2 (a-b)·(c-d), which is the first
+    less the third. See `Crossing` for `shaken` and, where asked for, `single`, `short` and `divergence`"""
     apart: Squares
     """|a-d|² of each pair, (pairs,)"""
     rounding: Squares

@@ -30,21 +30,22 @@ class Pairs:
     """In words: what the sequences are"""
     independent: bool
     """Whether the steps of a sequence are independent, so that memory cannot rise with the lag"""
+    alphabet: Alphabet
+    """What a step of them is"""
     notes: tuple[str, ...] = ()
-    inferred: str = ""
-    """How it was found out what a step is, where nobody said it"""
 
     def __len__(self) -> int:
         return len(self.first)
 
 
-def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings, budget: int) -> Pairs:
+def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     """Pairs as the settings ask for them.
 
     Raises:
         DataError: the data do not fit the model, or give too few windows.
         MemoryBudgetError: the sequences alone exceed the budget of bytes.
     """
+    budget = settings.budget
     need = 2 * settings.samples * settings.length * 8 * (alphabet.features or 1)
     if need > budget // 2:
         raise MemoryBudgetError(
@@ -57,9 +58,7 @@ def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings
 def _drawn(alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     count = settings.samples
     drawn = whole_sequences(alphabet, length=settings.length, starts=count, ends=count, seed=settings.seed)
-    return Pairs(
-        drawn.starts.sequences(), drawn.ends.sequences(), drawn.source, independent=True, inferred=drawn.inferred
-    )
+    return Pairs(drawn.starts.sequences(), drawn.ends.sequences(), drawn.source, independent=True, alphabet=alphabet)
 
 
 def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSettings) -> Pairs:
@@ -80,8 +79,8 @@ def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSetti
         cut[order[pairs:]].contiguous(),
         f"{2 * pairs} windows of {len(every)} sequences given",
         independent=False,
+        alphabet=alphabet,
         notes=tuple(_doubts(pairs, settings.samples, each)),
-        inferred=alphabet.inferred,
     )
 
 

@@ -54,8 +54,7 @@ class Opened:
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, features) as the model takes them."""
-        cast = sequences.to(self.subject.device, self.subject.version.dtype)
-        return self.run.pieces(cast)
+        return self.run.pieces(self.subject.version.cast(sequences))
 
 
 @contextmanager
