@@ -175,7 +175,7 @@ class Measurement(Result):
             lines.append(
                 f"  the model's own arithmetic leaves relative errors of about {self.floor:.2g} in its outputs"
             )
-        return "\n".join([*lines, "", self.sentence(), *(f"Note: {note}." for note in self.notes)])
+        return "\n".join([*lines, "", self.sentence(), *self.noted()])
 
 
 LABELS = {

@@ -268,4 +268,4 @@ class MemoryCurve(Result):
             f"  {self.samples} pairs of sequences, length {self.length:,}, read-out {self.readout}, {self.dtype}, "
             f"{self.source}, seed {self.seed}",
         ]
-        return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
+        return "\n".join([*lines, *self.noted()])

@@ -104,9 +104,6 @@ class GradientCurve(Result):
             f"{self.values[0]:.3g} at lag 0, {self.values[-1]:.3g} at lag {self.length - 1}; {self.samples} sequences"
         )
 
-    def __str__(self) -> str:
-        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
-
 
 def gradient_curve(  # noqa: PLR0913  (each is a setting a user has)
     model: Any,

@@ -20,8 +20,8 @@ from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
 from ..system.memory import MemoryBudgetError, show_size
 from .exact import multiply, residues
-from .linear import Array, LinearNetwork, from_matrices
-from .operator import Kind, Operator, of_network, operator_of
+from .linear import Array, LinearNetwork
+from .operator import Kind, Operator, operator_of
 
 TOLERANCE = 1e-10
 
@@ -109,9 +109,6 @@ class EffectiveStateSize(Result):
         proved = "" if self.certified is None else f", certified {max(self.certified)}"
         return f"largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, length {self.length}"
 
-    def __str__(self) -> str:
-        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
-
 
 def effective_state_size(  # noqa: PLR0913  (each is a setting a user has)
     model: Any,
@@ -172,10 +169,7 @@ def effective_state_size(  # noqa: PLR0913  (each is a setting a user has)
     settings = given(FloatingSettings, locals())
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
         raise ValueError(f"tolerance must be a part of the largest singular value between 0 and 1, got {tolerance}")
-    if isinstance(model, tuple):
-        found = of_network(from_matrices(model), length)
-    else:
-        found = operator_of(model, length, at, _names(frozen), _names(values), inputs, settings)
+    found = operator_of(model, length, at, _names(frozen), _names(values), inputs, settings)
     _, channels, _, features = found.entries.shape
     need = 8 * 4 * found.entries.size
     budget = settings.budget
