@@ -204,31 +204,24 @@ class Checked(SequenceModel):
         return self.agreement.floor
 
     def plain(self) -> SequenceModel:
-        """The same function the slow way."""
         return self.model.plain()
 
     def state_numbers(self, steps: int) -> int:
-        """Numbers in the state of one sequence after so many steps."""
         return self.model.state_numbers(steps)
 
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences as `__call__` wants them."""
         return self.model.pieces(sequences)
 
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Run on a piece of each sequence, from the beginning (None) or from a state."""
         return self.model(pieces, state)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The states of sequences first..last-1, each repeated `copies` times in a row."""
         return self.model.spread(state, first, last, copies)
 
     def join(self, states: list[State]) -> State:
-        """The states of several batches, one after the other."""
         return self.model.join(states)
 
     def values(self, output: Tensor, state: State) -> list[Tensor]:
-        """The numbers in which two runs are compared."""
         return self.model.values(output, state)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,21 @@ def repeat_rows(leaf: Tensor, axis: int, rows: range, copies: int) -> Tensor:
     chosen = leaf.narrow(axis, rows.start, len(rows)).unsqueeze(axis + 1)
     repeated = chosen.expand(*leaf.shape[:axis], len(rows), copies, *leaf.shape[axis + 1 :]).flatten(axis, axis + 1)
     return repeated.clone() if 1 in (copies, len(rows)) else repeated  # else `flatten` has copied
+
+
+def spread_leaves(leaves: Sequence[Any], axes: list[int | None], rows: range, copies: int) -> list[Any]:
+    """Leaves of a state with some of its sequences, each repeated in a row; `axes` says where the batch is in each."""
+    return [
+        leaf if axis is None else repeat_rows(leaf, axis, rows, copies) for leaf, axis in zip(leaves, axes, strict=True)
+    ]
+
+
+def join_leaves(states: Sequence[Sequence[Any]], axes: list[int | None]) -> list[Any]:
+    """Leaves of several states as those of one, the batches one after the other."""
+    return [
+        batches[0] if axis is None else torch.cat(batches, axis)
+        for batches, axis in zip(zip(*states, strict=True), axes, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..system.extras import need
 from .agreement import compare_halves
-from .batches import Trial, batch_axis, repeat_rows
+from .batches import Trial, batch_axis, join_leaves, spread_leaves
 from .contract import ConventionError, SequenceModel, State, as_columns
 from .skeleton import put_together, take_apart
 
@@ -89,7 +89,6 @@ class Causal(SequenceModel):
         )
 
     def state_numbers(self, steps: int) -> int:
-        """Numbers in the cache of one sequence after so many steps."""
         return self.state_size + self._growth * (steps - 1)
 
     def pieces(self, sequences: Tensor) -> Tensor:
@@ -110,11 +109,6 @@ class Causal(SequenceModel):
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Run on token ids (batch, time) from a state.
-
-        Returns:
-            The logits after the last step (vocabulary, batch), and the state after it.
-        """
         if self.alone and pieces.shape[1] == 1 and len(pieces) > 1:
             return self._run_alone(pieces, state)
         # copies, because models write into their cache
@@ -162,23 +156,8 @@ class Causal(SequenceModel):
             ) from error
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The caches of sequences first..last-1, each repeated `copies` times in a row."""
         skeleton, *leaves = state
-        return [
-            skeleton,
-            *(
-                leaf if axis is None else repeat_rows(leaf, axis, range(first, last), copies)
-                for leaf, axis in zip(leaves, self._axes, strict=True)
-            ),
-        ]
+        return [skeleton, *spread_leaves(leaves, self._axes, range(first, last), copies)]
 
     def join(self, states: list[State]) -> State:
-        """The caches of several batches, one after the other."""
-        skeletons, *leaves = zip(*states, strict=True)
-        return [
-            skeletons[0],
-            *(
-                batches[0] if axis is None else torch.cat(batches, axis)
-                for batches, axis in zip(leaves, self._axes, strict=True)
-            ),
-        ]
+        return [states[0][0], *join_leaves([leaves for _, *leaves in states], self._axes)]

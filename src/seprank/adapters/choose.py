@@ -16,7 +16,7 @@ from .candidates import Candidate, Candidates, Failed, Found
 from .contract import CheckFailed, ConventionError, SequenceModel, Undetermined
 from .copies import unwrapped
 from .first_state import Zeros
-from .library import own_adapters
+from .library import order_of, own_adapters
 from .reading import parameters_of
 from .recurrent import Recurrent
 from .refusal import Attempt, Refused, call_failed, refusal
@@ -320,12 +320,5 @@ def _layers_are_time_first(module: Any) -> bool:
 
 def _orders(module: Any, asked: bool | None) -> list[bool]:
     """Orders of axes to try: what is asked, what the module's own attribute says, or both."""
-    own = getattr(module, "batch_first", None)
-    if own is not None and asked is not None and bool(own) != asked:
-        raise ConventionError(
-            f"batch_first must be {bool(own)}, which is what {type(module).__name__} was built with, got {asked}; "
-            "leave it out"
-        )
-    if asked is not None or own is not None:
-        return [bool(own) if asked is None else asked]
-    return [True, False]
+    order = order_of([module], asked)
+    return [True, False] if order is None else [order]

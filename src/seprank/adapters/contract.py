@@ -63,7 +63,7 @@ class SequenceModel(Protocol):
 
     def state_numbers(self, steps: int) -> int:
         """Numbers in the state of one sequence after so many steps; constant unless the model keeps a cache."""
-        ...
+        return self.state_size
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, features), or token ids (batch, time), as `__call__` wants them."""

@@ -68,12 +68,12 @@ def _pretrained(module: Any, few: Tensor) -> SequenceModel:
 
 
 def _library_module(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> Recurrent:
-    first = _batch_first([module], batch_first)
-    return Recurrent(module, example, batch_first=first, layout="time", width=_width([module]))
+    first = order_of([module], batch_first)
+    return Recurrent(module, example, batch_first=bool(first), layout="time", width=_width([module]))
 
 
 def _faster(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> FastCell:
-    _batch_first([module], batch_first)
+    order_of([module], batch_first)
     cell = fast_cell(module)
     assert cell is not None
     return FastCell(module, cell, example, width=_width([module]))
@@ -88,7 +88,7 @@ def _sequential(
 ) -> dict[str, SequenceModel]:
     """By name: with faster cells for members that have one, and as it is."""
     members = flatten(module)
-    first = _batch_first([m for m in members if hasattr(m, "batch_first")], batch_first)
+    first = order_of([m for m in members if hasattr(m, "batch_first")], batch_first) is not False
     seen = example if first else example.transpose(0, 1)
     unpack = not _runs(module, seen)
     chain = Chain(members, seen, unpack=unpack, batch_first=first)
@@ -122,9 +122,13 @@ def _is_pretrained(module: object) -> bool:
     return any(c.__name__ == "PreTrainedModel" and c.__module__.startswith("transformers.") for c in type(module).mro())
 
 
-def _batch_first(modules: list[Any], asked: bool | None) -> bool:
-    """The order of axes that modules take."""
-    orders = {bool(m.batch_first) for m in modules if hasattr(m, "batch_first")}
+def order_of(modules: list[Any], asked: bool | None) -> bool | None:
+    """Whether modules take (batch, time, ...): as their own attribute says, else as is asked; None if nobody says.
+
+    Raises:
+        ConventionError: they differ from each other, or from what is asked.
+    """
+    orders = {bool(m.batch_first) for m in modules if getattr(m, "batch_first", None) is not None}
     if len(orders) > 1:
         raise ConventionError("all members must have the same batch_first, got both; set it to the same value in each")
     own = next(iter(orders), None)
@@ -132,4 +136,4 @@ def _batch_first(modules: list[Any], asked: bool | None) -> bool:
         raise ConventionError(
             f"batch_first must be {own}, which is what {name_of(modules[0])} was built with, got {asked}; leave it out"
         )
-    return own if own is not None else asked is not False
+    return asked if own is None else own

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from .batches import batch_axis, repeat_rows
+from .batches import batch_axis, join_leaves, spread_leaves
 from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
 from .explained import wants_another_order
 from .results import describe
@@ -119,10 +119,6 @@ class Recurrent(SequenceModel):
         """The function that `call` stands in for."""
         return self._plain or self
 
-    def state_numbers(self, steps: int) -> int:
-        """Numbers in the state of one sequence, which does not grow."""
-        return self.state_size
-
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, ...) in the layout in which the module is run."""
         if self.layout == "time":
@@ -133,11 +129,6 @@ class Recurrent(SequenceModel):
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Run on sequences (batch, time, ...) from a state.
-
-        Returns:
-            The last output (channels, batch), and the state after it.
-        """
         output, structure = self._run(pieces, self._unpack(state))
         leaves, spec = flatten(structure)
         if spec != self._spec:
@@ -160,7 +151,6 @@ class Recurrent(SequenceModel):
 
     @torch.no_grad()
     def history(self, pieces: Tensor) -> Tensor | None:
-        """Outputs (batch, time, channels) at all steps, None where the module gives the last one alone."""
         output = self._run(pieces, None)[0]
         if output.ndim < 3 or self._last_only:
             return None
@@ -191,19 +181,14 @@ class Recurrent(SequenceModel):
         return unflatten(self._spec, leaves)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The states of sequences first..last-1, each repeated `copies` times in a row."""
-        return [
-            leaf if axis is None else repeat_rows(leaf, self.held(axis), range(first, last), copies)
-            for leaf, axis in zip(state, self._axes, strict=True)
-        ]
+        return spread_leaves(state, self._held, range(first, last), copies)
 
     def join(self, states: list[State]) -> State:
-        """The states of several batches, one after the other."""
-        leaves = zip(*states, strict=True)
-        return [
-            batches[0] if axis is None else torch.cat(batches, self.held(axis))
-            for batches, axis in zip(leaves, self._axes, strict=True)
-        ]
+        return join_leaves(states, self._held)
+
+    @property
+    def _held(self) -> list[int | None]:
+        return [None if axis is None else self.held(axis) for axis in self._axes]
 
     @property
     def axes(self) -> list[int | None]:

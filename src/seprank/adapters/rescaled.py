@@ -92,12 +92,7 @@ class Rescaled(SequenceModel):
             raise NotHomogeneous(f"this module takes no scaled state: {type(error).__name__}: {error}") from error
         return [*after, output]
 
-    def state_numbers(self, steps: int) -> int:
-        """Numbers in the state of one sequence, which does not grow."""
-        return self.state_size
-
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences in the layout in which the module is run."""
         return self._model.pieces(sequences)
 
     @torch.no_grad()
@@ -133,12 +128,10 @@ class Rescaled(SequenceModel):
         return state * _power_of_two(-powers).unsqueeze(1), powers.to(state.dtype)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The states of sequences first..last-1, each repeated `copies` times in a row."""
         exponents = state[1][:, first:last].repeat_interleave(copies, 1)
         return [*self._model.spread(state[:1], first, last, copies), exponents]
 
     def join(self, states: list[State]) -> State:
-        """The states of several batches, one after the other."""
         return [*self._model.join([state[:1] for state in states]), torch.cat([state[1] for state in states], 1)]
 
     @staticmethod

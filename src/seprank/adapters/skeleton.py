@@ -1,4 +1,7 @@
-"""Any object as its tensors and the rest: how a cache of unknown class is spread over a batch."""
+"""Any object as its tensors and the rest: how a cache of unknown class is spread over a batch.
+
+What is kept of the object is bytes: unlike a `Structure`, it keeps no tensor alive.
+"""
 
 from __future__ import annotations
 

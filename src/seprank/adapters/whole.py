@@ -112,7 +112,6 @@ class Whole(SequenceModel):
 
     @torch.no_grad()
     def history(self, pieces: Tensor) -> Tensor | None:
-        """Outputs (batch, time, channels) at all steps, None where the function gives the last one alone."""
         output = self._run(pieces)
         if not isinstance(output, Tensor) or output.ndim < 3:
             return None
@@ -143,9 +142,7 @@ class Whole(SequenceModel):
         )
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The sequences first..last-1, each repeated `copies` times in a row."""
         return [repeat_rows(state[0], 0, range(first, last), copies)]
 
     def join(self, states: list[State]) -> State:
-        """The sequences of several batches, one after the other."""
         return [torch.cat([sequences for (sequences,) in states])]
