@@ -86,17 +86,13 @@ _FIGURES = {
 def deal(
     starts: int, ends: int, *, seed: int, origins: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
 ) -> tuple[Labels, Labels]:
-    """Deal starts and ends into groups, at random.
+    """The group, 0..7, of each start and of each end, dealt at random and evenly.
 
     Args:
-        starts: how many.
-        ends: how many.
+        starts, ends: how many.
         seed: of the order in which they are dealt.
         origins: of each start and of each end the number of the sequence it was cut from, (starts,) and (ends,).
             Halves of one sequence are not independent, so they go to the same group. None: all are independent.
-
-    Returns:
-        Group of each start and of each end, 0..7; groups differ in size by at most one if origins do not repeat.
 
     Raises:
         ValueError: one side has fewer than 16 samples, or fewer than 16 different origins.
@@ -138,16 +134,7 @@ def _check_origins(origins: npt.ArrayLike, count: int, half: str) -> npt.NDArray
 def replicates(
     statistic: Callable[[Values], Vector], values: Values, starts: Labels, ends: Labels
 ) -> npt.NDArray[np.float64]:
-    """A statistic of all that is left when one group of starts and the same group of ends is left out.
-
-    Args:
-        statistic: from outputs (starts, ends, channels) to some numbers.
-        values: outputs, (starts, ends, channels).
-        starts: group of each start.
-        ends: group of each end.
-
-    Returns:
-        (groups, numbers)
+    """A statistic without each group of starts and the same group of ends, (groups, numbers).
 
     Raises:
         ConstantOutput: what is left does not vary.
@@ -172,22 +159,14 @@ def replicates(
 def estimate(
     full: float, left_out: Vector, lowest: float = -math.inf, highest: float = math.inf, *, logarithmic: bool = False
 ) -> Estimate:
-    """Bias-corrected estimate and 90 % interval from a number and its replicates.
+    """Bias-corrected estimate and 90 % interval from a number of all samples, and without each group, (groups,).
 
-    Args:
-        full: the number from all samples.
-        left_out: the number from the samples without each group, (groups,).
-        lowest: least value that the figure can have; estimate and interval are moved to it if they lie below.
-        highest: greatest value that the figure can have.
-        logarithmic: the numbers are logarithms of the figure.
+    The estimate is g full - (g - 1) mean(left_out), its variance (g - 1) / g times the sum of squared deviations of
+    `left_out` from their mean, g = 8. Numbers that are logarithms of the figure become exponentials at the end; values
+    outside of what the figure can have are moved there.
 
-    Returns:
-        The figure, with estimate g full - (g - 1) mean(left_out) and variance (g - 1) / g times the sum of squared
-        deviations of left_out from their mean, g = 8; where logarithmic, exponentials of that.
-
-    Source:
-        Kott 2001, The delete-a-group jackknife, Journal of Official Statistics 17; Efron & Stein 1981, The jackknife
-        estimate of variance, Annals of Statistics 9.
+    Source: Kott 2001, The delete-a-group jackknife, Journal of Official Statistics 17; Efron & Stein 1981, The
+        jackknife estimate of variance, Annals of Statistics 9.
 
     Example:
         >>> estimate(1.0, np.full(8, 0.9), 0.0, 1.5)
@@ -214,10 +193,6 @@ def shortened(values: Values, ends: Labels) -> tuple[Values, Labels]:
     The columns of a group count only by their inner products, so where they are more than the rows, as with many
     channels, the triangular factor of the group takes their place.
 
-    Args:
-        values: outputs, (starts, ends, channels).
-        ends: group of each end.
-
     Returns:
         Values (starts, columns, 1) and the group of each column.
 
@@ -238,17 +213,7 @@ def shortened(values: Values, ends: Labels) -> tuple[Values, Labels]:
 def estimates(
     values: Values, spectrum: Vector, groups: tuple[Labels, Labels], *, precision: float = EPSILON
 ) -> dict[str, Estimate]:
-    """All figures with their errors.
-
-    Args:
-        values: outputs, (starts, ends, channels).
-        spectrum: their singular values.
-        groups: of starts and of ends, from `deal`.
-        precision: relative precision of the outputs, see `anova`.
-
-    Returns:
-        By name: entropy, effective_rank, roy_vetterli_rank, participation_ratio, separability_distance, and the shares
-        of the variance: start, end, interaction, of which the estimates sum to 1.
+    """All figures by name with their errors; the estimates of the shares start, end and interaction sum to 1.
 
     Raises:
         ConstantOutput: the output does not vary, or would not without one of the groups.

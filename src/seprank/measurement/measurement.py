@@ -223,27 +223,18 @@ def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into 
     notes: Sequence[str] = (),
     seconds: float = 0.0,
 ) -> Measurement:
-    """From the outputs of all pairs to the figures and their errors.
+    """From the outputs of all pairs to the figures and their errors; what else is given goes into the record.
 
     Args:
         values: outputs, (starts, ends, channels), at least 16 starts and 16 ends. They are treated as independent
             samples; their order does not matter.
-        length: T, time steps in a sequence.
-        cut: c, steps in the start half.
-        dtype: arithmetic that the model used, a key of `PRECISIONS`.
         seed: of the groups of the jackknife.
-        tolerance: of the numerical rank, relative to the largest singular value; by default `default_tolerance`, with
-            the precision of `dtype`, or `floor` if that is larger.
-        origins: numbers of the sequences that starts and ends were cut from, (starts,) and (ends,), if some sequences
-            gave both or gave several: such halves are not independent, and without this the errors would be wrong.
-        source: where the halves are from, in words.
-        recombined: share of the pairs whose halves are from different sequences; by default from `origins`.
-        floor: relative error of the outputs, where the model casts to a type less precise than `dtype`.
-        notes: sentences for the record, without full stop.
+        tolerance: of the numerical rank; by default `default_tolerance`, with the precision of `dtype`, or `floor` if
+            that is larger.
+        origins: numbers of the sequences that starts and ends were cut from, see `jackknife.deal`.
+        recombined: by default from `origins`.
+        notes: to which is added where intervals are known to be too narrow.
         seconds: time spent on the values.
-
-    Returns:
-        The record, to whose notes is added where intervals are known to be too narrow.
 
     Raises:
         ValueError: an output is not finite, a side has too few samples, or an argument is out of range.
@@ -300,11 +291,6 @@ def default_tolerance(values: Values, spectrum: Vector, precision: float) -> flo
     than 1, and a sharper bound is used: errors of at most `precision` times the largest entry move no singular value of
     Y / sqrt(starts x ends) by more than `precision` times the largest entry and sqrt(channels), and the decomposition
     itself adds the rounding of float64.
-
-    Args:
-        values: outputs, (starts, ends, channels).
-        spectrum: their singular values, see `figures.singular_values`.
-        precision: relative error of the entries.
 
     Source: Weyl's inequality, with the Frobenius norm of the errors.
 
