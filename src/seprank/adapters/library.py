@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..settings.hints import Hints
 from .advice import name_of
 from .candidates import Candidate, Failed
+from .causal import Causal
 from .chain import Chain, NotRecurrent, flatten
 from .contract import ConventionError, SequenceModel
 from .fast_cell import FastCell, fast_cell
@@ -26,9 +27,9 @@ As measured at 64 units: blocks of half the size or twice are slower by 10 to 40
 
 
 def own_adapters(module: Any, few: Tensor, said: Hints, length: int | None) -> list[Candidate | Failed]:
-    """The adapters that the class of a module asks for; none for any other class and for what has no state at a cut.
+    """The adapters for modules of known classes; none for other classes.
 
-    Where faster cells stand in, they are the first, and the module itself follows: it is taken if they differ from it.
+    Where a faster cell exists it comes first; the module itself follows, and is taken if the two disagree.
     """
     if said.output is not None or said.state is not None or said.call:
         return []
@@ -40,7 +41,7 @@ def own_adapters(module: Any, few: Tensor, said: Hints, length: int | None) -> l
     if isinstance(module, nn.Sequential):
         return _chain(module, few, said, length)
     if _is_pretrained(module):
-        return [_plain("a causal model, its cache the state", lambda: _pretrained(module, few))]
+        return [_plain("a causal model, its cache the state", lambda: Causal(module, few))]
     return []
 
 
@@ -49,7 +50,7 @@ def _plain(name: str, make: Callable[[], SequenceModel]) -> Candidate:
 
 
 def _chain(module: nn.Sequential, few: Tensor, said: Hints, length: int | None) -> list[Candidate | Failed]:
-    """Nothing if no member is recurrent."""
+    """As `own_adapters`; none if no member is recurrent."""
     try:
         models = _sequential(module, few, said.batch_first, length)
     except (ImportError, MemoryError):
@@ -59,12 +60,6 @@ def _chain(module: nn.Sequential, few: Tensor, said: Hints, length: int | None) 
     except Exception as error:
         return [Failed("a chain of modules", error, "own")]
     return [_plain(name, partial(lambda model: model, model)) for name, model in models.items()]
-
-
-def _pretrained(module: Any, few: Tensor) -> SequenceModel:
-    from .causal import Causal
-
-    return Causal(module, few)
 
 
 def _library_module(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> Recurrent:
@@ -112,7 +107,7 @@ def _runs(module: nn.Sequential, sequences: Tensor) -> bool:
     try:
         with torch.no_grad():
             module(sequences)
-    except Exception:  # whatever it is: the members are then called one by one, and fail again if it is they who fail
+    except Exception:  # the members are then called one by one, and raise the error again if it is theirs
         return False
     return True
 
