@@ -13,9 +13,7 @@ from torch import Tensor
 
 
 def take_apart(thing: Any) -> tuple[bytes, list[Tensor]]:
-    """The object without its tensors, pickled, and the tensors in the order in which they were met.
-
-    The tensors are those of the object, not copies.
+    """The object without its tensors, pickled, and its tensors, which are not copied.
 
     Example:
         >>> import torch
