@@ -1,8 +1,8 @@
 """Bias correction and errors: a delete-group jackknife over starts and ends together.
 
 Starts and ends are dealt into eight groups each. Replicate g lacks the starts *and* the ends of group g, so that both
-sample sizes shrink by the factor 7/8 and every bias of the form c / starts + d / ends grows by 8/7, which is why
-8 x (all) - 7 x (mean of the replicates) has none of it. docs/errors-of-measurement.md says how well this works.
+sample sizes shrink by the factor 7/8 and every bias of the form c / starts + d / ends grows by 8/7; in
+8 x (all) - 7 x (mean of the replicates) it cancels. docs/errors-of-measurement.md shows how well this works.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Estimate:
     plug_in: float
     """The figure of the samples as they are"""
     estimate: float
-    """Freed of the bias of first order, and moved into the range that the figure can have"""
+    """Without the bias of first order, and moved into the range that the figure can have"""
     standard_error: float
-    """Of the estimate, not moved"""
+    """Of the estimate before it is moved"""
     low: float
     """Lower end of the 90 % interval, moved into the range"""
     high: float
@@ -108,7 +108,7 @@ def deal(
     every = np.union1d(of_starts, of_ends)
     order = np.random.default_rng((seed, GROUPS)).permutation(len(every))
     has_start, has_end = np.isin(every[order], of_starts), np.isin(every[order], of_ends)
-    # First those that give both halves, in turn; then the others, on each side going on where those ended.
+    # First the sequences that give both halves, in turn; then the others of each side, from where those ended.
     turn = np.cumsum(has_start & has_end) - 1
     shared = np.count_nonzero(has_start & has_end)
     for alone in (has_start & ~has_end, has_end & ~has_start):
@@ -190,7 +190,7 @@ def jackknife_error(left_out: Vector) -> float:
 def shortened(values: Values, ends: Labels) -> tuple[Values, Labels]:
     """A smaller matrix whose singular values are the same, whichever starts and groups of ends are left out.
 
-    The columns of a group count only by their inner products, so where they are more than the rows, as with many
+    The columns of a group count only through their inner products; if there are more columns than rows, as with many
     channels, the triangular factor of the group takes their place.
 
     Returns:
@@ -246,7 +246,7 @@ def _shares(shares: Shares) -> Vector:
 
 
 def _adding_up(shares: dict[str, Estimate], plug_in: Shares) -> dict[str, Estimate]:
-    """Shares that still sum to 1 after negative ones were moved to 0, beside those of the samples as they are."""
+    """Shares that still sum to 1 after negative ones were moved to 0; their plug-in values are as they were."""
     total = sum(share.estimate for share in shares.values())
     adjusted = {}
     for name, share in shares.items():

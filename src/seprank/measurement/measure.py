@@ -60,15 +60,15 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         starts, ends: how many halves to draw, 256 by default, or the halves themselves, (K, c, features) and
             (K, T - c, features), or integers (K, steps) for a model that reads token ids.
         data: sequences (count, steps, features) or (count, steps); their halves are used in place of random ones.
-        inputs: features per step, or their sizes where they lie in several axes, (channels, height, width), where the
-            model does not say it itself and no layer inside shows it.
+        inputs: features per step, or sizes of their axes, (channels, height, width), if neither the model nor a layer
+            inside says it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         readout: "all" output channels (columns of the matrix are pairs of end and channel), "random" for one
             random combination, or the number of a channel.
         dtype: "float64", or "float32" to measure the model as it runs. A model that does not run in it is measured in
             its own arithmetic, and the result says so.
         tolerance: relative size below which singular values do not count; by default what rounding
-            can make, see `measurement.result.default_tolerance`.
+            can make, see `measurement.measurement.default_tolerance`.
         seed: of samples and read-out; the weights are those of the model given.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
@@ -98,7 +98,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     """
     asked = locals()
     halves = _given(starts, ends, data)
-    # What is drawn is a number; what is given is no setting, and is not sent to workers with them.
+    # Arrays are not settings, and are not sent to workers with them.
     asked |= {"data": None} | ({"starts": None, "ends": None} if halves else {})
     settings = given(MeasureSettings, asked | {"memory": default_budget() if memory is None else memory})
     alphabet = find_alphabet(
@@ -116,7 +116,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
 
 
 def _given(starts: Any, ends: Any, data: Any) -> tuple[Array | Tensor, Array | Tensor] | None:
-    """The halves, if they are given themselves, and not how many to draw."""
+    """The halves, if they are arrays and not how many to draw."""
     arrays = [half for half in (starts, ends) if getattr(half, "ndim", 0)]
     if not arrays:
         return None

@@ -1,4 +1,4 @@
-"""What is measured: a model's copy in the arithmetic asked for, or else in its own, adapted and checked."""
+"""The model of a measurement: a copy in the requested arithmetic, or else in its own, adapted and checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .inputs import Samples
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _OWN = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-"""Arithmetics that a function may have been written for, which cannot be asked"""
+"""Arithmetics that a function, which has no parameters to tell, may have been written for"""
 
 _TRIED = 64
 """Sequences of the samples that are enough for every check"""
@@ -67,9 +67,9 @@ class Subject:
 
 @contextmanager
 def prepared(model: Any, settings: FloatingSettings) -> Iterator[list[Version]]:
-    """Copies of the model in evaluation mode, without gradients: the arithmetic asked for first, then its own.
+    """Copies of the model in evaluation mode, without gradients: in the requested arithmetic first, then in its own.
 
-    Global generators of random numbers are left as they were, whatever the model does.
+    Global generators of random numbers are restored afterwards, whatever the model does.
     """
     with quiet(), torch.no_grad(), threadpool_limits(limits=1), seeded(settings.seed):
         yield list(_versions(model, settings))
@@ -89,7 +89,7 @@ def _versions(model: Any, settings: FloatingSettings) -> Iterator[Version]:
 
 
 def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The module itself, its real tensors in this type, its complex ones in the complex type of the same precision.
+    """The same module, its real tensors in this type, its complex ones in the complex type of that precision.
 
     `module.to(dtype)` would make complex tensors real.
 
@@ -109,11 +109,11 @@ def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
 def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettings, length: int) -> Subject:
     """The model adapted and checked, in the first arithmetic in which it runs.
 
-    Another arithmetic is tried where calls fail, never where a check fails.
+    Another arithmetic is tried if calls fail, never if a check fails.
 
     Raises:
-        CallFailed: it runs in none; the text has every failure.
-        ConventionError: as of `adapt`.
+        CallFailed: it runs in none; the message has every failure.
+        ConventionError: as `adapt` raises it.
     """
     failures: list[tuple[str, CallFailed]] = []
     checked: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""The result of a measurement: one frozen record, which prints itself, and is stored as JSON."""
+"""The result of a measurement: a frozen record that prints itself and is stored as JSON."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _HALF = 0.5
 class Measurement(Result):
     """How much the output of a model depends on start and end together, measured in floating point.
 
-    The figures are freed of their bias of first order in 1 / samples. `errors` has the same figures with standard
-    errors, 90 % intervals, and the plug-in values that are the figures of the samples as they are.
+    The figures have no bias of first order in 1 / samples. `errors` has the same figures with standard errors, 90 %
+    intervals, and plug-in values, which are the figures of the samples as they are.
     """
 
     __pydantic_config__ = STRICT
@@ -96,7 +96,7 @@ class Measurement(Result):
 
     @property
     def memory(self) -> float:
-        """Share of the variance that depends on the start, alone or jointly with the end: what a memory curve shows."""
+        """Share of the variance that depends on the start, alone or jointly with the end, as in a memory curve."""
         return self.shares.start + self.shares.interaction
 
     def headline(self) -> str:
@@ -123,7 +123,7 @@ class Measurement(Result):
         """The spectrum, and whose the variance is."""
         spectrum = (
             "Each singular value of the Start-End matrix is the weight of one product of a function of the start and a "
-            "function of the end. What lies below the tolerance rounding may have made."
+            "function of the end. Values below the tolerance may be rounding."
         )
         shares = "What the start explains alone, what the end explains alone, and what depends on both jointly."
         return [
@@ -200,7 +200,7 @@ _LEAST = 0.0005
 
 
 def _percent(share: float) -> str:
-    """With one digit, and what that digit would round away said as such."""
+    """With one digit; "< 0.1" or "> 99.9" for what that digit would round to 0 or 100."""
     if 0 < share < _LEAST:
         return "< 0.1"
     if 1 - _LEAST < share < 1:
@@ -285,12 +285,12 @@ def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into 
 
 
 def default_tolerance(values: Values, spectrum: Vector, precision: float) -> float:
-    """Singular values above this, relative to the largest, are not made by rounding.
+    """Singular values above this, relative to the largest, are not due to rounding.
 
-    LAPACK's custom is the larger side of the matrix times the precision. Where arithmetic is coarse that may be more
-    than 1, and a sharper bound is used: errors of at most `precision` times the largest entry move no singular value of
-    Y / sqrt(starts x ends) by more than `precision` times the largest entry and sqrt(channels), and the decomposition
-    itself adds the rounding of float64.
+    LAPACK's convention is the larger side of the matrix times the precision. In coarse arithmetic that may exceed 1,
+    and a sharper bound is used: errors of at most `precision` times the largest entry move no singular value of
+    Y / sqrt(starts x ends) by more than that times sqrt(channels), and the decomposition itself adds the rounding of
+    float64.
 
     Source: Weyl's inequality, with the Frobenius norm of the errors.
 

@@ -132,10 +132,10 @@ def profile(
 ) -> Profile:
     """Measure at several cuts of a length, or at the middle of several lengths.
 
-    Over cuts, the same start and end sequences serve all of them: the first c steps of a start and the last T - c
-    steps of an end. They are those of `measure`, so that each point is what `measure` gives at its cut with as many
-    samples. Every start is run once, its states kept at every cut; an executor is given a cut at a time instead. What
-    will take more than ten seconds is announced in the log before it is begun.
+    Over cuts, all cuts share the same start and end sequences: the first c steps of a start and the last T - c steps of
+    an end. They are those of `measure`, so that each point is what `measure` gives at its cut with as many samples.
+    Every start is run once, its states kept at every cut; an executor is given a cut at a time instead. Work of more
+    than ten seconds is announced in the log.
 
     Args:
         model: as in `measure`.
@@ -143,9 +143,9 @@ def profile(
         over: "cut" or "length".
         cuts: over cuts, those to measure at, each once; by default 1..T-1.
         lengths: over lengths, those to measure; by default powers of two up to T, and T.
-        starts, ends: how many halves to draw. The middle cut is worth more of them: use `measure` for a single one.
+        starts, ends: how many halves to draw. For a single cut use `measure`, with more of them.
         progress: show progress bars on standard error if it is a terminal.
-        settings: of `measure`, but `cut` and halves of one's own.
+        settings: of `measure`, except `cut` and halves of your own.
 
     Returns:
         The measurements.
@@ -178,7 +178,7 @@ def profile(
 def measure_all(
     model: Any, settings: MeasureSettings, *, progress: bool = True, **given: Any
 ) -> tuple[Measurement, Profile]:
-    """What `measure` gives with these settings; with cuts, what `profile` does, and its measurement that is shown.
+    """What `measure` gives with these settings; with cuts, the profile and the one of its measurements to be shown.
 
     Args:
         model: as in `measure`.

@@ -1,4 +1,4 @@
-"""Running all pairs at the lags asked for: here or on workers, and what is there when it is interrupted."""
+"""Running all pairs at the requested lags, here or on workers, and what remains of a run that is interrupted."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Enough = Callable[[Terms], bool]
 
 
 class Collection:
-    """Terms of all pairs, lag by lag where the states of all pasts fit the memory, else block by block.
+    """Terms of all pairs, lag by lag if the states of all pasts fit the memory, else block by block.
 
     Args:
         subject: a model that has passed the checks.
         readout: of its outputs.
         pairs: the sequences.
         settings: of the curve.
-        report: told of the progress.
+        report: called with the progress.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Collection:
         """Terms at these lags, ascending, up to one that is enough; fewer lags or pairs if interrupted.
 
         Raises:
-            KeyboardInterrupt: before there was anything to show.
+            KeyboardInterrupt: interrupted before there was anything to show.
         """
         self._total += self.steps(lags)
         if self._kept or state_bytes(self._subject, tuple(lags), self._settings) <= self._settings.budget // 4:
@@ -131,7 +131,7 @@ class SentCollection:
         executor: of `concurrent.futures`' kind, on this machine or a cluster.
         model: the model as the user has it.
         pairs, settings: as the curve has them.
-        report: told of the progress.
+        report: called with the progress.
     """
 
     def __init__(
@@ -144,11 +144,11 @@ class SentCollection:
     def terms(self, lags: Sequence[int], enough: Enough | None = None) -> Terms:
         """Terms at these lags, ascending; of fewer lags or pairs if interrupted.
 
-        Where lags may be enough, one block is run first, until it has enough; the others go as far, and all of them
-        further while all together have not.
+        If not all lags may be needed, one block is run first until it has enough; the others then run as far, and all
+        of them further until all together have enough.
 
         Raises:
-            KeyboardInterrupt: before there was anything to show.
+            KeyboardInterrupt: interrupted before there was anything to show.
         """
         lags, blocks = tuple(lags), self._blocks()
         if enough is None:
@@ -170,7 +170,7 @@ class SentCollection:
     def _sent(
         self, blocks: Sequence[range], lags: tuple[int, ...], *, ends: bool = False, already: int = 0
     ) -> list[Terms]:
-        """Terms of blocks of pairs, of fewer if interrupted when enough are there, counting those that are already."""
+        """Terms of blocks of pairs; of fewer if interrupted once there are enough with those that are there already."""
         futures = {self._executor.submit(terms_on_worker, self._packed, rows, lags, ends): rows for rows in blocks}
         found: dict[int, Terms] = {}
         try:
@@ -188,7 +188,7 @@ class SentCollection:
 
 
 def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...], ends: bool) -> Terms:
-    """Terms of these pairs, up to a lag at which nothing is left if they end there; all that a worker is asked for."""
+    """Terms of these pairs, if `ends` only up to a lag at which nothing is left; all that runs on a worker."""
     model, pairs, settings = pickle.loads(packed)
     own = replace(pairs, first=pairs.first[rows.start : rows.stop], second=pairs.second[rows.start : rows.stop])
     with checked(model, own, settings) as subject:

@@ -14,7 +14,7 @@ from .terms import Terms
 FEW = 10
 """Pairs of equal weight below which intervals are known to be too narrow"""
 MARGIN = 16.0
-"""Of the floor over the rounding that was seen, in units of variance: a factor of four in the outputs"""
+"""Ratio of the floor to the observed rounding, in units of variance: a factor of four in the outputs"""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Figures:
     joint: Column
     carried: Column
     floor: tuple[float, ...]
-    """What rounding alone may give at each lag"""
+    """Share of the variance that rounding alone may make at each lag"""
     mean: float
     mean_interval: Interval
     notes: tuple[str, ...]
@@ -77,15 +77,15 @@ def variance_of(terms: Terms) -> float:
 
 
 def floors(terms: Terms, variance: float) -> Vector:
-    """What rounding alone may give, as a share of the variance, at each lag."""
+    """Share of the variance that rounding alone may make at each lag."""
     shaken = terms.squares["shaken"].mean(1)
     return np.asarray(np.maximum(terms.rounding.mean(), MARGIN * shaken) / variance)
 
 
 def nothing_left(terms: Terms, threshold: float) -> bool:
-    """Whether memory at the first of these lags has fallen to what rounding leaves, below the threshold.
+    """Whether memory at the first of these lags is no more than rounding may make, below the threshold.
 
-    It cannot rise again where steps are independent.
+    If steps are independent it cannot rise again.
     """
     floor = float(floors(terms, variance_of(terms))[0])
     left = float(terms.squares["near"][0].sum() / terms.squares["far"][0].sum())
@@ -97,7 +97,7 @@ def figures(terms: Terms, *, threshold: float) -> Figures:
 
     Args:
         terms: of all pairs, at the lags that were run.
-        threshold: floors above it make a lag useless, and it is left out.
+        threshold: lags whose floor is above it are useless, and left out.
 
     Raises:
         ConstantOutput: the output does not vary.
@@ -140,7 +140,7 @@ def _share(terms: Terms, name: str, row: int) -> Ratio:
 
 
 def _column(parts: list[Ratio], floor: Vector, *, logarithmic: bool) -> Column:
-    """Values and intervals; what is not above its floor becomes 0, with the floor as upper end."""
+    """Values and intervals; a value that is not above its floor becomes 0, with the floor as upper end."""
     values, intervals = [], []
     for part, size in zip(parts, floor.tolist(), strict=True):
         low, high = interval(part, logarithmic=logarithmic)
@@ -161,7 +161,7 @@ def _mean(lags: tuple[int, ...], parts: list[Ratio], memory: Column) -> tuple[fl
 
 
 def _others(terms: Terms, floor: Vector) -> dict[str, Column | None]:
-    """Influence and truncation, where they were run: shares of the variance of the sequences themselves."""
+    """Influence and truncation, if they were run, relative to the variance of the sequences themselves."""
     found: dict[str, Column | None] = {}
     below = 2 * terms.apart
     for name in ("single", "short"):

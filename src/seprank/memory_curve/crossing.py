@@ -1,6 +1,6 @@
 """Crossed continuations: pairs of sequences whose pasts are exchanged, and the differences that this makes.
 
-For a pair x = (s, e), x' = (s', e') cut at a lag, a = y(s, e) and d = y(s', e') are known from the sequences alone;
+For a pair x = (s, e), x' = (s', e') cut at a lag, a = y(s, e) and d = y(s', e') are the outputs of the sequences;
 b = y(s', e) and c = y(s, e') are run from the states that the pasts have left. Pasts are run once for all lags.
 """
 
@@ -25,7 +25,7 @@ from .readout import Columns, Readout
 from .terms import Squares, Terms
 
 SHAKEN = 8
-"""Sequences of a block that are run a second time with rounding errors put in, to see what becomes of these"""
+"""Sequences of a block that are run a second time with rounding errors added, to see how far these grow"""
 ALONE = 2
 """Sequences of a block that are run again by themselves"""
 NUDGED = 100.0
@@ -45,7 +45,7 @@ class Crossing:
         subject: a model that has passed the checks.
         readout: of its outputs.
         sequences: x of all pairs, then x' of all pairs, (2 x pairs, length, ...).
-        lags: those for which the states of the pasts are kept on the way.
+        lags: those for which the states of the pasts are kept.
         settings: what is run at every lag.
     """
 
@@ -88,7 +88,7 @@ class Crossing:
         return self._run(done, self._length, state)[0]
 
     def _evaluate(self, sequences: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """The model; twice, if it takes random numbers, so that what does not repeat is found wherever it is used."""
+        """Run the model; twice if it takes random numbers, so that an output that does not repeat is always noticed."""
         found = self._model(self._model.pieces(sequences), state)
         if self._model.agreement.draws:
             apart = difference(self._model(self._model.pieces(sequences), state)[0], found[0])
@@ -97,9 +97,9 @@ class Crossing:
         return found
 
     def _check_alone(self) -> None:
-        """Run a few sequences again, each by itself and at once: what others in a batch or the cuts do is seen here.
+        """Run a few sequences again, each by itself and uncut, to see an influence of the batch or of the cuts.
 
-        Inputs that differ in their last digit show how far rounding alone may go over so many steps.
+        Inputs that differ in their last digit show how far rounding alone may grow over so many steps.
         """
         few = self._sequences[: min(ALONE, len(self._sequences))]
         size = 2 * self._model.agreement.rounding
@@ -119,7 +119,7 @@ class Crossing:
         return self._evaluate(self._sequences[:, first:last], state)
 
     def _state(self, cut: int) -> State | None:
-        """What the pasts have left at a cut, from the nearest cut before it that is known."""
+        """The states after the pasts up to a cut, run from the nearest earlier cut that is known."""
         if cut not in self._states:
             before = max(known for known in self._states if known < cut)
             self._states[cut] = self._run(before, cut, self._states[before])[1]
@@ -160,7 +160,7 @@ class Crossing:
         return found
 
     def _crossed(self, lag: int) -> tuple[Columns, Columns, Columns]:
-        """b and c, and some of a again, with rounding errors in the state that is continued and in the inputs."""
+        """b and c, and some of a again with rounding errors in the state and in the inputs."""
         n, cut = self._pairs, self._length - lag
         again = min(SHAKEN, n)
         last = self._sequences[:, cut:]

@@ -1,4 +1,4 @@
-"""The memory curve: one frozen record, which prints and draws itself, and is stored as JSON."""
+"""The memory curve: a frozen record that prints and draws itself and is stored as JSON."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Series:
 class MemoryCurve(Result):
     """How much of the output's variance depends on inputs before the last k steps, for several k.
 
-    What is not above `floor`, the size that rounding alone may have, is 0 here, with the floor as upper end of its
+    Values that are not above `floor`, which rounding alone may reach, are 0 here, with the floor as upper end of their
     interval.
     """
 

@@ -1,4 +1,4 @@
-"""The model of a memory curve: prepared, adapted and checked; there is no other way to one from here."""
+"""The model of a memory curve: prepared, adapted and checked; and how many pairs fit the memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .windows import Pairs
 
 @contextmanager
 def checked(model: Any, pairs: Pairs, settings: RememberSettings) -> Iterator[Subject]:
-    """A copy of the model in evaluation mode and in the arithmetic asked for, adapted and checked on these sequences.
+    """A copy of the model in evaluation mode and in the requested arithmetic, adapted and checked on these sequences.
 
     Raises:
         ConventionError: the model cannot be called, or fails a check.
@@ -34,15 +34,15 @@ def _halves(pairs: Pairs, settings: RememberSettings) -> Samples:
 
 
 def relative_floor(subject: Subject) -> float:
-    """Relative rounding error of outputs with a margin of four: as it was seen, but at least that of the type."""
+    """Relative rounding error of outputs with a margin of four: as observed, but at least that of the type."""
     return max(subject.model.floor, 4 * torch.finfo(subject.version.dtype).eps)
 
 
 def block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings) -> int:
-    """How many pairs are run at once: as many as are fast, if they fit a quarter of the memory.
+    """How many pairs are run at once: as many as run fast, if they fit a quarter of the memory.
 
     Raises:
-        MemoryBudgetError: not even one does.
+        MemoryBudgetError: not even one pair fits.
     """
     model, length, budget = subject.model, settings.length, settings.budget
     halves = _halves(pairs, settings)

@@ -1,8 +1,8 @@
 """From squared differences to shares of the variance and their errors. Pure functions of arrays.
 
 With V = mean(far) / 4 the estimates are memory = mean(near) / (4 V), joint = mean(jointly) / (4 V) and carried =
-mean(alike) / (4 V): no small one is the difference of large numbers, so that the relative error is about sqrt(2 / N) at
-every magnitude.
+mean(alike) / (4 V). None is a difference of larger numbers, so the relative error is about sqrt(2 / N) at every
+magnitude.
 
 Source:
     Homma & Saltelli 1996, Reliability Engineering & System Safety 52 (total effect); Sobol' 2001, Mathematics and
@@ -87,10 +87,10 @@ def combination(parts: list[Ratio], weights: Vector, constant: float) -> Ratio:
 
 
 def interpolation_weights(lags: tuple[int, ...]) -> tuple[Vector, float]:
-    """What each looked-at lag weighs in the sum over all lags from 1 to the last, straight lines drawn in between.
+    """The sum over all lags from 1 to the last, with linear interpolation, as weights of the lags that were looked at.
 
     Returns:
-        Weights (lags,), and what memory(0) = 1 adds.
+        Weights (lags,), and the contribution of memory(0) = 1.
 
     Example:
         >>> weights, constant = interpolation_weights((1, 2, 4))

@@ -1,4 +1,4 @@
-"""What of a model's output is looked at, as numbers whose differences are exact enough."""
+"""The read-out: which numbers of a model's output are compared, scaled so that their squares are safe."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Readout:
         return (values[:-1], values[-1]) if self.rescaled else (values, None)
 
     def exponent(self, output: Tensor) -> int:
-        """The power of two by which outputs like these are divided: 0 where their squares are safe as they are."""
+        """The power of two by which outputs like these are divided; 0 if their squares are safe already."""
         values, powers = self.raw(output)
         mantissas, exponents = np.frexp(values)
         if powers is not None:
@@ -93,7 +93,7 @@ def log_probabilities(logits: Columns) -> Columns:
 
 
 def choose_readout(settings: RememberSettings, subject: Subject, tokens: int | None) -> Readout:
-    """The read-out asked for, or what fits the model.
+    """The requested read-out, or the one that fits the model.
 
     Raises:
         ValueError: the model has no such channel, or a single one for probabilities.

@@ -53,8 +53,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
 
     memory(k) is the share of the output's variance that is left when the last k inputs are known. It is estimated from
     pairs of independent sequences whose pasts are exchanged, with a relative error of about sqrt(2 / samples) however
-    small it is. The pasts are run once for all k. The model is copied, put into evaluation mode and converted, and
-    itself not touched.
+    small it is. The pasts are run once for all k. A copy of the model is run, in evaluation mode and in `dtype`.
 
     Args:
         model: a module or function, see `adapters.adapt` for what is understood.
@@ -70,7 +69,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         threshold: share of the variance that counts as remembered, for `reach` and `sentence`.
         past: "dropped" also runs the last k inputs alone, for `MemoryCurve.truncation`.
         influence: also resample single steps, for `MemoryCurve.influence`; about doubles the work.
-        inputs: features per step, or the sizes of their axes, where the model does not say it and no layer shows it.
+        inputs: features per step, or the sizes of their axes, if neither the model nor a layer inside says it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         dtype: "float64", or "float32" to run the model as it is trained; that raises the rounding floor.
         seed: of samples and read-out.
@@ -81,7 +80,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         progress: show progress bars on standard error if it is a terminal.
 
     Returns:
-        The curve. Interrupted by Ctrl-C it has the lags (or the pairs) that were done, and a note that says so.
+        The curve. After Ctrl-C it has the lags (or the pairs) that were finished, and a note that says so.
 
     Raises:
         ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
@@ -115,8 +114,8 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     notes = [*pairs.notes, *subject.notes, *found.notes]
     if further:
         notes.append(
-            f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back where it "
-            "has fallen to the rounding floor"
+            f"lags beyond {found.lags[-1]} were not run: steps are independent, so memory that has fallen to the "
+            "rounding floor cannot rise again"
         )
     if run.interrupted:
         notes.append(
@@ -139,7 +138,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
 
 
 def _collected(run: Collection | SentCollection, settings: RememberSettings, pairs: Pairs) -> tuple[Terms, bool]:
-    """Terms at the lags wanted and at those between that place the reach; and whether memory ended on the way."""
+    """Terms at the lags wanted and at those that locate the reach; and whether memory ended before the last lag."""
     wanted = settings.wanted
     ends = pairs.independent and not settings.dropped
     terms = run.terms(wanted, partial(nothing_left, threshold=settings.threshold) if ends else None)
@@ -152,7 +151,7 @@ def _collected(run: Collection | SentCollection, settings: RememberSettings, pai
 
 
 def _refined(run: Collection | SentCollection, terms: Terms, useful: float, threshold: float) -> Terms:
-    """Terms with further lags, halving the gap in which memory falls through a threshold, to within its error."""
+    """Terms at further lags, which halve the gap where memory falls through a threshold until errors reach it."""
     while not run.interrupted:
         found = figures(terms, threshold=useful)
         place = bracket(found.lags, found.memory.values, threshold)
@@ -196,7 +195,7 @@ def _series(steps: tuple[int, ...], column: Column | None) -> Series | None:
 
 
 def _influences(found: Figures, length: int) -> Series | None:
-    """Of the oldest of the last k steps; of the first step of all, which is the whole past at the last lag, memory."""
+    """Of the oldest of the last k steps; that of the very first step is memory at the last lag, as its whole past."""
     column, steps = found.single, tuple(lag - 1 for lag in found.lags)
     if column is not None and found.lags[-1] == length - 1:
         column += Column(found.memory.values[-1:], found.memory.intervals[-1:])

@@ -1,4 +1,4 @@
-"""Squared differences of the outputs of each pair: all that is kept of a run."""
+"""Squared differences of the outputs of each pair, which are all that is kept of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Squares = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Terms:
-    """What a block of pairs adds to the figures, all over 4^exponent."""
+    """What a block of pairs contributes to the figures, all divided by 4^exponent."""
 
     lags: tuple[int, ...]
     """Ascending"""
@@ -31,7 +31,7 @@ class Terms:
         return len(self.apart)
 
     def over(self, exponent: int) -> Terms:
-        """The same over another power of four."""
+        """The same divided by another power of four."""
         shift = 2 * (self.exponent - exponent)
         if shift == 0:
             return self

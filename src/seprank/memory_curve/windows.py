@@ -20,7 +20,7 @@ Data = npt.NDArray[Any] | Tensor
 
 @dataclass(frozen=True)
 class Pairs:
-    """N pairs of sequences, and where they are from."""
+    """N pairs of sequences, and where they come from."""
 
     first: Tensor
     """x: (pairs, length, features), or token ids (pairs, length)"""
@@ -39,7 +39,7 @@ class Pairs:
 
 
 def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings) -> Pairs:
-    """Pairs as the settings ask for them.
+    """Pairs of random sequences, or windows of the data.
 
     Raises:
         DataError: the data do not fit the model, or give too few windows.
@@ -62,7 +62,7 @@ def _drawn(alphabet: Alphabet, settings: RememberSettings) -> Pairs:
 
 
 def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSettings) -> Pairs:
-    """Windows that do not overlap, each in one pair only: x and x' of a pair must not share steps."""
+    """Windows that do not overlap, each in one pair only, so that x and x' share no steps."""
     data = data[None] if data.ndim == 1 else data
     each = max(1, data.shape[1] // settings.length) if data.ndim > 1 else 1
     every = torch.from_numpy(checked_sequences(data, alphabet, each * settings.length))
