@@ -11,7 +11,7 @@ from torch import nn
 
 from seprank.settings.as_text import key_values
 from seprank.sources import FactoryError, load_factory
-from seprank.sources.factory import user_modules
+from seprank.sources.code import user_modules
 
 BUILD = "from torch import nn\nfrom sizes import SIZE\n\ndef build(**settings):\n    return nn.GRU(SIZE, 3)\n"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..sources.factory import source_hash, source_of
+from ..sources.code import source_hash, source_of
 from ..system.files import existing_file
 
 

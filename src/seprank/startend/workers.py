@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from ..sources.factory import user_modules
+from ..sources.code import user_modules
 from ..system.extras import need
 
 # Dask would also set a threshold for giving memory back, which keeps the C library from learning ours: every larger
