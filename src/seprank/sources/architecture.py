@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ..models import ModelSpec, find_model
 from .code import FactoryError, Found, find_code, is_code, source_hash
 from .factory import Factory, factory_of, is_network, made_anew, size_names
-from .steps import count_outputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -150,6 +149,7 @@ def find_architecture(name: str, settings: Mapping[str, Any] | None = None) -> R
 def _measured(architecture: Architecture, *, inputs: int, width: int | None, depth: int) -> Size:
     """The size of a network that is built to see it."""
     from ..system.seeds import seeded
+    from .steps import count_outputs
 
     with seeded(0):
         module = architecture.build(inputs=inputs, width=width, depth=depth)

@@ -69,7 +69,7 @@ def find_code(name: str) -> Found:
         module = import_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     value = getattr(module, attribute, None)
     if value is None:
-        raise FactoryError(f"{name}: {place} must define {attribute!r}, found no such name")
+        raise FactoryError(f"{place} must define {attribute!r}, found no such name")
     return Found(name, value, _source(place, module), folders)
 
 
