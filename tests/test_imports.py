@@ -55,7 +55,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         {"adapters", "certification", "elimination", "field", "measurement", "memory_curve", "settings", "startend"}
     ),
     "callbacks": frozenset({"measurement", "memory_curve", "settings"}),
-    "comparison": frozenset({"certification", "measurement", "memory_curve", "models", "settings"}),
+    "comparison": frozenset({"certification", "field", "memory_curve", "models", "settings", "sources"}),
     "tensornet": frozenset({"models", "theory"}),
     "train": frozenset({"callbacks", "memory_curve", "settings", "sources", "store", "tasks"}),
     "jobs": frozenset(

@@ -112,8 +112,8 @@ class TrainSettings:
                 )
         if self.depth > 1 and not self.residual and "depth" not in sized:
             raise ValueError(
-                f"{self.model} takes no depth, so it must be 1, or residual be set, got {self.depth}; or let it take an "
-                "argument depth or num_layers"
+                f"{self.model} takes no depth, so it must be 1, or residual be set, got {self.depth}; or let it take "
+                "an argument depth or num_layers"
             )
 
     @cached_property
@@ -143,12 +143,13 @@ class TrainSettings:
         if not self.residual or self.depth == 1:
             return [first]
         first["depth"] = 1
-        return [first] + [{**first, "inputs": self.architecture.size(**first).outputs}] * (self.depth - 1)
+        return [first] + [{**first, "inputs": self.architecture.outputs(**first)}] * (self.depth - 1)
 
     def count_parameters(self, width: int | None) -> int:
         """Numbers in a network of that width, read-out included."""
-        sizes = [self.architecture.size(**layer) for layer in self.layers(width)]
-        return sum(size.parameters for size in sizes) + self.task_built.outputs * (sizes[-1].outputs + 1)
+        layers = self.layers(width)
+        body = sum(self.architecture.count(**layer) for layer in layers)
+        return body + self.task_built.outputs * (self.architecture.outputs(**layers[-1]) + 1)
 
     @cached_property
     def network_width(self) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..models import ModelSpec, find_model
 from .code import FactoryError, Found, find_code, is_code, source_hash
@@ -14,15 +14,6 @@ from .factory import Factory, factory_of, is_network, made_anew, size_names
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-class Size(NamedTuple):
-    """How large a network is."""
-
-    parameters: int
-    """Numbers in all its parameters"""
-    outputs: int
-    """Numbers that it gives at each step"""
 
 
 class Architecture(Protocol):
@@ -47,8 +38,11 @@ class Architecture(Protocol):
             ValueError: a size is out of range.
         """
 
-    def size(self, *, inputs: int, width: int | None, depth: int) -> Size:
-        """How large the network is that `build` makes.
+    def count(self, *, inputs: int, width: int | None, depth: int) -> int:
+        """Numbers in all parameters of the network that `build` makes."""
+
+    def outputs(self, *, inputs: int, width: int | None, depth: int) -> int:
+        """Numbers that this network gives at each step.
 
         Raises:
             FactoryError: it does not give an output for each step.
@@ -70,12 +64,21 @@ class Registered:
     def build(self, *, inputs: int, width: int | None, depth: int) -> nn.Module:
         return self.spec.build(inputs=inputs, width=width or 1, depth=depth, **self.settings)
 
-    def size(self, *, inputs: int, width: int | None, depth: int) -> Size:
-        # A formula counts before anything of that size is made; what it knows nothing of is counted in the network.
-        known = signature(self.spec.count_parameters).parameters.keys() | self.spec.training.keys()
-        if self.settings.keys() <= known:
-            return Size(self.spec.count(inputs, width or 1, depth, **self.settings), width or 1)
-        return _measured(self, inputs=inputs, width=width, depth=depth)
+    def count(self, *, inputs: int, width: int | None, depth: int) -> int:
+        if self._is_plain:
+            return self.spec.count(inputs, width or 1, depth, **self.settings)
+        return _counted(self, inputs=inputs, width=width, depth=depth)
+
+    def outputs(self, *, inputs: int, width: int | None, depth: int) -> int:
+        if self._is_plain:
+            return width or 1
+        return _tried(self, inputs=inputs, width=width, depth=depth)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the formula, which counts before anything of that size is made, knows all of its settings."""
+        further = {name for name, value in self.settings.items() if self.spec.training.get(name) != value}
+        return further <= signature(self.spec.count_parameters).parameters.keys()
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,11 @@ class Own:
     def build(self, *, inputs: int, width: int | None, depth: int) -> nn.Module:
         return self.factory(inputs=inputs, width=width, depth=depth).draw()
 
-    def size(self, *, inputs: int, width: int | None, depth: int) -> Size:
-        return _measured(self, inputs=inputs, width=width, depth=depth)
+    def count(self, *, inputs: int, width: int | None, depth: int) -> int:
+        return _counted(self, inputs=inputs, width=width, depth=depth)
+
+    def outputs(self, *, inputs: int, width: int | None, depth: int) -> int:
+        return _tried(self, inputs=inputs, width=width, depth=depth)
 
     def factory(self, *, inputs: int, width: int | None, depth: int) -> Factory:
         """What makes the network of these sizes."""
@@ -122,9 +128,7 @@ class Own:
         if is_network(value):
             return made_anew(self.found, self.settings)
         if not callable(value):
-            raise FactoryError(
-                f"{self.name} must be a function, a class or a network, got a {type(value).__name__}"
-            )
+            raise FactoryError(f"{self.name} must be a function, a class or a network, got a {type(value).__name__}")
         return value
 
 
@@ -146,12 +150,20 @@ def find_architecture(name: str, settings: Mapping[str, Any] | None = None) -> R
     return own
 
 
-def _measured(architecture: Architecture, *, inputs: int, width: int | None, depth: int) -> Size:
-    """The size of a network that is built to see it."""
-    from ..system.seeds import seeded
+def _counted(architecture: Architecture, *, inputs: int, width: int | None, depth: int) -> int:
+    module = _example(architecture, inputs=inputs, width=width, depth=depth)
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _tried(architecture: Architecture, *, inputs: int, width: int | None, depth: int) -> int:
     from .steps import count_outputs
 
+    return count_outputs(_example(architecture, inputs=inputs, width=width, depth=depth), inputs, architecture.name)
+
+
+def _example(architecture: Architecture, *, inputs: int, width: int | None, depth: int) -> nn.Module:
+    """A network that is built only to see its size."""
+    from ..system.seeds import seeded
+
     with seeded(0):
-        module = architecture.build(inputs=inputs, width=width, depth=depth)
-        numbers = sum(parameter.numel() for parameter in module.parameters())
-        return Size(numbers, count_outputs(module, inputs, architecture.name))
+        return architecture.build(inputs=inputs, width=width, depth=depth)

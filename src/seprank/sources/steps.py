@@ -53,7 +53,7 @@ def count_outputs(module: nn.Module, inputs: int, name: str) -> int:
         got = tuple(together.shape) if isinstance(together, Tensor) else type(together).__name__
         raise FactoryError(
             f"{name} must return outputs at all steps, ({_BATCH}, {_STEPS}, features) for input "
-            f"{tuple(sequences.shape)}, alone or followed by its state, got {got}; return `output, state` as nn.RNN does"
+            f"{tuple(sequences.shape)}, alone or followed by its state, got {got}; return output, state as nn.RNN does"
         )
     if not _agree(together[:1], alone):
         raise FactoryError(

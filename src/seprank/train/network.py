@@ -59,7 +59,7 @@ def build_network(settings: TrainSettings) -> Network:
         FactoryError: a factory of the user's own failed, or made what cannot be trained on this task.
     """
     architecture, sizes = settings.architecture, settings.layers(settings.network_width)
-    features = architecture.size(**sizes[-1]).outputs
+    features = architecture.outputs(**sizes[-1])
     with seeded(settings.seed):
         layers = [architecture.build(**layer) for layer in sizes]
         return Network(layers, width=features, outputs=settings.task_built.outputs, residual=settings.residual)
