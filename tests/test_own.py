@@ -243,11 +243,11 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("remember", "own.py:number", "--length", "4"): "must be a function, a class or a network, got a int",
     ("compare", "--models", "own.py:nothing", "--width", "2"): "must return a torch.nn.Module, got int",
     ("compare", "--models", "nowhere:build", "--width", "2"): "ModuleNotFoundError",
-    ("compare", "--models", "rac", "--set", "heads=3", "--width", "2"): "are for factories of your own, and there is none",
+    ("compare", "--models", "rac", "--set", "heads=3", "--width", "2"): "for factories of your own, and there is none",
     ("compare", "--models", "own.py:gru", "--set", "flip=no", "--width", "2"): "must be true or false, got 'no'",
     ("train", "own.py:none"): "own.py must define 'none'",
     ("train", "own.py:number"): "must be a task, or a class or function that makes one, got a int",
-    ("train", "own.py:gru", "--set", "inputs=1", "--set", "width=1"): "must make a task, derived from seprank.tasks.Task",
+    ("train", "own.py:gru", "--set", "inputs=1", "--set", "width=1"): "must make a task, derived from seprank.tasks",
     ("train", "own.py:parity"): "own.py:parity needs steps; give --set steps=VALUE",
     ("train", "own.py:ready", "--set", "length=3"): "is a task that already exists and takes no length",
     ("train", "own.py:Chance"): "drew other numbers from the same generator",
@@ -257,11 +257,11 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("train", "own.py:Tuned"): "must have parameters that a file can hold",
     ("train", "own.py:Parity", "--model", "none.py:build"): "no file none.py",
     ("train", "own.py:Parity", "--model", "own.py:Alone", "--width", "8"): "takes no width, so leave width out",
-    ("train", "own.py:Parity", "--model", "own.py:Alone", "--parameters", "8"): "takes no width, so leave parameters out",
+    ("train", "own.py:Parity", "--model", "own.py:Alone", "--parameters", "8"): "no width, so leave parameters out",
     ("train", "own.py:Parity", "--model", "own.py:Alone", "--depth", "2"): "takes no depth, so it must be 1",
     ("train", "own.py:Parity", "--model", "own.py:Last"): "must return outputs at all steps, (2, 3, features)",
-    ("train", "own.py:Parity", "--model", "own.py:TimeFirst"): "set batch_first = False on it",
-    ("train", "own.py:Parity", "--model", "own.py:fixed"): "must take sequences (batch, time, 1) in float32, as the task",
+    ("train", "own.py:Parity", "--model", "own.py:TimeFirst", "--steps", "1"): "set batch_first = False on it",
+    ("train", "own.py:Parity", "--model", "own.py:fixed"): "must take sequences (batch, time, 1) in float32",
     ("train", "own.py:Parity", "--model", "own.py:nothing"): "must return a torch.nn.Module, got int",
     ("train", "own.py:Parity", "--model", "own.py:made", "--model-set", "a=1"): "takes no a; name what makes it",
     ("train", "own.py:Parity", "--model", "ours.own:made"): "with weights that no seed determines",
@@ -284,7 +284,7 @@ def test_what_cannot_be_used_is_refused_with_what_to_do(words: tuple[str, ...]) 
         ("own.py:gru", {"depth": 2}, nn.GRU(4, 3, 2)),
         ("ours.own:gru", {"depth": 2, "residual": True}, None),
         ("own.py:gru", {"width": None, "parameters": 300}, None),
-        ("torch.nn:RNN", {"model_settings": {"bidirectional": True, "bias": False}}, nn.RNN(4, 3, 1, False, bidirectional=True)),
+        ("torch.nn:RNN", {"model_settings": {"bidirectional": True}}, nn.RNN(4, 3, bidirectional=True)),
         ("gru", {"model_settings": {"bidirectional": True}}, nn.GRU(4, 3, bidirectional=True)),
         ("own.py:Alone", {"width": None, "model_settings": {"heads": 1}}, nn.Linear(4, 3)),
         ("cp_rnn", {"model_settings": {"rank": 5}}, None),
@@ -388,13 +388,15 @@ def test_a_task_of_ones_own_is_trained_measured_and_swept(model: str, folder: Pa
 # What a file of jobs may run
 
 
+CIRCUIT = {"model": "own.py:Circuit", "inputs": 2, "width": 2, "length": 4}
+READING = {"model": "rac", "length": 4, "tokenizer": "own.py:f"}
 PLANS: dict[str, tuple[dict[str, Any], str]] = {
-    "file": ({"command": "certify", "settings": {"model": "own.py:Circuit", "inputs": 2, "width": 2, "length": 4}}, "own.py:Circuit"),
+    "file": ({"command": "certify", "settings": CIRCUIT}, "own.py:Circuit"),
     "package": ({"command": "measure", "settings": {"model": "ownpackage.sub:f", "length": 4}}, "ownpackage.sub:f"),
     "grid": ({"command": "remember", "grid": {"model": ["rac", "os:system"]}, "settings": {"length": 4}}, "os:system"),
     "task": ({"command": "train", "settings": {"task": "ownpackage:T"}}, "ownpackage:T"),
     "trained": ({"command": "train", "settings": {"task": "copying-memory", "model": "ownpackage:T"}}, "ownpackage:T"),
-    "tokenizer": ({"command": "remember", "settings": {"model": "rac", "length": 4, "tokenizer": "own.py:f"}}, "own.py:f"),
+    "tokenizer": ({"command": "remember", "settings": READING}, "own.py:f"),
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..models import ModelSpec, find_model
 from .code import FactoryError, Found, find_code, is_code, source_hash
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@runtime_checkable
 class Architecture(Protocol):
     """Something that makes networks of the sizes asked for."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from ..models import ModelSpec, find_model
 from ..system.memory import check_weights
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@runtime_checkable
 class Network(Protocol):
     """Sizes, settings and weights of a network: one of `settings.named_network`."""
 

@@ -79,8 +79,8 @@ def _check(name: str, task: Task) -> None:
     if loss.ndim or not torch.isfinite(loss):
         raise refuse(f"must have a loss that is one finite number, got {loss}")
     if not {"loss", goal} <= scores.keys() or "loss" not in baselines:
-        got = f"{', '.join(scores)} and {', '.join(baselines)}"
-        raise refuse(f"needs scores of loss and {goal}, its goal, and a baseline of loss, got {got}")
+        got = f"scores {[*scores]} and baselines {[*baselines]}"
+        raise refuse(f"needs scores of loss and of its goal, {goal}, and a baseline of loss, got {got}")
     try:
         json.dumps(known, allow_nan=False)
     except (TypeError, ValueError) as error:

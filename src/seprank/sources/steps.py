@@ -41,7 +41,8 @@ def count_outputs(module: nn.Module, inputs: int, name: str) -> int:
     was, _ = module.training, module.eval()
     try:
         with torch.no_grad():
-            together, alone = (outputs_of(module, part)[0] for part in (sequences, sequences[:1]))
+            together = outputs_of(module, sequences)[0]
+            alone = [outputs_of(module, one.unsqueeze(0))[0] for one in sequences]
     except Exception as error:
         raise FactoryError(
             f"{name} must take {given}, as the task has them, and failed with {type(error).__name__}: {error}; let its "
@@ -55,7 +56,7 @@ def count_outputs(module: nn.Module, inputs: int, name: str) -> int:
             f"{name} must return outputs at all steps, ({_BATCH}, {_STEPS}, features) for input "
             f"{tuple(sequences.shape)}, alone or followed by its state, got {got}; return output, state as nn.RNN does"
         )
-    if not _agree(together[:1], alone):
+    if not _agree(together, alone):
         raise FactoryError(
             f"{name} gives a sequence alone another output than among others, so that it cannot be trained on batches; "
             "if its input is (time, batch, features), set batch_first = False on it"
@@ -63,6 +64,7 @@ def count_outputs(module: nn.Module, inputs: int, name: str) -> int:
     return int(together.shape[2])
 
 
-def _agree(first: Tensor, second: Tensor) -> bool:
+def _agree(together: Tensor, alone: list[Tensor]) -> bool:
+    first, second = together, torch.cat(alone)
     scale = float(first.abs().max())
     return first.shape == second.shape and float((first - second).abs().max()) <= _CLOSE * max(scale, 1e-30)
