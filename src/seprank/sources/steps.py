@@ -65,6 +65,7 @@ def count_outputs(module: nn.Module, inputs: int, name: str) -> int:
 
 
 def _agree(together: Tensor, alone: list[Tensor]) -> bool:
-    first, second = together, torch.cat(alone)
-    scale = float(first.abs().max())
-    return first.shape == second.shape and float((first - second).abs().max()) <= _CLOSE * max(scale, 1e-30)
+    if any(one.shape != together[:1].shape for one in alone):
+        return False
+    scale = float(together.abs().max())
+    return float((together - torch.cat(alone)).abs().max()) <= _CLOSE * max(scale, 1e-30)
