@@ -16,7 +16,7 @@ from ..sources.code import is_code
 from ..system.progress import bars
 from .cell import Cell
 from .comparison import Comparison
-from .network import Network, compute
+from .compared import Network, compute
 
 
 class ComparisonInterrupted(KeyboardInterrupt):
