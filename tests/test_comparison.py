@@ -415,7 +415,7 @@ def test_command(tmp_path: Path) -> None:
         (("--width", "3", "--length", ""), "length must be at least one number"),
         (("--width", "3", "--depth", "-1"), "--depth must be whole numbers"),
         (("--width", "3", "--models", "rac,gru"), "'gru' is not polynomial"),
-        (("--width", "3", "--models", "rac,build.py:f"), "unknown model 'build.py:f'"),
+        (("--width", "3", "--models", "rac,build.py:f"), "there is no file build.py"),
         (("--width", "3", "--memory", "much"), "memory must be a size"),
     ],
 )

@@ -15,8 +15,8 @@ from ..sources.architecture import Own, Registered, find_architecture
 from ..sources.code import is_code
 from ..system.progress import bars
 from .cell import Cell
-from .comparison import Comparison
 from .compared import Network, compute
+from .comparison import Comparison
 
 
 class ComparisonInterrupted(KeyboardInterrupt):
