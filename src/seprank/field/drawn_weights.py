@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .guard import read
-from .prime import NotPolynomial
+from .not_polynomial import NotPolynomial
 
 
 @dataclass(frozen=True)
