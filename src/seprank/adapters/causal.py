@@ -10,13 +10,8 @@ from torch import Tensor, nn
 
 from ..system.extras import need
 from .agreement import compare_halves
-<<<<<<< HEAD
 from .batches import Trial, batch_axis, join_leaves, spread_leaves
-from .contract import ConventionError, SequenceModel, State, as_columns
-=======
-from .batches import Trial, batch_axis, repeat_rows
 from .contract import ConventionError, SequenceModel, State, as_columns, in_rows
->>>>>>> strangers
 from .skeleton import put_together, take_apart
 
 CACHES = ("past_key_values", "cache_params", "state")

@@ -8,13 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-<<<<<<< HEAD
 from .batches import batch_axis, join_leaves, spread_leaves
-from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
-=======
-from .batches import batch_axis, repeat_rows
 from .contract import ConventionError, SequenceModel, State, as_columns, copied, in_rows, require_dense
->>>>>>> strangers
 from .explained import wants_another_order
 from .results import describe
 from .structure import Structure, flatten, is_constant, unflatten
@@ -138,16 +133,7 @@ class Recurrent(SequenceModel):
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-<<<<<<< HEAD
-        output, structure = self._run(pieces, self._unpack(state))
-=======
-        """Run on sequences (batch, time, ...) from a state.
-
-        Returns:
-            The last output (channels, batch), and the state after it.
-        """
         output, structure = self._run(pieces, self._unpack(None if state is None else copied(state)))
->>>>>>> strangers
         leaves, spec = flatten(structure)
         leaves = copied(leaves) if self._reuses else leaves
         if spec != self._spec:
