@@ -117,7 +117,7 @@ class Recurrent(SequenceModel):
                 )
         self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
         both = [pair for pair in zip(leaves, others, strict=True) if isinstance(pair[0], Tensor)]
-        self._reuses = any(torch._C._is_alias_of(a, b) for a, b in both)
+        self._reuses = any(torch._C._is_alias_of(a, b) for a, b in both)  # type: ignore[attr-defined]
 
     def plain(self) -> Recurrent:
         """The function that `call` stands in for."""
