@@ -193,7 +193,7 @@ class Run:
         """Learned parameters drawn at random, everything else with its own values."""
         values = {}
         for name, tensor in weights.kept.items():
-            values[name] = self._functions.constant(self._field.admit(tensor.clone()), tensor)
+            values[name] = self._functions.constant(self._field.admit(tensor, name), tensor)
         for name, shape in weights.drawn.items():
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)

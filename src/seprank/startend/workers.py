@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
-from ..sources.factory import user_modules
+from ..sources.code import user_modules
 from ..system.extras import need
 
 # Dask would also set a threshold for giving memory back, which keeps the C library from learning ours: every larger
