@@ -47,6 +47,8 @@ SCHEMA: Final = 2
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from ..result.document import Section
+
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
 
 
@@ -159,6 +161,12 @@ class Certificate(Result):
     def panels(self) -> list[Panel]:
         """The statements on one logarithmic axis."""
         return [statements_panel(self.records())]
+
+    def sections(self) -> list[Section]:
+        """The figure, the table, and the proofs that the bounds rest on."""
+        from ..theory.proofs import with_proofs
+
+        return with_proofs(super().sections())
 
     def _special(self) -> dict[str, Any]:
         """What is not as it is in most certificates, as plain values."""

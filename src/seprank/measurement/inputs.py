@@ -194,7 +194,7 @@ def read_sequences(path: str | Path) -> Array:
     if path.suffix not in readers:
         raise DataError(f"data must be a {READERS} file, got {path.name}")
     if not path.is_file():
-        raise DataError(f"no file {path}")
+        raise DataError(f"there is no file {path}; check the path")
     try:
         return readers[path.suffix](path)
     except DataError:
