@@ -96,7 +96,8 @@ TABLE: dict[str, Row] = {
         Memory, flags=frozenset({"certificate", "model", "seconds", "again", "as_json", "workers", "scheduler"})
     ),
     "sweep": Row(
-        Memory, flags=frozenset({"config", "store", "retry", "resume", "dry_run"}) | (WORK - KEPT | {"as_json"})
+        Memory,
+        flags=frozenset({"config", "store", "retry", "resume", "trust", "dry_run"}) | (WORK - KEPT | {"as_json"}),
     ),
     "serve": Row(Memory, flags=frozenset({"port"})),
 }  # fmt: skip

@@ -69,6 +69,10 @@ class Result:
         """What there is to draw, the most important first."""
         raise NotImplementedError
 
+    def sentence(self) -> str:
+        """What came out, in plain words; by default the headline."""
+        return self.headline()
+
     def to_dict(self) -> dict[str, Any]:
         """All fields by name, as plain values for JSON."""
         plain = json.loads(json.dumps(asdict(self), allow_nan=False))  # type: ignore[call-overload]
@@ -198,6 +202,13 @@ class Result:
     def _figure(self, kind: str, column: str, bare: bool) -> bytes:
         return figure_bytes(self.panels(), kind, column=column, bare=bare, across=self.ACROSS, title=self.headline())
 
+    def noted(self) -> list[str]:
+        """Lines of text that say what else should be known."""
+        return [f"Note: {note}." for note in vars(self).get("notes", ())]
+
+    def __str__(self) -> str:
+        return "\n".join([self.sentence(), *self.noted()])
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.headline()}>"
 
@@ -211,5 +222,4 @@ class Result:
 
         from .document import table_html
 
-        notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in vars(self).get("notes", ()))
-        return table_html(self._table()) + notes
+        return table_html(self._table()) + "".join(f"<p>{escape(line)}</p>" for line in self.noted())
