@@ -406,6 +406,7 @@ def test_verbose_shows_where_an_unforeseen_error_came_from(flag: str | None, mon
 def test_every_command_has_help_with_examples_that_can_be_read(command: Command) -> None:
     name = command.function.__name__
     shown = run(name, "-h").stdout
+    assert "<bool>" not in shown
     assert len(command.examples) >= 1 + (name != "models")
     for example in command.examples:
         words = shlex.split(example)

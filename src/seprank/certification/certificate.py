@@ -48,6 +48,8 @@ SCHEMA: Final = 2
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from ..result.document import Section
+
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
 
 
@@ -164,6 +166,12 @@ class Certificate(Result):
     def panels(self) -> list[Panel]:
         """The rank and the bounds on one logarithmic axis."""
         return [statements_panel(self.records())]
+
+    def sections(self) -> list[Section]:
+        """The figure, the table, and the proofs that the bounds rest on."""
+        from ..theory.proofs import with_proofs
+
+        return with_proofs(super().sections())
 
     def save(self, path: str | Path) -> Path:
         """Write the file, at once or not at all.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from .measures import measure
 from .neighbours import neighbours
@@ -106,7 +107,30 @@ COMMANDS = (
 )
 """In the order of `seprank --help`"""
 
+
+class _Verb(TyperCommand):
+    """A command whose flags are shown without a type: nothing follows them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _plain(super().get_params(ctx))
+
+
+class _Program(TyperGroup):
+    """The same of all commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _plain(super().get_params(ctx))
+
+
+def _plain(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
+
+
 app = typer.Typer(
+    cls=_Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -114,7 +138,7 @@ app = typer.Typer(
 )
 for _command in COMMANDS:
     _examples = "\n\n".join(["Examples:", *(f"seprank {line}" for line in _command.examples)])
-    app.command(rich_help_panel=_command.panel, epilog=_examples)(answers(_command.function))
+    app.command(cls=_Verb, rich_help_panel=_command.panel, epilog=_examples)(answers(_command.function))
 
 
 def main() -> None:

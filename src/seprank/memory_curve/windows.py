@@ -121,7 +121,7 @@ def read_text(path: str | Path, tokenizer: Any) -> npt.NDArray[np.int64]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"no file {path}")
+        raise DataError(f"there is no file {path}; check the path")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

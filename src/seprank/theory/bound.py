@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, TypedDict
 
 from ..question import check_whole
 from ..result.captions import statements_panel
@@ -13,6 +13,9 @@ from ..result.numbers import readable
 from ..result.panels import Panel
 from ..result.result import Result, validated, without
 from ..result.text import text_table
+
+if TYPE_CHECKING:
+    from ..result.document import Section
 
 Kind = Literal["exact", "lower", "conjectured", "upper"]
 
@@ -137,6 +140,12 @@ class Bounds(Result, list[Bound]):
     def panels(self) -> list[Panel]:
         """The statements on one logarithmic axis."""
         return [statements_panel(self.records())]
+
+    def sections(self) -> list[Section]:
+        """The figure, the table, and the proofs that the bounds rest on."""
+        from .proofs import with_proofs
+
+        return with_proofs(super().sections())
 
     def __str__(self) -> str:
         rows = [[bound.kind, bound.name, readable(bound.value), bound.source] for bound in self]

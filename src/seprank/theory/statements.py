@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ..question import nearest
+from ..system.versions import versions
 from .papers import MEMORY, PAPERS, Paper, page_entry
 
 PAGES = ("theory.md", "degrees.md")
@@ -53,10 +54,8 @@ class Statement:
         )
 
     def citations(self) -> list[str]:
-        """BibTeX of the proof and of its papers."""
-        from .. import __version__
-
-        own = page_entry(self.page, self.title, self.slug, __version__)
+        """BibTeX of the page with the proof, and of the papers."""
+        own = page_entry(self.page, self.title, self.slug, versions("seprank")["seprank"])
         return [own, *(paper.bibtex() for paper in self.papers)]
 
 
