@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 from ..settings.entries import values
 from ..settings.measure_settings import MeasureSettings
 from ..settings.named_network import TrainedNetwork
+from ..system.files import check_folder, write_whole
 from .flags import flagged
-from .options import Json, Model, Scheduler, Workers, check_folder, named_network, open_executor
-from .output import ENDINGS, Column, check_output, write_output
+from .options import Json, Model, Workers, named_network
+from .output import ENDINGS, Output
 
 
 @flagged
@@ -27,9 +28,8 @@ def measure(
     model: Model,
     network: TrainedNetwork,
     settings: MeasureSettings,
+    work: Workers,
     profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut: --cuts all.")] = False,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -38,7 +38,7 @@ def measure(
             metavar="PATH",
         ),
     ] = None,
-    column: Column = "double",
+    column: Annotated[str, typer.Option(help="Width of a figure: single or double, as columns of a paper.")] = "double",
     as_json: Json = False,
 ) -> None:
     """Measure the long-term memory of any sequence model, with error bars."""
@@ -46,18 +46,20 @@ def measure(
     from ..measurement.profile import measure_all
     from .remember import curve_beside
 
-    file = _checked(out, column)
+    file = Output(out=() if out is None or _is_folder(out) else (out,), column=column, as_json=as_json)
+    if out is not None and not file.out:
+        check_folder(out)
     if profile and settings.cuts is not None:
         raise UsageError("--profile measures at every cut, and --cuts at some; give one of them")
     settings = replace(settings, cuts="all" if profile else settings.cuts, memory=settings.budget)
     module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
     given = {"inputs": inputs, "data": read_data(settings.data)}
     show_announcements()
-    with open_executor(workers, scheduler) as executor:
+    with work.executor() as executor:
         found, points = measure_all(module, settings, executor=executor, **given)
         curve, sentence = curve_beside(module, values(settings) | given | {"executor": executor})
-    write_output(file, points if points.points else found, column, f"Long-term memory of {model}")
-    kept = "" if out is None else f"\n  written: {out if file else _keep(out, model, found, points, curve)}"
+    file.write(points if points.points else found, f"Long-term memory of {model}")
+    kept = "" if out is None else f"\n  written: {out if file.out else _keep(out, model, found, points, curve)}"
     if as_json:
         more = {"profile": points.to_dict()["points"]} if points.points else {}
         say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
@@ -65,18 +67,13 @@ def measure(
         say(f"{model}\n{sentence}\n\n{found}" + (f"\n\n{points}" if points.points else "") + kept)
 
 
-def _checked(out: Path | None, column: str) -> list[Path] | None:
-    """The file to write, by its ending; None if it is a folder, or nothing is to be kept."""
-    file = [out] if out is not None and out.suffix in ENDINGS and not out.is_dir() else None
-    check_output(file, column)
-    check_folder(None if file else out)
-    return file
+def _is_folder(out: Path) -> bool:
+    return out.suffix not in ENDINGS or out.is_dir()
 
 
 def _keep(out: Path, name: str, found: Measurement, points: Profile, curve: MemoryCurve | None) -> Path:
     """The measurement as JSON and as a page, with the curve beside it; returns the path of the page."""
     from ..result.document import report_page
-    from ..system.files import write_whole
     from .remember import keep_curve
 
     keep_curve(out, curve, points)

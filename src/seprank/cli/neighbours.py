@@ -6,8 +6,8 @@ from ..settings.entries import values
 from ..settings.named_network import TrainedNetwork
 from ..settings.neighbours_settings import NeighboursSettings
 from .flags import flagged
-from .options import Json, Model, named_network
-from .output import Column, Out, check_output, deliver
+from .options import Model, named_network
+from .output import Output
 from .terminal import show_announcements
 
 
@@ -16,15 +16,12 @@ def neighbours(
     model: Model,
     network: TrainedNetwork,
     settings: NeighboursSettings,
-    out: Out = None,
-    column: Column = "double",
-    as_json: Json = False,
+    output: Output,
 ) -> None:
     """Every measure of memory of one model: memory curve, rank, effective state-size, capacity, gradients."""
-    check_output(out, column)
     from ..neighbours import overview
 
     show_announcements()
     module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
     found = overview(module, name=model, inputs=inputs, **values(settings))
-    deliver(found, out, column, as_json=as_json)
+    output.deliver(found)

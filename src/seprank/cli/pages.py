@@ -10,8 +10,9 @@ import typer
 from ..settings.entries import values
 from ..settings.resources import Memory
 from ..settings.size_settings import DrawSettings
+from ..system.files import check_folder, write_whole
 from .flags import flagged
-from .options import Json, check_files, check_folder, write_to
+from .options import Json, check_files, write_to
 from .terminal import UsageError, say, say_json
 
 
@@ -48,7 +49,6 @@ def report(
 ) -> None:
     """Gather results into one HTML file that needs no network."""
     from ..report.folder import folder_page
-    from ..system.files import write_whole
 
     check_files(out)
     say(f"report: {write_whole(out, folder_page(source))}")

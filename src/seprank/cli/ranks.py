@@ -18,13 +18,11 @@ from .options import (
     STANDARD_OUTPUT,
     Json,
     Model,
-    Scheduler,
     Workers,
     named_network,
-    open_executor,
     read_from,
 )
-from .output import Column, Out, check_output, deliver, write_output
+from .output import Output
 from .terminal import UsageError, say, say_json, stop
 
 
@@ -33,31 +31,27 @@ def certify(
     model: Model,
     network: Network,
     settings: CertifySettings,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    out: Out = None,
-    column: Column = "double",
-    as_json: Json = False,
+    work: Workers,
+    output: Output,
 ) -> None:
     """Certify the Start-End separation rank of a polynomial model."""
     from ..certification import certify as run
     from ..jobs.data import letters, read_templates
 
-    check_output(out, column)
     loaded = named_network(model, network, seed=settings.seed, budget=settings.budget)
     templates = read_templates(settings.templates)
     asked = values(settings) | {"templates": templates, "inputs": letters(network.inputs, templates)}
-    with open_executor(workers, scheduler) as executor:
+    with work.executor() as executor:
         certificate = run(loaded.module, **asked, executor=executor, factory=loaded.factory)
-    write_output(out, certificate, column)
-    if as_json:
+    output.write(certificate)
+    if output.as_json:
         say_json(certificate.summary().to_dict())
     else:
         say(str(certificate))
-        say(f"  {certificate.seconds:.1f} s; " + _kept(out))
+        say(f"  {certificate.seconds:.1f} s; " + _kept(output.out))
 
 
-def _kept(out: list[Path] | None) -> str:
+def _kept(out: tuple[Path, ...]) -> str:
     if not out:
         return "certificate not kept (--out FILE.json keeps it)"
     names = ["standard output" if path == STANDARD_OUTPUT else f"{path}" for path in out]
@@ -70,13 +64,12 @@ def verify(
         Path, typer.Argument(parser=read_from, metavar="FILE", help="File written by `seprank certify --out`.")
     ],
     limit: Memory,
+    work: Workers,
     model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
     seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
     again: Annotated[
         bool, typer.Option("--again", help="Draw weights and samples once more, with a new seed.")
     ] = False,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Recheck a certificate in other arithmetic and with another library."""
@@ -92,7 +85,7 @@ def verify(
             name = quoted_name(loaded.model.name)
             raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
         factory = None if model is None else load_factory(model)
-        with open_executor(workers, scheduler) as executor:
+        with work.executor() as executor:
             how: dict[str, Any] = {"memory": limit.budget, "seconds": seconds, "again": again}
             found = recheck(loaded, factory=factory, executor=executor, **how)
     except CertificateError as error:
@@ -113,16 +106,13 @@ def verify(
 def bounds(
     network: Network,
     settings: BoundsSettings,
+    output: Output,
     model: Annotated[
         str,
         typer.Argument(help="A name from `seprank models`; additive, for any of that kind; or file.py:factory."),
     ] = "rac",
-    out: Out = None,
-    column: Column = "double",
-    as_json: Json = False,
 ) -> None:
     """What is proved of a rank: by theory for RACs, additive networks and attention, else by degrees of the model."""
-    check_output(out, column)
     asked = values(settings, but=Memory)
     family = _family(model, network)
     if family is None:
@@ -135,7 +125,7 @@ def bounds(
 
         sizes: dict[str, Any] = network.sizes(model)
         known = state(**sizes, **asked, model=family)
-    deliver(known, out, column, as_json=as_json)
+    output.deliver(known)
 
 
 def _family(model: str, network: Network) -> str | None:
@@ -187,36 +177,29 @@ def explain(
 @flagged
 def plan(
     settings: PlanSettings,
-    out: Out = None,
-    column: Column = "double",
-    as_json: Json = False,
+    output: Output,
 ) -> None:
     """Find the smallest RAC proved to reach a rank, and the sizes proved too small."""
     from ..planning import plan as find
 
-    check_output(out, column)
-    found = find(**values(settings))
-    deliver(found, out, column, as_json=as_json)
+    output.deliver(find(**values(settings)))
 
 
 @flagged
 def compare(
     settings: CompareSettings,
-    out: Out = None,
-    column: Column = "double",
-    as_json: Json = False,
+    output: Output,
 ) -> None:
     """Compare certified ranks of architectures, at equal width or at an equal number of parameters."""
     from ..comparison import ComparisonInterrupted
     from ..comparison import compare as run
 
-    check_output(out, column)
     try:
         found = run(**values(settings))
     except ComparisonInterrupted as interruption:
         found = interruption.found
-        deliver(found, out, column, as_json=as_json)
+        output.deliver(found)
         stop(str(interruption), 130)
-    deliver(found, out, column, as_json=as_json)
+    output.deliver(found)
     if found.failed:
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ import typer
 from ..settings.resources import Memory, OnDevice
 from ..settings.train_settings import TrainSettings
 from .flags import flagged
-from .options import DEFAULT_STORE, Json, Scheduler, Store, Workers, check_files, read_from, write_to
+from .options import DEFAULT_STORE, Json, Store, Workers, check_files, read_from, write_to
 from .terminal import UsageError, say, say_json
 
 
@@ -44,11 +44,10 @@ def sweep(
         Path, typer.Argument(parser=read_from, metavar="FILE", help="YAML file of jobs, or atlas, depth, depth-paper.")
     ],
     limit: Memory,
+    work: Workers,
     store: Annotated[
         Path | None, typer.Option(help="SQLite file of the records; runs/NAME OF THE FILE.db by default.")
     ] = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
     retry: Annotated[bool, typer.Option("--retry", help="Do failed jobs again.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Continue an existing store, or stop if there is one.")
@@ -68,14 +67,7 @@ def sweep(
         found = outlook(plan, store)
         say_json(found.to_dict()) if as_json else say(str(found))
         return
-    summary = run(
-        plan,
-        store=store,
-        workers=workers,
-        scheduler=scheduler,
-        memory=limit.memory,
-        retry=retry,
-    )
+    summary = run(plan, store=store, memory=limit.memory, retry=retry, workers=work.workers, scheduler=work.scheduler)
     if as_json:
         say_json(summary.to_dict())
     else:
