@@ -4,6 +4,9 @@ A whole number is anything that Python takes as an index, except truth values: P
 integer tensors without dimensions. It is handed on as Python's `int`, so that what is computed, stored and printed does
 not depend on where it came from. Every public function and every verb goes through here. Neither torch nor NumPy is
 imported.
+
+Each check returns what it checked. It raises `NotWholeError` for anything else in place of a whole number, and
+`ValueError` for what is out of range or unknown; the message names the argument, the value and what to use instead.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ LEAST_CONFIDENCE = 1e-200
 
 
 class NotWholeError(TypeError, ValueError):
-    """Something else stands where a whole number must; of a wrong type, and a value that cannot be."""
+    """Raised for anything else in place of a whole number: it has the wrong type, and is an invalid value."""
 
 
 def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str = "", remedy: str = "") -> int:
@@ -46,13 +49,9 @@ def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str
     Args:
         name: what the user calls it.
         value: what came.
-        least: the smallest that can be.
+        least: the smallest valid one.
         purpose: what the smallest is needed for, such as "to be cut".
         remedy: what to do about one that is too small; by default to use `least` or more.
-
-    Raises:
-        NotWholeError: it is none; a float with a whole value is refused as well.
-        ValueError: it is below `least`.
 
     Example:
         >>> check_whole("width", 6.0)
@@ -69,12 +68,7 @@ def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str
 
 
 def check_between(name: str, value: Any, least: int, most: int, *, remedy: str = "") -> int:
-    """A whole number with two limits, as Python's `int`.
-
-    Raises:
-        NotWholeError: it is none.
-        ValueError: it is outside.
-    """
+    """A whole number with two limits, as Python's `int`."""
     number = check_whole(name, value)
     if not least <= number <= most:
         hint = remedy or f"use {least if number < least else most:,}"
@@ -83,12 +77,7 @@ def check_between(name: str, value: Any, least: int, most: int, *, remedy: str =
 
 
 def check_several(name: str, values: Any, least: int) -> list[int]:
-    """One whole number or several, each once, as a list.
-
-    Raises:
-        NotWholeError: one is none, or there are neither numbers nor a number.
-        ValueError: one is below `least`, or there is none.
-    """
+    """One whole number or several, each once, as a list."""
     number = _as_index(values)
     if number is None and (isinstance(values, str) or not isinstance(values, Iterable)):
         check_whole(name, values, least)
@@ -99,21 +88,12 @@ def check_several(name: str, values: Any, least: int) -> list[int]:
 
 
 def check_network(*, inputs: Any, width: Any, depth: Any) -> tuple[int, int, int]:
-    """M, R and L of a network.
-
-    Raises:
-        NotWholeError: one is no whole number.
-        ValueError: one is below 1.
-    """
+    """M, R and L of a network."""
     return check_whole("inputs", inputs, 1), check_whole("width", width, 1), check_whole("depth", depth, 1)
 
 
 def check_cut(length: Any, cut: Any = None) -> tuple[int, int]:
     """T and c: the steps of a sequence, and those of its start half, by default T // 2.
-
-    Raises:
-        NotWholeError: one is no whole number.
-        ValueError: the length cannot be cut, or not there.
 
     Example:
         >>> check_cut(9)
@@ -132,20 +112,12 @@ def check_cut(length: Any, cut: Any = None) -> tuple[int, int]:
 
 
 def check_seed(seed: Any) -> int:
-    """The seed of all that is drawn.
-
-    Raises:
-        NotWholeError: it is no whole number.
-        ValueError: it is negative, which no generator of NumPy takes.
-    """
+    """The seed of all that is drawn; no generator of NumPy takes a negative one."""
     return check_whole("seed", seed, 0)
 
 
 def check_choice(name: str, value: Any, known: Sequence[str]) -> str:
     """One of a few words.
-
-    Raises:
-        ValueError: it is another; the message names the nearest.
 
     Example:
         >>> check_choice("domain", "token", DOMAINS)
@@ -155,17 +127,12 @@ def check_choice(name: str, value: Any, known: Sequence[str]) -> str:
     for word in known:
         if isinstance(value, str) and value == word:
             return word
-    near = nearest(value, known)
-    hint = f"use {known[0]!r}" if near is None else f"did you mean {near!r}?"
+    hint = meant(value, known, f"use {known[0]!r}")
     raise ValueError(f"{name} must be one of {', '.join(known)}, got {_shown(value)}; {hint}")
 
 
 def check_domain(domain: Any) -> Domain:
-    """The domain.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
+    """The domain."""
     known: Domain = check_choice("domain", domain, DOMAINS)  # type: ignore[assignment]
     return known
 
@@ -176,18 +143,14 @@ def check_readout(readout: Any, channels: int | None = None) -> Readout:
     Args:
         readout: "random", "all", or the number of a channel from 0.
         channels: how many there are, where that is known.
-
-    Raises:
-        ValueError: it is something else, or there is no channel of that number.
     """
     if isinstance(readout, str) and readout in READOUTS:
         word: Readout = readout  # type: ignore[assignment]
         return word
     number = _as_index(readout)
     if number is None or number < 0:
-        near = nearest(readout, READOUTS) if isinstance(readout, str) else None
-        other = "use 'random'" if isinstance(readout, str) else f"use {_nearest_whole(readout, 0)}"
-        hint = other if near is None else f"did you mean {near!r}?"
+        is_text = isinstance(readout, str)
+        hint = meant(readout, READOUTS, "use 'random'") if is_text else f"use {_nearest_whole(readout, 0)}"
         raise ValueError(
             f"readout must be 'random', 'all' or the number of an output channel, got {_shown(readout)}; {hint}"
         )
@@ -199,11 +162,7 @@ def check_readout(readout: Any, channels: int | None = None) -> Readout:
 
 
 def check_squash(squash: Any) -> Squash | None:
-    """What activations, softmax and norms are replaced by; None if they are left alone.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
+    """What activations, softmax and norms are replaced by; None if they are left alone."""
     if squash is None:
         return None
     known: Squash = check_choice("squash", squash, SQUASHES)  # type: ignore[assignment]
@@ -212,10 +171,6 @@ def check_squash(squash: Any) -> Squash | None:
 
 def check_split(split: Any, length: int) -> tuple[int, ...] | None:
     """The positions of the start, ascending; None if it is the first steps.
-
-    Raises:
-        NotWholeError: one is no whole number.
-        ValueError: one is outside of the sequence or there twice, or nothing is left for the end.
 
     Example:
         >>> check_split([4, 0, 2], length=6)
@@ -235,12 +190,7 @@ def check_split(split: Any, length: int) -> tuple[int, ...] | None:
 
 
 def check_prime(prime: Any) -> int:
-    """An odd prime below `PRIME_LIMIT`.
-
-    Raises:
-        NotWholeError: it is no whole number.
-        ValueError: it is out of range or composite.
-    """
+    """An odd prime below `PRIME_LIMIT`."""
     remedy = f"the default is {DEFAULT_PRIME}"
     p = check_whole("prime", prime)
     if not 3 <= p < PRIME_LIMIT:
@@ -257,12 +207,7 @@ def _least_divisor(number: int) -> int:
 
 
 def keep_whole(settings: object, name: str, least: int) -> int:
-    """Check a field of a frozen dataclass as it is made, and keep it as Python's `int`.
-
-    Raises:
-        NotWholeError: it is no whole number.
-        ValueError: it is below `least`.
-    """
+    """Check a field of a frozen dataclass as it is made, and keep it as Python's `int`."""
     number = check_whole(name, getattr(settings, name), least)
     keep(settings, **{name: number})
     return number
@@ -281,11 +226,7 @@ def keep(settings: object, **values: Any) -> None:
 
 
 def check_confidence(confidence: Any) -> float | None:
-    """A probability of error.
-
-    Raises:
-        TypeError: it is no number.
-        ValueError: it is out of range.
+    """A probability of error; `TypeError` if it is no number.
 
     Example:
         >>> check_confidence(1e-12)
@@ -305,13 +246,19 @@ def check_confidence(confidence: Any) -> float | None:
 
 def nearest(value: Any, known: Iterable[str]) -> str | None:
     """The known word that is most like another, None if none is like it; case and underscores do not count."""
-    words = {_folded(word): word for word in known}
-    near = get_close_matches(_folded(str(value)), words, n=1, cutoff=0.4)
+
+    def folded(word: str) -> str:
+        return word.lower().replace("_", "-")
+
+    words = {folded(word): word for word in known}
+    near = get_close_matches(folded(str(value)), words, n=1, cutoff=0.4)
     return words[near[0]] if near else None
 
 
-def _folded(word: str) -> str:
-    return word.lower().replace("_", "-")
+def meant(value: Any, known: Iterable[str], otherwise: str) -> str:
+    """What a message says beside an unknown word: the nearest known one, or something else where none is near."""
+    near = nearest(value, known)
+    return otherwise if near is None else f"did you mean {near!r}?"
 
 
 def is_whole(value: Any) -> bool:

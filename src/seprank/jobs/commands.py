@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ..models import find_model
-from ..question import check_cut, nearest
+from ..question import check_cut, meant
 from ..settings.certify_settings import CertifySettings
 from ..settings.entries import entries, values
 from ..settings.measure_settings import MeasureSettings
@@ -49,8 +49,7 @@ class Work:
         known = cls.known()
         unknown = next((name for name in asked if name not in known), None)
         if unknown is not None:
-            near = nearest(unknown, known)
-            hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
+            hint = meant(unknown, known, f"known are {', '.join(known)}")
             raise ValueError(f"unknown key {unknown!r}; {hint}")
         missing = next((name for name, required in known.items() if required and name not in asked), None)
         if missing is not None:

@@ -64,12 +64,7 @@ class Outlook:
 
 
 def outlook(plan: Sweep, store: str | Path) -> Outlook:
-    """What `sweep` would do, without doing it.
-
-    Raises:
-        ConfigError: a combination of settings is not possible.
-        StoreError: the store cannot be read.
-    """
+    """What `sweep` would do, without doing it."""
     works = plan.works()
     known: Mapping[str, str] = {}
     if Path(store).is_file():

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 from ..question import check_choice
-from ..system.extras import need
-from .chart import drawn, label
+from .chart import drawn, file_of, label, look_of, new_figure
 
 PICTURES = ("pdf", "svg", "png")
 """Kinds of files that a figure is written as"""
@@ -36,7 +34,6 @@ _PAPER = {
     "svg.fonttype": "path",
     "svg.hashsalt": "seprank",
 }
-_FACTS: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 _WIDEST = 4.2
 """Inches: a panel that is wider than this is no higher"""
 _DOTS = 300
@@ -90,12 +87,10 @@ def figure_of(panels: Sequence[Panel], across: int, width: float) -> tuple[Any, 
 
     Raises:
         ValueError: there are no panels.
-        ImportError: matplotlib is not installed.
     """
     if not panels:
         raise ValueError("there is nothing to draw")
-    # Not by pyplot, which keeps every figure.
-    figure = need("matplotlib.figure", "draw", "drawing").Figure(layout="constrained")
+    figure = new_figure(layout="constrained")
     across = min(across, len(panels))
     figure.set_size_inches(width, min(width / across, _WIDEST) * sum(_heights(panels, across)))
     return figure, draw_panels(figure, panels, across)
@@ -122,15 +117,9 @@ def figure_bytes(panels: Sequence[Panel], kind: str, *, column: str, across: int
         column: single or double.
         across: how many are side by side over both columns; in one column they are below each other.
         title: of the file, not shown.
-
-    Raises:
-        ValueError: there is no such kind or column.
-        ImportError: matplotlib is not installed.
     """
     check_choice("kind", kind, PICTURES)
     check_choice("column", column, tuple(COLUMNS))
-    file = BytesIO()
-    with need("matplotlib", "draw", "drawing").rc_context(_PAPER):
+    with look_of(_PAPER):
         figure, _ = figure_of(panels, across if column == "double" else 1, COLUMNS[column])
-        figure.savefig(file, format=kind, dpi=_DOTS, metadata={"Title": title, **_FACTS[kind]})
-    return file.getvalue()
+        return file_of(figure, kind, title, dpi=_DOTS)

@@ -29,11 +29,7 @@ LETTERS: tuple[Letters, ...] = get_args(Letters)
 
 @dataclass(frozen=True, kw_only=True)
 class CertifySettings(Place, Hints):
-    """Settings of `certify`, checked as far as they can be without a module.
-
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
+    """Settings of `certify`.
 
     Example:
         >>> settings = CertifySettings(length=6, split=[4, 0])

@@ -16,12 +16,7 @@ MAX_SAMPLES = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class CompareSettings(Memory):
-    """Settings of `compare`.
-
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
-    """
+    """Settings of `compare`."""
 
     models: Names | None = None
     """Names from `seprank models`, with commas; all polynomial ones by default."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from ..question import keep
 from .as_text import Arguments, AsItIs, Channel
 from .entries import Flag, values
 
@@ -19,10 +20,7 @@ FirstState = Callable[[int], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Hints:
-    """Arguments for what cannot be found out by trying.
-
-    Raises:
-        TypeError: one is of another type.
+    """Arguments for what cannot be found out by trying; `TypeError` if one has another type.
 
     Example:
         >>> Hints(output="logits").output
@@ -53,7 +51,7 @@ class Hints:
             )
         if call is not None and not (isinstance(call, Mapping) and all(isinstance(name, str) for name in call)):
             raise TypeError(f"call must be arguments by name, such as {{'sr': 16000}}, got {call!r}")
-        object.__setattr__(self, "call", dict(call or {}))
+        keep(self, call=dict(call or {}))
 
     @property
     def hints(self) -> Hints:

@@ -19,10 +19,6 @@ PROFILE_SAMPLES = 64
 class MeasureSettings(FloatingSettings):
     """Settings of `measure`, and with `cuts` of `profile`.
 
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
-
     Example:
         >>> MeasureSettings(length=9).halves, MeasureSettings(length=9, cuts="all", ends=32).halves
         ((256, 256), (64, 32))

@@ -27,10 +27,7 @@ class Network:
         """Inputs, width and depth of a network that is built from these.
 
         Args:
-            name: of the model, for what is said where one is missing.
-
-        Raises:
-            ValueError: one is missing, or out of range.
+            name: of the model, for the message where one is missing.
         """
         if self.inputs is None or self.width is None:
             raise ValueError(f"{name} needs --inputs and --width, and takes --depth (1 by default)")

@@ -12,12 +12,7 @@ from .resources import Memory
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursSettings(Memory, Hints):
-    """Settings of `neighbours`.
-
-    Raises:
-        ValueError: one of them is out of range.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
-    """
+    """Settings of `neighbours`."""
 
     length: int
     """T: time steps in a sequence."""

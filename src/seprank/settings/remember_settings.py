@@ -20,12 +20,7 @@ PROBABILITIES = "probabilities"
 
 @dataclass(frozen=True, kw_only=True)
 class RememberSettings(FloatingSettings):
-    """Settings of `remember`.
-
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
-    """
+    """Settings of `remember`."""
 
     length: int
     """T: time steps in a sequence."""
@@ -82,11 +77,7 @@ def shared_with_measure(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_share(name: str, value: float) -> float:
-    """A share of the variance.
-
-    Raises:
-        ValueError: it is not between 0 and 1.
-    """
+    """A share of the variance, between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
         raise ValueError(f"{name} must be a share of the variance between 0 and 1, got {value}; 0.01 is usual")
     return value

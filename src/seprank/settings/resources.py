@@ -11,11 +11,7 @@ from .entries import FromText
 
 
 def find_device(name: str) -> str:
-    """The device of torch that a name on the command line stands for.
-
-    Raises:
-        ValueError: it is another, or there is none.
-    """
+    """The device of torch that a name on the command line stands for."""
     if name not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device must be auto, cpu or cuda, got {name!r}")
     import torch

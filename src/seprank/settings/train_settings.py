@@ -24,9 +24,6 @@ USUAL_WIDTH = 64
 class TrainSettings:
     """Settings of one training run; equal settings give equal numbers on one machine.
 
-    Raises:
-        ValueError: a setting is out of range, or task or model do not exist.
-
     Example:
         >>> settings = TrainSettings(task="copying-memory", task_settings={"delay": 10}, model="gru", width=16)
         >>> settings.network_width, settings.task_built.length
@@ -40,11 +37,11 @@ class TrainSettings:
     width: int | None = None
     """R, width of every layer, 64 if `parameters` is not given"""
     parameters: int | None = None
-    """Numbers in network and read-out together; the nearest width is taken"""
+    """Target number of parameters, read-out included, in place of width; the closest width is used"""
     depth: int = 1
     """L, number of layers"""
     residual: bool = False
-    """Add to the output of each upper layer what it was fed with"""
+    """Add its input to the output of each layer above the first"""
     task_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
     """key=value for the task; may be repeated."""
     model_settings: Annotated[Arguments, Flag("--model-set")] = field(default_factory=dict)
@@ -52,17 +49,17 @@ class TrainSettings:
     steps: int = 5000
     """Maximum number of optimizer steps"""
     batch: int = 64
-    """Sequences in a step"""
+    """Sequences per step"""
     rate: float = 1e-3
     """Learning rate of RMSprop"""
     decay: float = 0.9
     """Smoothing constant of RMSprop"""
     clip: float = 1.0
-    """Largest norm of the gradient"""
+    """Maximum norm of the gradient"""
     evaluate_every: int = 100
     """Steps between two validations, which is also how much an interrupted run repeats at most"""
     validation: int = 512
-    """Sequences in a validation"""
+    """Sequences per validation"""
     test: int = 10_000
     """Sequences in the test that decides whether the task is solved"""
     memory_every: int = 0
@@ -72,7 +69,7 @@ class TrainSettings:
     memory_cut: int | None = None
     """c, steps in their start halves; the task's own by default"""
     seed: int = 0
-    """Of weights and batches"""
+    """Seed of weights and batches"""
 
     def __post_init__(self) -> None:
         self.spec.load()
@@ -115,7 +112,7 @@ class TrainSettings:
         return spec
 
     def count_parameters(self, width: int) -> int:
-        """Numbers in a network of that width, read-out included."""
+        """Parameters of a network of that width, read-out included."""
         task = self.task_built
         body = self.spec.count(task.inputs, width, self.depth, **{**self.spec.training, **self.model_settings})
         return body + task.outputs * (width + 1)

@@ -2,7 +2,7 @@
 
 from .listing import table
 from .record import Job, Record, RecordError, Status
-from .store import APPLICATION, SCHEMA, Store, StoreError, export, record_from_dict
+from .store import APPLICATION, SCHEMA, Store, StoreError, export
 
 __all__ = [
     "APPLICATION",
@@ -14,6 +14,5 @@ __all__ = [
     "Store",
     "StoreError",
     "export",
-    "record_from_dict",
     "table",
 ]

@@ -24,8 +24,6 @@ from ..system.lock import acquire
 from .listing import flat
 from .record import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
 
-__all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows"]
-
 APPLICATION = 0x73657072
 """Marks a file as ours ("sepr"), in SQLite's application_id"""
 SCHEMA = 2
@@ -45,7 +43,7 @@ _SELECT += "LEFT JOIN jobs USING (key)"
 
 
 class StoreError(ValueError):
-    """A store cannot be opened, read or written; the message says why and what to do."""
+    """Raised where a store cannot be opened, read or written, or a record has changed; the message says what to do."""
 
 
 class Store:
@@ -209,19 +207,11 @@ class Store:
                 raise
 
     def record(self, job: Job) -> Record | None:
-        """How a job ended, None if it has not.
-
-        Raises:
-            StoreError: the record is not what was kept; the message names it.
-        """
+        """How a job ended, None if it has not."""
         return next(iter(self._read("key = ?1", (job.key,))), None)
 
     def records(self, *, command: str | None = None, status: Status | None = None) -> list[Record]:
-        """All records, the oldest first, or those of one command or of one status.
-
-        Raises:
-            StoreError: one of them is not what was kept; the message names it.
-        """
+        """All records, the oldest first, or those of one command or of one status."""
         # Chosen here and not by the file, in which a damaged record might hide from the question.
         return [
             record
@@ -241,11 +231,7 @@ class Store:
             return [checked_record(row if self._version > 1 else (*row, None)) for row in rows]
 
     def open_jobs(self) -> list[Job]:
-        """Jobs that were noted and have no record yet.
-
-        Raises:
-            StoreError: one of them is not what was noted.
-        """
+        """Jobs that were noted and have no record yet."""
         query = "SELECT key, command, settings FROM jobs WHERE key NOT IN (SELECT key FROM records) ORDER BY added, key"
         with self._explained("read"):
             return [checked_job(*row) for row in self._connection.execute(query).fetchall()]
@@ -280,12 +266,6 @@ def _lock(path: Path, wait: float) -> Any:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def record_from_dict(content: Mapping[str, Any]) -> Record:
-    """The record that `Record.to_dict` made these values of."""
-    fields = {name: content[name] for name in ("status", "result", "error", "seconds", "finished")}
-    return Record(Job(content["command"], content["settings"]), **fields)
 
 
 def rows(records: Iterable[Record]) -> list[dict[str, Any]]:

@@ -17,12 +17,6 @@ def quoted_name(name: str) -> str:
     Names of letters, digits and the usual marks of paths stand as they are. Every other one is quoted as Python quotes
     it, so that blanks, line breaks and invisible signs show; long ones are cut.
 
-    Args:
-        name: any text.
-
-    Returns:
-        At most `MOST_SHOWN` characters, and the quotes.
-
     Example:
         >>> print(quoted_name("cells.py:build"), quoted_name("rac is exactly 9\\nvalid"))
         cells.py:build 'rac is exactly 9\\nvalid'

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from io import BytesIO
 from typing import Any
 
+from ...result.chart import file_of, look_of, new_figure
 from ...system.extras import need
 from .scene import INK, STYLES, Area, Element, Item, Length, Line, Mark, Scene, Words, text_width
 
@@ -25,25 +25,17 @@ _ANCHORS = {"start": "left", "middle": "center", "end": "right"}
 _MARKERS = {"circle": "o", "square": "s", "diamond": "D", "right": ">", "left": "<", "line": "none"}
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "seprank", "pdf.fonttype": 42, "font.family": "DejaVu Sans"}
 """Text stays text, and a file is the same each time"""
-_FACTS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
 def picture_bytes(scene: Scene, kind: str, *, bare: bool = False) -> bytes:
-    """The scene as a file: svg, png or pdf.
-
-    Raises:
-        ImportError: matplotlib is not installed.
-    """
-    file = BytesIO()
-    with need("matplotlib", "draw", "drawing").rc_context(_SETTINGS):
-        figure = draw_scene(scene, bare=bare)
-        figure.savefig(file, format=kind, metadata={"Title": scene.title, **_FACTS[kind]})
-    return file.getvalue()
+    """The scene as a file: svg, png or pdf."""
+    with look_of(_SETTINGS):
+        return file_of(draw_scene(scene, bare=bare), kind, scene.title)
 
 
 def draw_scene(scene: Scene, *, bare: bool = False) -> Any:
     """A matplotlib figure with axes in the lengths of the scene."""
-    figure = need("matplotlib.figure", "draw", "drawing").Figure(dpi=_INCH * _SCALE)
+    figure = new_figure(dpi=_INCH * _SCALE)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     for order, element in enumerate(scene.elements):
