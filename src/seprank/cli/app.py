@@ -11,11 +11,9 @@ from typing import Annotated
 import typer
 
 from .flags import Explained
-from .measures import measure
-from .neighbours import neighbours
+from .measures import measure, neighbours, remember
 from .pages import demo, doctor, draw, report, serve
 from .ranks import bounds, certify, compare, explain, plan, verify
-from .remember import remember
 from .runs import models, results, sweep, tasks, train
 from .terminal import answers, say
 from .terminal import run as end

@@ -23,7 +23,7 @@ from .options import (
     read_from,
 )
 from .output import Output
-from .terminal import UsageError, say, say_json, stop
+from .terminal import UsageError, reply, say, say_json, stop
 
 
 @flagged
@@ -91,10 +91,15 @@ def verify(
     except CertificateError as error:
         step, reason = error.step, str(error)
     if as_json:
-        answer = {"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None}
-        newer = [bound.to_dict() for bound in found.newer] if found else []
-        more = {"newer_bounds": newer, "unchecked": found.unchecked if found else []}
-        say_json(answer | more | ({"again": found.again if found else None} if again else {}))
+        answer: dict[str, Any] = {
+            "valid": step is None,
+            "step": step,
+            "reason": reason,
+            "rank": loaded.rank if loaded else None,
+        }
+        answer["newer_bounds"] = [bound.to_dict() for bound in found.newer] if found else []
+        answer["unchecked"] = found.unchecked if found else []
+        say_json(answer | ({"again": found.again if found else None} if again else {}))
     elif found is not None:
         say(str(found))
     if step is not None:
@@ -157,21 +162,14 @@ def explain(
 
     if name is None:
         known = statements()
-        say_json({"statements": list(known)}) if as_json else say("\n".join(known))
+        reply({"statements": list(known)}, "\n".join(known), as_json=as_json)
         return
     found = find(name)
-    if as_json:
-        urls = [paper.url for paper in found.papers]
-        more: dict[str, object] = {
-            "page": f"docs/{found.page}",
-            "text": found.text,
-            "urls": urls,
-            "bibtex": found.citations(),
-        }
-        say_json({"name": found.slug, "title": found.title} | more)
-    else:
-        say(f"{found.title}\n{'=' * len(found.title)}\n\n{found.text}\n\nCite\n----")
-        say("\n\n".join(found.citations()))
+    cited = found.citations()
+    more = {"text": found.text, "urls": [paper.url for paper in found.papers], "bibtex": cited}
+    lines = [found.title, "=" * len(found.title), "", found.text, "", "Cite", "----", "\n\n".join(cited)]
+    content = {"name": found.slug, "title": found.title, "page": f"docs/{found.page}", **more}
+    reply(content, "\n".join(lines), as_json=as_json)
 
 
 @flagged

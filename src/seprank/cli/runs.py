@@ -11,7 +11,7 @@ from ..settings.resources import Memory, OnDevice
 from ..settings.train_settings import TrainSettings
 from .flags import flagged
 from .options import DEFAULT_STORE, Json, Store, Workers, check_files, read_from, write_to
-from .terminal import UsageError, say, say_json
+from .terminal import UsageError, reply, say, say_json
 
 
 @flagged
@@ -30,10 +30,7 @@ def train(
     from ..train import train as run
 
     record = run(settings, store=store, folder=out, device=place.device, logger=logger)
-    if as_json:
-        say_json(record)
-    else:
-        say(describe(settings, record))
+    reply(record, describe(settings, record), as_json=as_json)
     if record["outcome"] == "diverged":
         raise typer.Exit(1)
 
@@ -65,13 +62,10 @@ def sweep(
         raise UsageError(f"{store} exists; leave out --fresh to go on with it, or give another --store")
     if dry_run:
         found = outlook(plan, store)
-        say_json(found.to_dict()) if as_json else say(str(found))
+        reply(found.to_dict(), str(found), as_json=as_json)
         return
     summary = run(plan, store=store, memory=limit.memory, retry=retry, workers=work.workers, scheduler=work.scheduler)
-    if as_json:
-        say_json(summary.to_dict())
-    else:
-        say(f"{summary}\nrecords: {store}")
+    reply(summary.to_dict(), f"{summary}\nrecords: {store}", as_json=as_json)
     if summary.failed:
         raise typer.Exit(1)
 

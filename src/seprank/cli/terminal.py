@@ -26,15 +26,15 @@ _LONGEST = 1500
 
 
 class UsageError(ValueError):
-    """Invalid combination of options."""
+    """Raised for an invalid combination of options."""
 
 
 class OutputError(OSError):
-    """Standard output cannot be written."""
+    """Raised when standard output cannot be written."""
 
 
 class Unheard(Exception):
-    """Nobody reads the output any more, as after `| head`."""
+    """Raised when nobody reads the output any more, as after `| head`."""
 
 
 def run(app: Callable[[], None]) -> NoReturn:
@@ -173,12 +173,7 @@ def leave_output() -> None:
 
 
 def say(text: str) -> None:
-    """A line of the answer on standard output.
-
-    Raises:
-        Unheard: nobody reads it.
-        OutputError: it cannot be written.
-    """
+    """A line of the answer on standard output; raises `Unheard` or `OutputError`."""
     try:
         print(text, file=sys.stderr if _beside.get() else sys.stdout)
     except OSError as error:
@@ -199,8 +194,12 @@ def _lost(error: OSError) -> Exception:
     return OutputError(f"the output cannot be written: {error.strerror or error}")
 
 
+def reply(content: Mapping[str, object], text: str, *, as_json: bool) -> None:
+    """The answer as JSON or as text, as it was asked for."""
+    say_json(content) if as_json else say(text)
+
+
 def say_json(content: Mapping[str, object]) -> None:
-    """The answer as one JSON object."""
     # Bounds may have thousands of digits, which Python only writes out when told so.
     sys.set_int_max_str_digits(0)
     say(json.dumps(content))

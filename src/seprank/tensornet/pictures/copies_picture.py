@@ -131,5 +131,4 @@ def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
         scene.mark(shape, place, radius, "leg", node.name, "token")
         scene.words(subscript("x", node.time), (place[0], place[1] + 3.5), "small")
     else:
-        side = "end" if layout.unrolling.on_end_side(node) else "start"
-        scene.mark(shape, place, radius, side, node.name, "tensor")
+        scene.mark(shape, place, radius, layout.unrolling.side(node), node.name, "tensor")
