@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from math import isnan, log10, nan
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from .models import MODELS
 from .question import check_cut, check_whole
@@ -196,8 +196,8 @@ def plan(
     depths = range(1, check_whole("max_depth", max_depth, 1) + 1)
     if len(depths) > MOST_DEPTH:
         raise ValueError(f"max_depth must be at most {MOST_DEPTH}, got {len(depths)}; use a smaller depth")
-    sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
-    rows = [_row(rank, sizes | {"depth": depth}) for depth in depths]
+    where: _Sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
+    rows = [_row(rank, depth, where) for depth in depths]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
     guess = min(
         (r for r in rows if r.conjectured_parameters), key=lambda r: r.conjectured_parameters or 0, default=None
@@ -211,17 +211,23 @@ Known = Callable[[int, str], list[Bound]]
 """The bounds of networks of one depth, from their width and the kind: exact ones are among the lower and the upper."""
 
 
-def _row(rank: int, sizes: dict[str, Any]) -> Row:
-    """What is known about the depth of these sizes."""
-    inputs, depth = sizes["inputs"], sizes["depth"]
+class _Sizes(TypedDict):
+    inputs: int
+    length: int
+    cut: int
+    domain: str
+
+
+def _row(rank: int, depth: int, sizes: _Sizes) -> Row:
+    inputs = sizes["inputs"]
 
     @cache
     def known(width: int, kind: str) -> list[Bound]:
         kinds = (kind,) if kind == "conjectured" else ("exact", kind)
-        return bounds(width=width, kinds=kinds, below=rank, **sizes)
+        return bounds(width=width, kinds=kinds, below=rank, depth=depth, **sizes)
 
     # None where it is above the rank, and left out.
-    ceiling = least_ceiling(below=rank, **sizes)
+    ceiling = least_ceiling(below=rank, depth=depth, **sizes)
     # From this width on no lower bound, and no bound by the inputs, depends on the width any more.
     last = rank if depth == 1 else inputs
     # One layer of R units has rank R at most: its state has R coordinates.

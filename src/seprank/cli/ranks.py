@@ -128,8 +128,7 @@ def bounds(
     else:
         from ..theory import bounds as state
 
-        sizes: dict[str, Any] = network.sizes(model)
-        known = state(**sizes, **asked, model=family)
+        known = state(**network.sizes(model), **asked, model=family)
     output.deliver(known)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..sources.factory import source_hash, source_of
+from ..store import JsonObject
 from ..system.files import existing_file
 
 
@@ -63,7 +63,7 @@ def letters(inputs: int | None, templates: Any) -> int | None:
     return inputs if templates is None or isinstance(templates, str) else None
 
 
-def digests(model: str, settings: Mapping[str, Any]) -> dict[str, str]:
+def digests(model: str, settings: JsonObject) -> dict[str, str]:
     """SHA-256 of every file that a job reads, by the setting that names it: another text is another job."""
     files = {name: settings[name] for name in ("data", "weights") if settings.get(name) is not None}
     templates, tokenizer = settings.get("templates"), settings.get("tokenizer")

@@ -15,7 +15,7 @@ from ..system.memory import default_budget
 from ..system.progress import bars
 from .commands import Work
 from .config import Sweep
-from .execution import Outcome, Place, on_dask, serially
+from .execution import Outcome, Workplace, on_dask, serially
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,13 @@ def sweep(
         costs = {work.job.key: work.cost() for work in open_works}
         open_works.sort(key=lambda work: -costs[work.job.key])
         total, spent, failed = sum(costs.values()), 0.0, 0
-        place = Place(str(Path(store).resolve().parent), _share(memory, workers, scheduler))
-        for number, outcome in enumerate(_outcomes(open_works, place, workers, scheduler), 1):
-            _keep(opened, outcome)
-            spent += costs[outcome.work.job.key]
+        place = Workplace(str(Path(store).resolve().parent), _share(memory, workers, scheduler))
+        for number, (work, outcome) in enumerate(_outcomes(open_works, place, workers, scheduler), 1):
+            if outcome.result is not None:
+                opened.finish(work.job, outcome.result, seconds=outcome.seconds)
+            else:
+                opened.fail(work.job, outcome.error or "", seconds=outcome.seconds)
+            spent += costs[work.job.key]
             failed += outcome.result is None
             # Bars count in whole numbers; a million of them are fine enough for any number of jobs.
             report(
@@ -139,16 +142,11 @@ def _share(memory: int | None, workers: int, scheduler: str | None) -> int | Non
     return memory // workers
 
 
-def _outcomes(works: list[Work], place: Place, workers: int, scheduler: str | None) -> Iterator[Outcome]:
+def _outcomes(
+    works: list[Work], place: Workplace, workers: int, scheduler: str | None
+) -> Iterator[tuple[Work, Outcome]]:
     if not works:
         return iter(())
     if workers == 1 and scheduler is None:
         return serially(works, place)
     return on_dask(works, place, workers=min(workers, len(works)), scheduler=scheduler)
-
-
-def _keep(store: Store, outcome: Outcome) -> None:
-    if outcome.result is not None:
-        store.finish(outcome.work.job, outcome.result, seconds=outcome.seconds)
-    else:
-        store.fail(outcome.work.job, outcome.error or "", seconds=outcome.seconds)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from ..question import check_network
 from .as_text import Arguments
 from .entries import Flag
+
+
+class Sizes(TypedDict):
+    """Of a network that is built by name."""
+
+    inputs: int
+    width: int
+    depth: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +31,7 @@ class Network:
     model_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
     """key=value, passed to the factory; may be repeated."""
 
-    def sizes(self, name: str) -> dict[str, int]:
+    def sizes(self, name: str) -> Sizes:
         """Inputs, width and depth of a network that is built from these.
 
         Args:
@@ -32,8 +40,8 @@ class Network:
         if self.inputs is None or self.width is None:
             raise ValueError(f"{name} needs --inputs and --width, and takes --depth (1 by default)")
         depth = 1 if self.depth is None else self.depth
-        found = check_network(inputs=self.inputs, width=self.width, depth=depth)
-        return dict(zip(("inputs", "width", "depth"), found, strict=True))
+        inputs, width, depth = check_network(inputs=self.inputs, width=self.width, depth=depth)
+        return {"inputs": inputs, "width": width, "depth": depth}
 
 
 @dataclass(frozen=True, kw_only=True)

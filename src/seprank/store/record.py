@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
+JsonObject = Mapping[str, Any]
+"""An object of JSON: the settings of a job, or what it found, as files and stores have them"""
 Status = Literal["done", "failed"]
 STATUSES: tuple[Status, ...] = ("done", "failed")
 
@@ -28,7 +30,7 @@ class Job:
 
     command: str
     """Which command of this package: certify, measure, remember or train"""
-    settings: Mapping[str, Any]
+    settings: JsonObject
     """All settings, of JSON's types"""
 
     @cached_property
@@ -43,7 +45,7 @@ class Record:
 
     job: Job
     status: Status
-    result: dict[str, Any]
+    result: JsonObject
     """What the job found; of a failed job, what was known by then"""
     error: str | None
     """Traceback of a failed job"""
@@ -57,7 +59,7 @@ class Record:
         return job | {field.name: getattr(self, field.name) for field in fields(self) if field.name != "job"}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Record:
+    def from_dict(cls, content: JsonObject) -> Record:
         """The record that `to_dict` made these values of."""
         said = {field.name: content[field.name] for field in fields(cls) if field.name != "job"}
         return cls(Job(content["command"], content["settings"]), **said)

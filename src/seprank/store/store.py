@@ -12,7 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 from ..system.files import FileError, csv_text, existing_file, write_whole
 from ..system.lock import acquire
 from .listing import flat
-from .record import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
+from .record import Job, JsonObject, Record, RecordError, Status, canonical, checked_job, checked_record, digest
 
 APPLICATION = 0x73657072
 """Marks a file as ours ("sepr"), in SQLite's application_id"""
@@ -174,15 +174,15 @@ class Store:
         with self._transaction():
             self._connection.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", rows)
 
-    def finish(self, job: Job, result: Mapping[str, Any], *, seconds: float) -> None:
+    def finish(self, job: Job, result: JsonObject, *, seconds: float) -> None:
         """Keep what a job found; it is on the disk when this returns."""
         self._keep(job, "done", result, None, seconds)
 
-    def fail(self, job: Job, error: str, *, seconds: float, result: Mapping[str, Any] | None = None) -> None:
+    def fail(self, job: Job, error: str, *, seconds: float, result: JsonObject | None = None) -> None:
         """Keep how a job failed; it may be tried again, and then gets a new record."""
         self._keep(job, "failed", result or {}, error, seconds)
 
-    def _keep(self, job: Job, status: Status, result: Mapping[str, Any], error: str | None, seconds: float) -> None:
+    def _keep(self, job: Job, status: Status, result: JsonObject, error: str | None, seconds: float) -> None:
         settings, now = canonical(job.settings), _now()
         row = (job.key, status, canonical(result), error, float(seconds), now)
         with self._transaction():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ...result.palette import COLOURS
+
 Length = float | int
 """In pixels"""
 Point = tuple[Length, Length]
@@ -24,9 +26,9 @@ class Style:
     bold: bool = False
 
 
-# Okabe and Ito's palette, told apart by colour-blind readers. In print the start is dark and filled, the end light with
-# a thick outline, and what a tensor does is told by its shape.
-BLUE, ORANGE, VERMILION, INK, PALE = "#0072B2", "#E69F00", "#D55E00", "#222222", "#666666"
+# In print the start is dark and filled, the end light with a thick outline, and its shape tells what a tensor does.
+BLUE, VERMILION = COLOURS[:2]
+INK, PALE = "#222222", "#666666"
 STYLES = {
     "start-side": Style(fill="#EAF3F9"),
     "end-side": Style(fill="#FDF3DC"),
