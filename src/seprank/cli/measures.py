@@ -166,7 +166,7 @@ def neighbours(
     settings: NeighboursSettings,
     output: Output,
 ) -> None:
-    """Every measure of memory of one model: memory curve, rank, effective state-size, capacity, gradients."""
+    """Compute all measures of memory of one model: memory curve, rank, effective state-size, capacity, gradients."""
     from ..neighbours import overview
 
     show_announcements()

@@ -65,14 +65,14 @@ def verify(
     ],
     limit: Memory,
     work: Workers,
-    model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
-    seconds: Annotated[float, typer.Option(help="Refuse what is estimated to take longer.")] = 3600,
+    model: Annotated[str | None, typer.Option(help="file.py:factory of the module, if it is not registered.")] = None,
+    seconds: Annotated[float, typer.Option(help="Refuse if the estimated time is longer.")] = 3600,
     again: Annotated[
-        bool, typer.Option("--again", help="Draw weights and samples once more, with a new seed.")
+        bool, typer.Option("--again", help="Also draw weights and samples anew, with another seed.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Recheck a certificate in other arithmetic and with another library."""
+    """Recheck a certificate in different arithmetic and with a different library."""
     from ..certification import Certificate, CertificateError
     from ..certification.verify import recheck
     from ..sources import load_factory
@@ -117,7 +117,7 @@ def bounds(
         typer.Argument(help="A name from `seprank models`; additive, for any of that kind; or file.py:factory."),
     ] = "rac",
 ) -> None:
-    """What is proved of a rank: by theory for RACs, additive networks and attention, else by degrees of the model."""
+    """List the proved bounds on a rank: by theory for RACs, additive networks and attention, else by degrees."""
     asked = values(settings, but=Memory)
     family = _family(model, network)
     if family is None:
@@ -155,7 +155,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a bound states, its proof, and how to cite it."""
+    """Show what a bound states, its proof, and how to cite it."""
     from ..theory.statements import explain as find
     from ..theory.statements import statements
 

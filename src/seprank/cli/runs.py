@@ -45,11 +45,11 @@ def sweep(
     store: Annotated[
         Path | None, typer.Option(help="SQLite file of the records; runs/NAME OF THE FILE.db by default.")
     ] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Do failed jobs again.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Run failed jobs again.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Continue an existing store, or stop if there is one.")
     ] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run every job of a sweep file that is not in the store yet, locally or on a cluster."""
@@ -77,7 +77,7 @@ def results(
     command: Annotated[
         str | None, typer.Option(help="Only jobs of this command: certify, measure, remember or train.")
     ] = None,
-    status: Annotated[str | None, typer.Option(help="Only done, or only failed jobs.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only jobs of this status: done or failed.")] = None,
     out: Annotated[
         Path | None, typer.Option(parser=write_to, metavar="FILE", help="File to export to: .csv, .json or .json.gz.")
     ] = None,

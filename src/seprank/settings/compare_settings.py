@@ -19,11 +19,11 @@ class CompareSettings(Memory):
     """Settings of `compare`."""
 
     models: Names | None = None
-    """Names from `seprank models`, with commas; all polynomial ones by default."""
+    """Names from `seprank models`, comma-separated; all polynomial ones by default."""
     length: Numbers = (2, 4, 6, 8)
-    """T: time steps, one or several with commas."""
+    """T: time steps in a sequence; several are comma-separated."""
     depth: Numbers = (1, 2, 3)
-    """L: numbers of layers, one or several with commas."""
+    """L: number of layers; several are comma-separated."""
     width: int | None = None
     """R: width of every layer."""
     parameters: int | None = None
@@ -33,11 +33,11 @@ class CompareSettings(Memory):
     domain: str = "functional"
     """functional (inputs are any vectors) or tokens (M templates)."""
     max_samples: Annotated[int, Flag("--samples", "--max-samples")] = MAX_SAMPLES
-    """Maximum number of halves per side; a rank equal to it is only ≥."""
+    """Maximum number of halves per side; a rank equal to it is only a lower bound."""
     seed: int = 0
     """Seed of weights and samples."""
     measured: bool = False
-    """Memory curves beside ranks, of any models; without activations where one is not polynomial."""
+    """Show memory curves beside ranks, for any models; ranks are those without activations where needed."""
 
     def __post_init__(self) -> None:
         keep(self, length=tuple(check_several("length", self.length, 2)))

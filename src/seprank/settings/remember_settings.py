@@ -27,8 +27,8 @@ class RememberSettings(FloatingSettings):
     samples: int = 256
     """N: pairs of independent sequences; errors shrink as 1 / sqrt of it."""
     lags: NumbersOrAll = None
-    """Steps back to look at, with commas, or all; by default 1 to 8, then ever wider apart, and finer where memory
-    falls through the threshold and through a half."""
+    """Steps back to look at, comma-separated, or all; by default 1 to 8, then wider and wider apart, and finer where
+    memory drops below the threshold and below one half."""
     threshold: float = 0.01
     """Share of the variance that counts as remembered."""
     readout: Channel | None = None
@@ -37,9 +37,9 @@ class RememberSettings(FloatingSettings):
     past: str = "resampled"
     """resampled; or dropped: also let the model see the last steps alone."""
     influence: bool = False
-    """Also resample single steps."""
+    """Also resample single steps, for the influence of each."""
     data: Annotated[Any, AsItIs] = None
-    """Sequences to take windows of: .npy, .npz, .csv, .safetensors, or .txt with --tokenizer."""
+    """Sequences to take windows from: .npy, .npz, .csv, .safetensors, or .txt with --tokenizer."""
     tokenizer: str | None = None
     """For .txt: file.py:name of a function from text to ids, or a tokenizer.json."""
 
@@ -57,7 +57,7 @@ class RememberSettings(FloatingSettings):
 
     @property
     def wanted(self) -> tuple[int, ...]:
-        """Lags that are looked at in any case."""
+        """Lags that are measured in any case."""
         if self.lags is None:
             return default_lags(self.length)
         return tuple(range(1, self.length)) if isinstance(self.lags, str) else self.lags
