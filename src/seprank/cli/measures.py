@@ -60,7 +60,7 @@ def remember(
                 break
     _show(curves, output)
     if not all(curve.complete for curve in curves.values()):
-        stop("interrupted; the curve has what was done", 130)
+        stop("interrupted; the curve holds what was finished", 130)
 
 
 def _show(curves: dict[str, MemoryCurve], output: Output) -> None:

@@ -59,7 +59,7 @@ def sweep(
     plan = read_sweep(config)
     store = Path("runs") / f"{config.stem}.db" if store is None else store
     if not resume and store.exists():
-        raise UsageError(f"{store} exists; leave out --fresh to go on with it, or give another --store")
+        raise UsageError(f"{store} exists; leave out --fresh to resume it, or give another --store")
     if dry_run:
         found = outlook(plan, store)
         reply(found.to_dict(), str(found), as_json=as_json)
@@ -99,7 +99,7 @@ def results(
         say_json({"records": [record.to_dict() for record in found], "open_jobs": waiting})
         return
     say(table(found))
-    say(f"{len(found)} records, {waiting} jobs noted and not done" + (f"; exported to {out}" if out else ""))
+    say(f"{len(found)} records, {waiting} jobs still open" + (f"; exported to {out}" if out else ""))
 
 
 def models(as_json: Json = False) -> None:

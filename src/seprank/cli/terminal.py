@@ -1,4 +1,4 @@
-"""What the commands say and how they end: one message on standard error, a right exit code, never a traceback.
+"""What the commands say and how they end: one message on standard error, the right exit code, never a traceback.
 
 Exit codes: 0 done, 1 the answer is no, 2 usage or input error, 130 interrupted, 141 nobody reads the output any more.
 """
@@ -38,7 +38,7 @@ class Unheard(Exception):
 
 
 def run(app: Callable[[], None]) -> NoReturn:
-    """Call a command line and end the process, whatever becomes of its output."""
+    """Run a command line and end the process, whatever happens to its output."""
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the process ends)
     if sys.stdout is not None:
         # What a terminal cannot show, or no text at all, as in names of files, is no reason to lose a result.
@@ -89,7 +89,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
         except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
             stop(_worded(error), getattr(error, "exit_code", 2), paste=getattr(error, "__notes__", ()))
         except SystemExit as end:
-            stop(f"the module's own code ended the program (exit code {end.code}); take that call out of it", 2)
+            stop(f"the module's own code ended the program (exit code {end.code}); remove that call", 2)
         except Exception as error:
             if os.environ.get(TRACEBACK):
                 raise
@@ -99,7 +99,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _worded(error: Exception) -> str:
-    """What an error says, in our words where it is the system's about a file."""
+    """The message of an error, in our words where it is the system's about a file."""
     if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename is not None:
         return f"there is no file {error.filename}; check the path"
     if isinstance(error, IsADirectoryError) and error.filename is not None:
@@ -110,7 +110,7 @@ def _worded(error: Exception) -> str:
 
 
 def _unforeseen(error: Exception) -> str:
-    """What to say of an error that nobody thought of: never a number, and where it came from."""
+    """The message of an unexpected error, with where it came from."""
     if isinstance(error, RuntimeError) and "memory" in str(error):
         return f"not enough memory: {error}"
     trace = error.__traceback__
@@ -121,7 +121,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def stop(message: str, code: int, paste: Sequence[str] = ()) -> NoReturn:
-    """Say why, and what could be pasted to mend it, and end the command."""
+    """Say why, with code that could be pasted to mend it, and end the command."""
     tell(message)
     with suppress(OSError):
         for text in paste:
@@ -136,7 +136,7 @@ def tell(message: str) -> None:
 
 
 def show_announcements() -> None:
-    """How long a run will take is logged, and shown on standard error."""
+    """Show what is logged, such as how long a run will take, on standard error."""
     log = logging.getLogger("seprank")
     if not log.handlers:
         log.addHandler(_Told())
@@ -150,15 +150,15 @@ class _Told(logging.Handler):
         tell(record.getMessage())
 
 
-def one_line(text: str, longest: int = _LONGEST) -> str:
+def one_line(text: str) -> str:
     r"""A text as one line of limited length, in which nothing moves the cursor or changes colours.
 
     Example:
         >>> one_line("two\n  lines \x1b[31m")
         'two lines \\x1b[31m'
     """
-    if len(text) > longest:
-        text = f"{text[: longest * 2 // 3]} ... {text[-longest // 3 :]}"
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST * 2 // 3]} ... {text[-_LONGEST // 3 :]}"
     lines = (line.strip() for line in text.splitlines())
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(line for line in lines if line))
 

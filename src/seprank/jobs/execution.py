@@ -1,4 +1,4 @@
-"""Where jobs are run: here one after the other, or on the workers of a Dask cluster."""
+"""Where jobs run: here, one after the other, or on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Workplace:
-    """What a job needs to know of where it runs."""
+    """What a job needs to know about where it runs."""
 
     folder: str
-    """For files of jobs; each gets a folder of its own in it"""
+    """For the files of jobs, a sub-folder each"""
     memory: int | None = None
-    """Bytes a job may take; half of what is free when it starts by default"""
+    """Memory budget of a job in bytes; by default half of what is free when it starts"""
 
 
 def run_one(command: str, settings: JsonObject, key: str, place: Workplace) -> Outcome:

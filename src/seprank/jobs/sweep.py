@@ -1,4 +1,4 @@
-"""The driver of a sweep: the only one that writes the store."""
+"""Runs a sweep, and is the only one that writes its store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .execution import Outcome, Workplace, on_dask, serially
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a sweep."""
+    """The outcome of a sweep."""
 
     jobs: int
     """All that the file asks for"""
@@ -83,17 +83,17 @@ def sweep(
     retry: bool = False,
     progress: bool = True,
 ) -> Summary:
-    """Do all jobs of a sweep that are not in the store yet, the longest first.
+    """Run all jobs of a sweep that are not in the store yet, the longest first.
 
-    A job is kept as soon as it is done. Whatever ends this process, calling it again goes on from there.
+    A job is kept as soon as it is done. Whatever ends this process, the same call resumes the sweep.
 
     Args:
-        plan: what is to be done, see `read_sweep`.
+        plan: the jobs, see `read_sweep`.
         store: SQLite file of the records; files of training runs are kept beside it.
         workers: processes on this machine; 1 runs the jobs in this one.
         scheduler: address of a running Dask scheduler, whose workers are used instead.
-        memory: bytes that all jobs at work on this machine may take together; half of what is free by default.
-        retry: do the jobs again that failed before.
+        memory: budget in bytes of all jobs that run at a time on this machine; half of what is free by default.
+        retry: run failed jobs again.
         progress: show progress with the time left on standard error if it is a terminal.
 
     Raises:

@@ -99,9 +99,9 @@ def band(axes: Any, places: Sequence[int], low: Sequence[float], high: Sequence[
     axes.fill_between(places, low, high, color=look(number)["color"], alpha=0.2, lw=0)
 
 
-def mark(axes: Any, value: float, name: str | None = None, *, upright: bool = False) -> None:
+def mark(axes: Any, value: float, name: str | None = None) -> None:
     """A thin dark line across at a value, such as a tolerance."""
-    (axes.axvline if upright else axes.axhline)(value, color="#555555", ls=(0, (2, 1)), lw=0.9, label=name)
+    axes.axhline(value, color="#555555", ls=(0, (2, 1)), lw=0.9, label=name)
 
 
 def legend_above(axes: Any) -> None:

@@ -36,6 +36,8 @@ _PAPER = {
 }
 _WIDEST = 4.2
 """Inches: a panel that is wider than this is no higher"""
+_PAGE_WIDTH = 9.0
+"""Inches: of several panels side by side in a page"""
 _DOTS = 300
 """Pixels of a PNG for an inch"""
 
@@ -96,16 +98,10 @@ def figure_of(panels: Sequence[Panel], across: int, width: float) -> tuple[Any, 
     return figure, draw_panels(figure, panels, across)
 
 
-def page_figure(panels: Sequence[Panel], across: int, width: float = 9.0) -> str:
-    """Panels side by side as SVG for a page, which is moved sideways on a phone.
-
-    Args:
-        panels: in the order in which they are read.
-        across: how many are side by side.
-        width: in inches.
-    """
-    height = width / across * sum(_heights(panels, across))
-    return drawn(lambda figure: draw_panels(figure, panels, across), width, height)
+def page_figure(panels: Sequence[Panel], across: int) -> str:
+    """Panels, so many side by side, as SVG for a page, which scrolls sideways on a phone."""
+    height = _PAGE_WIDTH / across * sum(_heights(panels, across))
+    return drawn(lambda figure: draw_panels(figure, panels, across), _PAGE_WIDTH, height)
 
 
 def figure_bytes(panels: Sequence[Panel], kind: str, *, column: str, across: int, title: str) -> bytes:

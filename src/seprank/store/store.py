@@ -96,7 +96,7 @@ class Store:
         return connection
 
     def _check(self, connection: sqlite3.Connection, write: bool) -> None:
-        """Refuse what is no store of a version we know; turn an empty file into one."""
+        """Refuse what is not a store of a known version; turn an empty file into one."""
         application, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS)
         empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if application == 0 and empty and write:
@@ -136,7 +136,7 @@ class Store:
 
     @contextmanager
     def _explained(self, done: str) -> Iterator[None]:
-        """SQLite's errors as ours, with the file and what to do."""
+        """SQLite's errors as ours, with the file and the remedy."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -152,7 +152,7 @@ class Store:
             raise StoreError(f"{self.path} is damaged: {error}; {_RESCUE}") from error
 
     def close(self) -> None:
-        """Give up the file; others may write it then."""
+        """Close the file; others may write it then."""
         self._connection.close()
         self._release()
 
@@ -169,7 +169,7 @@ class Store:
         self.close()
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Note jobs that are to be done; those already known stay as they are."""
+        """Register jobs that are to be done; known ones stay as they are."""
         rows = [(job.key, job.command, canonical(job.settings), _now()) for job in jobs]
         with self._transaction():
             self._connection.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", rows)
@@ -179,7 +179,7 @@ class Store:
         self._keep(job, "done", result, None, seconds)
 
     def fail(self, job: Job, error: str, *, seconds: float, result: JsonObject | None = None) -> None:
-        """Keep how a job failed; it may be tried again, and then gets a new record."""
+        """Keep how a job failed; when it is tried again, it gets a new record."""
         self._keep(job, "failed", result or {}, error, seconds)
 
     def _keep(self, job: Job, status: Status, result: JsonObject, error: str | None, seconds: float) -> None:
@@ -231,7 +231,7 @@ class Store:
             return [checked_record(row if self._version > 1 else (*row, None)) for row in rows]
 
     def open_jobs(self) -> list[Job]:
-        """Jobs that were noted and have no record yet."""
+        """Registered jobs without a record."""
         query = "SELECT key, command, settings FROM jobs WHERE key NOT IN (SELECT key FROM records) ORDER BY added, key"
         with self._explained("read"):
             return [checked_job(*row) for row in self._connection.execute(query).fetchall()]
@@ -242,7 +242,7 @@ _RESCUE = "move it away to start anew, or put a copy of it back"
 
 
 def _check_kind(path: Path, write: bool) -> None:
-    """Refuse what is no file: a folder, a pipe or a device is not opened as a database."""
+    """Refuse what is not a file: a folder, a pipe or a device is not opened as a database."""
     if not write and not path.exists():
         raise StoreError(f"there is no store {path}; `seprank train` and `seprank sweep` make one")
     if path.exists():
