@@ -44,7 +44,7 @@ class Table:
 
     def heads(self) -> list[tuple[str, bool]]:
         """Names of the columns, and whether one holds numbers only."""
-        columns = zip(*self.cells(), strict=True)
+        columns = zip(*self.cells, strict=True)
         return [(n, all(number or not text for text, number in c)) for n, c in zip(self.columns, columns, strict=True)]
 
     @property
@@ -52,13 +52,14 @@ class Table:
         """The table as CSV, inside a link."""
         return "data:text/csv;charset=utf-8," + quote(csv_text(self.rows))
 
+    @cached_property
     def cells(self) -> list[list[tuple[str, bool]]]:
         """Text of every cell, and whether it is a number."""
         return [[_cell(row.get(name)) for name in self.columns] for row in self.rows]
 
     def named_cells(self) -> list[list[tuple[str, str, bool]]]:
         """The same with the name of the column before each."""
-        return [[(n, *cell) for n, cell in zip(self.columns, row, strict=True)] for row in self.cells()]
+        return [[(n, *cell) for n, cell in zip(self.columns, row, strict=True)] for row in self.cells]
 
 
 def _cell(value: Any) -> tuple[str, bool]:
