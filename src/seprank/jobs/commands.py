@@ -6,14 +6,14 @@ import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ..models import find_model
 from ..question import check_cut, meant
 from ..settings.certify_settings import CertifySettings
-from ..settings.entries import Entry, entries, values
+from ..settings.entries import entries, values
 from ..settings.measure_settings import MeasureSettings
 from ..settings.named_network import Network, TrainedNetwork
 from ..settings.remember_settings import RememberSettings
@@ -96,7 +96,7 @@ class _OfModel(Work, Generic[Settings]):
 
     @classmethod
     def known(cls) -> dict[str, bool]:
-        every = (*entries(cls.sizes), *_deciding(cls.kind))
+        every = (*entries(cls.sizes), *entries(cls.kind, but=Place))
         return {"model": False} | {entry.name: entry.required for entry in every}
 
     @property
@@ -123,7 +123,7 @@ class _OfModel(Work, Generic[Settings]):
         said: dict[str, Any] = {"model": self.model, **self._network()}
         said |= {
             entry.name: _plain(getattr(self.settings, entry.name))
-            for entry in _deciding(self.kind)
+            for entry in entries(self.kind, but=Place)
             if entry.name in self.always or getattr(self.settings, entry.name) != entry.default
         }
         read = digests(self.model, said)
@@ -155,13 +155,6 @@ class _OfModel(Work, Generic[Settings]):
     def _steps(self, cut: int, starts: int, ends: int) -> float:
         """Operations of evaluating a Start-End matrix."""
         return self._per_step() * (starts * cut + starts * ends * (self.settings.length - cut))
-
-
-@cache
-def _deciding(kind: Any) -> tuple[Entry, ...]:
-    """The settings that numbers depend on: all but where a command works."""
-    place = {entry.name for entry in entries(Place)}
-    return tuple(entry for entry in entries(kind) if entry.name not in place)
 
 
 def _plain(value: Any) -> Any:

@@ -62,20 +62,21 @@ class Entry:
         return help_texts(self.owner).get(self.name, "")
 
 
-def entries(settings: type[Any]) -> tuple[Entry, ...]:
-    """The fields of a settings class, its own before those that it inherits.
+def entries(settings: type[Any], but: type[Any] | None = None) -> tuple[Entry, ...]:
+    """The fields of a settings class, its own before those that it inherits, without those of another.
 
     Example:
         >>> from seprank.settings.remember_settings import RememberSettings
         >>> entries(RememberSettings)[1].name, entries(RememberSettings)[1].default
         ('samples', 256)
     """
-    found: tuple[Entry, ...] = _entries(settings)  # type: ignore[arg-type]
+    found: tuple[Entry, ...] = _entries(settings, but)  # type: ignore[arg-type]
     return found
 
 
 @cache
-def _entries(settings: Any) -> tuple[Entry, ...]:
+def _entries(settings: Any, but: Any) -> tuple[Entry, ...]:
+    out = set() if but is None else {entry.name for entry in entries(but)}
     hints = get_type_hints(settings, include_extras=True)
     defaults = {
         field.name: field.default if field.default_factory is MISSING else field.default_factory()
@@ -84,7 +85,7 @@ def _entries(settings: Any) -> tuple[Entry, ...]:
     found: dict[str, Entry] = {}
     for owner in settings.__mro__:
         for name in inspect.get_annotations(owner):
-            if name in defaults and name not in found:
+            if name in defaults and name not in found and name not in out:
                 kind, marks = _unmarked(hints[name])
                 reader = next((mark for mark in marks if isinstance(mark, FromText)), None)
                 flag = next((mark for mark in marks if isinstance(mark, Flag)), None)
