@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from operator import index
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 Domain = Literal["functional", "tokens"]
 """Inputs range over all vectors, or over M fixed templates"""
@@ -37,6 +37,9 @@ PRIME_LIMIT = 2**27
 
 LEAST_CONFIDENCE = 1e-200
 """Smallest probability of an error that can be asked for"""
+
+
+Word = TypeVar("Word", bound=str)
 
 
 class NotWholeError(TypeError, ValueError):
@@ -116,7 +119,7 @@ def check_seed(seed: Any) -> int:
     return check_whole("seed", seed, 0)
 
 
-def check_choice(name: str, value: Any, known: Sequence[str]) -> str:
+def check_choice(name: str, value: Any, known: Sequence[Word]) -> Word:
     """One of a few words.
 
     Example:
@@ -133,8 +136,7 @@ def check_choice(name: str, value: Any, known: Sequence[str]) -> str:
 
 def check_domain(domain: Any) -> Domain:
     """The domain."""
-    known: Domain = check_choice("domain", domain, DOMAINS)  # type: ignore[assignment]
-    return known
+    return check_choice("domain", domain, DOMAINS)
 
 
 def check_readout(readout: Any, channels: int | None = None) -> Readout:
@@ -163,10 +165,7 @@ def check_readout(readout: Any, channels: int | None = None) -> Readout:
 
 def check_squash(squash: Any) -> Squash | None:
     """What activations, softmax and norms are replaced by; None if they are left alone."""
-    if squash is None:
-        return None
-    known: Squash = check_choice("squash", squash, SQUASHES)  # type: ignore[assignment]
-    return known
+    return None if squash is None else check_choice("squash", squash, SQUASHES)
 
 
 def check_split(split: Any, length: int) -> tuple[int, ...] | None:

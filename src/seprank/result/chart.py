@@ -13,18 +13,21 @@ from .text import shortened
 
 WIDTH = 5.2
 """Inches of a chart in a page: its words can still be read where a phone shrinks it"""
-_PAGE = {
-    "font.size": 10,
-    "axes.labelsize": 10,
-    "legend.fontsize": 9,
+PLAIN = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.3,
+    "svg.hashsalt": "seprank",
+}
+"""What charts in pages and in papers have in common"""
+_PAGE = PLAIN | {
+    "font.size": 10,
+    "axes.labelsize": 10,
+    "legend.fontsize": 9,
     "grid.linewidth": 0.6,
     # Words stay words, which are found and read aloud, in the font of the page.
     "svg.fonttype": "none",
-    "svg.hashsalt": "seprank",
 }
 
 

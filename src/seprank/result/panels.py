@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..question import check_choice
-from .chart import drawn, file_of, label, look_of, new_figure
+from .chart import PLAIN, drawn, file_of, label, look_of, new_figure
 
 PICTURES = ("pdf", "svg", "png")
 """Kinds of files that a figure is written as"""
 COLUMNS = {"single": 3.4, "double": 7.0}
 """Inches: the width of one column, and of both, of a paper with two"""
-_PAPER = {
+_PAPER = PLAIN | {
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8,
@@ -23,16 +23,11 @@ _PAPER = {
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
     "grid.linewidth": 0.4,
     "hatch.linewidth": 0.4,
     # Printers refuse fonts that are not in the file, some publishers those of type 3. In an SVG letters are outlines.
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
-    "svg.hashsalt": "seprank",
 }
 _WIDEST = 4.2
 """Inches: a panel that is wider than this is no higher"""
