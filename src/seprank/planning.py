@@ -71,10 +71,6 @@ class Plan(Result):
     rows: list[Row]
     """One for each depth"""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The plan as plain values for JSON."""
-        return asdict(self)
-
     def headline(self) -> str:
         """The target and the cheapest network, in a line."""
         return f"rank {readable(self.rank)} at length {self.length} and {self.inputs} inputs: {self._best()}"
@@ -133,26 +129,21 @@ class Plan(Result):
             f"RAC of separation rank {readable(self.rank)}: inputs {self.inputs}, length {self.length}, "
             f"cut {self.cut}, domain {self.domain}",
             f"  {self._best()}",
-            *([f"  {self._conjectured(self.conjectured)}"] if self.conjectured else []),
-            f"  {self._shallow()}",
-            "",
-            text_table([_cells(row) for row in self.rows], heads=_HEADS, left=(len(_HEADS) - 1,)),
         ]
-        return "\n".join(line.rstrip() for line in lines)
+        if row := self.conjectured:
+            network = _network(row.depth, row.conjectured_width, row.conjectured_parameters)
+            lines.append(f"  fewer, if the paper's conjecture holds: {network}")
+        if self.shallow.width is None:
+            lines.append(f"  one layer cannot reach it at any width: {self.shallow.obstacle}")
+        else:
+            lines.append(f"  one layer needs {_network(1, self.shallow.width, self.shallow.parameters)}")
+        lines += ["", text_table([_cells(row) for row in self.rows], heads=_HEADS, left=(len(_HEADS) - 1,))]
+        return "\n".join(lines)
 
     def _best(self) -> str:
         if self.best is None:
             return "no size up to this depth is proved to reach it"
         return f"fewest parameters, proved: {_network(self.best.depth, self.best.width, self.best.parameters)}"
-
-    def _conjectured(self, row: Row) -> str:
-        network = _network(row.depth, row.conjectured_width, row.conjectured_parameters)
-        return f"fewer, if the paper's conjecture holds: {network}"
-
-    def _shallow(self) -> str:
-        if self.shallow.width is None:
-            return f"one layer cannot reach it at any width: {self.shallow.obstacle}"
-        return f"one layer needs {_network(1, self.shallow.width, self.shallow.parameters)}"
 
 
 def plan(

@@ -11,7 +11,7 @@ from typing import Any
 from ..system.extras import need
 
 PATIENCE = 3.0
-"""Seconds after which a line says what is being waited for"""
+"""Seconds after which standard error says what takes so long"""
 COMPILING = "loading quimb; at its first import it compiles parts of itself, which takes 15 to 45 s"
 
 

@@ -32,7 +32,7 @@ class RACNetwork:
     """The tensor network of a RAC, with an open leg for every copy of every input."""
 
     unrolling: Unrolling
-    """Which tensors there are and how they hang together"""
+    """The tensors and how they are connected"""
     tensors: Any
     """The `quimb.tensor.TensorNetwork`. Tags of a tensor: its kind (`delta`, `hidden`, `input`, `initial`, `readout`),
     `layer1`, `time3`, `copy2`, `start` or `end`, and a name of its own. Legs are called `from-token-...`"""
