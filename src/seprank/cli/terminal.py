@@ -9,8 +9,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, NoReturn
@@ -43,22 +43,22 @@ def run(app: Callable[[], None]) -> NoReturn:
     if sys.stdout is not None:
         # What a terminal cannot show, or no text at all, as in names of files, is no reason to lose a result.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code: Any = 0
     try:
-        try:
-            app()
-            code: Any = 0
-        except SystemExit as end:
-            code = end.code
-        _flush()
+        # Help and usage are written by others, whose errors come as the system's.
+        with _heard():
+            try:
+                app()
+            except SystemExit as end:
+                code = end.code
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except Unheard:
         code = UNHEARD
         _silence(1)
-    except OSError as error:
-        # Help and usage are written by others, so that their errors come as the system's.
-        broken = isinstance(error, BrokenPipeError)
-        code = UNHEARD if broken else 2
-        if not broken:
-            tell(f"{error}" if isinstance(error, OutputError) else f"the output cannot be written: {error.strerror}")
+    except OutputError as error:
+        code = 2
+        tell(f"{error}")
         _silence(1)
     try:
         sys.stderr.flush()
@@ -174,24 +174,21 @@ def leave_output() -> None:
 
 def say(text: str) -> None:
     """A line of the answer on standard output; raises `Unheard` or `OutputError`."""
-    try:
+    with _heard():
         print(text, file=sys.stderr if _beside.get() else sys.stdout)
-    except OSError as error:
-        raise _lost(error) from None
 
 
-def _flush() -> None:
+@contextmanager
+def _heard() -> Iterator[None]:
+    """What happens while standard output is written, as an error of ours."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        yield
+    except OutputError:
+        raise
+    except BrokenPipeError:
+        raise Unheard from None
     except OSError as error:
-        raise _lost(error) from None
-
-
-def _lost(error: OSError) -> Exception:
-    if isinstance(error, BrokenPipeError):
-        return Unheard()
-    return OutputError(f"the output cannot be written: {error.strerror or error}")
+        raise OutputError(f"the output cannot be written: {error.strerror or error}") from None
 
 
 def reply(content: Mapping[str, object], text: str, *, as_json: bool) -> None:
