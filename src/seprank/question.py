@@ -18,6 +18,8 @@ from functools import cache
 from operator import index
 from typing import Any, Literal, TypeVar, get_args
 
+from .system.names import shown
+
 Domain = Literal["functional", "tokens"]
 """Inputs range over all vectors, or over M fixed templates"""
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
@@ -63,7 +65,7 @@ def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str
     """
     number = _as_index(value)
     if number is None:
-        raise NotWholeError(f"{name} must be a whole number, got {_shown(value)}; use {_nearest_whole(value, least)}")
+        raise NotWholeError(f"{name} must be a whole number, got {shown(value)}; use {_nearest_whole(value, least)}")
     if least is not None and number < least:
         wanted = f"at least {least} {purpose}".rstrip()
         raise ValueError(f"{name} must be {wanted}, got {number}; {remedy or f'use {least} or more'}")
@@ -131,7 +133,7 @@ def check_choice(name: str, value: Any, known: Sequence[Word]) -> Word:
         if isinstance(value, str) and value == word:
             return word
     hint = meant(value, known, f"use {known[0]!r}")
-    raise ValueError(f"{name} must be one of {', '.join(known)}, got {_shown(value)}; {hint}")
+    raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}; {hint}")
 
 
 def check_domain(domain: Any) -> Domain:
@@ -154,7 +156,7 @@ def check_readout(readout: Any, channels: int | None = None) -> Readout:
         is_text = isinstance(readout, str)
         hint = meant(readout, READOUTS, "use 'random'") if is_text else f"use {_nearest_whole(readout, 0)}"
         raise ValueError(
-            f"readout must be 'random', 'all' or the number of an output channel, got {_shown(readout)}; {hint}"
+            f"readout must be 'random', 'all' or the number of an output channel, got {shown(readout)}; {hint}"
         )
     if channels is not None and number >= channels:
         raise ValueError(
@@ -178,12 +180,12 @@ def check_split(split: Any, length: int) -> tuple[int, ...] | None:
     if split is None:
         return None
     if isinstance(split, str) or not isinstance(split, Iterable):
-        raise NotWholeError(f"split must be positions, such as [0, 2, 4], got {_shown(split)}")
+        raise NotWholeError(f"split must be positions, such as [0, 2, 4], got {shown(split)}")
     positions = sorted(check_between("a position of split", place, 0, length - 1) for place in split)
     if not 1 <= len(positions) < length or len(set(positions)) < len(positions):
         raise ValueError(
             f"split must be 1 to {length - 1} different positions of {length}, the rest being the end, got "
-            f"{_shown(positions)}"
+            f"{shown(positions)}"
         )
     return tuple(positions)
 
@@ -290,9 +292,3 @@ def _nearest_whole(value: Any, least: int | None) -> str:
     if _is_truth_value(value) or number < low or not abs(number) < 1e15:
         return f"{1 if least is None else least} or more"
     return f"{number:.0f}" if number.is_integer() else f"{math.floor(number)} or {math.ceil(number)}"
-
-
-def _shown(value: Any) -> str:
-    """Short enough for one line."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
