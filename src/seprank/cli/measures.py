@@ -32,7 +32,7 @@ def remember(
         typer.Argument(
             help="Names from `seprank models`, file.py:factory or package.module:factory, each also with weights: "
             "MODEL@weights.safetensors.",
-            metavar="MODEL...",
+            metavar="MODEL",
         ),
     ],
     network: Network,

@@ -7,10 +7,9 @@ from typing import Any
 
 from ...result.chart import file_of, look_of, new_figure
 from ...system.extras import need
-from .scene import INK, STYLES, Area, Element, Item, Length, Line, Mark, Scene, Words, text_width
+from .scene import INK, MARGIN, STYLES, Element, Item, Length, Line, Mark, Scene, Words, text_width
 
-MARGIN = 16.0
-HEADING, CUT_WORDS = 26.0, 36.0
+HEADING, CONTENT = 26.0, 36.0
 """Base line of the heading, and where the rest begins"""
 NARROWEST = 660.0
 """Width that legend and notes need"""
@@ -40,7 +39,7 @@ def draw_scene(scene: Scene, *, bare: bool = False) -> Any:
     axes.set_axis_off()
     for order, element in enumerate(scene.elements):
         _draw(axes, element, order)
-    width, top, bottom = scene.width, CUT_WORDS, scene.height + MARGIN
+    width, top, bottom = scene.width, CONTENT, scene.height + MARGIN
     if not bare:
         width, top = max(width, NARROWEST), 0.0
     left = (scene.width - width) / 2
@@ -73,8 +72,6 @@ def _draw(axes: Any, element: Element, order: int) -> None:
             axes.add_patch(patches.Circle(element.centre, element.radius, gid=name or None, **paint))
         case Mark(name=name):
             axes.add_patch(patches.Polygon(element.corners, closed=True, gid=name or None, **paint))
-        case Area():
-            axes.add_patch(patches.Rectangle(element.corner, element.width, element.height, **paint))
         case Words():
             axes.text(*element.at, element.text, ha=_ANCHORS[element.anchor], zorder=order, **_font(element.style))
 

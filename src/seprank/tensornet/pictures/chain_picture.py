@@ -8,9 +8,9 @@ from ...theory import readable
 from ..cut import cheapest
 from ..rac_sizes import Sizes
 from ..unrolling import Bond, Node
-from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .frame import STEPS, TOP, draw_sides, label_cut
 from .notation import powers, unbroken
-from .scene import Item, Length, Point, Scene, power, subscript, text_width
+from .scene import MARGIN, Item, Length, Point, Scene, power, subscript, text_width
 from .strokes import draw_cut
 
 _COLUMN, _LEFT, _SITE, _TOKEN = 96.0, 70.0, 18.0, 13.0

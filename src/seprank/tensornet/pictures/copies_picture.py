@@ -12,9 +12,9 @@ from functools import cached_property
 
 from ..cut import MinimalCut
 from ..unrolling import Bond, Node, Unrolling
-from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .frame import STEPS, TOP, draw_sides, label_cut
 from .notation import count_notes, powers
-from .scene import Item, Length, Point, Scene, subscript
+from .scene import MARGIN, Item, Length, Point, Scene, subscript
 from .strokes import draw_cut
 
 _COLUMN, _LEFT = 104.0, 148.0

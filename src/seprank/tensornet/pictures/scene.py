@@ -11,6 +11,8 @@ Length = float | int
 """In pixels"""
 Point = tuple[Length, Length]
 """To the right and down"""
+MARGIN = 16.0
+"""Around a picture"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Line:
-    """Straight from point to point."""
+    """Straight from point to point; a polygon if its style has a filling."""
 
     points: tuple[Point, ...]
     style: str
@@ -90,16 +92,6 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Area:
-    """A filled rectangle behind the picture."""
-
-    corner: Point
-    width: Length
-    height: Length
-    style: str
-
-
-@dataclass(frozen=True)
 class Words:
     """A line of text."""
 
@@ -111,7 +103,7 @@ class Words:
     """start, middle or end"""
 
 
-Element = Line | Mark | Area | Words
+Element = Line | Mark | Words
 
 
 @dataclass(frozen=True)
@@ -143,9 +135,6 @@ class Scene:
 
     def mark(self, shape: str, centre: Point, radius: Length, style: str, name: str = "", kind: str = "") -> None:
         self.elements.append(Mark(shape, centre, radius, style, name, kind))
-
-    def area(self, corner: Point, width: Length, height: Length, style: str) -> None:
-        self.elements.append(Area(corner, width, height, style))
 
     def words(self, text: str, at: Point, style: str = "word", anchor: str = "middle") -> None:
         self.elements.append(Words(text, at, style, anchor))
