@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from operator import index
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypedDict, TypeVar, get_args
 
 from .system.names import shown
 
@@ -39,6 +39,14 @@ PRIME_LIMIT = 2**27
 
 LEAST_CONFIDENCE = 1e-200
 """Smallest probability of an error that can be asked for"""
+
+
+class Sizes(TypedDict):
+    """M, R and L of a network that is built by name."""
+
+    inputs: int
+    width: int
+    depth: int
 
 
 Word = TypeVar("Word", bound=str)

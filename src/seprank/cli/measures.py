@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..settings.entries import values
+from ..settings.figure_settings import FigureSettings
 from ..settings.measure_settings import MeasureSettings
 from ..settings.named_network import Network, TrainedNetwork
 from ..settings.neighbours_settings import NeighboursSettings
@@ -85,6 +86,7 @@ def measure(
     network: TrainedNetwork,
     settings: MeasureSettings,
     work: Workers,
+    figure: FigureSettings,
     profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut: --cuts all.")] = False,
     out: Annotated[
         Path | None,
@@ -94,15 +96,15 @@ def measure(
             metavar="PATH",
         ),
     ] = None,
-    column: Annotated[str, typer.Option(help="Width of a figure: single or double, as columns of a paper.")] = "double",
     as_json: Json = False,
 ) -> None:
     """Measure the long-term memory of any sequence model, with error bars."""
     from ..jobs.data import read_data
     from ..measurement.profile import measure_all
 
-    file = Output(out=() if out is None or _is_folder(out) else (out,), column=column, as_json=as_json)
-    if out is not None and not file.out:
+    is_file = out is not None and out.suffix in ENDINGS and not out.is_dir()
+    file = Output(out=(out,) if out is not None and is_file else (), as_json=as_json, **vars(figure))
+    if out is not None and not is_file:
         check_folder(out)
     if profile and settings.cuts is not None:
         raise UsageError("--profile measures at every cut, and --cuts at some; give one of them")
@@ -120,10 +122,6 @@ def measure(
         say_json(found.to_dict() | more | {"remember": None if curve is None else curve.summary()})
     else:
         say(f"{model}\n{sentence}\n\n{found}" + (f"\n\n{points}" if points.points else "") + kept)
-
-
-def _is_folder(out: Path) -> bool:
-    return out.suffix not in ENDINGS or out.is_dir()
 
 
 def _keep(out: Path, name: str, found: Measurement, points: Profile, curve: MemoryCurve | None) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from ..settings.entries import Flag, FromText
+from ..settings.figure_settings import FigureSettings
 from .options import STANDARD_OUTPUT, check_files, write_to
 from .terminal import UsageError, say, say_json
 
@@ -23,24 +24,21 @@ Files = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Output:
+class Output(FigureSettings):
     """What is made of a result.
 
     Raises:
-        UsageError: an ending or the column is unknown.
+        UsageError: an ending is unknown.
         FileError: a file cannot be written; said before the work, which may take hours.
     """
 
     out: Files = ()
     """File to write, may be repeated: .json, .csv, .tex (table), .html (page), .pdf, .svg or .png (figure)."""
-    column: str = "double"
-    """Width of a figure: single or double, as columns of a paper."""
     as_json: Annotated[bool, Flag("--json")] = False
     """Print one JSON object and nothing else."""
 
     def __post_init__(self) -> None:
-        if self.column not in ("single", "double"):
-            raise UsageError(f"--column must be single or double, got {self.column!r}")
+        super().__post_init__()
         for path in self.out:
             if not _is_stream(path) and path.suffix not in ENDINGS:
                 raise UsageError(f"--out must end in {', '.join(ENDINGS)}, got {path.name!r}")
@@ -49,7 +47,10 @@ class Output:
     def write(self, found: Result, title: str | None = None) -> None:
         """Write a result to every file; into a stream as JSON. A page may have a title."""
         for path in self.out:
-            found.save(path) if _is_stream(path) else found.export(path, column=self.column, title=title)
+            if _is_stream(path):
+                found.save(path)
+            else:
+                found.export(path, title=title, column=self.column, bare=self.bare)
 
     def deliver(self, found: Result) -> None:
         """Write a result to the files that were asked for, and print it."""

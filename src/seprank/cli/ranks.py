@@ -135,12 +135,11 @@ def bounds(
 def _family(model: str, network: Network) -> str | None:
     """Whose bounds theory has for a model; None where a model has to be run for them."""
     from ..models import find_model
+    from ..sources.code import is_code
     from ..theory.rac_bounds import MODELS as FAMILIES
 
-    if ":" in model:
+    if is_code(model) or network.model_settings:
         return None
-    if network.model_settings:
-        raise UsageError(f"--set is for modules of your own; {model} takes --inputs, --width and --depth")
     if model in FAMILIES:
         return model
     spec = find_model(model)

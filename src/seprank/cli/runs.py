@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +51,9 @@ def sweep(
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Continue an existing store, or stop if there is one.")
     ] = True,
+    trust: Annotated[bool, typer.Option("--trust", help="Run code that the file names: file.py:name and the like.")] = (
+        False
+    ),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -61,10 +66,11 @@ def sweep(
     if not resume and store.exists():
         raise UsageError(f"{store} exists; leave out --fresh to resume it, or give another --store")
     if dry_run:
-        found = outlook(plan, store)
+        found = outlook(plan, store, trusted=trust)
         reply(found.to_dict(), str(found), as_json=as_json)
         return
-    summary = run(plan, store=store, memory=limit.memory, retry=retry, workers=work.workers, scheduler=work.scheduler)
+    how: dict[str, Any] = {"workers": work.workers, "scheduler": work.scheduler, "memory": limit.memory}
+    summary = run(plan, store=store, retry=retry, trusted=trust, **how)
     reply(summary.to_dict(), f"{summary}\nrecords: {store}", as_json=as_json)
     if summary.failed:
         raise typer.Exit(1)
@@ -115,6 +121,7 @@ def models(as_json: Json = False) -> None:
                 "summary": m.summary,
                 "source": m.source,
                 "certified": m.polynomial,
+                "training": dict(m.training),
                 "bounds": "theory" if m.family else "degrees" if m.polynomial else None,
             }
             for m in MODELS.values()
@@ -125,8 +132,15 @@ def models(as_json: Json = False) -> None:
     for spec in MODELS.values():
         can = ", ".join(["certified, bounds"] * spec.polynomial + ["measured"] + ["trained"] * spec.recurrent)
         lines += [[spec.name, str(spec.year), can, spec.summary], ["", "", "", spec.source]]
+        if spec.training:
+            lines.append(["", "", "", f"trained with {_options(spec.training)}"])
     say(text_table(lines, left=range(4)))
-    say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
+    say("\n--set KEY=VALUE sets anything else that a class takes, here and in certify, measure, remember and bounds.")
+    say("Your own, in every command: file.py:name or package.module:name of a class, a function or a network.")
+
+
+def _options(settings: Mapping[str, Any]) -> str:
+    return " ".join(f"--set {name}={json.dumps(value)}".replace('"', "") for name, value in settings.items())
 
 
 def tasks(as_json: Json = False) -> None:
@@ -145,6 +159,7 @@ def tasks(as_json: Json = False) -> None:
             lines.append(["", f"{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items())])
     say(text_table(lines, left=range(2)))
     say("\nBaselines are those of the default parameters; each run prints its own.")
+    say("Your own: file.py:name or package.module:name of a class derived from seprank.tasks.Task.")
 
 
 def _short(value: Any) -> str:

@@ -63,9 +63,9 @@ class Outlook:
         return f"{sum(self.commands.values()):,} jobs ({parts}), {self.stored:,} of them in the store"
 
 
-def outlook(plan: Sweep, store: str | Path) -> Outlook:
-    """What `sweep` would do, without doing it."""
-    works = plan.works()
+def outlook(plan: Sweep, store: str | Path, *, trusted: bool = False) -> Outlook:
+    """What `sweep` would do, without doing it. Tasks and models to be trained are made, to look at their parameters."""
+    works = plan.works(trusted=trusted)
     known: Mapping[str, str] = {}
     if Path(store).is_file():
         with Store(store) as opened:
@@ -81,6 +81,7 @@ def sweep(
     scheduler: str | None = None,
     memory: int | None = None,
     retry: bool = False,
+    trusted: bool = False,
     progress: bool = True,
 ) -> Summary:
     """Run all jobs of a sweep that are not in the store yet, the longest first.
@@ -94,17 +95,19 @@ def sweep(
         scheduler: address of a running Dask scheduler, whose workers are used instead.
         memory: budget in bytes of all jobs that run at a time on this machine; half of what is free by default.
         retry: run failed jobs again.
+        trusted: whether code that the file names (models, tasks and tokenizers as file.py:name or package.module:name)
+            may be run.
         progress: show progress with the time left on standard error if it is a terminal.
 
     Raises:
-        ConfigError: a combination of settings is not possible.
+        ConfigError: a combination of settings is not possible, or the file names code and is not trusted.
         StoreError: the store cannot be written, or another process writes it.
         ValueError: fewer than one worker.
         ImportError: workers are asked for and Dask is not installed.
     """
     workers = check_whole("workers", workers, 1)
     begin = time.perf_counter()
-    works = plan.works()
+    works = plan.works(trusted=trusted)
     with Store(store, write=True) as opened, bars(progress) as report:
         known = opened.statuses()
         over = {"done"} if retry else {"done", "failed"}

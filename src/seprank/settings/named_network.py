@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, TypedDict
+from typing import Annotated
 
-from ..question import check_network
+from ..question import Sizes, check_network
 from .as_text import Arguments
 from .entries import Flag
-
-
-class Sizes(TypedDict):
-    """Of a network that is built by name."""
-
-    inputs: int
-    width: int
-    depth: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +21,12 @@ class Network:
     depth: int | None = None
     """L: number of layers."""
     model_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
-    """key=value, passed to the factory; may be repeated."""
+    """key=value, passed to the factory, or to the class of the model; may be repeated."""
+
+    @property
+    def trained(self) -> str | None:
+        """File of its weights."""
+        return None
 
     def sizes(self, name: str) -> Sizes:
         """Inputs, width and depth of a network that is built from these.
@@ -50,3 +47,7 @@ class TrainedNetwork(Network):
 
     weights: str | None = None
     """Trained weights: .safetensors, or .pt of tensors."""
+
+    @property
+    def trained(self) -> str | None:
+        return self.weights
