@@ -23,7 +23,7 @@ import seprank as sr
 from seprank.certification.asked import Question
 from seprank.certification.family import with_degrees
 from seprank.cli import app
-from seprank.cli.app import COMMANDS
+from seprank.cli.app import PANELS
 from seprank.jobs import sweep
 from seprank.jobs.commands import COMMANDS as SWEPT
 from seprank.jobs.config import Sweep
@@ -106,6 +106,8 @@ TABLE: dict[str, Row] = {
 NONE = {"explain", "results", "models", "tasks", "report", "demo", "doctor"}
 """Commands that compute nothing which could be set"""
 PARSED = {command.name: command for command in typer.main.get_group(app).commands.values()}
+for _command in PARSED.values():
+    _command.explain()
 
 
 def settings_of(row: Row) -> dict[str, Entry]:
@@ -114,7 +116,11 @@ def settings_of(row: Row) -> dict[str, Entry]:
 
 
 def test_every_command_is_in_the_table() -> None:
-    assert {command.function.__name__ for command in COMMANDS} == TABLE.keys() | NONE == PARSED.keys()
+    assert (
+        {command.__name__ for commands in PANELS.values() for command in commands}
+        == TABLE.keys() | NONE
+        == PARSED.keys()
+    )
 
 
 @pytest.mark.parametrize("command", TABLE)

@@ -120,7 +120,7 @@ def _check_templates(templates: Any, domain: Domain) -> Templates | None:
     if domain == "functional":
         return None
     if templates is None or isinstance(templates, str):
-        named: Letters = check_choice("templates", templates or "generic", LETTERS)  # type: ignore[assignment]
+        named: Letters = check_choice("templates", templates or "generic", LETTERS)
         return named
     rows = np.asarray(templates)
     if rows.ndim != 2 or rows.size == 0:

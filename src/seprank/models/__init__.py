@@ -9,7 +9,7 @@ from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from ..question import check_network, nearest
+from ..question import check_network, meant
 from .base.alterations import find_alteration
 
 if TYPE_CHECKING:
@@ -350,8 +350,7 @@ def find_model(name: str) -> ModelSpec:
     """
     if name in MODELS:
         return MODELS[name]
-    near = nearest(name, MODELS)
-    hint = f"did you mean {near!r}?" if near else f"the models are: {', '.join(MODELS)};"
+    hint = meant(name, MODELS, f"the models are: {', '.join(MODELS)};")
     raise ValueError(f"unknown model {name!r}; {hint} A module of your own is given as file.py:factory")
 
 

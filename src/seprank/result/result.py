@@ -48,7 +48,10 @@ def without(content: Any, *names: str) -> Any:
 
 
 class Result:
-    """Base of the results. A subclass is a frozen dataclass with `headline`, `records` and `panels`."""
+    """Base of the results. A subclass is a frozen dataclass with `headline`, `records` and `panels`.
+
+    What draws needs matplotlib, and `to_frame` pandas: an `ImportError` says what to install.
+    """
 
     NOUN: ClassVar[str] = "result"
     """What one is called in messages"""
@@ -116,8 +119,7 @@ class Result:
     def to_frame(self) -> Any:
         """The rows as a pandas.DataFrame.
 
-        Raises:
-            ImportError: pandas is not installed; `to_csv` does without.
+        `to_csv` does without pandas.
         """
         return need("pandas", "data", "a data frame").DataFrame(self.records())
 
@@ -132,9 +134,6 @@ class Result:
 
         Args:
             title: its heading; by default what came out.
-
-        Raises:
-            ImportError: matplotlib is not installed.
         """
         from .document import report_page
 
@@ -142,11 +141,7 @@ class Result:
         return report_page(title, "", self.sections(), summary=str(self), wrap=not self.TABULAR)
 
     def sections(self) -> list[Section]:
-        """What a page shows of it: each panel with its caption, and the table.
-
-        Raises:
-            ImportError: matplotlib is not installed.
-        """
+        """What a page shows of it: each panel with its caption, and the table."""
         from .chart import chart
         from .document import Figure, Section
 
@@ -161,9 +156,6 @@ class Result:
 
         Returns:
             Figure and axes; a list of them where there are several panels.
-
-        Raises:
-            ImportError: matplotlib is not installed.
         """
         if ax is not None:
             self.panels()[0].draw(ax)
@@ -184,7 +176,6 @@ class Result:
 
         Raises:
             ValueError: the ending or the column is none of these.
-            ImportError: matplotlib is not installed.
         """
         ending = check_choice("the ending of a file", Path(path).suffix, ENDINGS)
         texts: dict[str, Callable[[], str]] = {
@@ -196,11 +187,9 @@ class Result:
             return self.save(path)
         if ending in texts:
             return write_whole(path, texts[ending]())
-        figure = self._figure(ending[1:], column, bare)
+        about: dict[str, Any] = {"column": column, "bare": bare, "across": self.ACROSS, "title": self.headline()}
+        figure = figure_bytes(self.panels(), ending[1:], **about)
         return write_whole(path, lambda draft: draft.write_bytes(figure))
-
-    def _figure(self, kind: str, column: str, bare: bool) -> bytes:
-        return figure_bytes(self.panels(), kind, column=column, bare=bare, across=self.ACROSS, title=self.headline())
 
     def noted(self) -> list[str]:
         """Lines of text that say what else should be known."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..question import nearest
+from ..question import meant
 from ..system.versions import versions
 from .papers import MEMORY, PAPERS, Paper, page_entry
 
@@ -96,8 +96,7 @@ def explain(name: str) -> Statement:
     known = statements()
     if prefix + plain in known:
         return known[prefix + plain]
-    near = nearest(prefix + plain, known)
-    hint = f"did you mean {near!r}?" if near else f"the statements are: {', '.join(known)}"
+    hint = meant(prefix + plain, known, f"the statements are: {', '.join(known)}")
     raise NoStatement(f"there is no statement {name!r}; {hint}")
 
 
