@@ -143,7 +143,7 @@ class PrimeField(TorchDispatchMode):
         Raises:
             NotRecorded: it cannot be, also from inside.
         """
-        symbolic = Symbolic(self.prime)
+        symbolic = Symbolic(self.prime, self.arithmetic)
         with self._on(symbolic):
             yield symbolic
 
