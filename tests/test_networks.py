@@ -65,6 +65,7 @@ def rank_of_words(letters: int, width: int, length: int, cut: int) -> int:
     return rank_mod([[output(s + e) for e in ends] for s in starts], P)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("letters", "width", "cut"), [(2, 3, 2), (3, 2, 2), (2, 4, 1)])
 def test_token_ids_without_squashing(letters: int, width: int, cut: int) -> None:
     module = Tokens(letters, width)
@@ -145,6 +146,7 @@ def rank_behind_a_norm(by_hand: Callable[[Integers, int], Integers], samples: in
     return rank_mod([[output(np.concatenate([s[:2], e[2:]])) for e in x] for s in x], P)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NORMS)
 def test_networks_with_such_norms_have_the_rank_of_python_integers(name: str) -> None:
     norm, by_hand = NORMS[name]
@@ -201,6 +203,7 @@ ENCODERS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENCODERS)
 def test_a_causal_encoder_is_measured_and_remembered(name: str) -> None:
     make, said = ENCODERS[name]
@@ -216,6 +219,7 @@ def test_a_causal_encoder_is_measured_and_remembered(name: str) -> None:
     assert curve.memory == pytest.approx(plain.memory, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_skeleton_of_a_causal_encoder_is_attention_written_out() -> None:
     settings: dict[str, Any] = {"length": 4, "samples": 12, "progress": False}
     found, expected = certify(Encoder(), squash="identity", **settings), certify(Unsquashed(), **settings)
