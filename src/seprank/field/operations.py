@@ -63,7 +63,7 @@ INSTEAD = {
         "leave it out with squash='identity' (--squash identity), use a polynomial one (x * x), or `measure`, which "
         "takes any network",
         """tanh sigmoid relu gelu silu mish softplus elu leaky_relu hardtanh hardsigmoid hardswish exp log sin cos
-        erf abs sign clamp softmax _softmax _log_softmax log_softmax logsumexp log_sigmoid_forward prelu celu""",
+        glu erf abs sign clamp softmax _softmax _log_softmax log_softmax logsumexp log_sigmoid_forward prelu celu""",
     ),
     "a normalisation": (
         "leave it out, with squash='identity' (--squash identity) if it is torch's own; `measure` takes any network",

@@ -31,6 +31,11 @@ def _first_of_two(f: Arithmetic, a: Tensor, *_: Any, **__: Any) -> list[Tensor]:
     return [a.clone(), torch.zeros_like(a)]
 
 
+def _product_of_halves(f: Arithmetic, a: Tensor, dim: int = -1) -> Tensor:
+    """One half times the activation of the other."""
+    return f.mul(*a.chunk(2, dim))
+
+
 def _affine(f: Arithmetic, a: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     a = a.clone() if weight is None else f.mul(a, weight)
     return a if bias is None else f.add(a, bias)
@@ -57,6 +62,7 @@ SOFTMAX = frozenset({"_softmax", "_log_softmax", "_safe_softmax"})
 
 SQUASHED: dict[str, Callable[..., Any]] = {
     **dict.fromkeys([*_ACTIVATIONS.split(), *SOFTMAX], _identity),
+    "glu": _product_of_halves,
     "log_sigmoid_forward": _first_of_two,
     "native_layer_norm": _layer_norm,
     "native_group_norm": _group_norm,
