@@ -25,7 +25,7 @@ from .exact import Unstable
 from .gradients import gradient_curve
 from .hankel import hankel_singular_values
 from .linear import NotLinear
-from .overviews import WORDS, Found, Measure, Overview
+from .overviews import MEASURES, Found, Measure, Overview
 from .state_size import effective_state_size
 from .stateful import Meaningless
 
@@ -82,15 +82,18 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     common: dict[str, Any] = {"seed": settings.seed, "memory": memory}
     reads = common | hints | {"inputs": inputs, "tokens": tokens, "progress": progress}
     vectors = common | hints | {"inputs": inputs}
-    curve, why = _tried(lambda: remember(model, length=length, samples=samples, **reads))
-    spectrum, no_spectrum = _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads))
-    rank, no_rank = _certified(model, inputs, tokens, settings, progress)
+    curve = _tried(lambda: remember(model, length=length, samples=samples, **reads))
+    found: dict[str, tuple[Found | None, str]] = {
+        "memory_curve": curve,
+        "rank": _certified(model, inputs, tokens, settings, progress),
+        "spectrum": _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads)),
+    }
     if tokens is not None:
         nothing = "the model reads token ids, which are names, not numbers"
-        rest: dict[str, tuple[Found | None, str]] = dict.fromkeys(_OF_VECTORS, (None, nothing))
+        found |= dict.fromkeys(_OF_VECTORS, (None, nothing))
     else:
-        steps = _affordable(length, curve)
-        rest = {
+        steps = _affordable(length, curve[0])
+        found |= {
             "size": _tried(
                 lambda: effective_state_size(model, steps, frozen=frozen, values=values, **vectors), _BEYOND
             ),
@@ -98,8 +101,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
             "gradients": _tried(lambda: gradient_curve(model, length, progress=progress, **vectors)),
             "hankel": _tried(lambda: hankel_singular_values(model, length, **vectors), _BEYOND),
         }
-    every = {"memory_curve": (curve, why), "rank": (rank, no_rank), "spectrum": (spectrum, no_spectrum), **rest}
-    return Overview(name, length, tuple(Measure(key, *WORDS[key], *every[key]) for key in WORDS))
+    return Overview(name, length, tuple(Measure(key, *found[key]) for key in MEASURES))
 
 
 def _tried(run: Callable[[], Found], more: tuple[type[Exception], ...] = ()) -> tuple[Found | None, str]:
