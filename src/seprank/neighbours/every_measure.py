@@ -1,4 +1,4 @@
-"""Every measure of memory of one model, each with what it sees and what it cannot, or why it has no meaning."""
+"""Every measure of memory of one model, each with what it can and cannot see, or why it has no meaning."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from .state_size import effective_state_size
 from .stateful import Meaningless
 
 CERTIFIED_LENGTH, CERTIFIED_SAMPLES = 8, 512
-"""What a rank is certified at: it grows with the length, and so does its cost"""
+"""At most these for a certified rank, whose cost grows with the length"""
 HALVES = 128
 """Starts and ends of the spectrum"""
 _OF_VECTORS = ("size", "capacity", "gradients", "hankel")
 _NONE: tuple[type[Exception], ...] = (Meaningless, NotLinear, Unstable, ConstantOutput)
 _BEYOND: tuple[type[Exception], ...] = (ConventionError, MemoryBudgetError)
-"""What these ask beyond the others: that a model also runs on shorter sequences, and memory for an operator"""
+"""Why further measures may fail: they run a model on shorter sequences, and need memory for an operator"""
 OPERATIONS = 2e11
-"""Of the decompositions of effective state-size; beyond it, the length is cut down, and the result says so"""
+"""At most so many in the decompositions of effective state-size; a longer length is reduced, as the result says"""
 
 
 def overview(  # noqa: PLR0913  (each is a setting a user has)

@@ -1,4 +1,4 @@
-"""Measures of memory of one model side by side, each with what it sees and what it cannot, or why it has no meaning."""
+"""Measures of memory of one model side by side, each with what it can and cannot see, or why it has no meaning."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .state_size import EffectiveStateSize
 Found = MemoryCurve | Certificate | Measurement | EffectiveStateSize | MemoryCapacity | GradientCurve | HankelSpectrum
 
 _LEAD = (
-    "Memory is measured in several ways, which answer different questions and may disagree. Here is each, with "
-    "what it sees and what it cannot."
+    "Memory is measured in several ways, which answer different questions and may disagree. Each is shown with "
+    "what it can and cannot see."
 )
 
 
@@ -77,7 +77,7 @@ MEASURES: Mapping[str, About] = {
     ),
     "hankel": About(
         "Hankel singular values",
-        "by how few units a stable linear network could be done, and with what error",
+        "how few units could replace a stable linear network, and with what error",
         "anything of a network that is not linear",
         HankelSpectrum,
     ),
