@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..result.chart import legend_above, mark, whole_numbers
 from ..result.palette import COLOURS
 from ..result.panels import Panel
-from ..result.result import STRICT, Result
+from ..result.result import STRICT, Result, Row
 from ..result.text import text_table
 from .figures import (
     EPSILON,
@@ -106,7 +106,7 @@ class Measurement(Result):
             f"{self.effective_rank:.3g}, {_percent(self.shares.interaction)} % of the variance by start and end jointly"
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each figure, with its 90 % interval."""
         return [
             {

@@ -17,7 +17,7 @@ from ..adapters import State
 from ..question import check_choice, check_cut, check_several, check_whole
 from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
-from ..result.result import STRICT, Result
+from ..result.result import STRICT, Result, Row
 from ..result.text import text_table
 from ..settings.entries import entries
 from ..settings.measure_settings import PROFILE_SAMPLES, MeasureSettings
@@ -65,7 +65,7 @@ class Profile(Result):
         many = f"{self.over} {places[0]} to {places[-1]}" if places else f"no {self.over}"
         return f"{len(self.points)} measurements, {many}"
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each measurement."""
         return [
             {

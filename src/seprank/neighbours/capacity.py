@@ -14,7 +14,7 @@ import numpy as np
 from ..question import keep_whole_if_given
 from ..result.chart import band, legend_above, look, mark, whole_numbers
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
@@ -108,7 +108,7 @@ class MemoryCapacity(Result):
             f"for normal inputs of size {self.scale:g}."
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each lag."""
         rows = zip(self.per_lag, self.errors, strict=True)
         return [{"lag": lag, "capacity": value, "error": error} for lag, (value, error) in enumerate(rows)]

@@ -17,7 +17,7 @@ from ..measurement.inputs import Alphabet, DataError, checked_sequences
 from ..question import check_readout, check_whole
 from ..result.chart import band, look, whole_numbers
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
@@ -80,7 +80,7 @@ class GradientCurve(Result):
             f"of {self.length - 1} steps ago; they are above 1 % of the largest up to {self.reach()} steps back."
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each lag."""
         rows = zip(self.values, self.errors, strict=True)
         return [{"lag": lag, "gradient": value, "error": error} for lag, (value, error) in enumerate(rows)]

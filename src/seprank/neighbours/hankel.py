@@ -12,7 +12,7 @@ import numpy as np
 from ..question import check_cut
 from ..result.chart import legend_above, look, mark, whole_numbers
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
@@ -56,7 +56,7 @@ class HankelSpectrum(Result):
             "network of so many units does nearly the same."
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each value."""
         rows = zip(self.values, self.at_cut, strict=True)
         return [{"number": n, "hankel": value, "at_cut": own} for n, (value, own) in enumerate(rows, 1)]

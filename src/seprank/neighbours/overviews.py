@@ -12,7 +12,7 @@ from ..memory_curve import MemoryCurve
 from ..result.chart import chart
 from ..result.document import SURE, Figure, Section, report_page
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Plain, Result, Row
 from .capacity import MemoryCapacity
 from .gradients import GradientCurve
 from .hankel import HankelSpectrum
@@ -125,7 +125,7 @@ class Measure:
                 return "floating point"
         return "measured, 90 % intervals"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """As plain values for JSON."""
         said = {"sentence": self.sentence(), "sees": self.about.sees, "cannot_see": self.about.blind}
         if self.result is None:
@@ -182,7 +182,7 @@ class Overview(Result):
         meant = sum(measure.result is not None for measure in self.measures)
         return f"{self.model}, length {self.length}: {meant} of {len(self.measures)} measures"
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each measure, in words."""
         return [
             {
@@ -212,7 +212,7 @@ class Overview(Result):
         usual = f"{self.model}: every measure of memory, length {self.length}"
         return report_page(usual if title is None else title, _LEAD, self.sections())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """As plain values for JSON, by name of the measure."""
         return {"model": self.model, "length": self.length} | {m.name: m.to_dict() for m in self.measures}
 

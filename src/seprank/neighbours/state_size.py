@@ -14,7 +14,7 @@ from ..measurement.figures import roy_vetterli_rank
 from ..question import DEFAULT_PRIME, check_whole
 from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
@@ -71,11 +71,11 @@ class EffectiveStateSize(Result):
             f"{proved}; by its entropy on {max(self.entropy):.3g}."
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each position."""
         rows = []
         for place, position in enumerate(self.positions):
-            row: dict[str, Any] = {
+            row: Row = {
                 "position": position,
                 "tolerance": self.tolerance[place],
                 "entropy": self.entropy[place],
