@@ -51,6 +51,10 @@ class Agreement:
         return 4 * max(self.rounding, self.outputs, self.batches, self.repeats)
 
 
+NUDGED = 100.0
+"""How much more than inputs that differ in their last digit rounding inside may change an output"""
+
+
 def tolerance(rounding: float) -> float:
     """The largest relative difference that rounding may make, where numbers are rounded to this spacing.
 

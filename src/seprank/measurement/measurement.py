@@ -108,15 +108,10 @@ class Measurement(Result):
 
     def records(self) -> list[Row]:
         """A row for each figure, with its 90 % interval."""
+        found = {label: self.errors[name] for name, label in LABELS.items()}
         return [
-            {
-                "figure": label,
-                "estimate": found.estimate,
-                "low": found.low,
-                "high": found.high,
-                "plug in": found.plug_in,
-            }
-            for label, found in ((label, self.errors[name]) for name, label in LABELS.items())
+            {"figure": label, "estimate": e.estimate, "low": e.low, "high": e.high, "plug in": e.plug_in}
+            for label, e in found.items()
         ]
 
     def panels(self) -> list[Panel]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..adapters import State
-from ..adapters.agreement import failure, tolerance
+from ..adapters.agreement import NUDGED, failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
 from ..measurement.measured_model import Subject
@@ -28,8 +28,6 @@ SHAKEN = 8
 """Sequences of a block that are run a second time with rounding errors added, to see how far these grow"""
 ALONE = 2
 """Sequences of a block that are run again by themselves"""
-NUDGED = 100.0
-"""How much more than inputs that differ in their last digit rounding inside may change an output"""
 
 
 def steps_at(lags: Sequence[int], settings: RememberSettings, *, splits: bool) -> int:
