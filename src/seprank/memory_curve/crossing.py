@@ -20,7 +20,6 @@ from ..adapters.contract import Check
 from ..adapters.rounding import difference
 from ..measurement.measured_model import Subject
 from ..settings.remember_settings import RememberSettings
-from .curve_model import relative_floor
 from .readout import Columns, Readout
 from .terms import Squares, Terms
 
@@ -56,7 +55,8 @@ class Crossing:
         settings: RememberSettings,
     ) -> None:
         self._subject, self._model = subject, subject.model
-        self._floor = relative_floor(subject)
+        self._floor = max(subject.model.floor, 4 * torch.finfo(subject.version.dtype).eps)
+        """Relative rounding error of outputs with a margin of four: as observed, but at least that of the type"""
         self._readout = readout
         self._sequences = sequences
         self._settings = settings
