@@ -113,12 +113,10 @@ def _matrix(name: str, given: Any) -> Array:
 
 
 def read_linear(step: Step, units: int, inputs: int, seed: int) -> LinearNetwork:
-    """The matrices of a step that is linear, up to a constant; each entry as the step itself multiplies by it.
+    """The matrices of a step that is linear up to a constant; each entry is the factor that the step itself applies.
 
     Args:
-        step: of a model in float64.
-        units: numbers in its state.
-        inputs: numbers that it reads.
+        step: of a model in float64, with `units` numbers in its state, which reads `inputs`.
         seed: of the states and inputs it is tried on.
 
     Raises:

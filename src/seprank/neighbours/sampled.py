@@ -38,12 +38,7 @@ class Fitted:
 
 
 def fitted(states: Array, targets: Array, seed: int) -> Fitted:
-    """Cross-validated capacities.
-
-    Args:
-        states: (samples, units), samples independent.
-        targets: (samples, targets).
-        seed: of the targets that cannot be known.
+    """Cross-validated capacities from independent states (samples, units) and targets (samples, targets).
 
     Example:
         >>> generator = np.random.default_rng(0)

@@ -63,12 +63,7 @@ def opened(
 ) -> Iterator[Opened]:
     """A copy of a model that reads vectors, adapted and checked on random sequences of this length.
 
-    Args:
-        model: a module or function, see `adapters.adapt`.
-        settings: how it is called, the seed of the sequences, and bytes that this may take.
-        length: of the sequences.
-        inputs: features per step, where the model does not say it itself.
-        whole: whether functions of whole sequences may refuse any other length; else they are run on shorter ones.
+    Functions of whole sequences also run on shorter ones, unless `whole` says that they may refuse any other length.
 
     Raises:
         Meaningless: it reads token ids.
