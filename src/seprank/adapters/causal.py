@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..system.extras import need
 from .agreement import compare_halves
 from .batches import Trial, batch_axis, join_leaves, spread_leaves
-from .contract import ConventionError, SequenceModel, State, as_columns
+from .contract import ConventionError, SequenceModel, State, as_columns, in_rows
 from .skeleton import put_together, take_apart
 
 CACHES = ("past_key_values", "cache_params", "state")
@@ -100,13 +100,13 @@ class Causal(SequenceModel):
         """
         letters = getattr(self._module.config, "vocab_size", None)
         if sequences.is_floating_point() or not isinstance(letters, int) or sequences.numel() == 0:
-            return sequences.contiguous()
+            return in_rows(sequences)
         least, most = (int(x) for x in sequences.aminmax())
         if least < 0 or most >= letters:
             raise ValueError(
                 f"token ids must be between 0 and vocab_size - 1 = {letters - 1}, got {least if least < 0 else most}"
             )
-        return sequences.contiguous()
+        return in_rows(sequences)
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:

@@ -66,7 +66,7 @@ class SequenceModel(Protocol):
         return self.state_size
 
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences (batch, time, features), or token ids (batch, time), as `__call__` wants them."""
+        """Sequences (batch, time, features), or token ids (batch, time), as `__call__` wants them, in new memory."""
         ...
 
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -117,8 +117,26 @@ def require_dense(output: Tensor) -> None:
         )
 
 
+def copied(leaves: list[Any]) -> list[Any]:
+    """A state in new memory: a module may write into the one it is given, or return the same tensors at each call.
+
+    Example:
+        >>> state = [torch.zeros(2), 3]
+        >>> copied(state)[0].add_(1).tolist(), state[0].tolist()
+        ([1.0, 1.0], [0.0, 0.0])
+    """
+    return [leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+
+
+def in_rows(tensor: Tensor) -> Tensor:
+    """The same numbers in new memory, in the order of rows."""
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
 def as_columns(last: Tensor) -> Tensor:
     """(batch, channels) as (channels, batch); a complex channel becomes two, its real and its imaginary part.
+
+    In new memory: a module may return the same tensor at each call, with other numbers in it.
 
     Raises:
         ConventionError: there are no channels.
@@ -129,4 +147,4 @@ def as_columns(last: Tensor) -> Tensor:
     """
     if last.shape[-1] == 0:
         raise ConventionError(f"outputs must have channels, got {tuple(last.shape)} after the last step")
-    return (torch.cat([last.real, last.imag], -1) if last.is_complex() else last).movedim(0, -1)
+    return (torch.cat([last.real, last.imag], -1) if last.is_complex() else last.clone()).movedim(0, -1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .batches import batch_axis, join_leaves, spread_leaves
-from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
+from .contract import ConventionError, SequenceModel, State, as_columns, copied, in_rows, require_dense
 from .explained import wants_another_order
 from .results import describe
 from .structure import Structure, flatten, is_constant, unflatten
@@ -61,6 +61,8 @@ class Recurrent(SequenceModel):
         self.layout: Layout = layout or "columns"
         self._spec: Structure | None = None
         self._axes: list[int | None] = []
+        self._reuses = False
+        """Whether states of several calls are in the same memory"""
         self._last_only = False
         self._explore(example, settled=layout is not None)
         self.width = width or max(self.channels, self.state_size)
@@ -115,6 +117,8 @@ class Recurrent(SequenceModel):
                     "that takes it apart and puts it together"
                 )
         self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
+        both = [pair for pair in zip(leaves, others, strict=True) if isinstance(pair[0], Tensor)]
+        self._reuses = any(torch._C._is_alias_of(a, b) for a, b in both)  # type: ignore[attr-defined]
 
     def plain(self) -> Recurrent:
         """The function that `call` stands in for."""
@@ -123,15 +127,16 @@ class Recurrent(SequenceModel):
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, ...) in the layout in which the module is run."""
         if self.layout == "time":
-            return sequences.transpose(0, 1).contiguous().transpose(0, 1)
+            return in_rows(sequences.transpose(0, 1)).transpose(0, 1)
         if self.layout == "batch" or sequences.ndim != 3:
-            return sequences.contiguous()
-        return sequences.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+            return in_rows(sequences)
+        return in_rows(sequences.permute(2, 1, 0)).permute(2, 1, 0)
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-        output, structure = self._run(pieces, self._unpack(state))
+        output, structure = self._run(pieces, self._unpack(None if state is None else copied(state)))
         leaves, spec = flatten(structure)
+        leaves = copied(leaves) if self._reuses else leaves
         if spec != self._spec:
             raise ConventionError(f"the state must have one structure, got {self._spec} and then {spec}")
         packed = [

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .batches import repeat_rows
-from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
+from .contract import ConventionError, SequenceModel, State, as_columns, in_rows, require_dense
 
 
 class Whole(SequenceModel):
@@ -85,7 +85,7 @@ class Whole(SequenceModel):
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences as they are."""
-        return sequences.contiguous()
+        return in_rows(sequences)
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:

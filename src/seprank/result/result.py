@@ -177,13 +177,14 @@ class Result:
         figure, axes = figure_of(panels, self.ACROSS, min(10.4, 5.2 * min(self.ACROSS, len(panels))))
         return figure, axes[0] if len(axes) == 1 else axes
 
-    def export(self, path: str | Path, *, column: str = "double", title: str | None = None) -> Path:
+    def export(self, path: str | Path, *, column: str = "double", bare: bool = False, title: str | None = None) -> Path:
         """Write it as its ending says, at once or not at all.
 
         Args:
             path: a file that ends in .json (what `load` reads), .csv, .tex (a table), .html (a page), or in .pdf, .svg
                 or .png (a figure for a paper: fonts inside, told apart without colours, too).
             column: of a figure: single (3.4 inches wide, panels below each other) or double (7 inches).
+            bare: of a figure: without the titles of its panels, for a caption of your own.
             title: of a page, as in `to_html`.
 
         Raises:
@@ -200,11 +201,11 @@ class Result:
             return self.save(path)
         if ending in texts:
             return write_whole(path, texts[ending]())
-        figure = self._figure(ending[1:], column)
+        figure = self._figure(ending[1:], column, bare)
         return write_whole(path, lambda draft: draft.write_bytes(figure))
 
-    def _figure(self, kind: str, column: str) -> bytes:
-        return figure_bytes(self.panels(), kind, column=column, across=self.ACROSS, title=self.headline())
+    def _figure(self, kind: str, column: str, bare: bool) -> bytes:
+        return figure_bytes(self.panels(), kind, column=column, bare=bare, across=self.ACROSS, title=self.headline())
 
     def noted(self) -> list[str]:
         """Lines of text that say what else should be known."""
