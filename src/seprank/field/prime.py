@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -36,6 +36,8 @@ from .place import Place
 from .scattering import require_known_padding
 from .squash import FUNCTIONS, SQUASHED, carry, finite, hide, without_lowest
 from .symbolic import Symbolic
+
+A = TypeVar("A", bound=Arithmetic)
 
 _current = threading.local()
 
@@ -99,7 +101,6 @@ class PrimeField(TorchDispatchMode):
         """What was replaced, evaluated in float64, or divided by so far"""
         self.functions: Functions | None = None
         """Follows parameters and constants, once it is said which these are"""
-        self._made_inside, self._from_outside = "", ""
         self._renew_marks()
         self._place = Place()
         self._guard = Guard(self._refuse, self._number, self._stand_in)
@@ -128,30 +129,24 @@ class PrimeField(TorchDispatchMode):
     @contextmanager
     def left(self) -> Iterator[None]:
         """Leave the field for a while, so that another may be entered; its values stay valid."""
-        marks = self._made_inside, self._from_outside
-        self.__exit__(None, None, None)
-        try:
-            yield
-        finally:
-            self.__enter__()
-            self._made_inside, self._from_outside = marks
+        with self._on(self.arithmetic):  # which keeps the marks
+            self.__exit__(None, None, None)
+            try:
+                yield
+            finally:
+                self.__enter__()
 
-    @contextmanager
-    def far(self) -> Iterator[None]:
+    def far(self) -> AbstractContextManager[Far]:
         """The same field on other representatives; values made before are read again."""
-        with self._on(Far(self.prime)):
-            yield
+        return self._on(Far(self.prime))
 
-    @contextmanager
-    def recording(self) -> Iterator[Symbolic]:
+    def recording(self) -> AbstractContextManager[Symbolic]:
         """Record instead of computing, see `symbolic`; run a copy of the module, which may cache symbolic names.
 
         Raises:
             NotRecorded: recording is impossible; also from inside.
         """
-        symbolic = Symbolic(self.prime)
-        with self._on(symbolic):
-            yield symbolic
+        return self._on(Symbolic(self.prime))
 
     def unknown(self, *shape: int) -> Tensor:
         """Names of new numbers, during a recording; they cannot be written into."""
@@ -160,13 +155,13 @@ class PrimeField(TorchDispatchMode):
             return self._mark(self.arithmetic.unknown(*shape), self._from_outside)  # type: ignore[no-any-return]
 
     @contextmanager
-    def _on(self, arithmetic: Arithmetic) -> Iterator[None]:
+    def _on(self, arithmetic: A) -> Iterator[A]:
         """Use another arithmetic, for which all values so far come from outside."""
         kept = (self.arithmetic, self._made_inside, self._from_outside)
         self.arithmetic = arithmetic
         self._renew_marks()
         try:
-            yield
+            yield arithmetic
         finally:
             self.arithmetic, self._made_inside, self._from_outside = kept
 
