@@ -88,7 +88,7 @@ class Functions:
         return _mark(tensor, Known(0, None, (name,), elements, tensor.numel(), name, name))
 
     def constant(self, tensor: Tensor, numbers: Tensor) -> Tensor:
-        """Mark a tensor as a constant with these entries."""
+        """Say that a tensor is a constant, and which."""
         return _mark(tensor, Known(0, numbers.detach()))
 
     def forget(self, value: Any) -> Any:

@@ -81,6 +81,6 @@ class Guard(TorchFunctionMode):
 
 
 def read(values: Tensor) -> npt.NDArray[Any]:
-    """The only way out of a field: the entries of a tensor, as an array."""
+    """The one way out of a field: the carriers of values, or any tensor's entries, as an array."""
     with torch._C.DisableTorchFunction(), _disable_current_modes():
         return np.asarray(values.detach().cpu().numpy())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -47,7 +47,7 @@ _MASKS = (
 )
 
 _PLAIN = frozenset({int, bool, float, type(None)})
-"""Types that hold no tensor"""
+"""What is no tensor, and has none in it"""
 
 
 class PrimeField(TorchDispatchMode):
@@ -305,10 +305,11 @@ class PrimeField(TorchDispatchMode):
         return target.copy_(result)
 
     def admit(self, value: Tensor) -> Tensor:
-        """Balanced residues of a tensor, marked as values of this run that cannot be written into.
+        """Balanced residues of a tensor, known to this context as values of its run.
 
-        Module code needs no call to this, because every tensor it uses is admitted automatically; admitting weights and
-        inputs once saves doing so at each operation. Integer tensors stay as they are.
+        Module code needs no call to this, every tensor it touches is admitted by itself; admitting weights and
+        inputs once saves doing it at each operation. Like these they cannot be written into. Integer tensors stay
+        as they are.
 
         Raises:
             ValueError: an entry is infinite or not a number.
@@ -325,15 +326,6 @@ class PrimeField(TorchDispatchMode):
     def renew(self, value: Tensor) -> Tensor:
         """`admit` for values made by the run itself, which may be written into."""
         return self._mark(self._admit(value))  # type: ignore[no-any-return]
-
-    def drawn(self, elements: Tensor, rows: Mapping[int, Tensor]) -> Tensor:
-        """A table of drawn weights, of which some rows, for padding, keep their values."""
-        with _disable_current_modes():
-            table = elements.clone()
-            for number, row in rows.items():
-                table[number] = self._admit(row)
-            table._seprank_padding = frozenset(rows)  # type: ignore[attr-defined]
-            return self._mark(table, self._from_outside)  # type: ignore[no-any-return]
 
     def _all_admitted(self, args: Any) -> bool:
         """Whether all are numbers and values of this run, as in most cases: there is nothing to do then."""
