@@ -48,16 +48,17 @@ def read_weights(module: nn.Module) -> Weights:
         ({'weight': (5, 2)}, [0])
     """
     drawn, kept = {}, {}
-    for name, parameter in module.named_parameters():
-        _require_real(name, parameter)
-        if parameter.requires_grad:
-            drawn[name] = tuple(parameter.shape)
-        else:
-            kept[name] = parameter.detach()
-    for name, buffer in module.named_buffers():
-        _require_real(name, buffer)
-        kept[name] = buffer.detach()
-    return Weights(drawn, kept, _padding_rows(module, drawn))
+    with _disable_current_modes():  # in a field, what is detached would be residues
+        for name, parameter in module.named_parameters():
+            _require_real(name, parameter)
+            if parameter.requires_grad:
+                drawn[name] = tuple(parameter.shape)
+            else:
+                kept[name] = parameter.detach()
+        for name, buffer in module.named_buffers():
+            _require_real(name, buffer)
+            kept[name] = buffer.detach()
+        return Weights(drawn, kept, _padding_rows(module, drawn))
 
 
 def admit_table(field: PrimeField, elements: Tensor, rows: Mapping[int, Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch._ops import HigherOrderOperator
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
@@ -27,6 +28,7 @@ from .functions import Functions
 from .fused_attention import attention
 from .guard import Guard
 from .leaves import each, has_value, is_value, tensors
+from .loops import LOOPS, leave_alone
 from .not_polynomial import NotPolynomial
 from .notes import Notes
 from .operands import Refusal
@@ -78,6 +80,8 @@ class PrimeField(TorchDispatchMode):
         3.0
     """
 
+    supports_higher_order_operators = True
+    """Says torch: loops and branches that are operators come to `__torch_dispatch__`, too"""
     _made_inside: str
     _from_outside: str
 
@@ -146,7 +150,7 @@ class PrimeField(TorchDispatchMode):
         Raises:
             NotRecorded: recording is impossible; also from inside.
         """
-        return self._on(Symbolic(self.prime))
+        return self._on(Symbolic(self.prime, self.arithmetic))
 
     def unknown(self, *shape: int) -> Tensor:
         """Names of new numbers, during a recording; they cannot be written into."""
@@ -194,6 +198,8 @@ class PrimeField(TorchDispatchMode):
             return self._mark(torch.tensor(float(residue), dtype=torch.float64), self._from_outside)  # type: ignore[no-any-return]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if isinstance(func, HigherOrderOperator):
+            return self._loop(func.name(), args, kwargs or {})
         if torch.is_inference_mode_enabled():
             with torch.inference_mode(False), torch.no_grad():  # in which torch takes operations apart itself
                 return self._taken_apart(func, args, kwargs or {})
@@ -210,6 +216,13 @@ class PrimeField(TorchDispatchMode):
             raise NotPolynomial(operation.name, str(self._place), f"{error}; {_MASKS}") from None
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise type(error)(f"{error} (in `{operation.name}` of {self._place!s})") from None
+
+    def _loop(self, name: str, args: Any, kwargs: Any) -> Any:
+        """A loop or a branch, what is inside of which comes here."""
+        if name not in LOOPS:
+            self._refuse(name, advice(name))
+        with self._guard:
+            return self._taken_apart(LOOPS[name], args, kwargs)
 
     def _taken_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run the parts of an operation, each of which comes here."""
@@ -304,7 +317,7 @@ class PrimeField(TorchDispatchMode):
             raise Refusal(f"its result {tuple(result.shape)} does not fit where it is written, {tuple(target.shape)}")
         return target.copy_(result)
 
-    def admit(self, value: Tensor) -> Tensor:
+    def admit(self, value: Tensor, name: str | None = None) -> Tensor:
         """Balanced residues of a tensor, known to this context as values of its run.
 
         Module code needs no call to this, every tensor it touches is admitted by itself; admitting weights and
@@ -312,7 +325,7 @@ class PrimeField(TorchDispatchMode):
         as they are.
 
         Raises:
-            ValueError: an entry is infinite or not a number.
+            ValueError: an entry is infinite or not a number; NotPolynomial, which names it, of a tensor with a name.
             ZeroDivisionError: an entry is a decimal whose denominator the prime divides.
             NotPolynomial: it has complex numbers.
         """
@@ -320,7 +333,11 @@ class PrimeField(TorchDispatchMode):
             with _disable_current_modes():
                 admitted: Tensor = self._mark(self._admit(value), self._from_outside)
         except Refusal as refusal:
-            raise NotPolynomial("admit", str(self._place), str(refusal)) from None
+            raise NotPolynomial(name or "admit", str(self._place), str(refusal)) from None
+        except NotFinite as error:
+            if name is None:
+                raise
+            raise NotPolynomial(name, "the module", f"{error}; {_MASKS}") from None
         return admitted
 
     def renew(self, value: Tensor) -> Tensor:
@@ -373,3 +390,6 @@ class PrimeField(TorchDispatchMode):
         """The mark of a value of this run, which says whether it may be written into; None for anything else."""
         mark = getattr(value, "_seprank_mark", None)
         return mark if mark is self._made_inside or mark is self._from_outside else None
+
+
+leave_alone(PrimeField.__torch_dispatch__, Guard.__torch_function__)
