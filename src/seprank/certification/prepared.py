@@ -25,6 +25,7 @@ from ..field import (
     Notes,
     PrimeField,
     Weights,
+    admit_table,
     constant,
     draw_elements,
     read,
@@ -198,7 +199,7 @@ class Run:
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)
             rows = weights.rows.get(name, {})
-            values[name] = self._field.drawn(table.to(self._device), rows)
+            values[name] = admit_table(self._field, table.to(self._device), rows)
             if not rows:
                 self._functions.parameter(values[name], name)
         return values

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -38,6 +38,8 @@ from .place import Place
 from .scattering import require_known_padding
 from .squash import FUNCTIONS, SQUASHED, carry, finite, hide, without_lowest
 from .symbolic import Symbolic
+
+A = TypeVar("A", bound=Arithmetic)
 
 _current = threading.local()
 
@@ -103,7 +105,6 @@ class PrimeField(TorchDispatchMode):
         """What was replaced, evaluated in float64, or divided by so far"""
         self.functions: Functions | None = None
         """Follows parameters and constants, once it is said which these are"""
-        self._made_inside, self._from_outside = "", ""
         self._renew_marks()
         self._place = Place()
         self._guard = Guard(self._refuse, self._number, self._stand_in)
@@ -132,30 +133,24 @@ class PrimeField(TorchDispatchMode):
     @contextmanager
     def left(self) -> Iterator[None]:
         """Leave the field for a while, so that another may be entered; its values stay valid."""
-        marks = self._made_inside, self._from_outside
-        self.__exit__(None, None, None)
-        try:
-            yield
-        finally:
-            self.__enter__()
-            self._made_inside, self._from_outside = marks
+        with self._on(self.arithmetic):  # which keeps the marks
+            self.__exit__(None, None, None)
+            try:
+                yield
+            finally:
+                self.__enter__()
 
-    @contextmanager
-    def far(self) -> Iterator[None]:
+    def far(self) -> AbstractContextManager[Far]:
         """The same field on other representatives; values made before are read again."""
-        with self._on(Far(self.prime)):
-            yield
+        return self._on(Far(self.prime))
 
-    @contextmanager
-    def recording(self) -> Iterator[Symbolic]:
+    def recording(self) -> AbstractContextManager[Symbolic]:
         """Record instead of computing, see `symbolic`; run a copy of the module, which may cache symbolic names.
 
         Raises:
             NotRecorded: recording is impossible; also from inside.
         """
-        symbolic = Symbolic(self.prime, self.arithmetic)
-        with self._on(symbolic):
-            yield symbolic
+        return self._on(Symbolic(self.prime, self.arithmetic))
 
     def unknown(self, *shape: int) -> Tensor:
         """Names of new numbers, during a recording; they cannot be written into."""
@@ -164,13 +159,13 @@ class PrimeField(TorchDispatchMode):
             return self._mark(self.arithmetic.unknown(*shape), self._from_outside)  # type: ignore[no-any-return]
 
     @contextmanager
-    def _on(self, arithmetic: Arithmetic) -> Iterator[None]:
+    def _on(self, arithmetic: A) -> Iterator[A]:
         """Use another arithmetic, for which all values so far come from outside."""
         kept = (self.arithmetic, self._made_inside, self._from_outside)
         self.arithmetic = arithmetic
         self._renew_marks()
         try:
-            yield
+            yield arithmetic
         finally:
             self.arithmetic, self._made_inside, self._from_outside = kept
 
@@ -347,15 +342,6 @@ class PrimeField(TorchDispatchMode):
     def renew(self, value: Tensor) -> Tensor:
         """`admit` for values made by the run itself, which may be written into."""
         return self._mark(self._admit(value))  # type: ignore[no-any-return]
-
-    def drawn(self, elements: Tensor, rows: Mapping[int, Tensor]) -> Tensor:
-        """A table of drawn weights, of which some rows, for padding, keep their values."""
-        with _disable_current_modes():
-            table = elements.clone()
-            for number, row in rows.items():
-                table[number] = self._admit(row)
-            table._seprank_padding = frozenset(rows)  # type: ignore[attr-defined]
-            return self._mark(table, self._from_outside)  # type: ignore[no-any-return]
 
     def _all_admitted(self, args: Any) -> bool:
         """Whether all are numbers and values of this run, as in most cases: there is nothing to do then."""
