@@ -11,6 +11,7 @@ from ..settings.certify_settings import CertifySettings
 from ..settings.compare_settings import CompareSettings
 from ..settings.entries import values
 from ..settings.named_network import Network
+from ..settings.resources import Memory
 from ..settings.size_settings import BoundsSettings, PlanSettings
 from ..settings.verify_settings import VerifySettings
 from .flags import flagged
