@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -247,6 +248,33 @@ def test_gated_linear_units_without_squashing_are_products() -> None:
     expected = certify(build(lambda x: x[..., :3] * x[..., 3:]), length=4, samples=8, progress=False)
     assert (found.rank, found.minor, found.bounds) == (expected.rank, expected.minor, expected.bounds)
     assert [*found.model.replaced] == ["glu"]
+
+
+@lru_cache
+def fading(steps: int) -> Tensor:
+    return torch.exp(-0.3 * torch.arange(steps))[:, None]
+
+
+class Keeping(nn.Module):
+    """Its table of positions is kept outside of it"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_size = 2
+        self.a, self.b = nn.Linear(2, 3), nn.Linear(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.a(x) * fading(x.shape[1])).cumsum(1) * self.b(x)
+
+
+def test_what_is_kept_outside_of_a_module_is_no_residue() -> None:
+    fading.cache_clear()
+    module, settings = Keeping(), {"length": 11, "samples": 5, "progress": False}
+    certify(module, **settings, prime=8388593)  # type: ignore[arg-type]
+    assert torch.equal(fading(11), torch.exp(-0.3 * torch.arange(11))[:, None])
+    second = certify(module, **settings, prime=1000003)  # type: ignore[arg-type]
+    fading.cache_clear()
+    assert certify(module, **settings, prime=1000003).minor == second.minor  # type: ignore[arg-type]
 
 
 class Whole(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -290,6 +290,24 @@ def _random_sequences(module: nn.Module, question: Question, steps: int) -> Tens
     return torch.randn(16, steps, features, generator=generator, dtype=torch.float64)
 
 
+def _fill_caches(module: nn.Module, question: Question) -> None:
+    """Run a copy on numbers, as long as it will be run on residues.
+
+    What functions outside of the module keep, such as a table of positions behind `functools.lru_cache`, is then made
+    of numbers. Made inside, it would be residues, and stay when the field is left. Whatever fails here fails again
+    inside, where it is said.
+    """
+    copy = copy_module(module).double().eval()
+    features = getattr(module, "input_size", question.inputs) if question.domain == "tokens" else question.inputs
+    for steps in sorted({question.length, *question.halves.values()}):
+        ids = question.templates == "ids"
+        inputs = torch.zeros(3, steps, dtype=torch.int64) if ids else torch.ones(3, steps, features).double()
+        if not getattr(module, "batch_first", True):
+            inputs = inputs.transpose(0, 1)
+        with quiet(), torch.no_grad(), torch.random.fork_rng(devices=[]), suppress(Exception):
+            copy(inputs)
+
+
 @contextmanager
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
     """Enter the prime field with a copy of the module, in evaluation mode, on one thread, and check its calls.
@@ -302,6 +320,7 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     # Copies, because anything that forward caches on the module would be residues.
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
+    _fill_caches(module, question)
     with quiet(), PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
         run = Run(copies, weights, question, field, device)
         run.check()
