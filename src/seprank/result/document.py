@@ -56,7 +56,7 @@ class Table:
 
     def heads(self) -> list[tuple[str, bool]]:
         """Names of the columns, and whether one holds numbers only."""
-        columns = zip(*self.cells(), strict=True)
+        columns = zip(*self.cells, strict=True)
         return [(n, all(number or not text for text, number in c)) for n, c in zip(self.columns, columns, strict=True)]
 
     @property
@@ -64,6 +64,7 @@ class Table:
         """The table as CSV, inside a link."""
         return "data:text/csv;charset=utf-8," + quote(csv_text(self.rows))
 
+    @cached_property
     def cells(self) -> list[list[tuple[str, bool]]]:
         """Text of every cell, and whether it is a number."""
         return [[_cell(row.get(name)) for name in self.columns] for row in self.rows]
@@ -72,7 +73,7 @@ class Table:
         """The same with the name of the column before each, and behind it where it leads, if anywhere."""
         return [
             [(n, *cell, getattr(row.get(n), "address", "")) for n, cell in zip(self.columns, cells, strict=True)]
-            for row, cells in zip(self.rows, self.cells(), strict=True)
+            for row, cells in zip(self.rows, self.cells, strict=True)
         ]
 
 
