@@ -9,7 +9,7 @@ from typing import Any
 from ..result.document import Link, Passage, Section, Table, report_page
 from .statements import NoStatement, Statement, explain
 
-_ABOUT = "What the bounds rest on, as `seprank explain` prints it; formulas are LaTeX between dollar signs."
+_ABOUT = "What the bounds rest on, as seprank explain prints it; formulas are LaTeX between dollar signs."
 
 
 def with_proofs(sections: Sequence[Section]) -> list[Section]:
