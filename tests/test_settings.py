@@ -38,6 +38,7 @@ from seprank.settings.remember_settings import RememberSettings
 from seprank.settings.resources import Memory, OnDevice, Place
 from seprank.settings.size_settings import BoundsSettings, DrawSettings, PlanSettings
 from seprank.settings.train_settings import TrainSettings
+from seprank.settings.verify_settings import VerifySettings
 from seprank.store import Store
 from seprank.system.files import FileError
 from seprank.tensornet import draw
@@ -93,7 +94,8 @@ TABLE: dict[str, Row] = {
         differing=frozenset({"inputs", "width", "depth", "length"}),
     ),
     "verify": Row(
-        Memory, flags=frozenset({"certificate", "model", "seconds", "again", "as_json", "workers", "scheduler"})
+        VerifySettings, None, sr.verify, frozenset({"certificate", "model", "as_json", "workers", "scheduler"}),
+        python=frozenset({"certificate"}),
     ),
     "sweep": Row(
         Memory,

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import callbacks, elimination, tensornet, theory
-    from .certification import Certificate, CertificateError, certify, verify
-    from .comparison import Comparison, compare
+    from .certification import Certificate, CertificateError, certify
+    from .certification.verify import verify
+    from .comparison import Comparison
+    from .comparison.compare import compare
     from .degrees import degree_bounds
     from .field import NotPolynomial, PrimeField
     from .measurement import Measurement, Profile, measure, profile

@@ -6,11 +6,12 @@ How commands speak and end, with the exit codes, is in `terminal`; a command is 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from .flags import Explained
+from .flags import Explained, without_type
 from .measures import measure, neighbours, remember
 from .pages import demo, doctor, draw, report, serve
 from .ranks import bounds, certify, compare, explain, plan, verify
@@ -70,7 +71,16 @@ seprank doctor --json
 """.strip().splitlines()
 """For the help of each command; what they name of the user's is model.py and runs/"""
 
+
+class _Program(TyperGroup):
+    """All commands, with flags shown as those of a command."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return without_type(super().get_params(ctx))
+
+
 app = typer.Typer(
+    cls=_Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -46,6 +46,9 @@ def flagged(command: Callable[..., None]) -> Callable[..., None]:
 class Explained(TyperCommand):
     """A command that reads what its flags mean when somebody asks: at every start that would take too long."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        return without_type(super().get_params(ctx))
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self.explain()
         super().format_help(ctx, formatter)
@@ -59,6 +62,14 @@ class Explained(TyperCommand):
         for parameter in self.params:
             if parameter.name in explained:
                 parameter.help = explained[parameter.name].help  # type: ignore[attr-defined]
+
+
+def without_type(parameters: list[Any]) -> list[Any]:
+    """Parameters of a command, where switches are shown without a type: nothing follows them."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
 
 
 def _is_argument(annotation: Any) -> bool:

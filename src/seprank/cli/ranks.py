@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from ..settings.entries import values
 from ..settings.named_network import Network
 from ..settings.resources import Memory
 from ..settings.size_settings import BoundsSettings, PlanSettings
+from ..settings.verify_settings import VerifySettings
 from .flags import flagged
 from .options import (
     STANDARD_OUTPUT,
@@ -63,13 +64,9 @@ def verify(
     certificate: Annotated[
         Path, typer.Argument(parser=read_from, metavar="FILE", help="File written by `seprank certify --out`.")
     ],
-    limit: Memory,
+    settings: VerifySettings,
     work: Workers,
-    model: Annotated[str | None, typer.Option(help="file.py:factory of the module, if it is not registered.")] = None,
-    seconds: Annotated[float, typer.Option(help="Refuse if the estimated time is longer.")] = 3600,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also draw weights and samples anew, with another seed.")
-    ] = False,
+    model: Annotated[str | None, typer.Option(help="Where the module is from, if it is not in the registry.")] = None,
     as_json: Json = False,
 ) -> None:
     """Recheck a certificate in different arithmetic and with a different library."""
@@ -86,20 +83,14 @@ def verify(
             raise UsageError(f"{certificate} is about {name}; give it with --model file.py:factory")
         factory = None if model is None else load_factory(model)
         with work.executor() as executor:
-            how: dict[str, Any] = {"memory": limit.budget, "seconds": seconds, "again": again}
-            found = recheck(loaded, factory=factory, executor=executor, **how)
+            found = recheck(loaded, None, settings, factory=factory, executor=executor)
     except CertificateError as error:
         step, reason = error.step, str(error)
     if as_json:
-        answer: dict[str, Any] = {
-            "valid": step is None,
-            "step": step,
-            "reason": reason,
-            "rank": loaded.rank if loaded else None,
-        }
-        answer["newer_bounds"] = [bound.to_dict() for bound in found.newer] if found else []
-        answer["unchecked"] = found.unchecked if found else []
-        say_json(answer | ({"again": found.again if found else None} if again else {}))
+        answer = {"valid": step is None, "step": step, "reason": reason, "rank": loaded.rank if loaded else None}
+        newer = [bound.to_dict() for bound in found.newer] if found else []
+        more = {"newer_bounds": newer, "unchecked": found.unchecked if found else []}
+        say_json(answer | more | ({"again": found.again if found else None} if settings.again else {}))
     elif found is not None:
         say(str(found))
     if step is not None:

@@ -42,7 +42,7 @@ def _read_tokenizer(name: str) -> Any:
         return load_factory(name).function
     tokenizers = need("tokenizers", "hf", "reading a tokenizer.json")
     if not Path(name).is_file():
-        raise ValueError(f"no file {name}")
+        raise ValueError(f"there is no file {name}; check the path")
     return tokenizers.Tokenizer.from_file(name)
 
 

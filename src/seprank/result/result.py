@@ -23,6 +23,11 @@ STRICT = {"extra": "forbid", "strict": True}
 ENDINGS = (".json", ".csv", ".tex", ".html", ".pdf", ".svg", ".png")
 """Of the files that a result is written as"""
 
+Row = dict[str, str | int | float | None]
+"""What came out at one place, by the headings of a table"""
+Plain = dict[str, Any]
+"""An object of JSON: plain values by name"""
+
 R = TypeVar("R", bound="Result")
 
 
@@ -64,7 +69,7 @@ class Result:
         """What came out, in one line."""
         raise NotImplementedError
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """What came out as rows, with the same names in each."""
         raise NotImplementedError
 
@@ -76,7 +81,7 @@ class Result:
         """What came out, in plain words; by default the headline."""
         return self.headline()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """All fields by name, as plain values for JSON."""
         plain = json.loads(json.dumps(asdict(self), allow_nan=False))  # type: ignore[call-overload]
         assert isinstance(plain, dict)
