@@ -14,7 +14,6 @@ from ..settings.measure_settings import MeasureSettings
 from ..settings.named_network import Network, TrainedNetwork
 from ..settings.neighbours_settings import NeighboursSettings
 from ..settings.remember_settings import RememberSettings, shared_with_measure
-from ..system.files import check_folder, write_whole
 from .flags import flagged
 from .options import Json, Model, Workers, named_network
 from .output import ENDINGS, Output
@@ -101,6 +100,7 @@ def measure(
     """Measure the long-term memory of any sequence model, with error bars."""
     from ..jobs.data import read_data
     from ..measurement.profile import measure_all
+    from ..system.files import check_folder
 
     is_file = out is not None and out.suffix in ENDINGS and not out.is_dir()
     file = Output(out=(out,) if out is not None and is_file else (), as_json=as_json, **vars(figure))
@@ -127,6 +127,7 @@ def measure(
 def _keep(out: Path, name: str, found: Measurement, points: Profile, curve: MemoryCurve | None) -> Path:
     """The measurement, the profile and the curve in a folder, with a page of them; returns its path."""
     from ..result.document import report_page
+    from ..system.files import write_whole
 
     found.save(out / "measurement.json")
     several: list[Result] = [found]

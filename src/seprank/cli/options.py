@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..question import check_whole
-from ..system.files import check_writable
 from .terminal import leave_output
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ def write_to(text: str | Path) -> Path:
 
 def check_files(*paths: Path | None) -> None:
     """Refuse what could not be written before the work, which may take hours."""
+    from ..system.files import check_writable
+
     for path in paths:
         if path is not None:
             check_writable(path)

@@ -10,7 +10,6 @@ import typer
 from ..settings.entries import values
 from ..settings.resources import Memory
 from ..settings.size_settings import DrawSettings
-from ..system.files import check_folder, write_whole
 from .flags import flagged
 from .options import Json, check_files, write_to
 from .terminal import UsageError, reply, say
@@ -46,6 +45,7 @@ def report(
 ) -> None:
     """Gather results into one HTML file that needs no network."""
     from ..report.folder import folder_page
+    from ..system.files import write_whole
 
     check_files(out)
     say(f"report: {write_whole(out, folder_page(source))}")
@@ -57,6 +57,7 @@ def demo(
     """Answer the paper's five questions, computed here and now: a report with figures, in at most three minutes."""
     from .. import demo as show
     from ..report.answers import meaning
+    from ..system.files import check_folder
 
     check_folder(out)
     found = show.compute(out, show.Sizes(), say)
