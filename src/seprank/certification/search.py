@@ -273,6 +273,7 @@ class _Search:
             values,
             self._run.question.prime,
             overwrite=last,
+            device=self._run.device,
             progress=lambda done, total: self._report("rank", done, total),
         )
         return _Found(profile, sizes["starts"], sizes["ends"], **left_out)

@@ -66,6 +66,10 @@ class Field:
         # one product fewer than fits, because a reduction rounds the quotient: it may leave (prime - 1) / 2 + 2
         self.terms = min(SLAB, EXACT // (prime // 2) ** 2 - 1)
 
+    def placed(self, numbers: Floats) -> Floats:
+        """Numbers of NumPy, where the matrix is."""
+        return numbers
+
     def reduce(self, values: Floats) -> None:
         """Reduce integers below 2^53 in place, so few that they are in the cache."""
         residues.reduce(values, np.empty_like(values), self.law)
@@ -89,7 +93,7 @@ class Field:
         return [[(entry * inverse + half) % self.prime - half for entry in row] for row in adjugate], determinant
 
     def times(self, matrix: Floats, vector: Floats) -> Floats:
-        total = np.zeros(len(matrix))
+        total = matrix[:, :0] @ vector[:0]  # zeros, where the matrix is
         for start in range(0, len(vector), self.terms):
             part = slice(start, start + self.terms)
             total += matrix[:, part] @ vector[part]
@@ -101,7 +105,7 @@ class Field:
         """Check by a random vector that the body subtracts left @ right from target."""
         # the same in every run: a wrong BLAS is no adversary
         draws = np.random.default_rng(self.prime).integers(self.prime, size=(right.shape[1],))
-        vector = draws.astype(np.float64) - self.prime // 2
+        vector = self.placed(draws.astype(np.float64) - self.prime // 2)
         expected = self.times(target, vector) - self.times(left, self.times(right, vector))
         yield
         difference = self.times(target, vector) - expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Elimination:
         self.field = field
         self.threads = threads
         self.for_each: ForEach = map
-        self.block = _block(field)
+        self.block = blocks(field)
         self.memory = threading.local()
         self.rows = np.arange(work.shape[0])
         self.columns = np.arange(work.shape[1])
@@ -134,8 +135,7 @@ class Elimination:
         if top + upper < middle:
             new, old = slice(top + upper, top + upper + lower), slice(middle, middle + lower)
             right = left + upper + lower
-            self.work[new, right:] = self.work[old, right:]
-            self.rows[new] = self.rows[old]
+            self.move_rows(new, old, right)
 
     def clear(self, rows: slice, top: int, left: int, count: int) -> None:
         """Clear the columns of `count` rows in echelon form, from (top, left) on, in other rows."""
@@ -144,7 +144,7 @@ class Elimination:
 
     def invert(self, top: int, bottom: int, left: int, size: int) -> int:
         """Bring the rows with pivots in the next `size` columns to [I | V], before the others; returns their number."""
-        block = self.block(self.work[top:bottom, left : left + size].copy(), self.field)
+        block = self.block(self.copied(slice(top, bottom), slice(left, left + size)))
         block.sweep(0, bottom - top)
         self.pivot_product = self.pivot_product * block.pivot_product % self.field.prime
         self.permute_columns(left, block.columns)
@@ -152,17 +152,15 @@ class Elimination:
         right = left + found
         order = block.pivots + sorted(set(range(bottom - top)).difference(block.pivots))
         if order != sorted(order):
-            source = top + np.array(order)
-            self.work[top:bottom, right:] = self.work[source, right:]
-            self.rows[top:bottom] = self.rows[source]
+            self.move_rows(slice(top, bottom), top + np.array(order), right)
         # pivot rows become T @ rows, others rows + T @ rows: (1 - T) @ rows and -T @ rows are subtracted
         rest = np.eye(bottom - top, found) - block.block[order, :found]
-        self.subtract(self.work[top:bottom, right:], rest, self.work[top : top + found, right:])
+        self.subtract(self.work[top:bottom, right:], self.field.placed(rest), self.work[top : top + found, right:])
         return found
 
     def bring_forward(self, top: int, bottom: int, left: int) -> int:
         """Swap columns in which rows top to bottom are not all zero to column left; returns how many."""
-        used = np.flatnonzero((self.work[top:bottom, left:] != 0).any(axis=0))
+        used = self.used_columns(top, bottom, left)
         if not len(used):
             return 0
         # spread evenly, as columns side by side may be alike
@@ -176,17 +174,34 @@ class Elimination:
     def permute_columns(self, left: int, order: Indices) -> None:
         moved = np.flatnonzero(order != np.arange(len(order)))
         if len(moved):
-            self.work[self.top :, left + moved] = self.work[self.top :, left + order[moved]]
+            self.move_columns(left + moved, left + order[moved])
             self.columns[left + moved] = self.columns[left + order[moved]]
+
+    def copied(self, rows: slice, columns: slice) -> Floats:
+        """Some numbers, where NumPy may write into them."""
+        return self.work[rows, columns].copy()
+
+    def move_rows(self, rows: slice, source: slice | Indices, right: int) -> None:
+        """Put other rows into the place of some, from column `right` on."""
+        self.work[rows, right:] = self.work[source, right:]
+        self.rows[rows] = self.rows[source]
+
+    def move_columns(self, columns: Indices, source: Indices) -> None:
+        """Put other columns into the place of some, in the rows that will be read."""
+        self.work[self.top :, columns] = self.work[self.top :, source]
+
+    def used_columns(self, top: int, bottom: int, left: int) -> Indices:
+        """Numbers, from column `left` on, of the columns in which rows top to bottom are not all zero."""
+        return np.flatnonzero((self.work[top:bottom, left:] != 0).any(axis=0))
 
     def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
         """Subtract left @ right from target, tile by tile.
 
         The right factor may be rows of the target, if these are so few that every tile holds all of them.
         """
-        if not (target.size and right.size):
+        if 0 in target.shape or not len(right):
             return
-        height, width = _TILE[0], max(_TILE[0], _TILE[1] // self.threads)
+        height, width = self.tile()
         starts = ((row, column) for row in range(0, len(target), height) for column in range(0, target.shape[1], width))
         tiles = [(slice(row, row + height), slice(column, column + width)) for row, column in starts]
         if len(right) >= 2 * self.checked:
@@ -196,8 +211,12 @@ class Elimination:
             with self.field.checked(target[rows, columns], left[rows], right[:, columns]):
                 self.subtract_tile(target[rows, columns], left[rows], right[:, columns])
             del tiles[0]
-        for_each = self.for_each if left.size * target.shape[1] > _SMALL_PRODUCT else map
+        for_each = self.for_each if len(left) * len(right) * target.shape[1] > _SMALL_PRODUCT else map
         list(for_each(lambda tile: self.subtract_tile(target[tile], left[tile[0]], right[:, tile[1]]), tiles))
+
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns of one product: at least as many rows as a strip has."""
+        return _TILE[0], max(_TILE[0], _TILE[1] // self.threads)
 
     def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
         product = self.buffer(target.size).reshape(target.shape)
@@ -212,10 +231,10 @@ class Elimination:
         return kept[:size]
 
 
-def _block(field: Field) -> type[Block]:
+def blocks(field: Field) -> Callable[[Floats], Block]:
     """What eliminates small blocks."""
     if field.loops is residues:
-        return Block
+        return partial(Block, field=field)
     from .compiled_block import CompiledBlock
 
-    return CompiledBlock
+    return partial(CompiledBlock, field=field)
