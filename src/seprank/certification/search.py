@@ -13,6 +13,7 @@ from torch import nn
 
 from ..adapters.copies import unwrap
 from ..elimination import RankProfile, rank_profile
+from ..field import outside
 from ..question import DEFAULT_PRIME
 from ..settings.certify_settings import CertifySettings
 from ..settings.entries import given
@@ -269,13 +270,14 @@ class _Search:
         left_out: dict[str, Any] = {}
         if self._run.notes.divisions:
             values, left_out = without_undefined(values, self._run.channels, sizes["ends"])
-        profile = rank_profile(
-            values,
-            self._run.question.prime,
-            overwrite=last,
-            device=self._run.device,
-            progress=lambda done, total: self._report("rank", done, total),
-        )
+        with outside():
+            profile = rank_profile(
+                values,
+                self._run.question.prime,
+                overwrite=last,
+                device=self._run.device,
+                progress=lambda done, total: self._report("rank", done, total),
+            )
         return _Found(profile, sizes["starts"], sizes["ends"], **left_out)
 
     def _size(self, side: str, count: int) -> int:

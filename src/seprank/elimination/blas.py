@@ -15,6 +15,9 @@ import numpy.typing as npt
 from ..kernels import residues
 from ..kernels.residues import Floats
 
+Numbers: TypeAlias = Any
+"""Floats, or a tensor of torch, which is not imported where there is none"""
+
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 Tile: TypeAlias = tuple[slice, slice]
@@ -66,11 +69,11 @@ class Field:
         # one product fewer than fits, because a reduction rounds the quotient: it may leave (prime - 1) / 2 + 2
         self.terms = min(SLAB, EXACT // (prime // 2) ** 2 - 1)
 
-    def placed(self, numbers: Floats) -> Floats:
+    def placed(self, numbers: Floats) -> Numbers:
         """Numbers of NumPy, where the matrix is."""
         return numbers
 
-    def reduce(self, values: Floats) -> None:
+    def reduce(self, values: Numbers) -> None:
         """Reduce integers below 2^53 in place, so few that they are in the cache."""
         residues.reduce(values, np.empty_like(values), self.law)
 
@@ -92,7 +95,7 @@ class Field:
         inverse, half = pow(determinant, -1, self.prime), self.prime // 2
         return [[(entry * inverse + half) % self.prime - half for entry in row] for row in adjugate], determinant
 
-    def times(self, matrix: Floats, vector: Floats) -> Floats:
+    def times(self, matrix: Numbers, vector: Numbers) -> Numbers:
         total = matrix[:, :0] @ vector[:0]  # zeros, where the matrix is
         for start in range(0, len(vector), self.terms):
             part = slice(start, start + self.terms)
@@ -101,7 +104,7 @@ class Field:
         return total
 
     @contextmanager
-    def checked(self, target: Floats, left: Floats, right: Floats) -> Iterator[None]:
+    def checked(self, target: Numbers, left: Numbers, right: Numbers) -> Iterator[None]:
         """Check by a random vector that the body subtracts left @ right from target."""
         # the same in every run: a wrong BLAS is no adversary
         draws = np.random.default_rng(self.prime).integers(self.prime, size=(right.shape[1],))

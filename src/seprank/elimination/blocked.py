@@ -11,7 +11,7 @@ import numpy as np
 
 from ..kernels import residues
 from ..kernels.residues import Floats
-from .blas import Field, ForEach, Indices, workers
+from .blas import Field, ForEach, Indices, Numbers, workers
 from .block import Block
 from .factor import Factor, sign
 
@@ -54,7 +54,7 @@ class RankProfile:
 class Elimination:
     """One run over one workspace. `rank` counts the pivots so far; their columns are swapped to the front."""
 
-    def __init__(self, work: Floats, field: Field, threads: int) -> None:
+    def __init__(self, work: Numbers, field: Field, threads: int) -> None:
         self.work = work
         self.field = field
         self.threads = threads
@@ -179,7 +179,8 @@ class Elimination:
 
     def copied(self, rows: slice, columns: slice) -> Floats:
         """Some numbers, where NumPy may write into them."""
-        return self.work[rows, columns].copy()
+        found: Floats = self.work[rows, columns].copy()
+        return found
 
     def move_rows(self, rows: slice, source: slice | Indices, right: int) -> None:
         """Put other rows into the place of some, from column `right` on."""
@@ -194,7 +195,7 @@ class Elimination:
         """Numbers, from column `left` on, of the columns in which rows top to bottom are not all zero."""
         return np.flatnonzero((self.work[top:bottom, left:] != 0).any(axis=0))
 
-    def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
+    def subtract(self, target: Numbers, left: Numbers, right: Numbers) -> None:
         """Subtract left @ right from target, tile by tile.
 
         The right factor may be rows of the target, if these are so few that every tile holds all of them.
@@ -218,7 +219,7 @@ class Elimination:
         """Rows and columns of one product: at least as many rows as a strip has."""
         return _TILE[0], max(_TILE[0], _TILE[1] // self.threads)
 
-    def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
+    def subtract_tile(self, target: Numbers, left: Numbers, right: Numbers) -> None:
         product = self.buffer(target.size).reshape(target.shape)
         np.matmul(left, right, out=product)
         self.field.loops.subtract(target, product, self.field.law)

@@ -7,8 +7,6 @@ integers, so the profile is the same, too.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -45,10 +43,10 @@ class DeviceField(Field):
         super().__init__(field.prime, field.loops)
         self.device = device
 
-    def placed(self, numbers: Any) -> Any:
+    def placed(self, numbers: Floats) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(numbers)).to(self.device)
 
-    def reduce(self, values: Any) -> None:
+    def reduce(self, values: Tensor) -> None:
         self.reduce_tensor(values, torch.empty_like(values))
 
     def reduce_tensor(self, values: Tensor, scratch: Tensor) -> None:
@@ -66,11 +64,9 @@ class DeviceElimination(Elimination):
         field: the arithmetic.
     """
 
-    work: Any
-
     def __init__(self, work: Tensor, field: Field) -> None:
         self.on_device = DeviceField(field, work.device)
-        super().__init__(work, self.on_device, threads=1)  # type: ignore[arg-type]
+        super().__init__(work, self.on_device, threads=1)
         self.block = blocks(field)
         self.product: Tensor | None = None
 
@@ -94,7 +90,7 @@ class DeviceElimination(Elimination):
     def tile(self) -> tuple[int, int]:
         return TILE
 
-    def subtract_tile(self, target: Any, left: Any, right: Any) -> None:
+    def subtract_tile(self, target: Tensor, left: Tensor, right: Tensor) -> None:
         size = target.numel()
         if self.product is None or len(self.product) < size:
             self.product = torch.empty(size, dtype=torch.float64, device=self.work.device)

@@ -4,7 +4,7 @@ from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import DivisorVanishes, constant
 from .drawn_weights import Weights, read_weights
 from .functions import Functions
-from .guard import read
+from .guard import outside, read
 from .interpreter import evaluate
 from .notes import Notes
 from .prime import NotPolynomial, PrimeField
@@ -28,6 +28,7 @@ __all__ = [
     "constant",
     "draw_elements",
     "evaluate",
+    "outside",
     "raw_stream",
     "read",
     "read_weights",
