@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
+from seprank.field.fused_cells import gru_cell, lstm_cell
+
 NAME = "card"
 _META = torch._C.DispatchKeySet(torch._C.DispatchKey.Meta)
 _held: dict[int, Tensor] = {}
@@ -36,6 +38,7 @@ def got(tensor: Tensor) -> Tensor:
     if tensor.device.type != NAME:
         return tensor
     host = _held[tensor.untyped_storage()._cdata]
+    host = host if host.dtype == tensor.dtype else host.view(tensor.dtype)
     return host if _layout(host) == _layout(tensor) else host.as_strided(*_layout(tensor))
 
 
@@ -86,21 +89,7 @@ def _number(value: Any) -> Any:
     return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
 
 
-def _lstm(left: Tensor, right: Tensor, cell: Tensor, *biases: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    i, f, g, o = sum((left, right, *biases)).chunk(4, 1)
-    cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(cell), cell, cell.new_zeros(0)
-
-
-def _gru(
-    left: Tensor, right: Tensor, state: Tensor, first: Tensor | float = 0.0, second: Tensor | float = 0.0
-) -> tuple[Tensor, Tensor]:
-    (a, b, c), (d, e, f) = (left + first).chunk(3, 1), (right + second).chunk(3, 1)
-    new = torch.tanh(c + torch.sigmoid(a + d) * f)
-    return new + torch.sigmoid(b + e) * (state - new), state.new_zeros(0)
-
-
-_FUSED = {"aten::_thnn_fused_lstm_cell": _lstm, "aten::_thnn_fused_gru_cell": _gru}
+_FUSED = {"aten::_thnn_fused_lstm_cell": lstm_cell, "aten::_thnn_fused_gru_cell": gru_cell}
 """What torch has on cards alone"""
 
 

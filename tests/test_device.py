@@ -20,6 +20,7 @@ import second_device
 from seprank import MODELS, certify, measure, profile, remember
 from seprank.elimination import on_device, rank_profile
 from seprank.settings import resources
+from seprank.system.quiet import quiet
 from test_elimination import BLOCKS, FAMILIES, PRIMES, assert_equal, uniform
 from test_models import CONTRACT, build, normal
 
@@ -45,8 +46,8 @@ class Case:
 
 
 def content(certificate: Any) -> dict[str, Any]:
-    """All of a certificate but how long it took."""
-    return {key: value for key, value in certificate.to_dict().items() if key != "seconds"}
+    """All of a certificate but how long it took, and the digest of both."""
+    return {key: value for key, value in certificate.to_dict().items() if key not in ("seconds", "digest")}
 
 
 def close(found: Any, expected: Any) -> bool:
@@ -57,7 +58,7 @@ def module_of(name: str) -> nn.Module:
     """A model of the registry, or of torch."""
     torch.manual_seed(0)
     if name in MODELS:
-        return build(name, 2, normal(0))
+        return build(name, 2, normal(0, 0.2))
     return getattr(nn, name)(4, 3, 2, batch_first=True)
 
 
@@ -81,7 +82,7 @@ def profiled(name: str) -> Callable[[str], Any]:
 
 
 def remembered(name: str) -> Callable[[str], Any]:
-    sizes = {"length": 12, "samples": 32, "progress": False}
+    sizes = {"length": 8, "samples": 32, "progress": False}
     return lambda device: remember(module_of(name), device=device, **sizes).memory
 
 
@@ -128,8 +129,7 @@ def test_elimination_of_larger_tensors(shape: tuple[int, int]) -> None:
 
 
 def test_certificates_by_elimination_on_a_device_are_the_same() -> None:
-    for name in ("rac", "mi_rnn"):
-        Case(name, certified(name), dict.__eq__).compare(FORCED)
+    Case("rac", certified("rac"), dict.__eq__).compare(FORCED)
 
 
 def test_a_wrong_product_on_a_device_is_noticed() -> None:
@@ -171,6 +171,26 @@ def test_a_device_limits_the_memory_taken() -> None:
         assert CertifySettings(length=4, device="cuda", memory=10**6).budget == 500
         assert CertifySettings(length=4, device="cuda", memory=100).budget == 100
         assert CertifySettings(length=4, memory=10**6).budget == 10**6
+
+
+def test_a_card_computes_without_tf32_and_settings_come_back() -> None:
+    def flags() -> tuple[bool, bool, bool]:
+        backends = torch.backends
+        return backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, backends.cudnn.enabled
+
+    before = flags()
+    with quiet():
+        assert flags() == before
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        with quiet("cuda", cudnn=False):
+            assert flags() == (False, False, False)
+        with quiet("cuda"):
+            assert flags() == (False, False, before[2])
+        assert flags() == (True, *before[1:])
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before[0]
+    assert flags() == before
 
 
 @pytest.mark.slow

@@ -289,7 +289,7 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     # Copies: what forward keeps on the module, such as a cache of constants, would be residues.
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
-    with quiet(), PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
+    with quiet(device, cudnn=False), PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
         run = Run(copies, weights, question, field, device)
         run.check()
         yield run
