@@ -42,7 +42,9 @@ def gemm_seconds(size: int, device: str) -> float:
     return seconds(lambda: float((a @ a)[0, 0]))[1] / 3
 
 
-def compare(name: str, task: Callable[[str], Any], same: Callable[[Any, Any], bool], repetitions: int, card: str) -> float:
+def compare(
+    name: str, task: Callable[[str], Any], same: Callable[[Any, Any], bool], repetitions: int, card: str
+) -> float:
     """Print a row; the seconds on the card.
 
     Raises:
