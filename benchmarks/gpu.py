@@ -1,7 +1,7 @@
 """A graphics card against the processor's cores: ranks modulo 8388593, and Start-End matrices of a RAC.
 
-The same work by `device="cuda"` and by `device="cpu"` with a thread for each core, seconds on the clock, in turn, median
-of the repetitions. The results are compared first: no speed from a wrong one. The limit of a rank is one product of
+The same work by `device="cuda"` and by `device="cpu"` with a thread for each core, seconds on the clock, median of the
+repetitions. The results are compared first: no speed from a wrong one. The limit of a rank is one product of
 float64 matrices with as many multiplications, 2 n^3 / 3, on the card. Without a card nothing is run.
 
     python benchmarks/gpu.py [--sizes 2000 4000 8000] [--samples 4000] [--repetitions 3] [--device cuda]

@@ -2,7 +2,7 @@
 
 Its tensors are of device type "card": torch refuses to mix them with others, and NumPy cannot read them. What is
 computed with them is computed by the processor on tensors that are held here. `python tests/second_device.py` runs
-every case of test_device on it and on the processor; it has a process of its own because torch cannot give up a device.
+cases of test_device on it and on the processor, all of them with `--every`; it has a process of its own because torch cannot give up a device.
 """
 
 from __future__ import annotations
@@ -75,11 +75,15 @@ def run(operation: Any, *args: Any, **kwargs: Any) -> Any:
     operation = _FUSED.get(operation._schema.name, operation)
     hosts, options = unwrap(args), {name: unwrap(value) for name, value in kwargs.items()}
     found = operation(*hosts, **options)
-    for host in [*hosts, *options.values()]:
-        own = given.get(id(host))
-        if own is not None and own.device.type == NAME and _layout(host) != _layout(own):
-            own.data = put(host)  # what was to be written into was given its size
+    _resize([(given[id(host)], host) for host in [*hosts, *options.values()] if id(host) in given])
     return wrap(found)
+
+
+def _resize(pairs: list[tuple[Tensor, Tensor]]) -> None:
+    """Give tensors of the card the sizes that an operation gave those that stand for them."""
+    for own, host in pairs:
+        if own.device.type == NAME and _layout(host) != _layout(own):
+            own.data = put(host)
 
 
 def _number(value: Any) -> Any:
@@ -129,7 +133,7 @@ def main() -> None:
     import test_device
 
     device = install()
-    for case in test_device.cases():
+    for case in test_device.cases(every="--every" in sys.argv):
         case.compare(NAME)
         print(case.name, flush=True)  # noqa: T201
     del device

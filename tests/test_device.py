@@ -86,16 +86,18 @@ def remembered(name: str) -> Callable[[str], Any]:
     return lambda device: remember(module_of(name), device=device, **sizes).memory
 
 
-def cases() -> Iterator[Case]:
-    """What a device must be able to do."""
+def cases(every: bool = True) -> Iterator[Case]:
+    """What a device must be able to do; on real numbers with all models, or those that differ most."""
     for name in [*CONTRACT, "LSTM", "GRU", "RNN"]:
         yield Case(f"certify {name}", certified(name), dict.__eq__)
+        if not every and name not in ("rac", "lru", "LSTM"):
+            continue
         yield Case(f"measure {name}", measured(name), close)
         yield Case(f"remember {name}", remembered(name), close)
     yield Case("certify words", certified("rac", domain="tokens"), dict.__eq__)
     yield Case("certify all outputs", certified("rac", readout="all"), dict.__eq__)
     yield Case("profile", profiled("GRU"), close)
-    for family in FAMILIES:
+    for family in FAMILIES if every else ("half_rank", "leading_zero_columns"):
         yield Case(f"rank of {family}", ranked(family, "tiny blocks", PRIMES[4]), lambda a, b: a == b)
 
 
@@ -146,7 +148,7 @@ def test_a_wrong_product_on_a_device_is_noticed() -> None:
 
 def test_a_matrix_beyond_the_device_is_refused_before_it_is_sent() -> None:
     with (
-        mock.patch.object(on_device, "free_bytes", lambda device: 2**20),
+        mock.patch.object(on_device, "free_bytes", return_value=2**20),
         pytest.raises(ValueError, match=r"takes .* MiB on cpu:0, which has 1 MiB free; use device='cpu'"),
     ):
         rank_profile(np.eye(600), device=FORCED)
@@ -194,13 +196,13 @@ def test_a_card_computes_without_tf32_and_settings_come_back() -> None:
 
 
 @pytest.mark.slow
-def test_every_case_on_a_second_device_that_cannot_be_mixed_with_the_processor() -> None:
+def test_a_second_device_that_is_not_mixed_with_the_processor_gives_the_same() -> None:
     """In a process of its own, see `second_device`."""
     script = Path(second_device.__file__)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(script.parent), *sys.path]), "OMP_NUM_THREADS": "1"}
     ran = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-3000:]
-    assert ran.stdout.splitlines() == [case.name for case in cases()]
+    assert ran.stdout.splitlines() == [case.name for case in cases(every=False)]
 
 
 @pytest.mark.gpu

@@ -113,7 +113,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         split: positions of the start, such as [0, 2, 4], the others being the end, instead of a cut. The module is then
             taken as a function of whole sequences, as one that returns a tensor and no state always is.
         memory: bytes this may take; by default half of what is free.
-        device: where the module is run and the rank found: "cpu", "cuda" or "auto". Only "cpu" is tested, see docs/speed.md.
+        device: where the module is run and the rank found: "cpu", "cuda" or "auto". Only "cpu" is tested, see
+            docs/speed.md.
         executor: evaluates the matrix in blocks of rows on its workers, such as
             `dask.distributed.Client.get_executor()`; the entries are the same. Each worker may take the same memory.
         progress: show progress bars on standard error if it is a terminal; or a function that is called instead, with

@@ -74,7 +74,7 @@ def _integer_product(a: Tensor, b: Tensor) -> Tensor:
     """a @ b of integers on a graphics card, where torch has no such product: for checks, which are small."""
     each = max(1, a[..., 0].numel() * b[..., 0, :].numel())
     pieces = zip(a.split(max(1, _AT_ONCE // each), -1), b.split(max(1, _AT_ONCE // each), -2), strict=True)
-    return sum((x.unsqueeze(-1) * y.unsqueeze(-3)).sum(-2) for x, y in pieces)  # type: ignore[return-value]
+    return torch.stack([(x.unsqueeze(-1) * y.unsqueeze(-3)).sum(-2) for x, y in pieces]).sum(0)
 
 
 _AT_ONCE = 2**24

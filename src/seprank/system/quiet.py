@@ -16,7 +16,7 @@ def quiet(device: str = "cpu", *, cudnn: bool = True) -> Iterator[None]:
 
     Args:
         device: that is used.
-        cudnn: whether cuDNN may be used, which runs a whole recurrent layer as one operation that cannot be looked into.
+        cudnn: whether cuDNN may be used, which runs a recurrent layer as one operation that cannot be looked into.
     """
     import torch
 
