@@ -2,7 +2,8 @@
 
 Its tensors are of device type "card": torch refuses to mix them with others, and NumPy cannot read them. What is
 computed with them is computed by the processor on tensors that are held here. `python tests/second_device.py` runs
-cases of test_device on it and on the processor, all of them with `--every`; it has a process of its own because torch cannot give up a device.
+cases of test_device on it and on the processor, all of them with `--every`; it has a process of its own because torch
+cannot give up a device.
 """
 
 from __future__ import annotations

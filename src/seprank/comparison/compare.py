@@ -53,6 +53,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     seed: int = 0,
     measured: bool = False,
     memory: int | None = None,
+    device: str = "cpu",
     progress: bool = True,
 ) -> Comparison:
     """Certified ranks and proved upper bounds of several architectures, at equal size.
@@ -73,6 +74,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         measured: run `remember` on each network, too: how far back it remembers with the weights of this seed. The rank
             of a network that is not polynomial is then that of its skeleton, `certify(..., squash="identity")`.
         memory: bytes that a cell may take; by default half of what is free.
+        device: where the models are run, as of `certify`.
         progress: show a progress bar on standard error if it is a terminal.
 
     Returns:
@@ -153,7 +155,7 @@ def _cell(network: _Network, length: int, asked: CompareSettings, *, budget: int
     try:
         check_weights(network.parameters, budget)
         module = network.spec.draw(asked.seed, inputs=asked.inputs, width=network.width, depth=network.depth)
-        how: dict[str, Any] = {"length": length, "seed": asked.seed, "memory": budget, "progress": False}
+        how: dict[str, Any] = {"length": length, "seed": asked.seed, "memory": budget, "device": asked.device, "progress": False}
         squash = "identity" if skeleton else None
         found = certify(module, domain=asked.domain, max_samples=asked.max_samples, squash=squash, **how)
         cell = _certified(cell, found)

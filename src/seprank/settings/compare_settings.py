@@ -8,14 +8,14 @@ from typing import Annotated
 from ..question import check_domain, check_seed, check_several, keep, keep_whole, keep_whole_if_given
 from .as_text import Names, Numbers
 from .entries import Flag
-from .resources import Memory
+from .resources import Place
 
 MAX_SAMPLES = 1024
 """By default: a cell takes seconds at most, and every rank up to a thousand is found."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareSettings(Memory):
+class CompareSettings(Place):
     """Settings of `compare`.
 
     Raises:
@@ -45,6 +45,7 @@ class CompareSettings(Memory):
     """Memory curves beside ranks, of any models; without activations where one is not polynomial."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         keep(self, length=tuple(check_several("length", self.length, 2)))
         keep(self, depth=tuple(check_several("depth", self.depth, 1)))
         for name in ("inputs", "max_samples"):
