@@ -77,7 +77,7 @@ def test_a_rank_stands_where_the_curve_failed(monkeypatch: pytest.MonkeyPatch) -
     def fail(*_: Any, **__: Any) -> None:
         raise ValueError("no curve today")
 
-    monkeypatch.setattr(sys.modules["seprank.comparison.compare"], "remember", fail)
+    monkeypatch.setattr("seprank.comparison.compared.remember", fail)
     found = compare("rac", length=4, width=2, measured=True, progress=False)
     assert (found.cells[0].rank, found.cells[0].verdict) == (2, "exact")
     assert found.failed == found.cells
@@ -250,27 +250,27 @@ def test_wrong_arguments_are_named(settings: dict[str, Any], error: type[Excepti
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second-order network fails, whatever is asked."""
-    certify = sys.modules["seprank.comparison.compare"].certify
+    certify = sys.modules["seprank.comparison.compared"].certify
 
     def some(module: Any, **settings: Any) -> Any:
         if type(module).__name__ == "SecondOrder":
             raise ArithmeticError("1 + 1 = 3")
         return certify(module, **settings)
 
-    monkeypatch.setattr(sys.modules["seprank.comparison.compare"], "certify", some)
+    monkeypatch.setattr(sys.modules["seprank.comparison.compared"], "certify", some)
 
 
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the third cell."""
-    certify, calls = sys.modules["seprank.comparison.compare"].certify, iter(range(100))
+    certify, calls = sys.modules["seprank.comparison.compared"].certify, iter(range(100))
 
     def some(module: Any, **settings: Any) -> Any:
         if next(calls) == 2:
             raise KeyboardInterrupt
         return certify(module, **settings)
 
-    monkeypatch.setattr(sys.modules["seprank.comparison.compare"], "certify", some)
+    monkeypatch.setattr(sys.modules["seprank.comparison.compared"], "certify", some)
 
 
 @pytest.mark.usefixtures("failing")
@@ -415,7 +415,7 @@ def test_command(tmp_path: Path) -> None:
         (("--width", "3", "--length", ""), "length must be at least one number"),
         (("--width", "3", "--depth", "-1"), "--depth must be whole numbers"),
         (("--width", "3", "--models", "rac,gru"), "'gru' is not polynomial"),
-        (("--width", "3", "--models", "rac,build.py:f"), "unknown model 'build.py:f'"),
+        (("--width", "3", "--models", "rac,build.py:f"), "there is no file build.py"),
         (("--width", "3", "--memory", "much"), "memory must be a size"),
     ],
 )

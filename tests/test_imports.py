@@ -28,10 +28,10 @@ ALLOWED: dict[str, frozenset[str]] = {
     "theory": frozenset(),
     "models": frozenset(),
     "tasks": frozenset(),
-    "sources": frozenset({"models", "settings"}),
+    "sources": frozenset({"models", "tasks"}),
     "store": frozenset(),
     "planning": frozenset({"models", "theory"}),
-    "settings": frozenset({"models", "tasks"}),
+    "settings": frozenset({"models", "sources", "tasks"}),
     "adapters": frozenset({"settings"}),
     "startend": frozenset({"adapters", "sources"}),
     "degrees": frozenset({"field", "theory", "adapters"}),
@@ -55,9 +55,9 @@ ALLOWED: dict[str, frozenset[str]] = {
         {"adapters", "certification", "elimination", "field", "measurement", "memory_curve", "settings", "startend"}
     ),
     "callbacks": frozenset({"measurement", "memory_curve", "settings"}),
-    "comparison": frozenset({"certification", "measurement", "memory_curve", "models", "settings"}),
+    "comparison": frozenset({"certification", "field", "memory_curve", "models", "settings", "sources"}),
     "tensornet": frozenset({"models", "theory"}),
-    "train": frozenset({"callbacks", "memory_curve", "models", "settings", "store", "tasks"}),
+    "train": frozenset({"callbacks", "memory_curve", "settings", "sources", "store", "tasks"}),
     "jobs": frozenset(
         {
             "certification",

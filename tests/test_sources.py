@@ -11,7 +11,7 @@ from torch import nn
 
 from seprank.settings.as_text import key_values
 from seprank.sources import FactoryError, load_factory
-from seprank.sources.factory import user_modules
+from seprank.sources.code import user_modules
 
 BUILD = "from torch import nn\nfrom sizes import SIZE\n\ndef build(**settings):\n    return nn.GRU(SIZE, 3)\n"
 
@@ -65,8 +65,8 @@ DYING = {
     "raise KeyError('two')": "failed with KeyError: 'two'",
     "import nothing_of_the_kind": "failed with ModuleNotFoundError: No module named 'nothing_of_the_kind'",
     "def build(: pass": "failed with SyntaxError",
-    "build = 3": "must define a function 'build', found a int",
-    "other = 3": "must define a function 'build', found no such name",
+    "build = 3": "dying.py:build must be a function, a class or a network, got a int",
+    "other = 3": "dying.py must define 'build', found no such name",
 }
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from ..field import Notes, read_weights
 from ..models import spec_of
 from ..sources import Factory
-from ..sources.factory import source_hash
+from ..sources.code import source_hash
 from .pieces import ModelRecord
 
 

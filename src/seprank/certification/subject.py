@@ -12,7 +12,7 @@ from ..adapters.copies import unwrap
 from ..field import Notes
 from ..models import ModelSpec, find_model
 from ..sources import Factory
-from ..sources.factory import FactoryError
+from ..sources.code import FactoryError
 from ..system.memory import MemoryBudgetError
 from ..system.names import quoted_name, shown
 from .certificate import Certificate

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .terminal import UsageError, leave_output
+from .terminal import leave_output
 
 if TYPE_CHECKING:
     from ..settings.named_network import Network
@@ -79,6 +79,4 @@ def named_network(name: str, network: Network, *, seed: int, budget: int) -> Loa
     """The network that an argument names."""
     from ..sources.loaded import load_network
 
-    if network.model_settings and ":" not in name:
-        raise UsageError(f"--set is for modules of your own; {name} takes --inputs, --width and --depth")
     return load_network(name, network, seed=seed, budget=budget)

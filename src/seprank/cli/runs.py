@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +55,9 @@ def sweep(
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Continue an existing store, or stop if there is one.")
     ] = True,
+    trust: Annotated[bool, typer.Option("--trust", help="Run code that the file names: file.py:name and the like.")] = (
+        False
+    ),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -65,7 +70,7 @@ def sweep(
     if not resume and store.exists():
         raise UsageError(f"{store} exists; leave out --fresh to go on with it, or give another --store")
     if dry_run:
-        found = outlook(plan, store)
+        found = outlook(plan, store, trusted=trust)
         say_json(found.to_dict()) if as_json else say(str(found))
         return
     summary = run(
@@ -75,6 +80,7 @@ def sweep(
         scheduler=scheduler,
         memory=limit.memory,
         retry=retry,
+        trusted=trust,
     )
     if as_json:
         say_json(summary.to_dict())
@@ -129,6 +135,7 @@ def models(as_json: Json = False) -> None:
                 "summary": m.summary,
                 "source": m.source,
                 "certified": m.polynomial,
+                "training": dict(m.training),
                 "bounds": "theory" if m.family else "degrees" if m.polynomial else None,
             }
             for m in MODELS.values()
@@ -139,8 +146,15 @@ def models(as_json: Json = False) -> None:
     for spec in MODELS.values():
         can = ", ".join(["certified, bounds"] * spec.polynomial + ["measured"] + ["trained"] * spec.recurrent)
         lines += [[spec.name, str(spec.year), can, spec.summary], ["", "", "", spec.source]]
+        if spec.training:
+            lines.append(["", "", "", f"trained with {_options(spec.training)}"])
     say(text_table(lines, left=range(4)))
-    say("\nYour own: file.py:factory, a function that returns a torch.nn.Module with the convention of nn.RNN.")
+    say("\n--set KEY=VALUE sets anything else that a class takes, here and in certify, measure, remember and bounds.")
+    say("Your own, in every command: file.py:name or package.module:name of a class, a function or a network.")
+
+
+def _options(settings: Mapping[str, Any]) -> str:
+    return " ".join(f"--set {name}={json.dumps(value)}".replace('"', "") for name, value in settings.items())
 
 
 def tasks(as_json: Json = False) -> None:
@@ -159,6 +173,7 @@ def tasks(as_json: Json = False) -> None:
             lines.append(["", f"{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items())])
     say(text_table(lines, left=range(2)))
     say("\nBaselines are those of the default parameters; each run prints its own.")
+    say("Your own: file.py:name or package.module:name of a class derived from seprank.tasks.Task.")
 
 
 def _short(value: Any) -> str:

@@ -16,8 +16,10 @@ class Cell:
     __pydantic_config__ = STRICT
 
     model: str
-    depth: int
-    width: int
+    depth: int | None
+    """None for a factory of the user's own that takes none"""
+    width: int | None
+    """None for a factory of the user's own that takes none"""
     parameters: int
     """Number of parameters of the network"""
     length: int

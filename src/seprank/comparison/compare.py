@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from ..certification import Certificate, certify
-from ..memory_curve import remember
-from ..models import MODELS, ModelSpec, find_model
+from ..models import MODELS
 from ..models.base.width import nearest_width
 from ..question import check_several
 from ..settings.compare_settings import MAX_SAMPLES, CompareSettings
 from ..settings.entries import given
-from ..system.memory import check_weights
+from ..sources.architecture import Own, Registered, find_architecture
+from ..sources.code import is_code
 from ..system.progress import bars
 from .cell import Cell
+from .compared import Network, compute
 from .comparison import Comparison
 
 
@@ -32,14 +31,6 @@ class ComparisonInterrupted(KeyboardInterrupt):
         super().__init__(f"interrupted after {len(found.cells)} of {found.wanted} cells")
 
 
-@dataclass(frozen=True)
-class _Network:
-    spec: ModelSpec
-    depth: int
-    width: int
-    parameters: int
-
-
 def compare(  # noqa: PLR0913  (each is a setting a user has)
     models: str | Sequence[str] | None = None,
     *,
@@ -52,6 +43,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     max_samples: int = MAX_SAMPLES,
     seed: int = 0,
     measured: bool = False,
+    model_settings: Mapping[str, Any] | None = None,
     memory: int | None = None,
     device: str = "cpu",
     progress: bool = True,
@@ -62,7 +54,9 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     computed all the same.
 
     Args:
-        models: names of polynomial models from `MODELS`, with `measured` of any; by default all that are recurrent.
+        models: names of polynomial models from `MODELS`, with `measured` of any; by default all that are recurrent. Or
+            factories of your own as file.py:factory or package.module:factory. One that takes no width (or
+            hidden_size) or no depth (num_layers) is compared as it makes its networks, and the result says so.
         length: T, one or several.
         depth: L, one or several.
         width: R of every layer of every model; this or `parameters` must be given.
@@ -73,6 +67,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
         seed: of weights and samples.
         measured: run `remember` on each network, too: how far back it remembers with the weights of this seed. The rank
             of a network that is not polynomial is then that of its skeleton, `certify(..., squash="identity")`.
+        model_settings: keyword arguments for the factories of your own.
         memory: bytes that a cell may take; by default half of what is free.
         device: where the models are run, as of `certify`.
         progress: show a progress bar on standard error if it is a terminal.
@@ -82,6 +77,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
 
     Raises:
         ComparisonInterrupted: on Ctrl-C; it holds what was computed, and is a KeyboardInterrupt.
+        FactoryError: a factory of your own cannot be found, or fails.
         ValueError, TypeError: an argument is out of range or of the wrong type, a model is not polynomial, or curves
             are asked for over tokens.
 
@@ -95,11 +91,10 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     several = {"length": tuple(check_several("length", length, 2)), "depth": tuple(check_several("depth", depth, 1))}
     named = (models,) if isinstance(models, str) else models if models is None else tuple(models)
     asked = given(CompareSettings, locals() | several | {"models": named})
-    specs = _any(asked.models) if measured else _polynomial(asked.models)
-    networks = [_network(spec, asked, layers) for spec in specs for layers in asked.depth]
+    networks = [network for one in _architectures(asked) for network in _networks(one, asked)]
     wanted = [(network, steps) for network in networks for steps in asked.length]
     sizes = (asked.inputs, asked.domain, asked.width, asked.parameters, asked.max_samples, asked.seed)
-    found = Comparison(*sizes, len(wanted), [])
+    found = Comparison(*sizes, len(wanted), [], dict(asked.model_settings))
     try:
         found.cells.extend(_cells(wanted, asked, progress))
     except KeyboardInterrupt:
@@ -107,74 +102,42 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     return found
 
 
-def _any(models: Sequence[str] | None) -> list[ModelSpec]:
-    """The registry's entries of these names, each once."""
-    if models is None:
-        return [spec for spec in MODELS.values() if spec.recurrent]
-    if not models:
+def _architectures(asked: CompareSettings) -> list[Registered | Own]:
+    """What is compared, each once; refused is what cannot be certified as it is asked for."""
+    if asked.models is None:
+        every = [spec for spec in MODELS.values() if spec.recurrent and (spec.polynomial or asked.measured)]
+        return [Registered(spec, {}) for spec in every]
+    if not asked.models:
         raise ValueError("models must name at least one model, got none; leave them out for all")
-    return [find_model(name) for name in dict.fromkeys(models)]
-
-
-def _polynomial(models: Sequence[str] | None) -> list[ModelSpec]:
-    """The same, of polynomial ones."""
-    if models is None:
-        return [spec for spec in _any(None) if spec.polynomial]
-    specs = _any(models)
-    for spec in specs:
-        if not spec.polynomial:
+    names = dict.fromkeys(asked.models)
+    found = [find_architecture(name, asked.model_settings if is_code(name) else None) for name in names]
+    for one in found:
+        if isinstance(one, Registered) and not one.spec.polynomial and not asked.measured:
             known = ", ".join(other.name for other in MODELS.values() if other.polynomial)
             raise ValueError(
-                f"{spec.name!r} is not polynomial, so its rank cannot be certified; with measured=True (--measured) it "
+                f"{one.name!r} is not polynomial, so its rank cannot be certified; with measured=True (--measured) it "
                 f"is that of its polynomial skeleton, and these can be compared as they are: {known}"
             )
-    return specs
+    return found
 
 
-def _network(spec: ModelSpec, asked: CompareSettings, depth: int) -> _Network:
-    width = asked.width
-    if width is None:
-        width = nearest_width(lambda r: spec.count_parameters(asked.inputs, r, depth), asked.parameters or 1)
-    return _Network(spec, depth, width, spec.count_parameters(asked.inputs, width, depth))
+def _networks(architecture: Registered | Own, asked: CompareSettings) -> Iterator[Network]:
+    """A network for each depth, or the one that is made where a factory takes no depth."""
+    for depth in asked.depth if "depth" in architecture.takes else (None,):
+        count = partial(_count, architecture, asked.inputs, depth or 1)
+        width = asked.width if "width" in architecture.takes else None
+        if "width" in architecture.takes and asked.parameters is not None:
+            width = nearest_width(count, asked.parameters)
+        yield Network(architecture, depth, width, count(width))
 
 
-def _cells(wanted: list[tuple[_Network, int]], asked: CompareSettings, progress: bool) -> Iterator[Cell]:
+def _count(architecture: Registered | Own, inputs: int, depth: int, width: int | None) -> int:
+    return architecture.count(inputs=inputs, width=width, depth=depth)
+
+
+def _cells(wanted: list[tuple[Network, int]], asked: CompareSettings, progress: bool) -> Iterator[Cell]:
     with bars(progress) as report:
         for number, (network, length) in enumerate(wanted):
-            now = f"{network.spec.name} depth {network.depth} length {length}"
-            report("cells", number, len(wanted), now)
-            yield _cell(network, length, asked, budget=asked.budget)
-
-
-def _cell(network: _Network, length: int, asked: CompareSettings, *, budget: int) -> Cell:
-    """Certified, and measured if that was asked for; the reason where one of the two failed."""
-    began = time.perf_counter()
-    skeleton = not network.spec.polynomial
-    sizes = (network.spec.name, network.depth, network.width, network.parameters)
-    cell = Cell(*sizes, length, length // 2, None, None, None, False, False, None, 0.0, skeleton=skeleton)
-    try:
-        check_weights(network.parameters, budget)
-        module = network.spec.draw(asked.seed, inputs=asked.inputs, width=network.width, depth=network.depth)
-        how: dict[str, Any] = {"length": length, "seed": asked.seed, "memory": budget, "device": asked.device, "progress": False}
-        squash = "identity" if skeleton else None
-        found = certify(module, domain=asked.domain, max_samples=asked.max_samples, squash=squash, **how)
-        cell = _certified(cell, found)
-        if asked.measured:
-            curve = remember(module, **how)
-            cell = replace(cell, reach=curve.reach(), half=curve.half, mean=curve.mean)
-    except Exception as error:
-        cell = replace(cell, failure=str(error) or type(error).__name__)
-    return replace(cell, seconds=round(time.perf_counter() - began, 3))
-
-
-def _certified(cell: Cell, found: Certificate) -> Cell:
-    uppers = [b for b in found.bounds if b.kind in ("upper", "exact")]
-    return replace(
-        cell,
-        rank=found.rank,
-        upper_bound=found.upper_bound,
-        bound=min(uppers, key=lambda b: b.value).name if uppers else None,
-        exact=found.exact,
-        saturated=found.saturated,
-        samples=found.samples,
-    )
+            depth = "" if network.depth is None else f" depth {network.depth}"
+            report("cells", number, len(wanted), f"{network.name}{depth} length {length}")
+            yield compute(network, length, asked)

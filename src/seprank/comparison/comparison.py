@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -48,6 +48,8 @@ class Comparison(Result):
     wanted: int
     """How many cells were asked for; more than there are if it was interrupted"""
     cells: list[Cell]
+    model_settings: dict[str, Any] = field(default_factory=dict)
+    """What the factories of the user's own were called with"""
 
     @property
     def failed(self) -> list[Cell]:
@@ -56,10 +58,13 @@ class Comparison(Result):
 
     @property
     def deviation(self) -> tuple[float, float] | None:
-        """Least and greatest relative deviation from the wanted number of parameters, None at equal width."""
-        if self.parameters is None or not self.cells:
+        """Least and greatest relative deviation from the wanted number of parameters, None at equal width.
+
+        Over networks whose width could be chosen.
+        """
+        counts = [cell.parameters for cell in self.cells if cell.width is not None]
+        if self.parameters is None or not counts:
             return None
-        counts = [cell.parameters for cell in self.cells]
         return min(counts) / self.parameters - 1, max(counts) / self.parameters - 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,7 +111,7 @@ class Comparison(Result):
             found = self._networks().get((model, depth), {}).values()
             line = sorted((cell for cell in found if cell.rank is not None), key=lambda cell: cell.length)
             looks, lengths = look(number), [cell.length for cell in line]
-            axes.plot(lengths, [cell.rank for cell in line], **looks, mfc="white", label=f"depth {depth}")
+            axes.plot(lengths, [cell.rank for cell in line], **looks, mfc="white", label=_depth(depth))
             for exact, marker in ((True, looks["marker"]), (False, "^")):
                 kept = [c for c in line if (c.exact if exact else c.known.sureness in _RAISED)]
                 fill = {} if exact else {"mfc": "white"}
@@ -123,9 +128,9 @@ class Comparison(Result):
         if first:
             legend_above(axes)
 
-    def _networks(self) -> dict[tuple[str, int], dict[int, Cell]]:
+    def _networks(self) -> dict[tuple[str, int | None], dict[int, Cell]]:
         """The cells of each network by length."""
-        networks: dict[tuple[str, int], dict[int, Cell]] = {}
+        networks: dict[tuple[str, int | None], dict[int, Cell]] = {}
         for cell in self.cells:
             networks.setdefault((cell.model, cell.depth), {})[cell.length] = cell
         return networks
@@ -139,7 +144,8 @@ class Comparison(Result):
             name = f"{model}*" if first.skeleton else model
             found = [by_length.get(length) for length in lengths]
             ranks = [entry for cell in found for entry in self._entries(cell)]
-            rows.append([name, str(depth), f"{first.width:,}", f"{first.parameters:,}", *ranks])
+            sizes = ["own" if size is None else f"{size:,}" for size in (depth, first.width)]
+            rows.append([name, *sizes, f"{first.parameters:,}", *ranks])
         heads = [head for length in lengths for head in (f"T={length}", *(["reach"] if self.measured else []))]
         return text_table(rows, heads=["model", "depth", "width", "parameters", *heads])
 
@@ -155,9 +161,10 @@ class Comparison(Result):
     def heading(self) -> str:
         """What was compared, in a sentence."""
         sizes = f"width {self.width}" if self.parameters is None else f"{self.parameters:,} parameters"
+        settings = "".join(f", {name}={value}" for name, value in self.model_settings.items())
         return (
             f"Start-End rank at equal {sizes}: inputs {self.inputs}, cut in the middle, domain {self.domain}, "
-            f"at most {self.max_samples:,} samples a side, seed {self.seed}"
+            f"at most {self.max_samples:,} samples a side, seed {self.seed}{settings}"
         )
 
     def notes(self) -> list[str]:
@@ -173,13 +180,19 @@ class Comparison(Result):
             ]
         if any(cell.skeleton for cell in self.cells):
             notes.append("*: the rank is that of the network without activations, softmax and norms.")
+        for own in dict.fromkeys(cell.model for cell in self.cells if cell.width is None):
+            notes.append(f"{own} takes no width: it is compared as it is made, not at the size asked for.")
         if self.deviation is not None:
             low, high = (f"{100 * part:+.1f} %" for part in self.deviation)
             notes.append(f"Parameters deviate by {low} to {high}: widths are whole numbers, the nearest is taken.")
-        notes += [f"{c.model}, depth {c.depth}, length {c.length} failed: {c.failure}" for c in self.failed]
+        notes += [f"{c.model}, {_depth(c.depth)}, length {c.length} failed: {c.failure}" for c in self.failed]
         if len(self.cells) < self.wanted:
             notes.append(f"Interrupted after {len(self.cells)} of {self.wanted} cells.")
         return notes
 
     def __str__(self) -> str:
         return "\n".join([self.heading(), "", self.table(), "", *self.notes()])
+
+
+def _depth(depth: int | None) -> str:
+    return "depth its own" if depth is None else f"depth {depth}"

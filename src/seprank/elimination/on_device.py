@@ -79,15 +79,14 @@ class DeviceElimination(Elimination):
         self.work[rows, right:] = self.work[self._numbers(places), right:]
         self.rows[rows] = self.rows[source]
 
-    def move_columns(self, columns: Indices, source: Indices) -> None:
-        below = self.work[self.top :]
-        below[:, self._numbers(columns)] = below[:, self._numbers(source)]
+    def move_columns(self, rows: Tensor, columns: Indices, source: Indices) -> None:
+        rows[:, self._numbers(columns)] = rows[:, self._numbers(source)]
 
     def used_columns(self, top: int, bottom: int, left: int) -> Indices:
         used = (self.work[top:bottom, left:] != 0).any(0)
         return np.flatnonzero(used.cpu().numpy())
 
-    def tile(self) -> tuple[int, int]:
+    def tile(self, columns: int) -> tuple[int, int]:
         return TILE
 
     def subtract_tile(self, target: Tensor, left: Tensor, right: Tensor) -> None:

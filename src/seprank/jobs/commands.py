@@ -20,6 +20,7 @@ from ..settings.named_network import Network, TrainedNetwork
 from ..settings.remember_settings import RememberSettings
 from ..settings.resources import Place
 from ..settings.train_settings import TrainSettings
+from ..sources.code import is_code
 from ..sources.loaded import Loaded, load_network
 from ..store import Job
 from .data import digests, letters, read_data, read_templates
@@ -135,8 +136,7 @@ class _OfModel(Work, Generic[Settings]):
 
     def _network(self) -> dict[str, Any]:
         """What the network is built from, with the name of its class checked."""
-        own = ":" in self.model
-        sizes = {} if own else self.network.sizes(find_model(self.model).name)
+        sizes = {} if is_code(self.model) else self.network.sizes(find_model(self.model).name)
         given = {name: value for name, value in values(self.network).items() if value is not None}
         return given | sizes | {"model_settings": dict(self.network.model_settings)}
 
@@ -151,7 +151,7 @@ class _OfModel(Work, Generic[Settings]):
     def _per_step(self) -> float:
         """Operations of one step of one sequence."""
         width, depth = self.network.width or _UNKNOWN_WIDTH, self.network.depth or 1
-        if ":" in self.model:
+        if is_code(self.model):
             return 2.0 * width * width * depth
         return 2.0 * find_model(self.model).count_parameters(*self.network.sizes(self.model).values())
 
@@ -202,7 +202,8 @@ class CertifyWork(_OfModel[CertifySettings]):
     def upper_bound(self) -> int | None:
         from ..theory import upper_bound
 
-        family = None if ":" in self.model else find_model(self.model).family
+        as_named = not is_code(self.model) and not self.network.model_settings
+        family = find_model(self.model).family if as_named else None
         if family is None or self.settings.split is not None:
             return None
         asked, sizes = self.settings, dict[str, Any](self.network.sizes(self.model))

@@ -11,8 +11,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..question import nearest
+from ..sources.code import is_code
 from ..system.files import read_whole
 from .commands import COMMANDS, Work
+
+CODE = ("model", "task", "tokenizer")
+"""Settings that may name code, as file.py:name or package.module:name"""
 
 MOST_BYTES = 2**20
 """Of a file of jobs"""
@@ -43,6 +47,13 @@ class Block(BaseModel):
     def size(self) -> int:
         """Combinations in the grid."""
         return math.prod(len(values) for values in self.grid.values())
+
+    def code(self) -> Iterator[str]:
+        """Names of code among the settings."""
+        for name in CODE:
+            for value in (self.settings.get(name), *self.grid.get(name, ())):
+                if isinstance(value, str) and is_code(value):
+                    yield value
 
     def works(self) -> Iterator[Work]:
         """The jobs of this block, in the order of the grid, its last name going fastest.
@@ -75,12 +86,24 @@ class Sweep(BaseModel):
     """What it is for"""
     blocks: list[Block] = Field(min_length=1)
 
-    def works(self) -> list[Work]:
+    def code(self) -> list[str]:
+        """Names of code that the file would have run: models, tasks and tokenizers that are not of the registry."""
+        return sorted({name for block in self.blocks for name in block.code()})
+
+    def works(self, *, trusted: bool = False) -> list[Work]:
         """All jobs, each once.
 
+        Args:
+            trusted: whether the code that the file names may be run.
+
         Raises:
-            ConfigError: a combination of settings is not possible.
+            ConfigError: a combination of settings is not possible, or the file names code and is not trusted.
         """
+        if not trusted and (code := self.code()):
+            raise ConfigError(
+                f"this file names code, which would be run: {', '.join(code)}; if you trust its author, allow it "
+                "with --trust (trusted=True)"
+            )
         return list({work.job.key: work for block in self.blocks for work in block.works()}.values())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..sources.factory import source_hash, source_of
+from ..sources.code import is_code, source_hash, source_of
 from ..system.files import existing_file
 
 
@@ -83,6 +83,6 @@ def digests(model: str, settings: Mapping[str, Any]) -> dict[str, str]:
         files["templates"] = templates
     if tokenizer is not None:
         files["tokenizer"] = tokenizer if tokenizer.endswith(".json") else source_of(tokenizer)
-    if ":" in model:
+    if is_code(model):
         files["model"] = source_of(model)
     return {name: source_hash(existing_file(path)) for name, path in files.items()}

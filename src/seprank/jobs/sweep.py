@@ -63,14 +63,14 @@ class Outlook:
         return f"{sum(self.commands.values()):,} jobs ({parts}), {self.stored:,} of them in the store"
 
 
-def outlook(plan: Sweep, store: str | Path) -> Outlook:
-    """What `sweep` would do, without doing it.
+def outlook(plan: Sweep, store: str | Path, *, trusted: bool = False) -> Outlook:
+    """What `sweep` would do, without doing it. Tasks and models to be trained are made, to look at their parameters.
 
     Raises:
-        ConfigError: a combination of settings is not possible.
+        ConfigError: a combination of settings is not possible, or the file names code and is not trusted.
         StoreError: the store cannot be read.
     """
-    works = plan.works()
+    works = plan.works(trusted=trusted)
     known: Mapping[str, str] = {}
     if Path(store).is_file():
         with Store(store) as opened:
@@ -86,6 +86,7 @@ def sweep(
     scheduler: str | None = None,
     memory: int | None = None,
     retry: bool = False,
+    trusted: bool = False,
     progress: bool = True,
 ) -> Summary:
     """Do all jobs of a sweep that are not in the store yet, the longest first.
@@ -99,17 +100,19 @@ def sweep(
         scheduler: address of a running Dask scheduler, whose workers are used instead.
         memory: bytes that all jobs at work on this machine may take together; half of what is free by default.
         retry: do the jobs again that failed before.
+        trusted: whether code that the file names (models, tasks and tokenizers as file.py:name or package.module:name)
+            may be run.
         progress: show progress with the time left on standard error if it is a terminal.
 
     Raises:
-        ConfigError: a combination of settings is not possible.
+        ConfigError: a combination of settings is not possible, or the file names code and is not trusted.
         StoreError: the store cannot be written, or another process writes it.
         ValueError: fewer than one worker.
         ImportError: workers are asked for and Dask is not installed.
     """
     workers = check_whole("workers", workers, 1)
     begin = time.perf_counter()
-    works = plan.works()
+    works = plan.works(trusted=trusted)
     with Store(store, write=True) as opened, bars(progress) as report:
         known = opened.statuses()
         over = {"done"} if retry else {"done", "failed"}

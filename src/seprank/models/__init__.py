@@ -99,6 +99,12 @@ def _attention(m: int, r: int, depth: int, *, feed_forward: int = False, **_: in
     return r * m + depth * (7 if feed_forward else 4) * r * r
 
 
+def _cp_rnn(m: int, r: int, depth: int, *, rank: int | None = None) -> int:
+    """Maps from inputs and state to the products, as many as the rank, and from these to the state."""
+    products = r if rank is None else rank
+    return products * _features(m, r, depth) + depth * (2 * r * products + r)
+
+
 def _mlstm(m: int, r: int, depth: int, *, nonlinearity: str = "identity") -> int:
     """Four maps and two gates, the first matrix, and with exponential gates what they are normalised by."""
     kept = r * r + (r + 1 if nonlinearity == "exp" else 0)
@@ -159,7 +165,7 @@ MODELS = {
             year=2024,
             source="Lizaire, Rizvi-Martel, Gamal Abdel Hameed, Rabusseau, arXiv:2406.05045",
             target=".cp_rnn:CPRNN",
-            count_parameters=lambda m, r, depth: r * _features(m, r, depth) + depth * (2 * r * r + r),
+            count_parameters=_cp_rnn,
         ),
         ModelSpec(
             name="arithmetic_lstm",

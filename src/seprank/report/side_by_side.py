@@ -56,7 +56,7 @@ def _certified(cells: Sequence[Cell]) -> str:
     models = list(dict.fromkeys(cell.model for cell in cells))
 
     def draw(axes: Any) -> None:
-        for number, depth in enumerate(sorted({cell.depth for cell in cells})):
+        for number, depth in enumerate(sorted({cell.depth or 0 for cell in cells})):
             looks = look(number) | {"linestyle": "", "ms": 7}
             for exact in (True, False):
                 line = [c for c in cells if c.depth == depth and c.rank is not None and c.exact == exact]
@@ -90,7 +90,7 @@ def _names(axes: Any, models: Sequence[str]) -> None:
 
 
 def _table(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Table:
-    shallow = {cell.model: cell for cell in cells if cell.depth == min(c.depth for c in cells)}
+    shallow = {cell.model: cell for cell in cells if cell.depth == min(c.depth or 0 for c in cells)}
     rows = []
     for name in [*shallow, *(name for name in measured if name not in shallow)]:
         row: dict[str, Any] = {"model": name, "certified rank": None, SURE: "not polynomial: cannot be certified"}

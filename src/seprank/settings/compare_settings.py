@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from ..question import check_domain, check_seed, check_several, keep, keep_whole, keep_whole_if_given
-from .as_text import Names, Numbers
+from ..sources.code import is_code
+from .as_text import Arguments, Names, Numbers
 from .entries import Flag
 from .resources import Place
 
@@ -24,7 +25,8 @@ class CompareSettings(Place):
     """
 
     models: Names | None = None
-    """Names from `seprank models`, with commas; all polynomial ones by default."""
+    """Names from `seprank models`, file.py:factory or package.module:factory, with commas; all polynomial models by
+    default."""
     length: Numbers = (2, 4, 6, 8)
     """T: time steps, one or several with commas."""
     depth: Numbers = (1, 2, 3)
@@ -43,6 +45,8 @@ class CompareSettings(Place):
     """Seed of weights and samples."""
     measured: bool = False
     """Memory curves beside ranks, of any models; without activations where one is not polynomial."""
+    model_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
+    """key=value, passed to the factories of your own; may be repeated."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,6 +61,12 @@ class CompareSettings(Place):
                 f"give either width or parameters, got width={self.width} and parameters={self.parameters}"
             )
         keep(self, domain=check_domain(self.domain), seed=check_seed(self.seed))
+        keep(self, model_settings=dict(self.model_settings or {}))
+        if self.model_settings and not any(map(is_code, self.models or ())):
+            raise ValueError(
+                f"model_settings (--set) are for factories of your own, and there is none; leave out "
+                f"{', '.join(self.model_settings)}"
+            )
         if self.measured and self.domain != "functional":
             raise ValueError(
                 f"curves are measured over vectors, so measured needs domain='functional', got {self.domain!r}"

@@ -21,7 +21,12 @@ class Network:
     depth: int | None = None
     """L: number of layers."""
     model_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
-    """key=value, passed to the factory; may be repeated."""
+    """key=value, passed to the factory, or to the class of the model; may be repeated."""
+
+    @property
+    def trained(self) -> str | None:
+        """File of its weights."""
+        return None
 
     def sizes(self, name: str) -> dict[str, int]:
         """Inputs, width and depth of a network that is built from these.
@@ -45,3 +50,7 @@ class TrainedNetwork(Network):
 
     weights: str | None = None
     """Trained weights: .safetensors, or .pt of tensors."""
+
+    @property
+    def trained(self) -> str | None:
+        return self.weights

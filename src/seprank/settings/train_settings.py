@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ..models import MODELS, ModelSpec, find_model
+from ..models import MODELS
 from ..models.base.width import nearest_width
 from ..question import keep, keep_whole, keep_whole_if_given
-from ..tasks import build_task
+from ..sources.architecture import Own, Registered, find_architecture
+from ..sources.code import is_code, source_hash, source_of
+from ..sources.own_task import find_task
 from .as_text import Arguments
 from .entries import Flag
 
@@ -34,9 +36,9 @@ class TrainSettings:
     """
 
     task: Annotated[str, Flag()]
-    """Name of a task, see `seprank tasks`"""
+    """A name from `seprank tasks`, or file.py:name, or package.module:name of a task of your own"""
     model: str = "orthogonal"
-    """Name of a model, see `seprank models`"""
+    """A name from `seprank models`, or file.py:factory, or package.module:factory"""
     width: int | None = None
     """R, width of every layer, 64 if `parameters` is not given"""
     parameters: int | None = None
@@ -75,11 +77,11 @@ class TrainSettings:
     """Of weights and batches"""
 
     def __post_init__(self) -> None:
-        self.spec.load()
         _ = self.task_built
         if self.width is not None and self.parameters is not None:
             raise ValueError(f"give width or parameters, got width={self.width} and parameters={self.parameters}")
-        if self.width is None and self.parameters is None:
+        sized = self.architecture.takes
+        if self.width is None and self.parameters is None and "width" in sized:
             keep(self, width=USUAL_WIDTH)
         for name in ("depth", "steps", "batch", "evaluate_every", "validation", "test"):
             keep_whole(self, name, 1)
@@ -91,6 +93,7 @@ class TrainSettings:
         for name, low, high in (("rate", 0.0, float("inf")), ("decay", 0.0, 1.0), ("clip", 0.0, float("inf"))):
             if not low < getattr(self, name) < high:
                 raise ValueError(f"{name} must be between {low:g} and {high:g}, got {getattr(self, name)}")
+        self._check_sizes(sized)
         if self.memory_every % self.evaluate_every:
             raise ValueError(
                 f"memory_every must be a multiple of evaluate_every, {self.evaluate_every}, got {self.memory_every}"
@@ -100,36 +103,71 @@ class TrainSettings:
                 f"memory_cut must be below the task's length, {self.task_built.length}, got {self.memory_cut}"
             )
 
+    def _check_sizes(self, sized: frozenset[str]) -> None:
+        """Refuse a size that a factory of the user's own does not take."""
+        for name, size in (("width", "width"), ("parameters", "width")):
+            if size not in sized and getattr(self, name) is not None:
+                raise ValueError(
+                    f"{self.model} takes no width, so leave {name} out, or let it take an argument width or hidden_size"
+                )
+        if self.depth > 1 and not self.residual and "depth" not in sized:
+            raise ValueError(
+                f"{self.model} takes no depth, so it must be 1, or residual be set, got {self.depth}; or let it take "
+                "an argument depth or num_layers"
+            )
+
     @cached_property
     def task_built(self) -> Task:
         """The task itself."""
-        return build_task(self.task, **self.task_settings)
+        return find_task(self.task, self.task_settings)
 
     @cached_property
-    def spec(self) -> ModelSpec:
-        """The registry's entry of the model."""
-        spec = find_model(self.model)
-        if not spec.recurrent:
+    def architecture(self) -> Registered | Own:
+        """What makes the network."""
+        if is_code(self.model):
+            return find_architecture(self.model, self.model_settings)
+        found = find_architecture(self.model)
+        assert isinstance(found, Registered)
+        if not found.spec.recurrent:
             known = ", ".join(name for name, other in MODELS.items() if other.recurrent)
             raise ValueError(f"model must be recurrent to be trained, got {self.model!r}; the models are: {known}")
-        return spec
+        found.spec.load()
+        return Registered(found.spec, {**found.spec.training, **self.model_settings})
 
-    def count_parameters(self, width: int) -> int:
+    def layers(self, width: int | None) -> list[dict[str, Any]]:
+        """Sizes of the modules on top of each other, as `architecture.build` takes them.
+
+        One module of many layers is faster, but between its layers there is no place for a residual connection.
+        """
+        first: dict[str, Any] = {"inputs": self.task_built.inputs, "width": width, "depth": self.depth}
+        if not self.residual or self.depth == 1:
+            return [first]
+        first["depth"] = 1
+        return [first] + [{**first, "inputs": self.architecture.outputs(**first)}] * (self.depth - 1)
+
+    def count_parameters(self, width: int | None) -> int:
         """Numbers in a network of that width, read-out included."""
-        task = self.task_built
-        body = self.spec.count(task.inputs, width, self.depth, **{**self.spec.training, **self.model_settings})
-        return body + task.outputs * (width + 1)
+        layers = self.layers(width)
+        body = sum(self.architecture.count(**layer) for layer in layers)
+        return body + self.task_built.outputs * (self.architecture.outputs(**layers[-1]) + 1)
 
     @cached_property
-    def network_width(self) -> int:
-        """The width that is built."""
-        return self.width or nearest_width(self.count_parameters, self.parameters or 1)
+    def network_width(self) -> int | None:
+        """The width that is built, None for what takes none."""
+        if self.parameters is None:
+            return self.width
+        return nearest_width(self.count_parameters, self.parameters)
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings as JSON's types, with the task's own version and all its parameters: what a job is known by."""
+        """All settings as JSON's types, with the task's own version and all its parameters: what a job is known by.
+
+        Of the user's own code, its text is part of that.
+        """
         task = self.task_built
-        return asdict(self) | {
+        known = asdict(self) | {
             "task_settings": task.settings(),
             "task_version": task.version,
-            "model_settings": {**self.spec.training, **self.model_settings},
+            "model_settings": {**self.architecture.settings},
         }
+        own = {name: source_hash(source_of(text)) for name in ("task", "model") if is_code(text := getattr(self, name))}
+        return known | ({"files": own} if own else {})

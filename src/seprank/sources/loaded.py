@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from ..models import find_model
-from ..settings.named_network import Network, TrainedNetwork
+from ..models import ModelSpec, find_model
 from ..system.memory import check_weights
+from .code import is_code
 from .factory import Factory, load_factory
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+@runtime_checkable
+class Network(Protocol):
+    """Sizes, settings and weights of a network: one of `settings.named_network`."""
+
+    @property
+    def inputs(self) -> int | None: ...
+    @property
+    def width(self) -> int | None: ...
+    @property
+    def depth(self) -> int | None: ...
+    @property
+    def model_settings(self) -> Mapping[str, Any]: ...
+    @property
+    def trained(self) -> str | None:
+        """File of its weights"""
+
+    def sizes(self, name: str) -> dict[str, int]:
+        """All three sizes; refused where one is missing."""
 
 
 class Loaded(NamedTuple):
@@ -38,11 +59,11 @@ def load_network(name: str, network: Network, *, seed: int, budget: int) -> Load
         WeightsError: they do not fit the module.
         ValueError: there is no such model, or sizes are missing or out of range.
     """
-    found = _of_factory(name, network, seed) if ":" in name else _of_registry(name, network, seed, budget)
-    if isinstance(network, TrainedNetwork) and network.weights is not None:
+    found = _of_factory(name, network, seed) if is_code(name) else _of_registry(name, network, seed, budget)
+    if network.trained is not None:
         from .weights import load_weights
 
-        load_weights(found.module, network.weights)
+        load_weights(found.module, network.trained)
     return found
 
 
@@ -56,4 +77,14 @@ def _of_registry(name: str, network: Network, seed: int, budget: int) -> Loaded:
     spec = find_model(name)
     sizes = network.sizes(name)
     check_weights(spec.count_parameters(*sizes.values()), budget)
-    return Loaded(spec.draw(seed, **sizes, **network.model_settings), None, None)
+    if network.model_settings:
+        return _of_class(spec, sizes, network.model_settings, seed)
+    return Loaded(spec.draw(seed, **sizes), None, None)
+
+
+def _of_class(spec: ModelSpec, sizes: Mapping[str, int], settings: Mapping[str, Any], seed: int) -> Loaded:
+    """A model of the registry in another form, which a certificate states by its class and these settings."""
+    cls = spec.load()
+    named = {getattr(spec, size): value for size, value in sizes.items()}
+    factory = load_factory(f"{cls.__module__}:{cls.__qualname__}", **{**named, **spec.defaults, **settings})
+    return Loaded(factory.build(seed), factory, None)

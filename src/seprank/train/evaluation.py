@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..callbacks import FIGURES, Probe, curve_figures
 from ..settings.remember_settings import FEWEST
 from ..settings.train_settings import TrainSettings
+from ..sources.steps import outputs_of
 from .history import Curve
 from .train_record import Row
 
@@ -118,7 +119,7 @@ def evaluate(network: nn.Module, task: Any, batches: Iterable[Any], device: str 
     count = 0
     for batch in batches:
         size = len(batch.inputs)
-        scores = task.score(network(batch.inputs.to(device))[0], batch.targets.to(device))
+        scores = task.score(outputs_of(network, batch.inputs.to(device))[0], batch.targets.to(device))
         totals = {name: totals.get(name, 0.0) + value * size for name, value in scores.items()}
         count += size
     network.train()

@@ -125,7 +125,8 @@ def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progre
     needed = _lightning()
     curve = Curve(folder / CURVE)
     evaluation = Evaluation(settings, curve, device)
-    learner = needed.Learner(settings, build_network(settings))
+    network = build_network(settings)
+    learner = needed.Learner(settings, network)
     diverged: int | None = None
     with _quiet_lightning(), _interruptible(), bars(progress) as report:
 
@@ -140,7 +141,8 @@ def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progre
             diverged = error.step
     curve.write()
     save_weights(learner, folder / WEIGHTS)
-    return _result(settings, evaluation, curve, diverged, time.perf_counter() - begin)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return _result(settings, evaluation, curve, diverged, parameters=parameters, seconds=time.perf_counter() - begin)
 
 
 def _lightning() -> Any:
@@ -213,7 +215,13 @@ def save_weights(learner: Learner, path: Path) -> None:
 
 
 def _result(
-    settings: TrainSettings, evaluation: Evaluation, curve: Curve, diverged: int | None, seconds: float
+    settings: TrainSettings,
+    evaluation: Evaluation,
+    curve: Curve,
+    diverged: int | None,
+    *,
+    parameters: int,
+    seconds: float,
 ) -> TrainRecord:
     solved = evaluation.solved_at
     outcome: Outcome = "diverged" if diverged is not None else "unsolved" if solved is None else "solved"
@@ -224,7 +232,7 @@ def _result(
         "test": evaluation.test,
         "baselines": settings.task_built.baselines(),
         "width": settings.network_width,
-        "parameters": settings.count_parameters(settings.network_width),
+        "parameters": parameters,
         "curve": curve.rows,
         "memory": curve.memory,
         "remembered": evaluation.remembered,

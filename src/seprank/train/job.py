@@ -76,7 +76,9 @@ def _logger(name: str | None, folder: Path) -> Any:
 
 def describe(settings: TrainSettings, record: TrainRecord) -> str:
     """A record in a few lines, every score beside its exact baseline."""
-    title = f"{settings.task}, {settings.model} of depth {settings.depth} and width {record['width']}"
+    sizes = {"depth": settings.depth, "width": record["width"]}
+    said = " and ".join(f"{name} {size}" for name, size in sizes.items() if size is not None)
+    title = f"{settings.task}, {settings.model} of {said}"
     lines = [f"{title} ({record['parameters']:,} parameters): {_outcome(settings, record)}"]
     for name, value in (record["test"] or {}).items():
         baseline = record["baselines"].get(name)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from ..settings.train_settings import TrainSettings
+from ..sources.steps import outputs_of
 from ..system.files import write_whole
 from ..tasks import Batch
 from .evaluation import Evaluation
@@ -36,7 +37,7 @@ class Learner(LightningModule):
         """Training losses since the last validation"""
 
     def training_step(self, batch: Batch, number: int) -> Tensor:
-        loss: Tensor = self.settings.task_built.loss(self.network(batch.inputs)[0], batch.targets)
+        loss: Tensor = self.settings.task_built.loss(outputs_of(self.network, batch.inputs)[0], batch.targets)
         if not torch.isfinite(loss):
             raise NonFiniteLoss(self.trainer.global_step)
         self.losses.append(loss.detach())

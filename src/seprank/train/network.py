@@ -7,21 +7,23 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..settings.train_settings import TrainSettings
+from ..sources.steps import outputs_of
 from ..system.seeds import seeded
 
 
 class Network(nn.Module):
-    """A recurrent module with a linear read-out at every step, itself in the calling convention of `nn.RNN`.
+    """Modules on top of each other with a linear read-out at every step, itself in the calling convention of `nn.RNN`.
 
     Args:
-        layers: recurrent modules of that convention, batch first; each is fed with the outputs of the one before.
+        layers: modules of that convention, or such as return their outputs at all steps alone; each is fed with the
+            outputs of the one before.
         width: features that the last one gives.
         outputs: numbers read out at a step.
         residual: add to the output of each upper module what it was fed with.
 
     Shape:
         input (batch, time, features), state None or as it is returned; returns (batch, time, outputs) and the states
-        of all modules.
+        of all modules, or, if none has a state, the outputs alone.
 
     Example:
         >>> import torch
@@ -39,24 +41,25 @@ class Network(nn.Module):
         self.readout = nn.Linear(width, outputs)
         self.residual = residual
 
-    def forward(self, input: Tensor, state: tuple[Any, ...] | None = None) -> tuple[Tensor, tuple[Any, ...]]:
+    def forward(self, input: Tensor, state: tuple[Any, ...] | None = None) -> Tensor | tuple[Tensor, tuple[Any, ...]]:
         states: list[Any] = []
         hidden = input
         for number, layer in enumerate(self.layers):
-            output, last = layer(hidden, None if state is None else state[number])
+            output, last = outputs_of(layer, hidden, None if state is None else state[number])
             states.append(last)
             hidden = output + hidden if self.residual and number else output
-        return self.readout(hidden), tuple(states)
+        outputs: Tensor = self.readout(hidden)
+        return outputs if all(last is None for last in states) else (outputs, tuple(states))
 
 
 def build_network(settings: TrainSettings) -> Network:
-    """The network of a run, with weights drawn from its seed alone; torch's global generator is left as it was."""
-    task, spec, width = settings.task_built, settings.spec, settings.network_width
-    extra = settings.to_dict()["model_settings"]
-    # One module of many layers is faster, but between its layers there is no place for a residual connection.
-    sizes = [(task.inputs, settings.depth)]
-    if settings.residual:
-        sizes = [(task.inputs, 1)] + [(width, 1)] * (settings.depth - 1)
+    """The network of a run, with weights drawn from its seed alone; torch's global generator is left as it was.
+
+    Raises:
+        FactoryError: a factory of the user's own failed, or made what cannot be trained on this task.
+    """
+    architecture, sizes = settings.architecture, settings.layers(settings.network_width)
+    features = architecture.outputs(**sizes[-1])
     with seeded(settings.seed):
-        layers = [spec.build(inputs=inputs, width=width, depth=depth, **extra) for inputs, depth in sizes]
-        return Network(layers, width=width, outputs=task.outputs, residual=settings.residual)
+        layers = [architecture.build(**layer) for layer in sizes]
+        return Network(layers, width=features, outputs=settings.task_built.outputs, residual=settings.residual)

@@ -22,7 +22,8 @@ class TrainRecord(TypedDict):
     """Scores on the test sequences, None if it diverged"""
     baselines: dict[str, float]
     """Of the task, exact"""
-    width: int
+    width: int | None
+    """None for a factory of the user's own that takes none"""
     parameters: int
     curve: list[Row]
     """step, train_loss and the scores of the validation"""
