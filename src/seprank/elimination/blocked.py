@@ -255,7 +255,10 @@ class Elimination:
             self.subtract_tile(target, left, right)
 
     def tile(self, columns: int) -> tuple[int, int]:
-        """Rows, at least as many as a strip has, and columns of a tile, such that all threads have as many tiles of a few rows, if these are not too narrow."""
+        """Rows of a tile, at least those of a strip; and columns.
+
+        All threads have as many tiles of a few rows, if these are not too narrow.
+        """
         most = max(_TILE[0], _TILE[1] // self.threads)
         count = -(-columns // most)
         even = -(-count // self.threads) * self.threads
