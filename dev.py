@@ -7,7 +7,7 @@
     lint      ruff and mypy
     examples  run every file in examples/
     check     lint, test and examples: what CI runs
-    bench     run every file in benchmarks/
+    bench     run every file in benchmarks/, or those named: bench gpu startup
     docs      build the documentation in docs/_build
     clean     remove what this script and the tools have made
 
@@ -110,6 +110,9 @@ def run_command(command: str, arguments: list[str]) -> int:
     if command == "docs":
         return run(PYTHON, "-m", "sphinx", "-W", "--keep-going", *arguments, "docs", "docs/_build")
     scripts = sorted((ROOT / {"bench": "benchmarks"}.get(command, command)).glob("*.py"))
+    named = [script for script in scripts if script.stem in arguments]
+    arguments = [argument for argument in arguments if argument not in {script.stem for script in named}]
+    scripts = named or scripts
     return first_failure(run(PYTHON, os.path.relpath(script), *arguments) for script in scripts)
 
 

@@ -82,13 +82,13 @@ class Trial:
     @staticmethod
     def short(example: Tensor) -> Trial:
         """From an example (batch, time, ...): two to eight steps on each side, the ends read backward from its end."""
-        steps = torch.arange(min(max(2, example.shape[1] // 2), 8)) % example.shape[1]
+        steps = torch.arange(min(max(2, example.shape[1] // 2), 8), device=example.device) % example.shape[1]
         return Trial._of(example, steps, example.shape[1] - 1 - steps)
 
     @staticmethod
     def full(example: Tensor) -> Trial:
         """For functions that take only the length of the example, at least two steps."""
-        steps = torch.arange(example.shape[1])
+        steps = torch.arange(example.shape[1], device=example.device)
         middle = max(1, len(steps) // 2)
         return Trial._of(example, steps[:middle], steps[middle:])
 
@@ -97,7 +97,7 @@ class Trial:
         sizes = {1, len(first), len(second), len(first) + len(second), *example.shape[2:]}
         count = next(n for n in _PRIMES if not sizes & {n, 2 * n})
         companions = next(n for n in _PRIMES if not sizes & {n, 2 * count + n})
-        rows = torch.arange(count)
+        rows = torch.arange(count, device=example.device)
         halves = []
         for shift, steps in ((0, first), (1, second)):
             places = (steps + (rows // len(example))[:, None]) % example.shape[1]  # repeated sequences begin later
@@ -111,7 +111,7 @@ class Trial:
 
     def strangers(self) -> Tensor:
         """Sequences that are none of `pairs`: starts in another order, followed by other ends."""
-        rows = torch.arange(self.companions) % len(self.starts)
+        rows = torch.arange(self.companions, device=self.starts.device) % len(self.starts)
         return torch.cat([self.starts.flip(0)[rows], self.ends.flip(0)[rows]], 1)
 
 

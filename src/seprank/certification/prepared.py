@@ -77,7 +77,7 @@ class Run:
     ) -> None:
         self.question = question
         self._field = field
-        self._device = device
+        self.device = device
         self._functions = field.functions = Functions(
             self._draw_function, field.renew, field.notes, integers=question.templates != "ids"
         )
@@ -188,18 +188,19 @@ class Run:
     def _draw(self, name: str, shape: tuple[int, ...]) -> Tensor:
         count = int(np.prod(shape))
         values = draw_elements(self.question.seed, name, count, self.question.prime)
-        return self._field.admit(torch.from_numpy(values).reshape(shape).to(self._device))
+        return self._field.admit(torch.from_numpy(values).reshape(shape).to(self.device))
 
     def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
         """Learned parameters drawn at random, everything else with its own values."""
         values = {}
         for name, tensor in weights.kept.items():
-            values[name] = self._functions.constant(self._field.admit(tensor, name), tensor)
+            kept = tensor.to(self.device)
+            values[name] = self._functions.constant(self._field.admit(kept, name), kept)
         for name, shape in weights.drawn.items():
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)
             rows = weights.rows.get(name, {})
-            values[name] = admit_table(self._field, table.to(self._device), rows)
+            values[name] = admit_table(self._field, table.to(self.device), rows)
             if not rows:
                 self._functions.parameter(values[name], name)
         return values
@@ -207,7 +208,7 @@ class Run:
     def _draw_function(self, text: str, count: int) -> Tensor:
         """Elements that stand for a function of a parameter."""
         drawn = draw_elements(self.question.seed, f"function/{text}", count, self.question.prime)
-        return self._field.renew(torch.from_numpy(drawn).to(self._device))
+        return self._field.renew(torch.from_numpy(drawn).to(self.device))
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """Call the module with the drawn weights; errors are explained in terms of the question."""
@@ -227,15 +228,15 @@ class Run:
     def _make_alphabet(self, module: nn.Module) -> Tensor:
         letters, templates = self.question.inputs, self.question.templates
         if templates == "ids":
-            return torch.arange(letters, device=self._device)
+            return torch.arange(letters, device=self.device)
         if isinstance(templates, tuple):
             residues = [[constant(entry, self.question.prime) for entry in row] for row in templates]
-            return self._field.admit(torch.tensor(residues, dtype=torch.float64, device=self._device))
+            return self._field.admit(torch.tensor(residues, dtype=torch.float64, device=self.device))
         features = getattr(module, "input_size", letters)
         if templates == "one-hot":
             if features != letters:
                 raise ValueError(f"one-hot templates need inputs = {features} for this module, got {letters}")
-            return self._field.admit(torch.eye(letters, dtype=torch.float64, device=self._device))
+            return self._field.admit(torch.eye(letters, dtype=torch.float64, device=self.device))
         return self._draw("templates", (letters, features))
 
     def _example(self) -> Tensor:
@@ -243,7 +244,7 @@ class Run:
         steps = self.question.length
         if self._alphabet is None:
             return self._draw("example", (3, steps, self.question.inputs))
-        letters = torch.arange(3 * steps, device=self._device).reshape(3, steps) % len(self._alphabet)
+        letters = torch.arange(3 * steps, device=self.device).reshape(3, steps) % len(self._alphabet)
         return self._alphabet[letters]
 
     def _columns_per_end(self) -> int:
@@ -298,10 +299,8 @@ def _fill_caches(module: nn.Module, question: Question) -> None:
     inside, where it is said.
     """
     copy = copy_module(module).double().eval()
-    features = getattr(module, "input_size", question.inputs) if question.domain == "tokens" else question.inputs
     for steps in sorted({question.length, *question.halves.values()}):
-        ids = question.templates == "ids"
-        inputs = torch.zeros(3, steps, dtype=torch.int64) if ids else torch.ones(3, steps, features).double()
+        inputs = _random_sequences(module, question, steps)[:3]
         if not getattr(module, "batch_first", True):
             inputs = inputs.transpose(0, 1)
         with quiet(), torch.no_grad(), torch.random.fork_rng(devices=[]), suppress(Exception):
@@ -321,7 +320,7 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
     _fill_caches(module, question)
-    with quiet(), PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
+    with quiet(device, cudnn=False), PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
         run = Run(copies, weights, question, field, device)
         run.check()
         yield run

@@ -14,6 +14,7 @@ from torch import nn
 
 from ..adapters.copies import unwrap
 from ..elimination import RankProfile, rank_profile
+from ..field import outside
 from ..question import DEFAULT_PRIME
 from ..settings.certify_settings import CertifySettings
 from ..settings.entries import given
@@ -113,7 +114,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         split: instead of a cut, the positions of the start, such as [0, 2, 4]; the others are the end. The module is
             then read as a function of whole sequences, like any module that returns a tensor and no state.
         memory: budget in bytes; by default half of the free memory.
-        device: where the module is run. Only "cpu" has been tested.
+        device: where the module is run and the rank found: "cpu", "cuda" or "auto". Only "cpu" is tested, see
+            docs/speed.md.
         executor: evaluates the matrix in blocks of rows on its workers, such as
             `dask.distributed.Client.get_executor()`; the entries are the same. Each worker may take the same memory.
         progress: whether to show progress bars if standard error is a terminal; or a function that is called with the
@@ -307,12 +309,14 @@ class _Search:
         left_out = LeftOut()
         if self._run.notes.divisions:
             values, left_out = without_undefined(values, self._run.channels, sizes["ends"])
-        profile = rank_profile(
-            values,
-            self._run.question.prime,
-            overwrite=last,
-            progress=lambda done, total: self._report("rank", done, total),
-        )
+        with outside():
+            profile = rank_profile(
+                values,
+                self._run.question.prime,
+                overwrite=last,
+                device=self._run.device,
+                progress=lambda done, total: self._report("rank", done, total),
+            )
         return _Found(profile, sizes["starts"], sizes["ends"], left_out)
 
     def _size(self, side: str, count: int) -> int:

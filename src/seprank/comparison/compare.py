@@ -45,6 +45,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
     measured: bool = False,
     model_settings: Mapping[str, Any] | None = None,
     memory: int | None = None,
+    device: str = "cpu",
     progress: bool = True,
 ) -> Comparison:
     """Certified ranks and proved upper bounds of several architectures, at equal size.
@@ -68,6 +69,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
             of a network that is not polynomial is then that of its skeleton, `certify(..., squash="identity")`.
         model_settings: keyword arguments for the factories of your own.
         memory: bytes that a cell may take; by default half of what is free.
+        device: where the models are run, as of `certify`.
         progress: show a progress bar on standard error if it is a terminal.
 
     Returns:

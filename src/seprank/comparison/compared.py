@@ -50,7 +50,7 @@ def compute(network: Network, length: int, asked: CompareSettings) -> Cell:
         check_weights(network.parameters, budget)
         module = network.draw(asked.seed, asked.inputs)
         how: dict[str, Any] = {"inputs": asked.inputs, "length": length, "seed": asked.seed}
-        how |= {"memory": budget, "progress": False}
+        how |= {"memory": budget, "device": asked.device, "progress": False}
         rank = how | {"domain": asked.domain, "max_samples": asked.max_samples}
         cell = _certified(cell, module, rank, or_skeleton=asked.measured)
         if asked.measured:

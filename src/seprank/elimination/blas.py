@@ -14,6 +14,9 @@ import numpy.typing as npt
 from ..kernels import residues
 from ..kernels.residues import Floats
 
+Numbers: TypeAlias = Any
+"""Floats, or a tensor of torch, which is not imported where there is none"""
+
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 # float64 holds every integer up to here
@@ -52,7 +55,11 @@ class Field:
         # one product fewer than fits, because a reduction rounds the quotient: it may leave (prime - 1) / 2 + 2
         self.terms = min(SLAB, EXACT // (prime // 2) ** 2 - 1)
 
-    def reduce(self, values: Floats) -> None:
+    def placed(self, numbers: Floats) -> Numbers:
+        """Numbers of NumPy, where the matrix is."""
+        return numbers
+
+    def reduce(self, values: Numbers) -> None:
         """Reduce integers below 2^53 in place, so few that they are in the cache."""
         residues.reduce(values, np.empty_like(values), self.law)
 
@@ -74,8 +81,8 @@ class Field:
         inverse, half = pow(determinant, -1, self.prime), self.prime // 2
         return [[(entry * inverse + half) % self.prime - half for entry in row] for row in adjugate], determinant
 
-    def times(self, matrix: Floats, vector: Floats) -> Floats:
-        total = np.zeros(len(matrix))
+    def times(self, matrix: Numbers, vector: Numbers) -> Numbers:
+        total = matrix[:, :0] @ vector[:0]  # zeros, where the matrix is
         for start in range(0, len(vector), self.terms):
             part = slice(start, start + self.terms)
             total += matrix[:, part] @ vector[part]
@@ -83,11 +90,11 @@ class Field:
         return total
 
     @contextmanager
-    def checked(self, target: Floats, left: Floats, right: Floats) -> Iterator[None]:
+    def checked(self, target: Numbers, left: Numbers, right: Numbers) -> Iterator[None]:
         """Check by a random vector that the body subtracts left @ right from target."""
         # the same in every run: a wrong BLAS is no adversary
         draws = np.random.default_rng(self.prime).integers(self.prime, size=(right.shape[1],))
-        vector = draws.astype(np.float64) - self.prime // 2
+        vector = self.placed(draws.astype(np.float64) - self.prime // 2)
         expected = self.times(target, vector) - self.times(left, self.times(right, vector))
         yield
         difference = self.times(target, vector) - expected

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..kernels import residues
 from ..kernels.residues import Floats
-from .blas import Field, Indices
+from .blas import Field, Indices, Numbers
 from .block import Block
 from .crew import crew
 from .factor import Factor, sign
@@ -59,11 +59,11 @@ class RankProfile:
 class Elimination:
     """One run over one workspace. `rank` counts the pivots so far; their columns are swapped to the front."""
 
-    def __init__(self, work: Floats, field: Field, threads: int) -> None:
+    def __init__(self, work: Numbers, field: Field, threads: int) -> None:
         self.work = work
         self.field = field
         self.threads = threads
-        self.block = _block(field)
+        self.block = blocks(field)
         self.memory = threading.local()
         self.rows = np.arange(work.shape[0])
         self.columns = np.arange(work.shape[1])
@@ -107,8 +107,8 @@ class Elimination:
         if not len(moved):
             return
 
-        def move(rows: Floats) -> None:
-            rows[:, moved] = rows[:, order[moved]]
+        def move(rows: Numbers) -> None:
+            self.move_columns(rows, moved, order[moved])
 
         starts = range(self.bottom, len(self.work), _TILE[0])
         self.crew.do(partial(move, self.work[row : row + _TILE[0]]) for row in starts)
@@ -160,21 +160,20 @@ class Elimination:
         if top + upper < middle:
             new, old = slice(top + upper, top + upper + lower), slice(middle, middle + lower)
             right = left + upper + lower
-            self.work[new, right:] = self.work[old, right:]
-            self.rows[new] = self.rows[old]
+            self.move_rows(new, old, right)
 
     def clear(self, rows: slice, top: int, left: int, count: int) -> None:
         """Clear the columns of `count` rows in echelon form, from (top, left) on, in other rows."""
         self.subtract(*self.to_clear(rows, top, left, count))
 
-    def to_clear(self, rows: slice, top: int, left: int, count: int) -> tuple[Floats, Floats, Floats]:
+    def to_clear(self, rows: slice, top: int, left: int, count: int) -> tuple[Numbers, Numbers, Numbers]:
         """What to subtract the product of the two others from; the columns themselves are not written."""
         work, right = self.work, left + count
         return work[rows, right:], work[rows, left:right], work[top : top + count, right:]
 
     def invert(self, top: int, bottom: int, left: int, size: int) -> int:
         """Bring the rows with pivots in the next `size` columns to [I | V], before the others; returns their number."""
-        block = self.block(self.work[top:bottom, left : left + size].copy(), self.field)
+        block = self.block(self.copied(slice(top, bottom), slice(left, left + size)))
         block.sweep(0, bottom - top)
         self.pivot_product = self.pivot_product * block.pivot_product % self.field.prime
         self.permute_columns(left, block.columns)
@@ -182,17 +181,15 @@ class Elimination:
         right = left + found
         order = block.pivots + sorted(set(range(bottom - top)).difference(block.pivots))
         if order != sorted(order):
-            source = top + np.array(order)
-            self.work[top:bottom, right:] = self.work[source, right:]
-            self.rows[top:bottom] = self.rows[source]
+            self.move_rows(slice(top, bottom), top + np.array(order), right)
         # pivot rows become T @ rows, others rows + T @ rows: (1 - T) @ rows and -T @ rows are subtracted
         rest = np.eye(bottom - top, found) - block.block[order, :found]
-        self.subtract(self.work[top:bottom, right:], rest, self.work[top : top + found, right:])
+        self.subtract(self.work[top:bottom, right:], self.field.placed(rest), self.work[top : top + found, right:])
         return found
 
     def bring_forward(self, top: int, bottom: int, left: int) -> int:
         """Swap columns in which rows top to bottom are not all zero to column left; returns how many."""
-        used = np.flatnonzero((self.work[top:bottom, left:] != 0).any(axis=0))
+        used = self.used_columns(top, bottom, left)
         if not len(used):
             return 0
         # spread evenly, as columns side by side may be alike
@@ -206,27 +203,44 @@ class Elimination:
     def permute_columns(self, left: int, order: Indices) -> None:
         moved = np.flatnonzero(order != np.arange(len(order)))
         if len(moved):
-            slab = self.work[self.top : self.bottom]
-            slab[:, left + moved] = slab[:, left + order[moved]]
+            self.move_columns(self.work[self.top : self.bottom], left + moved, left + order[moved])
             self.columns[left + moved] = self.columns[left + order[moved]]
 
-    def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
+    def copied(self, rows: slice, columns: slice) -> Floats:
+        """Some numbers, where NumPy may write into them."""
+        found: Floats = self.work[rows, columns].copy()
+        return found
+
+    def move_rows(self, rows: slice, source: slice | Indices, right: int) -> None:
+        """Put other rows into the place of some, from column `right` on."""
+        self.work[rows, right:] = self.work[source, right:]
+        self.rows[rows] = self.rows[source]
+
+    def move_columns(self, rows: Numbers, columns: Indices, source: Indices) -> None:
+        """Put other columns into the place of some."""
+        rows[:, columns] = rows[:, source]
+
+    def used_columns(self, top: int, bottom: int, left: int) -> Indices:
+        """Numbers, from column `left` on, of the columns in which rows top to bottom are not all zero."""
+        return np.flatnonzero((self.work[top:bottom, left:] != 0).any(axis=0))
+
+    def subtract(self, target: Numbers, left: Numbers, right: Numbers) -> None:
         """Subtract left @ right from target, tile by tile.
 
         The right factor may be rows of the target, if these are so few that every tile holds all of them.
         """
         tasks = self.tiles(target, left, right)
-        if left.size * target.shape[1] > _SMALL_PRODUCT:
+        if len(left) * len(right) * target.shape[1] > _SMALL_PRODUCT:
             self.crew.do(tasks)
             return
         for task in tasks:
             task()
 
-    def tiles(self, target: Floats, left: Floats, right: Floats) -> list[partial[None]]:
+    def tiles(self, target: Numbers, left: Numbers, right: Numbers) -> list[partial[None]]:
         """Tasks that subtract left @ right from target; the first of longer products than before is checked."""
-        if not (target.size and right.size):
+        if 0 in target.shape or not len(right):
             return []
-        height, width = _TILE[0], self.tile_width(target.shape[1])
+        height, width = self.tile(target.shape[1])
         starts = ((row, column) for row in range(0, len(target), height) for column in range(0, target.shape[1], width))
         tiles = [(slice(row, row + height), slice(column, column + width)) for row, column in starts]
         tasks = [partial(self.subtract_tile, target[tile], left[tile[0]], right[:, tile[1]]) for tile in tiles]
@@ -236,18 +250,21 @@ class Elimination:
             tasks[0] = partial(self.checked_tile, *tasks[0].args)
         return tasks
 
-    def checked_tile(self, target: Floats, left: Floats, right: Floats) -> None:
+    def checked_tile(self, target: Numbers, left: Numbers, right: Numbers) -> None:
         with self.field.checked(target, left, right):
             self.subtract_tile(target, left, right)
 
-    def tile_width(self, columns: int) -> int:
-        """Columns of a tile, such that all threads have as many tiles of a few rows, if these are not too narrow."""
+    def tile(self, columns: int) -> tuple[int, int]:
+        """Rows of a tile, at least those of a strip; and columns.
+
+        All threads have as many tiles of a few rows, if these are not too narrow.
+        """
         most = max(_TILE[0], _TILE[1] // self.threads)
         count = -(-columns // most)
         even = -(-count // self.threads) * self.threads
-        return max(min(most, _TILE[0] // 2), -(-columns // even))
+        return _TILE[0], max(min(most, _TILE[0] // 2), -(-columns // even))
 
-    def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
+    def subtract_tile(self, target: Numbers, left: Numbers, right: Numbers) -> None:
         product = self.buffer(target.size).reshape(target.shape)
         np.matmul(left, right, out=product)
         self.field.loops.subtract(target, product, self.field.law)
@@ -260,10 +277,10 @@ class Elimination:
         return kept[:size]
 
 
-def _block(field: Field) -> type[Block]:
+def blocks(field: Field) -> Callable[[Floats], Block]:
     """What eliminates small blocks."""
     if field.loops is residues:
-        return Block
+        return partial(Block, field=field)
     from .compiled_block import CompiledBlock
 
-    return CompiledBlock
+    return partial(CompiledBlock, field=field)

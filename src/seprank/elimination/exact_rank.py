@@ -36,6 +36,7 @@ def rank_profile(
     *,
     overwrite: bool = False,
     threads: int | None = None,
+    device: str = "cpu",
     progress: Callable[[int, int], object] | None = None,
     watch: Callable[[Factor], object] | None = None,
 ) -> RankProfile:
@@ -49,15 +50,19 @@ def rank_profile(
         overwrite: allow a row-major float64 matrix to serve as workspace. Its numbers are lost, also on an error.
         threads: Python threads, each with a single-threaded BLAS; by default one per available core, or one for
             small matrices. Without the package threadpoolctl it is one, with as many threads as BLAS likes.
+        device: of torch, such as "cuda", in whose memory and by which the products are computed, in float64; threads
+            are then without meaning, and 8 bytes for each number must be free there.
         progress: called with (rows done, m) after every slab.
-        watch: called with the factor of every slab, by which the result can be checked; see `Factor`.
+        watch: called with the factor of every slab, by which the result can be checked; see `Factor`. On the
+            processor only.
 
     Returns:
-        the same profile for any number of threads.
+        the same profile for any number of threads and on any device.
 
     Raises:
         TypeError: matrix of another dtype, masked, or no array.
         ValueError: matrix not of two dimensions or not of integers, or prime or threads out of range.
+        MemoryBudgetError: the matrix does not fit the device's memory.
         BlasError: a product failed its check. The first one is checked, then each first one of twice its length.
 
     Source: Dumas, Giorgi, Pernet, arXiv:cs/0601133 (exact products by BLAS); Dumas, Gautier, Pernet, Sultan,
@@ -71,9 +76,18 @@ def rank_profile(
     prime, matrix = check_prime(prime), _as_array(matrix)
     field = Field(prime, chosen(_reductions(matrix.shape)))
     threads = _thread_count(threads, matrix.size)
-    elimination = Elimination(_workspace(matrix, field, overwrite), field, threads)
+    work = _workspace(matrix, field, overwrite)
+    elimination = Elimination(work, field, threads) if device == "cpu" else _on_device(work, field, device, watch)
     elimination.run(progress or (lambda done, total: None), watch)
     return elimination.profile()
+
+
+def _on_device(work: Floats, field: Field, device: str, watch: object) -> Elimination:
+    from .on_device import DeviceElimination, sent
+
+    if watch is not None:
+        raise ValueError(f"factors are watched on the processor only, got device {device!r}; leave device or watch out")
+    return DeviceElimination(sent(work, device), field)
 
 
 def rank(matrix: npt.NDArray[Any], prime: int = DEFAULT_PRIME, **options: Any) -> int:

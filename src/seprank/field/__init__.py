@@ -4,7 +4,7 @@ from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import DivisorVanishes, constant
 from .drawn_weights import Weights, admit_table, read_weights
 from .functions import Functions
-from .guard import read
+from .guard import outside, read
 from .interpreter import evaluate
 from .not_polynomial import NotPolynomial
 from .notes import Notes
@@ -30,6 +30,7 @@ __all__ = [
     "constant",
     "draw_elements",
     "evaluate",
+    "outside",
     "raw_stream",
     "read",
     "read_weights",

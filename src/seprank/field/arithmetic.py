@@ -62,9 +62,22 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
     With a few units and thousands of pairs this is three to four times as fast as storing by rows.
     """
+    if a.dtype == torch.int64 and a.device.type != "cpu":
+        return _integer_product(a, b)
     if a.ndim == 2 and a.stride(0) == 1 and a.shape[0] > 1:
         return (b.t() @ a.t()).t()
     return a @ b
+
+
+def _integer_product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b of integers on a graphics card, where torch has no such product: for checks, which are small."""
+    each = max(1, a[..., 0].numel() * b[..., 0, :].numel())
+    pieces = zip(a.split(max(1, _AT_ONCE // each), -1), b.split(max(1, _AT_ONCE // each), -2), strict=True)
+    return torch.stack([(x.unsqueeze(-1) * y.unsqueeze(-3)).sum(-2) for x, y in pieces]).sum(0)
+
+
+_AT_ONCE = 2**24
+"""Products of integers that are kept before they are added, 128 MiB"""
 
 
 def _balanced(x: Tensor, p: int) -> Tensor:

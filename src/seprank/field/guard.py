@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,14 @@ class Guard(TorchFunctionMode):
         return func(*(self._number(a, divided) if isinstance(a, int) else a for a in args), **kwargs)
 
 
+@contextmanager
+def outside() -> Iterator[None]:
+    """While it is entered, torch computes with numbers as ever, though a field is active."""
+    with torch._C.DisableTorchFunction(), _disable_current_modes():
+        yield
+
+
 def read(values: Tensor) -> npt.NDArray[Any]:
     """The only way out of a field: the entries of a tensor, as an array."""
-    with torch._C.DisableTorchFunction(), _disable_current_modes():
+    with outside():
         return np.asarray(values.detach().cpu().numpy())

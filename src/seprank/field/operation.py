@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from .fused_attention import FUSED, unfused
+from .fused_cells import CELLS
 from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL
 
 
@@ -58,6 +59,8 @@ class Operation:
 
 
 def _parts(function: Any) -> Callable[..., Any] | None:
+    if function in CELLS:
+        return CELLS[function]
     if function in FUSED:
         return partial(unfused, function)
     defined: bool = torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), "CompositeImplicitAutograd")

@@ -71,7 +71,7 @@ def prepared(model: Any, settings: FloatingSettings) -> Iterator[list[Version]]:
 
     Global generators of random numbers are restored afterwards, whatever the model does.
     """
-    with quiet(), torch.no_grad(), threadpool_limits(limits=1), seeded(settings.seed):
+    with quiet(settings.device), torch.no_grad(), threadpool_limits(limits=1), seeded(settings.seed):
         yield list(_versions(model, settings))
 
 

@@ -9,14 +9,14 @@ from ..question import check_domain, check_seed, check_several, keep, keep_whole
 from ..sources.code import is_code
 from .as_text import Arguments, Names, Numbers
 from .entries import Flag
-from .resources import Memory
+from .resources import Place
 
 MAX_SAMPLES = 1024
 """By default: a cell takes seconds at most, and every rank up to a thousand is found."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareSettings(Memory):
+class CompareSettings(Place):
     """Settings of `compare`."""
 
     models: Names | None = None
@@ -44,6 +44,7 @@ class CompareSettings(Memory):
     """key=value, passed to the factories of your own; may be repeated."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         keep(self, length=tuple(check_several("length", self.length, 2)))
         keep(self, depth=tuple(check_several("depth", self.depth, 1)))
         for name in ("inputs", "max_samples"):

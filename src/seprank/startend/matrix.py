@@ -81,13 +81,13 @@ class Halves:
         if self.words is None:
             return self._vectors[first:last]
         assert self.alphabet is not None
-        return self.alphabet[torch.from_numpy(self.words[first:last])]
+        return self.alphabet[_numbers(self.words[first:last], self.alphabet)]
 
     def only(self, numbers: npt.NDArray[np.int64]) -> Halves:
         """The halves with these numbers."""
         if self.words is not None:
             return Halves(words=self.words[numbers], alphabet=self.alphabet)
-        return Halves(vectors=self._vectors[torch.from_numpy(numbers)])
+        return Halves(vectors=self._vectors[_numbers(numbers, self._vectors)])
 
     def after(self, first: int) -> Halves:
         """The halves from number `first` on."""
@@ -258,7 +258,7 @@ class StartEndMatrix(_Growing):
         assert ends.words is not None
         assert ends.alphabet is not None
         letters, steps = len(ends.alphabet), ends.words.shape[1]
-        wanted = torch.from_numpy(_word_numbers(ends.words, letters))
+        wanted = _numbers(_word_numbers(ends.words, letters), ends.alphabet)
         step = max(1, self._block // letters**steps)
         for first in range(0, len(values), step):
             last = min(first + step, len(values))
@@ -329,6 +329,11 @@ def _row_blocks(rows: range, ends: range) -> Iterator[tuple[range, range]]:
     step = max(1, pairs // max(len(ends), 1))
     for first in range(rows.start, rows.stop if ends else rows.start, step):
         yield range(first, min(first + step, rows.stop)), ends
+
+
+def _numbers(numbers: npt.NDArray[np.int64], like: Tensor) -> Tensor:
+    """Numbers where another tensor is."""
+    return torch.from_numpy(numbers).to(like.device)
 
 
 def _is_tree(ends: Halves) -> bool:

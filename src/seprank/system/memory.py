@@ -13,9 +13,19 @@ class MemoryBudgetError(ValueError):
 
 def default_budget() -> int:
     """Half of the memory that is free now, in bytes."""
+    return free_bytes("cpu") // 2
+
+
+def free_bytes(device: str) -> int:
+    """The memory that is free now on a device of torch, and what torch itself keeps for later there."""
     import psutil
 
-    return int(psutil.virtual_memory().available) // 2
+    if not device.startswith("cuda"):
+        return int(psutil.virtual_memory().available)
+    from torch import cuda
+
+    kept = cuda.memory_reserved(device) - cuda.memory_allocated(device)
+    return int(cuda.mem_get_info(device)[0]) + int(kept)
 
 
 def check_weights(numbers: int, budget: int) -> None:
