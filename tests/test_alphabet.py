@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seprank import measure, remember
-from seprank.measurement.alphabet import find_alphabet
+from seprank.adapters.alphabet import find_alphabet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,15 +10,15 @@ from typing import Any
 from torch import Tensor
 
 from ..adapters import State
+from ..adapters.alphabet import Alphabet, find_alphabet
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.measure_settings import MeasureSettings
 from ..startend import StartEndMatrix
 from ..system.memory import default_budget
 from ..system.progress import Report, bars
-from .alphabet import find_alphabet
 from .figures import check_finite
-from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
+from .inputs import Array, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
 from .measured_model import Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix

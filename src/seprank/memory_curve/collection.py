@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..measurement.inputs import Alphabet
+from ..adapters.alphabet import Alphabet
 from ..measurement.measured_model import Subject
 from ..settings.remember_settings import FEWEST, RememberSettings
 from ..startend.workers import pack

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..measurement.inputs import Alphabet, DataError, whole_sequences
+from ..adapters.alphabet import Alphabet
+from ..measurement.inputs import DataError, whole_sequences
 from ..settings.remember_settings import FEWEST, RememberSettings
 from ..system.memory import MemoryBudgetError, show_size
 

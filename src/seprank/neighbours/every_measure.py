@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
 
 from ..adapters import ConventionError
+from ..adapters.alphabet import find_alphabet
 from ..certification import certify
 from ..field import NotPolynomial
 from ..measurement import measure
-from ..measurement.alphabet import find_alphabet
 from ..measurement.figures import ConstantOutput
 from ..memory_curve import MemoryCurve, remember
 from ..settings.entries import given
@@ -28,6 +29,8 @@ from .linear import NotLinear
 from .overviews import WORDS, Found, Measure, Overview
 from .state_size import effective_state_size
 from .stateful import Meaningless
+
+log = logging.getLogger("seprank")
 
 CERTIFIED_LENGTH, CERTIFIED_SAMPLES = 8, 512
 """What a rank is certified at: it grows with the length, and so does its cost"""
@@ -46,7 +49,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     length: int,
     *,
     name: str = "model",
-    inputs: int | None = None,
+    inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     samples: int = 256,
     frozen: tuple[str, ...] = (),
@@ -78,15 +81,19 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     settings = given(NeighboursSettings, locals())
     hints = values_of(settings.hints)
     length = settings.length
-    tokens = find_alphabet(model, inputs, tokens, length=length, said=settings.hints).tokens
+    alphabet = find_alphabet(model, inputs, tokens, length=length, said=settings.hints)
+    if alphabet.inferred:
+        log.info(alphabet.inferred)
+    inputs, tokens = alphabet.axes or alphabet.features, alphabet.tokens
     common: dict[str, Any] = {"seed": settings.seed, "memory": memory}
     reads = common | hints | {"inputs": inputs, "tokens": tokens, "progress": progress}
     vectors = common | hints | {"inputs": inputs}
     curve, why = _tried(lambda: remember(model, length=length, samples=samples, **reads))
     spectrum, no_spectrum = _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads))
     rank, no_rank = _certified(model, inputs, tokens, settings, progress)
-    if tokens is not None:
-        nothing = "the model reads token ids, which are names, not numbers"
+    if tokens is not None or alphabet.axes:
+        why_not = "token ids, which are names, not numbers" if tokens is not None else "more than a vector at a step"
+        nothing = f"the model reads {why_not}"
         rest: dict[str, tuple[Found | None, str]] = dict.fromkeys(_OF_VECTORS, (None, nothing))
     else:
         steps = _affordable(length, curve)
@@ -111,9 +118,13 @@ def _tried(run: Callable[[], Found], more: tuple[type[Exception], ...] = ()) -> 
 
 
 def _certified(
-    model: Any, inputs: int | None, tokens: int | None, settings: NeighboursSettings, progress: bool | Report
+    model: Any,
+    inputs: int | tuple[int, ...] | None,
+    tokens: int | None,
+    settings: NeighboursSettings,
+    progress: bool | Report,
 ) -> tuple[Found | None, str]:
-    if not isinstance(model, nn.Module) or tokens is not None:
+    if not isinstance(model, nn.Module) or tokens is not None or isinstance(inputs, tuple):
         return None, "only modules that read vectors are certified here; seprank certify has more"
     try:
         called = settings.hints.stated()

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..measurement.inputs import Alphabet, DataError
+from ..adapters.alphabet import Alphabet
+from ..measurement.inputs import DataError
 from ..question import check_readout, check_whole
 from ..result.chart import band, look, whole_numbers
 from ..result.panels import Panel
