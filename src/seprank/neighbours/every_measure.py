@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from ..adapters import ConventionError
-from ..adapters.alphabet import find_alphabet
+from ..adapters.alphabet import Alphabet, find_alphabet
 from ..certification import certify
 from ..field import NotPolynomial
 from ..measurement import measure
@@ -90,7 +90,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     vectors = common | hints | {"inputs": inputs}
     curve, why = _tried(lambda: remember(model, length=length, samples=samples, **reads))
     spectrum, no_spectrum = _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads))
-    rank, no_rank = _certified(model, inputs, tokens, settings, progress)
+    rank, no_rank = _certified(model, alphabet, settings, progress)
     if tokens is not None or alphabet.axes:
         why_not = "token ids, which are names, not numbers" if tokens is not None else "more than a vector at a step"
         nothing = f"the model reads {why_not}"
@@ -118,22 +118,23 @@ def _tried(run: Callable[[], Found], more: tuple[type[Exception], ...] = ()) -> 
 
 
 def _certified(
-    model: Any,
-    inputs: int | tuple[int, ...] | None,
-    tokens: int | None,
-    settings: NeighboursSettings,
-    progress: bool | Report,
+    model: Any, alphabet: Alphabet, settings: NeighboursSettings, progress: bool | Report
 ) -> tuple[Found | None, str]:
-    if not isinstance(model, nn.Module) or tokens is not None or isinstance(inputs, tuple):
+    if not isinstance(model, nn.Module) or alphabet.tokens is not None or alphabet.axes:
         return None, "only modules that read vectors are certified here; seprank certify has more"
     try:
         called = settings.hints.stated()
     except TypeError as error:  # a certificate states how a module is called, and a function cannot be stated
         return None, str(error)
     asked: dict[str, Any] = {"length": min(settings.length, CERTIFIED_LENGTH), "max_samples": CERTIFIED_SAMPLES}
-    asked |= {"seed": settings.seed, "memory": settings.memory, "inputs": inputs, "progress": progress, **called}
+    asked |= {
+        "seed": settings.seed,
+        "memory": settings.memory,
+        "progress": progress,
+        **called,
+    }
     try:
-        found = certify(model, **asked)
+        found = certify(model, inputs=alphabet.features, **asked)
     except (NotPolynomial, ConventionError) as error:  # the convention of `certify` is narrower than that of the others
         return None, f"only polynomial networks have a certified rank; {error}"
     return found, ""
