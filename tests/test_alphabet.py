@@ -186,6 +186,7 @@ VECTORS: dict[str, Callable[..., Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS := list(VECTORS))
 def test_every_verb_finds_the_inputs_that_could_be_given(verb: str) -> None:
     run, model = VECTORS[verb], Sums()
@@ -203,6 +204,7 @@ def test_every_verb_refuses_in_the_same_words(verb: str) -> None:
     assert str(caught.value) == str(wanted.value)
 
 
+@pytest.mark.slow
 def test_token_ids_are_counted_and_are_no_vectors() -> None:
     asked: dict[str, Any] = {"length": 4, "domain": "tokens", "templates": "ids"}
     found = certify(Letters(), **asked, progress=False)
@@ -213,6 +215,7 @@ def test_token_ids_are_counted_and_are_no_vectors() -> None:
             run(Letters(), length=4)
 
 
+@pytest.mark.slow
 def test_an_overview_finds_the_inputs_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Any] = []
     first = alphabet._first_read

@@ -63,6 +63,17 @@ made = nn.GRU(1, 4, batch_first=True)
 number = 3
 
 
+class Pictures(nn.Module):
+    """Reads a picture at each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.map = nn.Linear(12, 2)
+
+    def forward(self, x):
+        return self.map(x.flatten(2)).cumsum(1).tanh()
+
+
 class Last(nn.Module):
     def __init__(self, inputs, width=2):
         super().__init__()
@@ -187,6 +198,7 @@ VERBS: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_class_of_ones_own_is_what_the_registry_has(verb: str, place: str) -> None:
@@ -225,6 +237,7 @@ def test_compare_says_of_a_factory_without_a_width_that_it_has_none() -> None:
     assert "heads=4" in more.heading()
 
 
+@pytest.mark.slow
 def test_compare_takes_the_skeleton_of_what_turns_out_not_to_be_polynomial() -> None:
     asked: dict[str, Any] = {"inputs": 2, "length": 4, "width": 2, "max_samples": 64, "progress": False}
     own, known = compare(["own.py:gru", "gru"], **asked, measured=True).cells
@@ -235,6 +248,25 @@ def test_compare_takes_the_skeleton_of_what_turns_out_not_to_be_polynomial() -> 
         "`sigmoid` in GRU is not polynomial, so the rank cannot be certified; with measured=True (--measured) it is "
         "that of the polynomial skeleton"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["measure", "remember", "neighbours"])
+def test_pictures_have_the_sizes_of_their_axes(verb: str) -> None:
+    asked = (verb, "own.py:Pictures", "--length", "4", "--json", *(() if verb == "measure" else ("--samples", "32")))
+    code, found, said = run(*asked, "--inputs", "3,2,2")
+    assert code == 0, said
+    if verb == "remember":
+        module = find_architecture("own.py:Pictures").build(inputs=1, width=None, depth=1)
+        assert len(found["memory"]) == 3
+        assert isinstance(module, nn.Module)
+    code, _, said = run(*asked, "--inputs", "3,x")
+    assert (code, "must be whole numbers with commas between them, got '3,x'" in said) == (2, True)
+
+
+def test_a_rank_is_over_vectors() -> None:
+    code, _, said = run("certify", "own.py:Pictures", "--length", "4", "--inputs", "3,2,2")
+    assert (code, "--inputs" in said) == (2, True)
 
 
 REFUSED: dict[tuple[str, ...], str] = {
@@ -433,6 +465,7 @@ def test_the_source_of_a_package_is_found_without_running_it(folder: Path) -> No
 # Other forms of registered models
 
 
+@pytest.mark.slow
 def test_settings_reach_the_class_of_a_registered_model() -> None:
     asked = ("--inputs", "2", "--width", "3", "--length", "6", "--samples", "64", "--json")
     code, found, said = run("remember", "min_gru", "--set", "nonlinearity=sigmoid", *asked)
@@ -443,6 +476,7 @@ def test_settings_reach_the_class_of_a_registered_model() -> None:
     assert run("remember", "min_gru", *asked)[1]["memory"] != pytest.approx(list(curve.memory))
 
 
+@pytest.mark.slow
 def test_another_form_of_a_registered_model_is_certified_and_verified(folder: Path) -> None:
     asked = ("--inputs", "4", "--width", "3", "--length", "4", "--set", "rank=2")
     code, found, said = run("certify", "cp_rnn", *asked, "--out", "cp.json", "--json")

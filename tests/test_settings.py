@@ -32,7 +32,7 @@ from seprank.settings.compare_settings import CompareSettings
 from seprank.settings.entries import Entry, entries, option_names
 from seprank.settings.hints import Hints
 from seprank.settings.measure_settings import MeasureSettings
-from seprank.settings.named_network import Network, TrainedNetwork
+from seprank.settings.named_network import Network, TrainedNetwork, VectorNetwork
 from seprank.settings.neighbours_settings import NeighboursSettings
 from seprank.settings.remember_settings import RememberSettings
 from seprank.settings.resources import Memory, OnDevice, Place
@@ -68,7 +68,7 @@ class Row(NamedTuple):
 KEPT = frozenset({"out", "column", "as_json"})
 WORK = frozenset({"workers", "scheduler"}) | KEPT
 TABLE: dict[str, Row] = {
-    "certify": Row(CertifySettings, Network, sr.certify, WORK | {"model"}),
+    "certify": Row(CertifySettings, VectorNetwork, sr.certify, WORK | {"model"}),
     "measure": Row(
         MeasureSettings, TrainedNetwork, sr.measure, WORK | {"model", "profile"}, text=frozenset({"cuts"})
     ),
@@ -84,7 +84,7 @@ TABLE: dict[str, Row] = {
     "train": Row(
         TrainSettings, None, None, frozenset({"store", "out", "logger", "as_json"}), classes=(OnDevice,)
     ),
-    "bounds": Row(BoundsSettings, Network, with_degrees, KEPT | {"model"}, text=frozenset({"memory"}),
+    "bounds": Row(BoundsSettings, VectorNetwork, with_degrees, KEPT | {"model"}, text=frozenset({"memory"}),
                   differing=frozenset({"cut", "domain", "inputs"})),
     "plan": Row(PlanSettings, None, sr.plan, KEPT),
     # The command shows what a picture looks like, a call draws a network of sizes that are given.
@@ -183,7 +183,7 @@ def test_keys_of_a_file_of_jobs_are_the_settings(command: str) -> None:
 @pytest.mark.parametrize("command", ["certify", "measure", "remember"])
 def test_settings_have_one_default_where_they_have_one_name(command: str) -> None:
     """And one meaning; what differs is named here."""
-    differing = {"readout", "samples", "length"}
+    differing = {"readout", "samples", "length", "inputs"}
     own = settings_of(TABLE[command])
     for other in ("certify", "measure", "remember", "neighbours", "bounds"):
         for name, entry in settings_of(TABLE[other]).items():

@@ -10,7 +10,7 @@ import typer
 from ..settings.certify_settings import CertifySettings
 from ..settings.compare_settings import CompareSettings
 from ..settings.entries import values
-from ..settings.named_network import Network
+from ..settings.named_network import VectorNetwork
 from ..settings.resources import Memory
 from ..settings.size_settings import BoundsSettings, PlanSettings
 from .flags import flagged
@@ -25,13 +25,13 @@ from .options import (
     read_from,
 )
 from .output import Column, Out, check_output, deliver, write_output
-from .terminal import UsageError, say, say_json, stop
+from .terminal import UsageError, say, say_json, show_announcements, stop
 
 
 @flagged
 def certify(
     model: Model,
-    network: Network,
+    network: VectorNetwork,
     settings: CertifySettings,
     workers: Workers = 1,
     scheduler: Scheduler = None,
@@ -44,6 +44,7 @@ def certify(
     from ..jobs.data import letters, read_templates
 
     check_output(out, column)
+    show_announcements()
     loaded = named_network(model, network, seed=settings.seed, budget=settings.budget)
     templates = read_templates(settings.templates)
     asked = values(settings) | {"templates": templates, "inputs": letters(network.inputs, templates)}
@@ -111,7 +112,7 @@ def verify(
 
 @flagged
 def bounds(
-    network: Network,
+    network: VectorNetwork,
     settings: BoundsSettings,
     model: Annotated[
         str,
@@ -128,8 +129,9 @@ def bounds(
     if family is None:
         from ..certification.family import with_degrees
 
+        show_announcements()
         loaded = named_network(model, network, seed=0, budget=settings.budget)
-        known = with_degrees(loaded.module, inputs=loaded.inputs, **asked)
+        known = with_degrees(loaded.module, inputs=network.inputs if loaded.factory else None, **asked)
     else:
         from ..theory import bounds as state
 
@@ -138,7 +140,7 @@ def bounds(
     deliver(known, out, column, as_json=as_json)
 
 
-def _family(model: str, network: Network) -> str | None:
+def _family(model: str, network: VectorNetwork) -> str | None:
     """Whose bounds theory has for a model; None where a model has to be run for them."""
     from ..models import find_model
     from ..sources.code import is_code

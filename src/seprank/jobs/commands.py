@@ -16,7 +16,7 @@ from ..question import check_cut, nearest
 from ..settings.certify_settings import CertifySettings
 from ..settings.entries import entries, values
 from ..settings.measure_settings import MeasureSettings
-from ..settings.named_network import Network, TrainedNetwork
+from ..settings.named_network import Network, TrainedNetwork, VectorNetwork
 from ..settings.remember_settings import RememberSettings
 from ..settings.resources import Place
 from ..settings.train_settings import TrainSettings
@@ -137,7 +137,7 @@ class _OfModel(Work, Generic[Settings]):
     def _network(self) -> dict[str, Any]:
         """What the network is built from, with the name of its class checked."""
         sizes = {} if is_code(self.model) else self.network.sizes(find_model(self.model).name)
-        given = {name: value for name, value in values(self.network).items() if value is not None}
+        given = {name: _plain(value) for name, value in values(self.network).items() if value is not None}
         return given | sizes | {"model_settings": dict(self.network.model_settings)}
 
     def _resolved(self) -> dict[str, Any]:
@@ -193,7 +193,7 @@ class CertifyWork(_OfModel[CertifySettings]):
 
     command = "certify"
     kind = CertifySettings
-    sizes = Network
+    sizes = VectorNetwork
     always = frozenset({"length", "cut", "domain", "samples", "prime", "readout", "seed"})
 
     def _resolved(self) -> dict[str, Any]:

@@ -45,6 +45,18 @@ def split_numbers(option: str, text: str) -> tuple[int, ...]:
     return tuple(int(name) for name in split_names(text))
 
 
+def number_or_axes(option: str, text: str) -> int | tuple[int, ...]:
+    """A whole number, or several with commas between them.
+
+    Raises:
+        ValueError: one is none.
+    """
+    numbers = split_numbers(option, text)
+    if not numbers:
+        raise ValueError(f"{option} must be a whole number, or several with commas between them, got {text!r}")
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
 def numbers_or_all(option: str, text: str) -> str | tuple[int, ...]:
     """Whole numbers with commas between them, or all."""
     return text if text == "all" else split_numbers(option, text)
@@ -93,6 +105,11 @@ Channel = Annotated[str | int, FromText(lambda _, text: number_or_name(text))]
 """A word, or the number of an output channel"""
 Numbers = Annotated[tuple[int, ...], FromText(split_numbers, _with_commas)]
 NumbersOrAll = Annotated[str | tuple[int, ...] | None, FromText(numbers_or_all, _with_commas)]
+Axes = Annotated[
+    int | tuple[int, ...],
+    FromText(number_or_axes, lambda value: _with_commas(value if isinstance(value, tuple) else (value,))),
+]
+"""A number, or the sizes of several axes"""
 Names = Annotated[tuple[str, ...], FromText(lambda _, text: split_names(text), _with_commas)]
 Arguments = Annotated[Mapping[str, Any], FromText(key_values, several=True, metavar="KEY=VALUE")]
 Big = Annotated[int, FromText(whole_number)]

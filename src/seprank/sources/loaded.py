@@ -19,7 +19,7 @@ class Network(Protocol):
     """Sizes, settings and weights of a network: one of `settings.named_network`."""
 
     @property
-    def inputs(self) -> int | None: ...
+    def inputs(self) -> int | tuple[int, ...] | None: ...
     @property
     def width(self) -> int | None: ...
     @property
@@ -40,7 +40,7 @@ class Loaded(NamedTuple):
     module: nn.Module
     factory: Factory | None
     """What made it, if it is the user's own"""
-    inputs: int | None
+    inputs: int | tuple[int, ...] | None
     """How many inputs it reads, if it is the user's own, which need not say it"""
 
 
