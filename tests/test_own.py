@@ -18,7 +18,7 @@ from seprank.cli import app
 from seprank.comparison import Comparison
 from seprank.jobs import outlook, sweep
 from seprank.jobs.config import ConfigError, Sweep
-from seprank.sources import FactoryError
+from seprank.sources import FactoryError, load_factory
 from seprank.sources.architecture import find_architecture
 from seprank.sources.code import source_of
 from seprank.sources.own_task import find_task
@@ -257,9 +257,9 @@ def test_pictures_have_the_sizes_of_their_axes(verb: str) -> None:
     code, found, said = run(*asked, "--inputs", "3,2,2")
     assert code == 0, said
     if verb == "remember":
-        module = find_architecture("own.py:Pictures").build(inputs=1, width=None, depth=1)
-        assert len(found["memory"]) == 3
-        assert isinstance(module, nn.Module)
+        module = load_factory("own.py:Pictures").build(0)
+        curve = remember(module, length=4, samples=32, inputs=(3, 2, 2), progress=False)
+        assert found["memory"] == pytest.approx(list(curve.memory))
     code, _, said = run(*asked, "--inputs", "3,x")
     assert (code, "must be whole numbers with commas between them, got '3,x'" in said) == (2, True)
 
