@@ -340,13 +340,25 @@ def test_parameters_and_readout_are_those_of_the_network_that_is_built(
     assert (not isinstance(found, tuple)) == model.endswith("Alone")
 
 
-@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.training])
-def test_the_formulas_count_what_is_trained(name: str) -> None:
+TORCH_OPTIONS = {"bias": False, "bidirectional": True, "proj_size": 2}
+
+
+@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.recurrent])
+def test_numbers_in_a_network_are_those_of_its_own_settings(name: str) -> None:
+    """Whatever its class takes besides the sizes, such as the rank of cp_rnn, which is not its width."""
     spec = MODELS[name]
-    for extra in (dict(spec.training), {"rank": 5} if name == "cp_rnn" else {}):
-        module = spec.build(inputs=3, width=4, depth=2, **extra)
+    options = getattr(spec.load(), "OPTIONS", TORCH_OPTIONS)
+    asked = [{option: value} for option in options for value in (True, False, "tanh", "sigmoid", "exp", 5, 2)]
+    counted = 0
+    for extra in (dict(spec.training), *asked):
+        try:
+            module = spec.build(inputs=3, width=4, depth=2, **extra)
+        except (ValueError, TypeError):
+            continue
+        counted += 1
         one = find_architecture(name, extra)
-        assert one.count(inputs=3, width=4, depth=2) == sum(p.numel() for p in module.parameters())
+        assert one.count(inputs=3, width=4, depth=2) == sum(p.numel() for p in module.parameters()), extra
+    assert counted > len(options)
 
 
 def test_networks_of_ones_own_have_the_weights_of_the_registry() -> None:

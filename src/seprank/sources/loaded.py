@@ -76,7 +76,7 @@ def _of_factory(name: str, network: Network, seed: int) -> Loaded:
 def _of_registry(name: str, network: Network, seed: int, budget: int) -> Loaded:
     spec = find_model(name)
     sizes = network.sizes(name)
-    check_weights(spec.count_parameters(*sizes.values()), budget)
+    check_weights(spec.count(**sizes, **network.model_settings), budget)
     if network.model_settings:
         return _of_class(spec, sizes, network.model_settings, seed)
     return Loaded(spec.draw(seed, **sizes), None, None)
