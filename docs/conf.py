@@ -20,7 +20,7 @@ exclude_patterns = ["_build", "jupyter_execute", "_parts"]
 html_theme = "furo"
 html_title = f"seprank {version}"
 html_static_path = ["static"]
-html_css_files = ["math.css"]
+html_css_files = ["pages.css"]
 
 # Pages show outputs that were written with them: building the documentation runs only what `setup` names.
 nb_execution_mode = "off"

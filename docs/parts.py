@@ -4,7 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
-from seprank import Certificate
+from seprank import Certificate, compare
 from seprank.store import Record, record_from_dict
 from studies import atlas, attention, depth, depth_figures, reach
 
@@ -19,6 +19,13 @@ def write_parts() -> None:
     write("depth-reach.md", reach.markdown(read_runs(HERE / "depth" / "reach.json.gz")))
     write_atlas(atlas.read_cells(HERE / "atlas" / "atlas.csv"))
     write_attention(attention.read())
+    draw_ranks()
+
+
+def draw_ranks() -> None:
+    """The figure that `seprank compare` of the first page writes."""
+    asked = {"inputs": 3, "width": 3, "depth": [1, 2, 3], "length": [2, 4, 6]}
+    compare(["rac"], **asked, progress=False).export(OUT / "rank-against-length.svg", column="single")
 
 
 def read_runs(path: Path) -> list[Record]:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from seprank import measure, profile
+from seprank import measure, profile, remember
 from seprank.adapters import CheckFailed, adapt
 from seprank.callbacks import Probe
 from seprank.measurement import Measurement
@@ -98,6 +98,36 @@ class BothWays(Summing):
         return output + 0.5 * (x @ self.weight).flip(1).cumsum(1).flip(1), after
 
 
+class Overwriting(Summing):
+    """Writes into its input and into the state that it is given, a tensor without a batch among it."""
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        sums, steps = (x.new_zeros(len(x), 2), torch.zeros(())) if state is None else state
+        x *= 2
+        for step in x.unbind(1):
+            sums += step @ self.weight
+            steps += 1
+        return torch.tanh(sums) * (1 + 0.1 * steps), (sums, steps)
+
+
+class OneTensor(Summing):
+    """Returns the same tensors at each call, with other numbers in them."""
+
+    def __init__(self, noise: float = 0.0) -> None:
+        super().__init__()
+        self.noise = noise
+        self.kept = [torch.zeros(20_000, 2, dtype=DOUBLE) for _ in range(2)]
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        output, after = super().forward(x, state)
+        kept = [tensor[: len(x)] for tensor in self.kept]
+        kept[0].copy_(output[:, -1])
+        kept[1].copy_(after)
+        if self.noise:
+            kept[0].add_(self.noise * torch.randn(len(x), 2))
+        return kept[0], kept[1]
+
+
 class Narrow(Summing):
     """Its result in a short type."""
 
@@ -165,6 +195,11 @@ def per_sequence(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor
 
 def in_double(module: nn.Module) -> Callable[[Tensor], Tensor]:
     return per_sequence(module.double().eval())
+
+
+def first_of(module: nn.Module) -> Callable[[Tensor], Tensor]:
+    module = module.double()
+    return lambda x: module(x)[0]  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -282,6 +317,11 @@ CASES = {
     "random numbers without effect": Case(lambda: idle_draw, truth=lambda x: last_two(x)[0]),
     "a seed of its own": Case(lambda: fixed_draw, truth=lambda x: fixed_draw(x)[0]),
     "writes into its input": Case(lambda: overwriting, truth=lambda x: last_two(2 * x)[0]),
+    "writes into input and state": Case(Overwriting, truth=lambda x: in_double(Overwriting())(x.clone())),
+    "returns one tensor at each call": Case(OneTensor, truth=lambda x: in_double(OneTensor())(x)),
+    "one tensor, without a state": Case(lambda: first_of(OneTensor()), truth=lambda x: in_double(OneTensor())(x)),
+    "noise in one tensor": Case(lambda: OneTensor(1e-3), "repeat"),
+    "noise in one tensor, without a state": Case(lambda: first_of(OneTensor(1e-3)), "repeat"),
     "a batch of one squeezed": Case(lambda: lambda x: last_two(x)[:, :1].squeeze(), truth=lambda x: last_two(x)[0, :1]),
 }
 
@@ -343,6 +383,21 @@ def test_right_or_refused_with_the_check_named(name: str, verb: Callable[[Case, 
         assert np.allclose(found.singular_values, expected, rtol=0, atol=case.near * expected[0])
         assert case.says in " ".join(found.notes)
     assert np.random.get_state()[1].tolist() == before[1]  # noqa: NPY002
+
+
+class Steps(Summing):
+    """`Overwriting` that writes nowhere."""
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        sums, steps = (0, 0) if state is None else state
+        sums, steps = sums + 2 * (x @ self.weight).sum(1), steps + x.shape[1]
+        return torch.tanh(sums) * (1 + 0.1 * steps), (sums, steps)
+
+
+@pytest.mark.parametrize(("module", "same"), [(Overwriting(), Steps()), (OneTensor(), Summing())])
+def test_memory_of_what_writes_into_its_tensors(module: nn.Module, same: nn.Module) -> None:
+    found, expected = (remember(m, length=6, samples=64, progress=False) for m in (module, same))
+    assert found.memory == pytest.approx(expected.memory, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.checks])

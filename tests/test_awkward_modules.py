@@ -402,7 +402,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], type[Exception], str]] = {
     "infinite buffer": (
         lambda: cell(lambda self, h: h * self.k, keep("k", [1.0, torch.inf, 1], "buffer")),
         NotPolynomial,
-        "infinite or undefined",
+        "^`k` in the module .*infinite or undefined",
     ),
     "writes into a buffer": (
         lambda: cell(lambda self, h: h * self.k.add_(1), keep("k", [1.0, 2, 3], "buffer")),

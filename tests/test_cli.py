@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import resource
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ import seprank as sr
 from seprank import Certificate, bounds
 from seprank.cli import app
 from seprank.cli.app import COMMANDS, Command
+from seprank.cli.terminal import speak
+from seprank.system.progress import announce, bars, silent
 
 RAC = ("rac", "--inputs", "2", "--width", "2", "--depth", "2")
 
@@ -334,12 +338,6 @@ def test_help_is_quick() -> None:
     assert min(seconds) < 0.6, seconds
 
 
-def test_version() -> None:
-    from seprank import __version__
-
-    assert run("--version").stdout.strip() == f"seprank {__version__}"
-
-
 def test_tasks_are_listed() -> None:
     listed = {task["name"]: task for task in answer("tasks")["tasks"]}
     assert listed["copying-memory"]["parameters"] == {"symbols": 32, "memory": 30, "delay": 60}
@@ -366,6 +364,42 @@ def test_models_that_are_only_trained_are_not_certified(model: str) -> None:
 @pytest.mark.parametrize("flag", ["-V", "--version"])
 def test_the_version_is_shown(flag: str) -> None:
     assert run(flag).stdout == f"seprank {sr.__version__}\n"
+
+
+@pytest.fixture
+def _speaks_as_before() -> Iterator[None]:
+    yield
+    speak(quiet=False, verbose=False)
+
+
+@pytest.mark.usefixtures("_speaks_as_before")
+@pytest.mark.parametrize(("flags", "shown"), [((), True), (("-v",), True), (("-q",), False), (("--quiet",), False)])
+def test_quiet_hides_progress_and_announcements(
+    flags: tuple[str, ...], shown: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*flags, "models").exit_code == 0
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with bars() as report:
+        announce(report, "a stage", "some work", 60.0)
+    assert (report is not silent) == shown
+    assert logging.getLogger("seprank").isEnabledFor(logging.INFO) == shown
+
+
+def test_quiet_and_verbose_are_opposites() -> None:
+    assert "--quiet and --verbose are opposites" in refusal("-q", "-v", "models")
+
+
+@pytest.mark.usefixtures("_speaks_as_before")
+@pytest.mark.parametrize("flag", ["-v", "--verbose", None])
+def test_verbose_shows_where_an_unforeseen_error_came_from(flag: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr("seprank.cli.doctor.examine", fails)
+    result = run(*([flag] if flag else []), "doctor")
+    assert result.exit_code == 2
+    assert "seprank: unforeseen KeyError" in result.stderr
+    assert ("Traceback" in result.stderr) == (flag is not None)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.function.__name__)

@@ -181,6 +181,28 @@ def test_after_a_failure_the_blocks_that_wait_are_not_evaluated(monkeypatch: pyt
     assert [future.cancelled() for future in waiting] == [False] + [True] * 5
 
 
+def test_no_more_blocks_are_under_way_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startend.workers, "UNDER_WAY", 3)
+    waiting: list[Future[Any]] = []
+
+    class Queue(Executor):
+        """Finishes the youngest block when it has as many as may be, or is at the last one."""
+
+        def submit(self, evaluate: Any, /, *args: Any, **settings: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            waiting.append(future)
+            assert len(waiting) <= 3
+            if len(waiting) == 3 or args[0] == 8:
+                for other in waiting:
+                    other.set_result(evaluate(*args))
+                waiting.clear()
+            return future
+
+    found = list(startend.finished(Queue(), lambda block, other: other, [(n,) for n in range(9)], 7))
+    assert sorted(block for (block,), _ in found) == [*range(9)]
+    assert {value for _, value in found} == {7}
+
+
 def test_what_a_worker_raises_is_raised_and_leaves_the_matrix() -> None:
     def failing(rows: range, ends: range, samples: tuple[int, int]) -> np.ndarray:
         if samples[0] > 2:

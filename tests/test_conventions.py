@@ -577,7 +577,7 @@ REFUSED = {
     ),
     "mixes the batch": (Mixing, {}, "check 'batch' failed: .* say batch_first=False"),
     "fails": (Failing, {}, r"RuntimeError: no such kernel \(test_conventions.py, line \d+, in forward\)"),
-    "further arguments": (Extra, {}, r"wants sr and lengths beside its inputs: give call={'sr': ..., 'lengths': ...}"),
+    "further arguments": (Extra, {}, r"needs sr and lengths beside its inputs: give call={'sr': ..., 'lengths': ...}"),
     "no such output": (OutputOnly, {"output": "logits"}, "no 'logits'"),
     "other length": (Short, {}, r"must return \(\d+, \d+, 'channels'\)"),
     "no tensors": (ListOfOutputs, {}, "say which part is the output"),

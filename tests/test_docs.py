@@ -164,7 +164,7 @@ def test_what_is_built_is_told_from_what_is_in_git() -> None:
     assert is_built(ROOT / "docs" / "_parts" / "memory-success.svg")
     assert is_built(ROOT / "docs" / "pictures" / "chain.svg")
     assert not is_built(ROOT / "docs" / "pictures.md")
-    assert not is_built(ROOT / "docs" / "rank-against-length.png")
+    assert not is_built(ROOT / "docs" / "memory-before-and-after-training.png")
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -29,6 +30,7 @@ from seprank.elimination import (
     rank,
     rank_profile,
 )
+from seprank.elimination.crew import crew
 from seprank.kernels import residues
 from seprank.question import DEFAULT_PRIME
 
@@ -458,15 +460,66 @@ def test_threads_do_not_change_the_result(rank_: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_work_is_done_in_threads(threads: int) -> None:
     used: set[int] = set()
+    helped, own = threading.Event(), threading.get_ident()
 
     def note(*arguments: Any) -> None:
         used.add(threading.get_ident())
+        if threads > 1 and own != threading.get_ident():
+            helped.set()
+        elif threads > 1:
+            helped.wait(0.2)  # else it may be faster than the helper comes
         subtract_tile(*arguments)
 
     subtract_tile = blocked.Elimination.subtract_tile
     with mock.patch.object(blocked.Elimination, "subtract_tile", note):
-        rank(uniform(np.random.default_rng(12), 97, 900, 900), 97, threads=threads)
+        rank(uniform(np.random.default_rng(12), 97, 1300, 1300), 97, threads=threads)
     assert (used - {threading.get_ident()} == set()) == (threads == 1)
+
+
+def test_a_crew_works_together() -> None:
+    both, done = threading.Barrier(2), []
+    with crew(2) as found:
+        found.do([partial(both.wait, 30), partial(both.wait, 30)])  # needs two threads at once
+        found.put_off([partial(both.wait, 30)])  # needs a helper while this thread goes on
+        both.wait(30)
+        found.catch_up()
+    with crew(1) as found:
+        found.put_off(partial(done.append, number) for number in range(3))
+        found.do(partial(done.append, number) for number in (7, 8))
+        assert done == [7, 8]
+        found.catch_up()
+        assert done == [7, 8, 0, 1, 2]
+        found.catch_up()
+        found.do([])
+    assert done == [7, 8, 0, 1, 2]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_fails_in_a_crew_is_raised_where_it_is_waited_for(threads: int) -> None:
+    done: list[int] = []
+    with crew(threads) as found, pytest.raises(ZeroDivisionError):
+        found.do([partial(divmod, 1, 0), partial(done.append, 1)])
+    with crew(threads) as found:
+        found.put_off([partial(divmod, 1, 0), partial(done.append, 2)])
+        with pytest.raises(ZeroDivisionError):
+            found.catch_up()
+    assert done == [1, 2]
+    with crew(1) as found:
+        found.put_off([partial(done.append, 3)])
+    assert done == [1, 2]  # what is not waited for is dropped
+
+
+def test_a_wrong_product_in_a_helper_stops_the_elimination(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise BlasError("of a helper")
+        helped.wait(0.2)
+        subtract_tile(*arguments)
+
+    helped, subtract_tile = threading.Event(), blocked.Elimination.subtract_tile
+    monkeypatch.setattr(blocked.Elimination, "subtract_tile", fail)
+    with pytest.raises(BlasError, match="of a helper"):
+        rank(uniform(np.random.default_rng(12), 97, 1300, 1300), 97, threads=2)
 
 
 def test_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1015,7 +1015,7 @@ REFUSED: list[tuple[str, str, Callable[[Tensor], Any], str]] = [
     ("new complex tensor", "zeros", lambda x: torch.zeros(2, dtype=torch.complex64), "real and imaginary part"),
     ("transposed", "convolution", lambda x: F.conv_transpose1d(x[None], x[:, None]), "put zeros between the steps"),
     ("scatter with reduce", "scatter", lambda x: x.scatter(0, counts[None] * 0, 2.0, reduce="multiply"), "scatter_add"),
-    ("as_strided", "as_strided", lambda x: x.as_strided((2,), (3,)), "only sums"),
+    ("as_strided", "as_strided", lambda x: x.as_strided((2,), (3,)), "take it by view, unfold, or an index"),
     ("writing into an argument", "add", lambda x: x.add_(1), "write `a = a \\+ b` instead"),
     ("writing into another tensor", "mul", lambda x: elsewhere.mul_(x), "not a value of this run"),
     ("writing into a view of another", "copy", lambda x: elsewhere[0].copy_(x[0]), "not a value of this run"),

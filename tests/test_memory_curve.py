@@ -178,9 +178,7 @@ def drawn_pairs(pairs: int, length: int, features: int, seed: int) -> tuple[Any,
     from seprank.memory_curve.windows import make_pairs
     from seprank.settings.remember_settings import RememberSettings
 
-    drawn = make_pairs(
-        None, Alphabet(features=features), RememberSettings(length=length, samples=pairs, seed=seed), 2**30
-    )
+    drawn = make_pairs(None, Alphabet(features=features), RememberSettings(length=length, samples=pairs, seed=seed))
     return drawn.first.numpy(), drawn.second.numpy()
 
 
@@ -433,7 +431,7 @@ def drawn_ids(pairs: int, length: int, tokens: int) -> tuple[Any, Any]:
     from seprank.memory_curve.windows import make_pairs
     from seprank.settings.remember_settings import RememberSettings
 
-    drawn = make_pairs(None, Alphabet(tokens=tokens), RememberSettings(length=length, samples=pairs), 2**30)
+    drawn = make_pairs(None, Alphabet(tokens=tokens), RememberSettings(length=length, samples=pairs))
     return drawn.first.numpy(), drawn.second.numpy()
 
 

@@ -513,7 +513,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "at": (lambda: sr.effective_state_size(Attention(True), 4, at=np.ones(3)), ValueError, "at must be"),
     "hankel of tanh": (lambda: sr.hankel_singular_values(nn.RNN(2, 2)), NotLinear, "is not linear"),
     "numpy": (lambda: sr.gradient_curve(CONSTANT_NUMPY, 4, inputs=1), ValueError, "has no gradients"),
-    "data": (lambda: sr.gradient_curve(nn.GRU(2, 2), 4, data=np.ones((9, 3, 2))), DataError, "data must be"),
+    "data": (lambda: sr.gradient_curve(nn.GRU(2, 2), 4, data=np.ones((9, 3, 2))), DataError, "at least 4 steps"),
     "memory": (lambda: sr.memory_capacity(nn.GRU(2, 2), memory=1000), ValueError, r"more than the 1e\+03 B"),
     "mixes the batch": (
         lambda: sr.gradient_curve(lambda x: x - x.mean(0), 4, inputs=1),

@@ -193,27 +193,92 @@ def test_two_lines_that_differ_in_colour_alone_would_be_noticed() -> None:
 
 
 @pytest.mark.parametrize("name", ["bounds", "profile", "memory curves"])
-@pytest.mark.parametrize("column", ["single", "double"])
-def test_a_figure_is_as_wide_as_a_column_and_has_its_fonts_inside(name: str, column: str, tmp_path: Path) -> None:
-    found = made(name)
-    inches = {"single": 3.4, "double": 7.0}[column]
-    picture = found.export(tmp_path / "a.svg", column=column).read_text("utf-8")
+def test_a_figure_is_as_wide_as_both_columns_and_has_its_fonts_inside(name: str, tmp_path: Path) -> None:
+    check_svg(made(name).export(tmp_path / "a.svg"), 7.0)
+    check_pdf(made(name).export(tmp_path / "a.pdf"))
+
+
+@pytest.mark.slow
+@each
+def test_every_kind_has_a_bare_figure_of_one_column(name: str, tmp_path: Path) -> None:
+    check_svg(made(name).export(tmp_path / "a.svg", column="single", bare=True), 3.4)
+    check_pdf(made(name).export(tmp_path / "a.pdf", column="single", bare=True))
+
+
+def check_svg(path: Path, inches: float) -> None:
+    """So wide, and its letters are outlines."""
+    picture = path.read_text("utf-8")
     width = re.search(r'<svg [^>]*width="([\d.]+)pt"', picture)
     assert width is not None
     assert float(width[1]) == pytest.approx(72 * inches)
-    assert "<text" not in picture  # letters are outlines
-    if column == "single":
-        return
-    paper = found.export(tmp_path / "a.pdf", column=column).read_bytes()
+    assert "<text" not in picture
+
+
+def check_pdf(path: Path) -> None:
+    """Its fonts are inside, and none is of type 3."""
+    paper = path.read_bytes()
     assert paper.startswith(b"%PDF")
     assert b"/FontFile2" in paper
     assert b"/Type3" not in paper
-    assert found.export(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@each
+def test_a_bare_figure_has_axes_and_legends_and_no_title(name: str) -> None:
+    from seprank.result.panels import figure_of
+
+    panels = made(name).panels()
+    for bare in (False, True):
+        _, drawn = figure_of(panels, 1, 3.4, bare=bare)
+        titles = [axes.get_title(loc=place) for axes in drawn for place in ("left", "center", "right")]
+        assert any(titles) == (len(panels) > 1 and not bare)
+        assert all(axes.get_xlabel() for axes in drawn)
+
+
+SMALL = ("--inputs", "2", "--width", "2", "--length", "4")
+COMMANDS = {
+    "certify": ("rac", *SMALL),
+    "bounds": ("rac", *SMALL),
+    "plan": ("--rank", "9", "--length", "6", "--inputs", "2"),
+    "compare": ("--models", "rac,elman", "--length", "2,4", "--depth", "1", "--width", "2"),
+    "measure": ("gru", *SMALL, "--starts", "16", "--ends", "16"),
+    "measure --profile": ("gru", *SMALL, "--starts", "16", "--ends", "16"),
+    "remember": ("gru", *SMALL, "--samples", "32"),
+    "remember lstm": ("gru", *SMALL, "--samples", "32"),
+    "neighbours": ("elman", "--inputs", "1", "--width", "1", "--length", "4", "--samples", "32"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_command_writes_its_figure_for_a_paper(verb: str, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from seprank.cli import app
+
+    svg, pdf = tmp_path / "a.svg", tmp_path / "a.pdf"
+    files = [pdf] if verb.startswith("measure") else [svg, pdf]  # of measure there is one
+    asked = [*verb.split(), *COMMANDS[verb], *(word for path in files for word in ("--out", str(path)))]
+    done = CliRunner().invoke(app, [*asked, "--column", "single", "--bare"])
+    assert done.exit_code == 0, done.output
+    check_pdf(pdf)
+    if svg in files:
+        check_svg(svg, 3.4)
+
+
+def test_every_command_with_a_column_is_in_this_table() -> None:
+    from typer.main import get_command
+
+    from seprank.cli import app
+
+    commands: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    with_column = {name for name, command in commands.items() if any("--column" in p.opts for p in command.params)}
+    assert with_column == {name.split()[0] for name in COMMANDS}
 
 
 def test_a_figure_is_the_same_file_each_time(tmp_path: Path) -> None:
     found = made("bounds")
-    for ending in ("svg", "pdf"):
+    for ending in ("svg", "pdf", "png"):
         first, second = (found.export(tmp_path / f"{number}.{ending}").read_bytes() for number in (1, 2))
         assert first == second
 

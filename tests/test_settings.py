@@ -65,7 +65,7 @@ class Row(NamedTuple):
     """Keyword arguments that are no settings"""
 
 
-KEPT = frozenset({"out", "column", "as_json"})
+KEPT = frozenset({"out", "column", "bare", "as_json"})
 WORK = frozenset({"workers", "scheduler"}) | KEPT
 TABLE: dict[str, Row] = {
     "certify": Row(CertifySettings, VectorNetwork, sr.certify, WORK | {"model"}),
@@ -96,7 +96,8 @@ TABLE: dict[str, Row] = {
         Memory, flags=frozenset({"certificate", "model", "seconds", "again", "as_json", "workers", "scheduler"})
     ),
     "sweep": Row(
-        Memory, flags=frozenset({"config", "store", "retry", "resume", "trust", "dry_run"}) | (WORK - {"out", "column"})
+        Memory,
+        flags=frozenset({"config", "store", "retry", "resume", "trust", "dry_run"}) | (WORK - KEPT | {"as_json"}),
     ),
     "serve": Row(Memory, flags=frozenset({"port"})),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -71,6 +72,42 @@ def test_functions_of_parameters_and_constants_are_numbers(decay: Callable[[Tens
     assert found.rank == 3
     assert found.model.functions or found.model.constants
     assert verify(found, module, progress=False)
+
+
+class Kept(Decay):
+    """d = f(k) p with a tensor k that keeps its values"""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], how: str) -> None:
+        super().__init__(lambda p: function(self.k) * p)
+        kept = torch.tensor([0.3, 0.3], dtype=torch.float64)
+        if how == "buffer":
+            self.register_buffer("k", kept)
+        else:
+            self.k = nn.Parameter(kept, requires_grad=False) if how == "frozen" else kept
+        self.function = function
+
+    def forward(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        self.decay = lambda p: self.function(self.k) * p
+        return super().forward(x, h)
+
+
+FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+    "exp": (torch.exp, math.exp(0.3)),
+    "log": (torch.log, math.log(0.3)),
+    "several": (lambda t: torch.exp(-t.cos().rsqrt()), math.exp(-1 / math.sqrt(math.cos(0.3)))),
+}
+
+
+@pytest.mark.parametrize("how", ["buffer", "frozen", "plain"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_of_a_number_that_is_kept_is_that_function_of_the_number(name: str, how: str) -> None:
+    function, by_hand = FUNCTIONS[name]
+    settings: dict[str, Any] = {"length": 3, "samples": 5, "progress": False}
+    found = certify(Kept(function, how), **settings)
+    value = float(function(torch.tensor(0.3, dtype=torch.float64)))
+    assert value == pytest.approx(by_hand)
+    expected = certify(Decay(lambda p: value * p), **settings)
+    assert (found.rank, found.minor, found.bounds) == (3, expected.minor, expected.bounds)
 
 
 def test_a_parameter_that_is_used_otherwise_too_is_refused() -> None:

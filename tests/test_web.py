@@ -63,7 +63,13 @@ def finished(panel: Panel) -> bool:
 
 @pytest.mark.parametrize(
     "settings",
-    [Settings(), SMALL, Settings(model="elman", cut=3, domain="tokens", seed=2**53 - 1), LONG],
+    [
+        Settings(),
+        SMALL,
+        LONG,
+        Settings(model="elman", cut=3, domain="tokens", seed=2**53 - 1),
+        Settings(model="attention", length=5, split=(0, 2)),
+    ],
     ids=str,
 )
 def test_a_query_restores_settings(settings: Settings) -> None:
@@ -76,7 +82,13 @@ def test_a_query_restores_settings(settings: Settings) -> None:
     [
         ({"model": "file.py:factory"}, "model must be one of rac,"),
         ({"model": "os.system"}, "model must be one of rac,"),
-        ({"model": "attention"}, "model must be one of rac,"),
+        (
+            {"split": "0,2"},
+            "split is for models of whole sequences (attention), and rac goes step by step",
+        ),
+        ({"model": "attention", "split": "0,x"}, "a position of split must be a whole number, got 'x'"),
+        ({"model": "attention", "split": "0,9", "length": 6}, "a position of split must be between 0 and 5, got 9"),
+        ({"model": "attention", "split": "0,2", "cut": 3}, "a split of 2 positions has no other cut, got 3"),
         ({"domain": "words"}, "domain must be one of functional, tokens, got 'words'"),
         ({"width": 0}, "width must be between 1 and 1,000,000, got 0"),
         ({"width": 2.5}, "width must be a whole number, got '2.5'"),
@@ -108,8 +120,7 @@ def test_a_bad_query_keeps_what_is_good_in_it() -> None:
 
 
 def test_models_of_the_registry_are_offered() -> None:
-    assert {"rac", "lstm", "gru", "rnn", "orthogonal"} <= set(offered())
-    assert "attention" not in offered()  # which reads whole sequences
+    assert offered() == list(MODELS)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +132,7 @@ def test_models_of_the_registry_are_offered() -> None:
         (Settings(length=100), [2, 16, 30, 44, 58, 72, 86, 100]),
         (Settings(length=9, cut=6), [7, 8, 9]),
         (Settings(length=9, cut=8), [9]),
+        (Settings(model="attention", length=9, split=(0, 2, 8)), [9]),
     ],
     ids=str,
 )
@@ -313,6 +325,24 @@ def test_certified_ranks_and_their_verdicts() -> None:
     panel.choose(asdict(SMALL) | {"length": 3, "cut": 2})
     assert (panel.certificate, panel.verdict(), panel.file()) == (None, "not certified yet", None)
     assert "A: rac, inputs 2, width 2, depth 2, functional" in ranks_table([panel])
+
+
+def test_attention_is_certified_over_any_split(tmp_path: Path) -> None:
+    settings = Settings(model="attention", inputs=3, width=3, depth=1, length=5, split=(0, 2, 4))
+    panel = Panel("A", settings, Budget(PLENTY))
+    assert panel.known == list(bounds(inputs=3, width=3, depth=1, length=5, cut=3, model="attention"))
+    panel.certify()
+    until(lambda: finished(panel))
+    assert panel.certificate is not None, panel.notice
+    # one thread more than inputs (docs/attention.md)
+    assert (panel.certificate.rank, panel.certificate.known.exact) == (4, True)
+    assert panel.certificate.question.split == (0, 2, 4)
+    line = settings.command()
+    assert "--split 0,2,4" in line
+    assert "--cut" not in line
+    panel.curve.begin(settings)
+    until(lambda: finished(panel))
+    assert panel.curve.found is not None, panel.curve.notice
 
 
 def test_too_few_samples_are_said() -> None:

@@ -4,7 +4,7 @@ A `SequenceModel` runs on a piece of a sequence from a state and gives the last 
 states can be spread over pairs, so that a start half is run once however many end halves follow it. `adapt` finds
 the adapter for a module: `Recurrent` for the calling convention of `nn.RNN` and for chains with such a member,
 `Causal` for models of Hugging Face, `Whole` for any function of a whole sequence. `Rescaled` keeps products of many
-steps from overflowing. What it returns is a `Checked`, which has passed the checks; nothing else is measured.
+steps from overflowing. `adapt` returns a `Checked`, which has passed every check; nothing else is measured.
 """
 
 from .agreement import Checked

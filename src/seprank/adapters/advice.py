@@ -1,4 +1,4 @@
-"""What a refusal says: where the user's code raised, and a wrapper to paste."""
+"""What an error message adds: where the user's code failed, what may be missing, and a wrapper to paste."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TORCH = Path(torch.__file__).resolve().parent
 
 
 def name_of(module: Any) -> str:
-    """Its name or that of its class."""
+    """The name of a function, or of the class of a module."""
     return getattr(module, "__name__", type(module).__name__)
 
 
 def place_of(error: BaseException) -> str:
-    """File and line of the user's code in which an error was raised, nothing if it was raised elsewhere.
+    """File and line of the user's code in which an error was raised; empty if it was raised elsewhere.
 
     Example:
         >>> place_of(ValueError("raised nowhere"))
@@ -36,14 +36,14 @@ def place_of(error: BaseException) -> str:
 
 
 def said_by(error: BaseException, most: int = 300) -> str:
-    """An error in one line, with its class and place."""
+    """An error in one line, with its class and place, at most so many characters of its message."""
     place = place_of(error)
     text = f"{type(error).__name__}: {error}".split()
     return f"{' '.join(text)[:most]}" + (f" ({place})" if place else "")
 
 
 def remedy(error: BaseException) -> str:
-    """What to do about an error that comes from asking for a GPU; nothing for any other.
+    """What to do about an error that comes from asking for a GPU; empty for any other.
 
     Example:
         >>> remedy(ValueError("raised nowhere"))
@@ -56,12 +56,12 @@ def remedy(error: BaseException) -> str:
 
 
 def runs_alone(module: Any, example: Tensor, hints: Hints) -> str:
-    """What to do with a function of one sequence at a time; nothing where it does not run on one."""
+    """What to do with a function of a single sequence; empty if it does not run on one."""
     further = {name: value for name, value in hints.call.items() if not callable(value)}
     try:
         with torch.no_grad():
             result = module(example[0].clone(), **further)
-    except Exception:  # whatever it is: it does not run on one sequence either
+    except Exception:  # it does not run on one sequence either
         return ""
     place = "" if isinstance(result, Tensor) else "[0]"
     return (
@@ -71,13 +71,13 @@ def runs_alone(module: Any, example: Tensor, hints: Hints) -> str:
 
 
 def missing(module: Any, hints: Hints) -> str:
-    """Arguments that a call of the module needs and nobody gives."""
+    """What to do about arguments that the module needs and nobody gives."""
     required = parameters_of(module, hints).required
     if not required:
         return ""
     names = ", ".join(f"{name!r}: ..." for name in required)
     return (
-        f"{name_of(module)} wants {' and '.join(required)} beside its inputs: give call={{{names}}}, or, if that is "
+        f"{name_of(module)} needs {' and '.join(required)} beside its inputs: give call={{{names}}}, or, if that is "
         "the state in which sequences begin, state=lambda batch: torch.zeros(batch, ...)"
     )
 

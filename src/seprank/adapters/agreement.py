@@ -1,7 +1,7 @@
 """The checks that every model must pass: batch, repeat, causal and halves.
 
-Nothing is made of the outputs of a model that has not passed them: `check` is the only place where a `Checked` is
-made, and Start-End matrices of measurements take nothing else.
+No result is computed from a model that has not passed them: only `check` makes a `Checked`, and measurements take
+nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .rounding import EPSILON, RoundingWatch, difference, precision
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far runs of a model that should agree are apart, on a trial; each relative to the largest number."""
+    """How far apart runs of a model are that should agree, on a trial; each relative to the largest number."""
 
     outputs: float
     """Difference of the last outputs, end halves run as one piece"""
@@ -62,10 +62,10 @@ def tolerance(rounding: float) -> float:
 
 
 def compare_halves(model: SequenceModel, trial: Trial) -> Agreement:
-    """Run sequences at once and in halves, with states joined and spread on the way; twice, and in other batches.
+    """Run sequences at once and in halves, with states joined and spread in between; twice, and in other batches.
 
-    States are compared as well as outputs: an untrained model may have so little memory that the loss of its state
-    shows in no digit of a float32 output. What is slower by definition, `model.plain()`, is the measure.
+    States are compared as well as outputs: an untrained model may have so little memory that losing its state shows in
+    no digit of a float32 output. All are compared with `model.plain()`.
     """
     sequences, _ = trial.pairs()
     with RoundingWatch() as watch:
@@ -90,7 +90,7 @@ def compare_halves(model: SequenceModel, trial: Trial) -> Agreement:
 
 
 def _fresh(model: SequenceModel, sequences: Tensor) -> Tensor:
-    """Pieces of its own for a call: a module may write into what it is given."""
+    """A copy for each call: a module may write into its input."""
     return model.pieces(sequences.clone())
 
 
@@ -128,7 +128,7 @@ def _in_other_batches(model: SequenceModel, trial: Trial, expected: Tensor) -> l
     for place in (0, count // 2, count - 1):
         try:
             alone = run(sequences[place : place + 1])
-        except Exception as error:  # whatever it is: among others the same sequence ran
+        except Exception as error:  # any error counts: among others the same sequence ran
             law, remedy = _REMEDIES["batch"]
             reason = " ".join(str(error).split())
             raise CheckFailed("batch", f"{law}, but one alone fails with {reason}; {remedy}") from error
@@ -147,7 +147,7 @@ def _looking_ahead(model: SequenceModel, trial: Trial) -> float:
 
 
 def _moved(model: SequenceModel, sequences: Tensor, before: tuple[Any, ...]) -> bool:
-    """Whether calls go on taking random numbers: one that sets a seed itself leaves the generators alike each time."""
+    """Whether every call takes random numbers; one that sets a seed itself always leaves the generators the same."""
     after = _generators(sequences)
     if after == before:
         return False
@@ -204,31 +204,24 @@ class Checked(SequenceModel):
         return self.agreement.floor
 
     def plain(self) -> SequenceModel:
-        """The same function the slow way."""
         return self.model.plain()
 
     def state_numbers(self, steps: int) -> int:
-        """Numbers in the state of one sequence after so many steps."""
         return self.model.state_numbers(steps)
 
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences as `__call__` wants them."""
         return self.model.pieces(sequences)
 
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Run on a piece of each sequence, from the beginning (None) or from a state."""
         return self.model(pieces, state)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The states of sequences first..last-1, each repeated `copies` times in a row."""
         return self.model.spread(state, first, last, copies)
 
     def join(self, states: list[State]) -> State:
-        """The states of several batches, one after the other."""
         return self.model.join(states)
 
     def values(self, output: Tensor, state: State) -> list[Tensor]:
-        """The numbers in which two runs are compared."""
         return self.model.values(output, state)
 
 

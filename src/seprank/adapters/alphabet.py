@@ -48,13 +48,13 @@ class Alphabet:
     tokens: int | None = None
     """Number of token ids, None for a model that reads vectors"""
     axes: tuple[int, ...] = ()
-    """Sizes of the axes in which the numbers of a step lie, such as those of a picture; none for plain features"""
+    """Sizes of the axes of a step that has several, such as a picture"""
     inferred: str = ""
-    """How it was found out, where neither the model nor the user says it"""
+    """How it was found out, if neither the model nor the user says it"""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what is read at a step.
+        """The shape of a step.
 
         Example:
             >>> Alphabet(features=12, axes=(3, 2, 2)).shape, Alphabet(features=4).shape, Alphabet(tokens=9).shape

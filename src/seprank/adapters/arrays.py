@@ -1,4 +1,4 @@
-"""Functions over arrays of NumPy, or of anything that turns into them."""
+"""Functions of NumPy arrays, or of anything that converts to them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from .structure import flatten, unflatten
 
 
 class OverArrays:
-    """A function over arrays as one over tensors: arrays in, whatever turns into arrays out.
-
-    Args:
-        function: takes NumPy arrays; returns arrays of NumPy or JAX, or tensors, in any structure.
+    """A function of tensors made from one that takes NumPy arrays, and returns NumPy or JAX arrays in any structure.
 
     Example:
         >>> OverArrays(lambda x: np.cumsum(x, 1))(torch.ones(1, 3))

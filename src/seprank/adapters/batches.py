@@ -1,7 +1,8 @@
-"""Batches: where they are in the tensors of a state, how they are repeated, and which to try a module on."""
+"""Batches: which axis of a state they are, how they are repeated and joined, and which ones a module is tried on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,10 @@ def batch_axis(two: Any, three: Any) -> int | None:
     """The axis in which a state tensor of a batch of two differs from that of a batch of three.
 
     Returns:
-        None for what is no tensor, and for a tensor that does not depend on the batch.
+        None for what is not a tensor, or does not depend on the batch.
 
     Raises:
-        ConventionError: more than one axis differs, or by other sizes.
+        ConventionError: more than one axis differs, or the sizes are not 2 and 3.
 
     Example:
         >>> batch_axis(torch.zeros(1, 2, 5), torch.zeros(1, 3, 5))
@@ -36,7 +37,7 @@ def batch_axis(two: Any, three: Any) -> int | None:
 
 
 def repeat_rows(leaf: Tensor, axis: int, rows: range, copies: int) -> Tensor:
-    """Some rows of an axis, each repeated `copies` times in a row; in new memory, which a module may write into.
+    """Some rows of an axis, each repeated `copies` times; in new memory, which a module may write into.
 
     Example:
         >>> repeat_rows(torch.arange(4), 0, range(1, 3), 2)
@@ -48,12 +49,27 @@ def repeat_rows(leaf: Tensor, axis: int, rows: range, copies: int) -> Tensor:
     return repeated.clone() if 1 in (copies, len(rows)) else repeated  # else `flatten` has copied
 
 
+def spread_leaves(leaves: Sequence[Any], axes: list[int | None], rows: range, copies: int) -> list[Any]:
+    """Leaves of a state with some of its sequences, each repeated in a row; `axes` says where the batch is in each."""
+    return [
+        leaf if axis is None else repeat_rows(leaf, axis, rows, copies) for leaf, axis in zip(leaves, axes, strict=True)
+    ]
+
+
+def join_leaves(states: Sequence[Sequence[Any]], axes: list[int | None]) -> list[Any]:
+    """Leaves of several states as those of one, the batches one after the other."""
+    return [
+        batches[0] if axis is None else torch.cat(batches, axis)
+        for batches, axis in zip(zip(*states, strict=True), axes, strict=True)
+    ]
+
+
 @dataclass(frozen=True)
 class Trial:
     """Start and end halves that a model is tried on.
 
-    There are as many of each as make every size of a batch unlike the numbers of steps and of features, so that no
-    axis can be taken for another.
+    Their number is chosen such that the size of every batch differs from the numbers of steps and of features, so that
+    no axis can be mistaken for another.
     """
 
     starts: Tensor
@@ -61,7 +77,7 @@ class Trial:
     ends: Tensor
     """(count, steps, ...)"""
     companions: int
-    """Further sequences that are put into a batch to see whether they change anything"""
+    """Further sequences, added to a batch to see whether they change anything"""
 
     @staticmethod
     def short(example: Tensor) -> Trial:
@@ -71,7 +87,7 @@ class Trial:
 
     @staticmethod
     def full(example: Tensor) -> Trial:
-        """For functions that take no other length than that of the example, at least two steps."""
+        """For functions that take only the length of the example, at least two steps."""
         steps = torch.arange(example.shape[1])
         middle = max(1, len(steps) // 2)
         return Trial._of(example, steps[:middle], steps[middle:])

@@ -1,4 +1,4 @@
-"""The ways in which a module may be read, in the order in which they are tried."""
+"""The ways in which a module can be read, in the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Kind = Literal["state", "steps", "whole", "own"]
 """With a state at a cut; step by step; a function of whole sequences; an adapter for its class"""
 
 _MOST_ARGUMENTS = 4
-"""Arguments that may be left out and are tried as the state"""
+"""Optional arguments that are tried as the state"""
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Candidate:
     kind: Kind
     reading: Reading | None = None
     full: bool = False
-    """Whether it is checked on sequences of the full length, because the module itself does not claim a state"""
+    """Whether it is checked on sequences of full length, because the module itself does not hand out a state"""
     reference: Callable[[], SequenceModel] | None = None
-    """What it must agree with"""
+    """A model with which it must agree"""
     plain: bool = False
-    """Whether it needs no words in a result"""
+    """Whether a result need not mention it"""
     must_show_time: bool = False
-    """Whether outputs at all steps must show which axis is time, because nothing else does"""
+    """Whether the outputs at all steps must show which axis is time, because nothing else does"""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A way that could not even be called."""
+    """A way in which the module could not even be called."""
 
     name: str
     error: Exception
@@ -57,13 +57,12 @@ Found = Iterator[Candidate | Failed]
 
 
 class Candidates:
-    """The ways to read a module whose class is not known.
+    """The ways to read a module, or function, of unknown class.
 
     Args:
-        module: the module or function.
         few: a few sequences (batch, time, ...) to see what it returns.
         hints: what the user said.
-        length: of the sequences in question, if functions of whole sequences need take no other.
+        length: of the sequences, if functions of whole sequences may refuse any other.
     """
 
     def __init__(self, module: Any, few: Tensor, hints: Hints, length: int | None) -> None:
@@ -79,7 +78,7 @@ class Candidates:
         yield from self._called(True, True, "", self._parameters)
 
     def by_method(self) -> Found:
-        """By a method `step` beside it, which must agree with the module itself."""
+        """Through its method `step`, which must agree with the module itself."""
         step = getattr(self._module, "step", None)
         if not isinstance(self._module, nn.Module) or not callable(step):
             return
@@ -88,7 +87,7 @@ class Candidates:
                 yield replace(found, reference=lambda: self._itself(Calling(False, call=self._hints.call)))
 
     def by_parts(self, *, batch_first: bool) -> Found:
-        """By the states of modules inside, where the module itself returns none."""
+        """Through the states of modules inside, if the module itself returns none."""
         calling = Calling(False, batch_first, call=self._hints.call)
         try:
             names = recurrent_parts(self._module, partial(calling.try_out, self._module, self._few))
@@ -106,15 +105,15 @@ class Candidates:
         yield Candidate(f"sequences, the state that of {' and '.join(names)} inside", make, "state", None, True, whole)
 
     def whole_only(self) -> Found:
-        """As a function of the whole sequence that takes nothing else."""
+        """As a function of the whole sequence and nothing else."""
         if not self._parameters.required:
             yield from self.whole(batch_first=True, supposed=False)
 
     def whole(self, *, batch_first: bool, supposed: bool) -> Found:
-        """As a function of the whole sequence; the order of axes may be only supposed."""
+        """As a function of the whole sequence; `supposed` if nobody says the order of its axes."""
         firsts: Iterator[FirstOne | None] = iter([None])
         names = self._parameters.required
-        if names:  # from a state that nobody gives, a step cell would pass as a function without memory
+        if names:  # with an assumed state, a step cell would pass as a function without memory
             every = first_states(self._module, self._hints, len(names))
             firsts = (first for first in every if isinstance(first, FromMethod | Given))
         for first in firsts:
@@ -151,7 +150,7 @@ class Candidates:
                     yield Candidate(str(reading), make, kind, reading, plain=reading.plain)
 
     def _states(self, step: bool, parameters: Parameters) -> Iterator[tuple[tuple[str, ...], FirstOne | None]]:
-        """Arguments that may take the state, with ways to make the first one."""
+        """Arguments that may take the state, with ways to make the first state."""
         required, optional = parameters.required, parameters.optional
         said = self._hints.state
         if isinstance(said, str) and said in (*required, *optional):
@@ -169,8 +168,8 @@ class Candidates:
                 yield self._by_place(group, parameters), first
 
     def _by_place(self, group: tuple[str, ...], parameters: Parameters) -> tuple[str, ...]:
-        """Arguments that come right after the inputs are given by place, which every module allows."""
-        if self._hints.call:  # whose arguments may stand between
+        """Arguments that directly follow the inputs are passed by position, which every module allows."""
+        if self._hints.call:  # its arguments may stand in between
             return group
         beside = (*parameters.required, *parameters.optional)
         return ("",) * len(group) if beside[: len(group)] == group else group
@@ -189,7 +188,7 @@ class Candidates:
         )
 
     def _itself(self, calling: Calling) -> Whole:
-        """The module as it is called, to compare with."""
+        """The module called on whole sequences, to compare with."""
         return self._whole(Reading(calling, Selection(self._output_key(calling), None)))
 
     def _output_key(self, calling: Calling) -> Any:
@@ -200,7 +199,7 @@ class Candidates:
 
 
 def _may_be(selection: Selection, result: Any, names: tuple[str, ...]) -> bool:
-    """Whether as many parts are read as there are arguments that take them."""
+    """Whether the parts read as the state match the arguments that take them."""
     if selection.state is None:
         return len(names) == 1
     return len(selection.state) == len(names) or len(names) == 1

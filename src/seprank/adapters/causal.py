@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..system.extras import need
 from .agreement import compare_halves
-from .batches import Trial, batch_axis, repeat_rows
-from .contract import ConventionError, SequenceModel, State, as_columns
+from .batches import Trial, batch_axis, join_leaves, spread_leaves
+from .contract import ConventionError, SequenceModel, State, as_columns, in_rows
 from .skeleton import put_together, take_apart
 
 CACHES = ("past_key_values", "cache_params", "state")
@@ -22,14 +22,15 @@ class Causal(SequenceModel):
     """A causal model of `transformers`: token ids in, logits after the last step out, its cache as state.
 
     The cache may be any object. It is taken apart into its tensors and a skeleton, and put together again with the
-    tensors of other batches, so that spreading it needs nothing from its class; models that write into their cache
-    get copies. Positions follow from the cache. Vectors (batch, time, hidden_size) are taken as `inputs_embeds`.
+    tensors of other batches, so that its class need not support this; models that write into their cache get copies.
+    Positions follow from the cache. Vectors (batch, time, hidden_size) are passed as `inputs_embeds`.
 
-    Two faults of models are found by trying, and worked around:
+    Two faults of models are detected by trial, and worked around:
 
     - continued with several tokens at once, Mamba starts again from a zero state: such a model gets one token at a
       time (`one_by_one`);
-    - given one token, RWKV mixes up the sequences of a batch: such a model gets them singly (`alone`), which is slow.
+    - given one token, RWKV mixes up the sequences of a batch: such a model gets one sequence at a time (`alone`), which
+      is slow.
 
     Args:
         module: the model, in evaluation mode.
@@ -89,7 +90,6 @@ class Causal(SequenceModel):
         )
 
     def state_numbers(self, steps: int) -> int:
-        """Numbers in the cache of one sequence after so many steps."""
         return self.state_size + self._growth * (steps - 1)
 
     def pieces(self, sequences: Tensor) -> Tensor:
@@ -100,21 +100,16 @@ class Causal(SequenceModel):
         """
         letters = getattr(self._module.config, "vocab_size", None)
         if sequences.is_floating_point() or not isinstance(letters, int) or sequences.numel() == 0:
-            return sequences.contiguous()
+            return in_rows(sequences)
         least, most = (int(x) for x in sequences.aminmax())
         if least < 0 or most >= letters:
             raise ValueError(
                 f"token ids must be between 0 and vocab_size - 1 = {letters - 1}, got {least if least < 0 else most}"
             )
-        return sequences.contiguous()
+        return in_rows(sequences)
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Run on token ids (batch, time) from a state.
-
-        Returns:
-            The logits after the last step (vocabulary, batch), and the state after it.
-        """
         if self.alone and pieces.shape[1] == 1 and len(pieces) > 1:
             return self._run_alone(pieces, state)
         # copies, because models write into their cache
@@ -162,23 +157,8 @@ class Causal(SequenceModel):
             ) from error
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The caches of sequences first..last-1, each repeated `copies` times in a row."""
         skeleton, *leaves = state
-        return [
-            skeleton,
-            *(
-                leaf if axis is None else repeat_rows(leaf, axis, range(first, last), copies)
-                for leaf, axis in zip(leaves, self._axes, strict=True)
-            ),
-        ]
+        return [skeleton, *spread_leaves(leaves, self._axes, range(first, last), copies)]
 
     def join(self, states: list[State]) -> State:
-        """The caches of several batches, one after the other."""
-        skeletons, *leaves = zip(*states, strict=True)
-        return [
-            skeletons[0],
-            *(
-                batches[0] if axis is None else torch.cat(batches, axis)
-                for batches, axis in zip(leaves, self._axes, strict=True)
-            ),
-        ]
+        return [states[0][0], *join_leaves([leaves for _, *leaves in states], self._axes)]

@@ -1,4 +1,4 @@
-"""nn.Sequential with recurrent members: the members' states are the state, the others act step by step."""
+"""nn.Sequential with recurrent members: its state is the list of their states; the others act step by step."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class NotRecurrent(ConventionError):
 class Chain:
     """An `nn.Sequential` as one function with the convention of `nn.RNN`.
 
-    A recurrent member is one that returns a pair (output, state); the next member gets its output. If the
-    `nn.Sequential` runs as it is, because it has members that unpack the pair, they get the pair. The members after
-    the last recurrent one are run on the last step only, unless the example shows that this changes its output.
+    A recurrent member is one that returns a pair (output, state); the next member gets its output, or the pair if the
+    `nn.Sequential` has members that unpack it. The members after the last recurrent one are run on the last step only,
+    unless the example shows that this changes the output.
 
     Args:
         members: the members, or functions that stand in for them.
         example: sequences (batch, time, ...) or (time, batch, ...), as the members take them.
         unpack: whether members after a recurrent one get its output alone.
-        batch_first: which of the two.
+        batch_first: which of the two orders.
 
     Raises:
         NotRecurrent: no member is recurrent.

@@ -16,7 +16,7 @@ from .candidates import Candidate, Candidates, Failed, Found
 from .contract import CheckFailed, ConventionError, SequenceModel, Undetermined
 from .copies import unwrapped
 from .first_state import Zeros
-from .library import own_adapters
+from .library import order_of, own_adapters
 from .reading import parameters_of
 from .recurrent import Recurrent
 from .refusal import Attempt, Refused, call_failed, refusal
@@ -38,33 +38,32 @@ def adapt(
     """The adapter for a module, tried on an example, having passed every check of `agreement`.
 
     Ways to read the module are tried in a fixed order, and the first that passes is taken; docs/adapters.md has the
-    table. First, what its class says: an adapter, `nn.RNN`, `nn.GRU`, `nn.LSTM`, an `nn.Sequential` with such a
-    member, a model of Hugging Face transformers. Then (output, state) from whole pieces; step cells; its method `step`;
-    recurrent modules inside; and a function of whole sequences, which is slower: `splits` is False. Each batch first,
-    and if none passes time first. All ways to read a step cell are tried, because any state continues itself: they must
-    agree.
+    table. Known classes come first: an adapter, `nn.RNN`, `nn.GRU`, `nn.LSTM`, an `nn.Sequential` with such a member, a
+    model of Hugging Face transformers. Then (output, state) from whole pieces; step cells; its method `step`; recurrent
+    modules inside; and a function of whole sequences, which is slower: `splits` is False. Each is tried batch first,
+    then time first. A step cell can often be read in several ways that all pass: these must agree.
 
     Args:
-        module: a module, or any function of sequences. It is used as it is: put it in evaluation mode.
-        example: at least one sequence of at least one step that the module takes, with the type and on the device of
-            its inputs: vectors (batch, time, features) or token ids (batch, time). Batch first, always.
+        module: a module, or any function of sequences. It is not copied: put it in evaluation mode.
+        example: at least one sequence of at least one step that the module takes, in the type and on the device of
+            its inputs: vectors (batch, time, features) or token ids (batch, time), always batch first.
         batch_first: whether the module itself takes (batch, time, ...) or (time, batch, ...); by default its
-            attribute `batch_first`, where it has none both orders are tried.
+            attribute `batch_first`; if it has none, both orders are tried.
         output: name or place of the output in what a call returns, such as "logits".
         state: name of the argument or the field that holds the state, such as "past_key_values", or of the method that
             makes the first one; or a function from the size of a batch to the first one.
         call: further arguments by name, such as {"sr": 16000}. A function among them is called with the inputs.
-        length: of the sequences in question, where functions of whole sequences need take no other; `example` has it.
-        rescale: take `Rescaled` where the module is homogeneous.
+        length: of the sequences, if functions of whole sequences may refuse any other; `example` has it.
+        rescale: take `Rescaled` if the module is homogeneous.
 
     Returns:
-        The adapter, with `floor` as measured on the example, and what it was read as.
+        The adapter, with `floor` as measured on the example, and how it was read.
 
     Raises:
         CallFailed: the module fails on the example.
         CheckFailed: a check fails; the error says which and by how much.
-        ConventionError: it returns something else, or may be read in two ways that differ.
-        TypeError: it cannot be called, or the example is no batch of sequences.
+        ConventionError: it returns something else, or can be read in two ways that differ.
+        TypeError: it cannot be called, or the example is not a batch of sequences.
 
     Example:
         >>> model = adapt(torch.nn.LSTM(3, 5), torch.zeros(1, 2, 3))
@@ -89,10 +88,10 @@ def search(
     rescale: bool = False,
     barred: frozenset[str] = frozenset(),
 ) -> Checked:
-    """As `adapt`; ways with a barred name are not tried.
+    """As `adapt`, except that ways with a barred name are not tried.
 
     Raises:
-        Refused: no way is right; with the error for the user.
+        Refused: no way passes; it holds the error for the user.
     """
     if not callable(module):
         raise TypeError(f"module must be a torch.nn.Module or a function of sequences, got {type(module).__name__}")
@@ -125,10 +124,10 @@ class _Search:
         raise refusal(self._module, self._attempts, self._said, self._example)
 
     def _require_state(self, found: Checked) -> None:
-        """What the user names as the state is an argument, a method, or a part of what is returned.
+        """What the user names as the state must be an argument, a method, or a part of what is returned.
 
         Raises:
-            Refused: it is none, so that it would say nothing.
+            Refused: it is none of them.
         """
         name, reading = self._said.state, found.reading
         if not isinstance(name, str) or callable(getattr(self._module, name, None)):
@@ -145,7 +144,7 @@ class _Search:
             )
 
     def _passing(self, ways: Found) -> Iterator[tuple[Candidate, Checked]]:
-        """The first way that passes; of ways to read a step cell all, because any state continues itself."""
+        """The first way that passes; all of them for a step cell, where several may pass that differ."""
         for way in ways:
             model = self._tried(way)
             if model is not None and isinstance(way, Candidate):
@@ -186,7 +185,7 @@ class _Search:
         return None
 
     def _takes_sequences(self) -> bool:
-        """Whether it ran on pieces and states and failed a check: then it is no step cell, whatever passes."""
+        """Whether it ran on pieces and states and failed a check: then it is not a step cell, even if that passes."""
         return any(isinstance(a.error, CheckFailed) for a in self._attempts)
 
     def _only(self, way: Candidate) -> Checked:
@@ -216,10 +215,10 @@ class _Search:
             raise call_failed(self._module, tuple(self._example.shape), self._example.dtype, error) from error
 
     def _agreed(self, passed: list[tuple[Candidate, Checked]]) -> Checked:
-        """The first of several, which must give the same.
+        """The first of several, which must agree.
 
         Raises:
-            Refused: they differ, so that somebody must say which is meant.
+            Refused: they differ, and the user must say which is meant.
         """
         (first, model), *others = passed
         if first.kind == "steps" and first.reference is None:
@@ -239,10 +238,10 @@ class _Search:
         return model
 
     def _as_sequences(self, cell: Candidate) -> list[tuple[Candidate, Checked]]:
-        """A step cell that takes whole sequences, too, as a function of these.
+        """A step cell that also takes whole sequences, read as a function of these.
 
         Raises:
-            Refused: it takes them, and what the output is cannot be said.
+            Refused: it takes them, but it is not clear which part is the output.
         """
         known = len(self._attempts)
         found = list(self._passing(Candidates(self._module, self._few(), self._said, self._length).whole_only()))
@@ -251,7 +250,7 @@ class _Search:
         return found
 
     def _few(self) -> Tensor:
-        """A few short sequences, or of the length in question: there may be a member that takes no other."""
+        """A few sequences: short ones, or of the given length, which may be the only one that a member takes."""
         if self._length is None:
             return Trial.short(self._example).starts
         trial = Trial.full(self._example)
@@ -259,7 +258,7 @@ class _Search:
 
 
 def _require_same(model: Checked, reference: SequenceModel, trial: Trial) -> None:
-    """What continues a module in another way than its own must give the same at the end.
+    """A way to continue a module that is not its own must give the module's output at the end.
 
     Raises:
         CheckFailed: it does not.
@@ -273,10 +272,10 @@ def _require_same(model: Checked, reference: SequenceModel, trial: Trial) -> Non
 
 
 def _require_time(model: Checked, trial: Trial) -> None:
-    """Read time first, a function that mixes the sequences of a batch would pass as one that mixes steps.
+    """Refuse time first without evidence: a function that mixes the sequences of a batch would pass as one of steps.
 
     Raises:
-        CheckFailed: nothing shows that the axis is time; outputs at steps that depend on earlier steps alone would.
+        CheckFailed: there are no outputs at all steps that depend on earlier steps alone, which would be evidence.
     """
     sequences, _ = trial.pairs()
     if model.model.history(sequences.clone()) is None or model.looks_ahead:
@@ -288,10 +287,10 @@ def _require_time(model: Checked, trial: Trial) -> None:
 
 
 def _require_alive(model: Checked, way: Candidate, trial: Trial) -> None:
-    """A first state that was only supposed must not be one from which nothing ever comes.
+    """An assumed first state must let the outputs depend on the sequences.
 
     Raises:
-        ConventionError: outputs are the same whatever the sequences.
+        ConventionError: they do not.
     """
     sequences, _ = trial.pairs()
     output = model(model.pieces(sequences.clone()), None)[0]
@@ -303,7 +302,7 @@ def _require_alive(model: Checked, way: Candidate, trial: Trial) -> None:
 
 
 def _rescaled(model: Checked, trial: Trial) -> Checked | None:
-    """None for a model that is not homogeneous, as most are not, or only near the probes; it is taken as it is."""
+    """The same model, rescaled; None if it is not homogeneous (most are not), or only near the probes."""
     try:
         assert isinstance(model.model, Recurrent)
         found = check(Rescaled(model.model, trial.starts), trial)
@@ -313,19 +312,12 @@ def _rescaled(model: Checked, trial: Trial) -> Checked | None:
 
 
 def _layers_are_time_first(module: Any) -> bool:
-    """Whether all layers inside that have an order of axes have this one, as those of nn.TransformerEncoder."""
+    """Whether all layers inside that state their order of axes take time first, as nn.TransformerEncoder's do."""
     layers = module.modules() if isinstance(module, nn.Module) else ()
     return {bool(layer.batch_first) for layer in layers if hasattr(layer, "batch_first")} == {False}
 
 
 def _orders(module: Any, asked: bool | None) -> list[bool]:
     """Orders of axes to try: what is asked, what the module's own attribute says, or both."""
-    own = getattr(module, "batch_first", None)
-    if own is not None and asked is not None and bool(own) != asked:
-        raise ConventionError(
-            f"batch_first must be {bool(own)}, which is what {type(module).__name__} was built with, got {asked}; "
-            "leave it out"
-        )
-    if asked is not None or own is not None:
-        return [bool(own) if asked is None else asked]
-    return [True, False]
+    order = order_of([module], asked)
+    return [True, False] if order is None else [order]

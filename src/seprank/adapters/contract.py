@@ -9,23 +9,23 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 State = list[Any]
-"""What an adapter keeps of the sequences it has read; only the adapter itself looks inside."""
+"""What an adapter keeps of the sequences it has read; only the adapter itself knows what is inside."""
 
 
 Check = Literal["batch", "repeat", "causal", "halves"]
-"""What a model must pass before anything is made of its outputs; docs/adapters.md explains each"""
+"""What a model must pass before its outputs are used; docs/adapters.md explains each"""
 
 
 class ConventionError(ValueError):
-    """A module does not follow the calling convention; the text says where it departs."""
+    """A module does not follow the calling convention; the message says in what."""
 
 
 class Undetermined(ConventionError):
-    """The module can be read in several ways that differ, or begins in a state that only its author knows."""
+    """The module can be read in several ways that differ, or starts from a state that only its author knows."""
 
 
 class AmbiguousOutput(Undetermined):
-    """A function of whole sequences returns several things that may be its output."""
+    """A function of whole sequences returns several things, any of which may be its output."""
 
 
 class CallFailed(ConventionError):
@@ -33,7 +33,7 @@ class CallFailed(ConventionError):
 
 
 class CheckFailed(ConventionError):
-    """The module runs, but its outputs are no function of one sequence at a time that can be cut in halves."""
+    """The module runs, but its output is not a function of a single sequence that can be cut in two."""
 
     def __init__(self, check: Check, text: str) -> None:
         super().__init__(f"check '{check}' failed: {text}")
@@ -59,21 +59,21 @@ class SequenceModel(Protocol):
     width: int
     """Numbers per sequence in the widest tensor of one step, an estimate by which blocks are sized"""
     splits: bool
-    """False where nothing is kept but the start itself, so that every pair costs a whole sequence"""
+    """False if the state is the start itself, so that every pair costs a whole sequence"""
 
     def state_numbers(self, steps: int) -> int:
         """Numbers in the state of one sequence after so many steps; constant unless the model keeps a cache."""
-        ...
+        return self.state_size
 
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences (batch, time, features), or token ids (batch, time), as `__call__` wants them."""
+        """Sequences (batch, time, features), or token ids (batch, time), as `__call__` wants them, in new memory."""
         ...
 
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Run on a piece of each sequence, from the beginning (None) or from a state.
 
         Returns:
-            The last output (channels, batch), and the state after it. The state given is left as it was.
+            The last output (channels, batch), and the state after it. The given state is not changed.
         """
         ...
 
@@ -86,7 +86,7 @@ class SequenceModel(Protocol):
         ...
 
     def plain(self) -> SequenceModel:
-        """The same function the slow way, by which a faster one is checked."""
+        """The same function computed the slow way, with which a faster one is compared."""
         return self
 
     def values(self, output: Tensor, state: State) -> list[Tensor]:
@@ -94,7 +94,7 @@ class SequenceModel(Protocol):
         return [output, *(x for x in tree_leaves(state) if isinstance(x, Tensor) and is_inexact(x))]
 
     def history(self, pieces: Tensor) -> Tensor | None:
-        """Outputs (batch, time, channels) at all steps, None where the model gives the last one alone."""
+        """Outputs (batch, time, channels) at all steps; None if the model gives only the last one."""
         return None
 
 
@@ -104,10 +104,10 @@ def is_inexact(tensor: Tensor) -> bool:
 
 
 def require_dense(output: Tensor) -> None:
-    """Refuse what has no numbers side by side.
+    """Refuse a tensor that is not dense.
 
     Raises:
-        ConventionError: an output is sparse, or nested.
+        ConventionError: it is sparse, or nested.
     """
     if output.is_nested or output.layout != torch.strided:
         kind = "a nested" if output.is_nested else f"a {str(output.layout).removeprefix('torch.')}"
@@ -117,8 +117,26 @@ def require_dense(output: Tensor) -> None:
         )
 
 
+def copied(leaves: list[Any]) -> list[Any]:
+    """A state in new memory: a module may write into the one it is given, or return the same tensors at each call.
+
+    Example:
+        >>> state = [torch.zeros(2), 3]
+        >>> copied(state)[0].add_(1).tolist(), state[0].tolist()
+        ([1.0, 1.0], [0.0, 0.0])
+    """
+    return [leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+
+
+def in_rows(tensor: Tensor) -> Tensor:
+    """The same numbers in new memory, in the order of rows."""
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
 def as_columns(last: Tensor) -> Tensor:
-    """(batch, channels) as (channels, batch); a complex channel is two: its real and its imaginary part.
+    """(batch, channels) as (channels, batch); a complex channel becomes two, its real and its imaginary part.
+
+    In new memory: a module may return the same tensor at each call, with other numbers in it.
 
     Raises:
         ConventionError: there are no channels.
@@ -129,4 +147,4 @@ def as_columns(last: Tensor) -> Tensor:
     """
     if last.shape[-1] == 0:
         raise ConventionError(f"outputs must have channels, got {tuple(last.shape)} after the last step")
-    return (torch.cat([last.real, last.imag], -1) if last.is_complex() else last).movedim(0, -1)
+    return (torch.cat([last.real, last.imag], -1) if last.is_complex() else last.clone()).movedim(0, -1)

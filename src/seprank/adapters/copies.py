@@ -1,4 +1,4 @@
-"""Copies of modules to run in place of the user's own, so that nothing forward does reaches these."""
+"""Copies of modules, which are run in place of the user's own so that these do not change."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SHARED = (type, FunctionType, BuiltinFunctionType, ModuleType, str, bytes, int,
 
 
 def copy_module(module: Module) -> Module:
-    """A deep copy; tensors that were computed from parameters become values of their own.
+    """A deep copy; tensors that were computed from parameters become plain values.
 
     Pruning and the older weight_norm keep such tensors on the module, which `copy.deepcopy` refuses; their hooks
-    compute them anew in each call.
+    recompute them in each call.
 
     Raises:
         ConventionError: a layer has no size yet, or the module holds something that cannot be copied.
@@ -47,7 +47,7 @@ def copy_module(module: Module) -> Module:
 
 
 def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The module itself, its real tensors in this type, its complex ones in the complex type of the same precision.
+    """The same module, its real tensors in this type, its complex ones in the complex type of that precision.
 
     `module.to(dtype)` would make complex tensors real.
 
@@ -65,7 +65,7 @@ def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 
 def unwrapped(module: Any) -> Any:
-    """The module inside of DataParallel, DistributedDataParallel, AveragedModel and torch.compile; else as it is.
+    """The module inside DataParallel, DistributedDataParallel, AveragedModel or torch.compile; any other unchanged.
 
     Example:
         >>> layer = nn.Linear(2, 3)
@@ -81,7 +81,7 @@ def unwrapped(module: Any) -> Any:
 
 
 def unwrap(module: Any) -> nn.Module:
-    """The module inside of wrappers, whose operations can be seen.
+    """The module inside its wrappers, so that its operations can be followed.
 
     Raises:
         TypeError: it is no module.

@@ -1,4 +1,4 @@
-"""What a module raises while it runs, in terms of what was asked."""
+"""Errors that a module raises while it runs, explained in terms of the request."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def wants_another_order(error: Exception) -> bool:
 
 @contextmanager
 def explained(module: nn.Module, inputs: Tensor, remedy: str, told: str = "") -> Iterator[None]:
-    """Whatever a module's own code dies of, as a `ConventionError`.
+    """Turn an error in a module's own code into a `ConventionError`.
 
-    What the arithmetic says goes on as it is, as does what another order in memory would mend.
+    Errors of our arithmetic pass unchanged, and so do those that another order in memory would cure.
 
     Args:
-        module: that is run.
-        inputs: what it is run on.
+        module: the module that runs.
+        inputs: what it runs on.
         remedy: what to do about a failure.
         told: what was asked of it, such as " with 3 inputs per step, of".
     """

@@ -38,17 +38,8 @@ _TOGETHER = 2**21
 class FastCell(Recurrent):
     """A module run by its `fast_cell`.
 
-    Short inputs are projected in `pieces`, once for all the starts they follow; long ones as they are run, some steps
-    at a time.
-
-    Args:
-        module: the module.
-        cell: of it.
-        example: three short sequences (3, 2, features).
-        width: as in `Recurrent`.
-
-    Raises:
-        ValueError: the example has another number of features.
+    Short inputs are projected in `pieces`, once for all the starts they follow; long ones while they are run, some
+    steps at a time. `example` and `width` are as in `Recurrent`.
 
     Example:
         >>> module, example = torch.nn.LSTM(4, 5, dtype=torch.float64), torch.zeros(3, 2, 4, dtype=torch.float64)
@@ -64,8 +55,7 @@ class FastCell(Recurrent):
         super().__init__(cell.run, example, batch_first=first, layout="columns", width=width, plain=plain)
 
     def history(self, pieces: Tensor) -> Tensor | None:
-        """Left to the module itself."""
-        return None
+        return None  # the check of the module itself sees it
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, features); if they are short, as inputs of the gates, (batch, time, rows)."""

@@ -1,4 +1,4 @@
-"""The state in which a sequence begins, for modules that want it given."""
+"""The state in which a sequence starts, for modules that require it as an argument."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METHODS = (
     "initial_hidden",
     "begin_state",
 )
-"""Under these names modules have a method that makes their first state"""
+"""Usual names of a method that makes the first state"""
 
 _MOST_SIZES = 6
 """Widths that are tried for a first state of zeros"""
@@ -46,7 +46,7 @@ class FromMethod:
         wanted = [p.name for p in positional[1:] if p.default is p.empty]
         unknown = [name for name in wanted if name not in devices]
         if unknown:
-            raise ConventionError(f"{self.name} wants {', '.join(unknown)}; give state=lambda batch: ...")
+            raise ConventionError(f"{self.name} needs {', '.join(unknown)}; give state=lambda batch: ...")
         return method(batch, *(devices[name] for name in wanted))
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class FromMethod:
 
 @dataclass(frozen=True)
 class Given:
-    """A function of the user's, from the size of the batch."""
+    """The user's function from the size of the batch to the first state."""
 
     function: FirstState
 
@@ -69,10 +69,10 @@ class Given:
 
 @dataclass(frozen=True)
 class Nothing:
-    """None, for modules that name the argument and make the state themselves."""
+    """None, for modules that require the argument and make the state themselves."""
 
     def make(self, module: Any, batch: int, like: Tensor) -> Any:
-        """None."""
+        """The first states of a batch."""
         return None
 
     def __str__(self) -> str:
@@ -81,11 +81,11 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Zeros:
-    """Zeros, which is what torch's own modules begin with."""
+    """Zeros, with which torch's own modules start."""
 
     size: int
     count: int
-    """Tensors that the state is made of"""
+    """Tensors in the state"""
 
     def make(self, module: Any, batch: int, like: Tensor) -> Any:
         """The first states of a batch."""
@@ -101,13 +101,7 @@ FirstOne = FromMethod | Given | Nothing | Zeros
 
 
 def first_states(module: Any, hints: Hints, tensors: int) -> Iterator[FirstOne]:
-    """Ways to make a first state that a module wants given, in the order in which they are tried.
-
-    Args:
-        module: the module.
-        hints: what the user said.
-        tensors: arguments among which the state is divided.
-    """
+    """Ways to make a first state that is passed in so many arguments, in the order in which they are tried."""
     if callable(hints.state):
         yield Given(hints.state)
         return
@@ -124,7 +118,7 @@ def first_states(module: Any, hints: Hints, tensors: int) -> Iterator[FirstOne]:
 
 
 def begin(first: FirstOne, module: Any, inputs: Tensor, batch: int) -> Any:
-    """The first state of a batch, floats in the type in which the module computes."""
+    """The first state of a batch, its floats in the type in which the module computes."""
     like = inputs if inputs.is_floating_point() else _computing(module, inputs)
 
     def same(tensor: Tensor) -> Tensor:
@@ -142,7 +136,7 @@ def _computing(module: Any, inputs: Tensor) -> Tensor:
 
 
 def _widths(module: Any) -> list[int]:
-    """Sizes that a state may have: what the module says, and the sizes of its parameters."""
+    """Widths that a state may have: what the module says, and the sizes of its parameters."""
     said = getattr(module, "hidden_size", None)
     sizes = [said] if isinstance(said, int) and not isinstance(said, bool) else []
     sizes += [size for tensor in _parameters(module) for size in reversed(tensor.shape)]

@@ -1,4 +1,4 @@
-"""Recurrent modules inside a module that does not hand out their states."""
+"""Recurrent modules inside a module that does not return their states."""
 
 from __future__ import annotations
 
@@ -63,14 +63,9 @@ def _takes_state(part: nn.Module) -> bool:
 
 
 class InnerStates:
-    """A module with the convention of `torch.nn.RNN`, its state the list of the states of modules inside.
+    """A module with the convention of `torch.nn.RNN`, its state the list of the states of the named modules inside.
 
-    What else the module does is not known: whether it can be continued like this must be checked.
-
-    Args:
-        module: the module.
-        names: of the modules inside.
-        reading: how the module is called, and which part of what it returns is the output.
+    What else the module does is unknown, so it must be checked that it can be continued like this.
     """
 
     def __init__(self, module: nn.Module, names: tuple[str, ...], reading: Reading) -> None:

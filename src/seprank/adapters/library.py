@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..settings.hints import Hints
 from .advice import name_of
 from .candidates import Candidate, Failed
+from .causal import Causal
 from .chain import Chain, NotRecurrent, flatten
 from .contract import ConventionError, SequenceModel
 from .fast_cell import FastCell, fast_cell
@@ -26,9 +27,9 @@ As measured at 64 units: blocks of half the size or twice are slower by 10 to 40
 
 
 def own_adapters(module: Any, few: Tensor, said: Hints, length: int | None) -> list[Candidate | Failed]:
-    """The adapters that the class of a module asks for; none for any other class and for what has no state at a cut.
+    """The adapters for modules of known classes; none for other classes.
 
-    Where faster cells stand in, they are the first, and the module itself follows: it is taken if they differ from it.
+    Where a faster cell exists it comes first; the module itself follows, and is taken if the two disagree.
     """
     if said.output is not None or said.state is not None or said.call:
         return []
@@ -40,7 +41,7 @@ def own_adapters(module: Any, few: Tensor, said: Hints, length: int | None) -> l
     if isinstance(module, nn.Sequential):
         return _chain(module, few, said, length)
     if _is_pretrained(module):
-        return [_plain("a causal model, its cache the state", lambda: _pretrained(module, few))]
+        return [_plain("a causal model, its cache the state", lambda: Causal(module, few))]
     return []
 
 
@@ -49,7 +50,7 @@ def _plain(name: str, make: Callable[[], SequenceModel]) -> Candidate:
 
 
 def _chain(module: nn.Sequential, few: Tensor, said: Hints, length: int | None) -> list[Candidate | Failed]:
-    """Nothing if no member is recurrent."""
+    """As `own_adapters`; none if no member is recurrent."""
     try:
         models = _sequential(module, few, said.batch_first, length)
     except (ImportError, MemoryError):
@@ -61,19 +62,13 @@ def _chain(module: nn.Sequential, few: Tensor, said: Hints, length: int | None) 
     return [_plain(name, partial(lambda model: model, model)) for name, model in models.items()]
 
 
-def _pretrained(module: Any, few: Tensor) -> SequenceModel:
-    from .causal import Causal
-
-    return Causal(module, few)
-
-
 def _library_module(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> Recurrent:
-    first = _batch_first([module], batch_first)
-    return Recurrent(module, example, batch_first=first, layout="time", width=_width([module]))
+    first = order_of([module], batch_first)
+    return Recurrent(module, example, batch_first=bool(first), layout="time", width=_width([module]))
 
 
 def _faster(module: nn.RNNBase, example: Tensor, batch_first: bool | None) -> FastCell:
-    _batch_first([module], batch_first)
+    order_of([module], batch_first)
     cell = fast_cell(module)
     assert cell is not None
     return FastCell(module, cell, example, width=_width([module]))
@@ -88,7 +83,7 @@ def _sequential(
 ) -> dict[str, SequenceModel]:
     """By name: with faster cells for members that have one, and as it is."""
     members = flatten(module)
-    first = _batch_first([m for m in members if hasattr(m, "batch_first")], batch_first)
+    first = order_of([m for m in members if hasattr(m, "batch_first")], batch_first) is not False
     seen = example if first else example.transpose(0, 1)
     unpack = not _runs(module, seen)
     chain = Chain(members, seen, unpack=unpack, batch_first=first)
@@ -112,7 +107,7 @@ def _runs(module: nn.Sequential, sequences: Tensor) -> bool:
     try:
         with torch.no_grad():
             module(sequences)
-    except Exception:  # whatever it is: the members are then called one by one, and fail again if it is they who fail
+    except Exception:  # the members are then called one by one, and raise the error again if it is theirs
         return False
     return True
 
@@ -122,9 +117,13 @@ def _is_pretrained(module: object) -> bool:
     return any(c.__name__ == "PreTrainedModel" and c.__module__.startswith("transformers.") for c in type(module).mro())
 
 
-def _batch_first(modules: list[Any], asked: bool | None) -> bool:
-    """The order of axes that modules take."""
-    orders = {bool(m.batch_first) for m in modules if hasattr(m, "batch_first")}
+def order_of(modules: list[Any], asked: bool | None) -> bool | None:
+    """Whether modules take (batch, time, ...): as their own attribute says, else as is asked; None if nobody says.
+
+    Raises:
+        ConventionError: they differ from each other, or from what is asked.
+    """
+    orders = {bool(m.batch_first) for m in modules if getattr(m, "batch_first", None) is not None}
     if len(orders) > 1:
         raise ConventionError("all members must have the same batch_first, got both; set it to the same value in each")
     own = next(iter(orders), None)
@@ -132,4 +131,4 @@ def _batch_first(modules: list[Any], asked: bool | None) -> bool:
         raise ConventionError(
             f"batch_first must be {own}, which is what {name_of(modules[0])} was built with, got {asked}; leave it out"
         )
-    return own if own is not None else asked is not False
+    return asked if own is None else own

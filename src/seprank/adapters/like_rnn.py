@@ -43,22 +43,21 @@ class _Original:
 def like_rnn(
     module: nn.Module, example: Tensor, said: Hints | None = None, *, length: int | None = None
 ) -> tuple[nn.Module, str]:
-    """The module with the convention of `torch.nn.RNN`, and how it is read, nothing if it has that convention.
+    """The module with the convention of `torch.nn.RNN`, and how it is read; "" if it has that convention already.
 
-    The copy has the same parameters under the same names; only its `forward` is another: it loops over the steps of a
-    cell, begins in the state that the module wants, and returns (output, state). The way is found by `adapt` on real
-    numbers. A function of whole sequences returns its output alone; one that is called without more, and returns one
-    tensor, is returned as it is.
+    The copy has the same parameters under the same names; only its `forward` differs: it loops over the steps of a
+    cell, begins in the state that the module needs, and returns (output, state), or the output alone if the module is
+    a function of whole sequences. How to read the module is found as `adapt` finds it, on real numbers.
 
     Args:
         module: in evaluation mode.
         example: sequences (batch, time, features) or token ids (batch, time), in float64 if they are vectors.
         said: what the user says.
-        length: of the sequences, where functions of whole sequences need take no other; `example` has it.
+        length: of the sequences, if functions of whole sequences may refuse any other; `example` has it.
 
     Raises:
-        ConventionError: ways differ, the first state is not known, further arguments are wanted, or there is no way in
-            which it can be read as the user says.
+        ConventionError: ways to read it differ, the first state is not known, an argument is missing, or it cannot be
+            read as the user says.
 
     Example:
         >>> cell, read_as = like_rnn(nn.GRUCell(2, 3), torch.randn(4, 5, 2, dtype=torch.float64))

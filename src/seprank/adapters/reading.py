@@ -22,20 +22,20 @@ class Calling:
     """How a module is called, whatever it returns."""
 
     step: bool
-    """Whether with one step at a time, (batch, features)"""
+    """Whether with one step at a time, (batch, features), and not with pieces of sequences"""
     batch_first: bool = True
     """Of whole pieces: (batch, time, ...) or (time, batch, ...)"""
     method: str = ""
-    """Which of its methods, by default the module itself"""
+    """Which of its methods is called; by default the module itself"""
     state: tuple[str, ...] = ()
     """Arguments that take the state"""
     first: FirstOne | None = None
-    """How the first state is made, None if the argument is left out"""
+    """How the first state is made; None if the argument is left out at first"""
     call: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments"""
 
     def raw(self, module: Any, inputs: Tensor, state: Any, *, begun: bool) -> Any:
-        """What a call returns, from a state if the sequences have begun."""
+        """What a call returns; the state is passed if the sequences have begun."""
         function = getattr(module, self.method) if self.method else module
         further = {name: v(inputs) if isinstance(v, FunctionType) else v for name, v in self.call.items()}
         if not self.state or not begun:
@@ -46,7 +46,7 @@ class Calling:
         return function(inputs, **dict(zip(self.state, values, strict=True)), **further)
 
     def start(self, module: Any, inputs: Tensor, batch: int) -> tuple[Any, bool]:
-        """The first state, and whether there is one to be given."""
+        """The first state, and whether one is passed at all."""
         if self.first is None:
             return None, False
         return begin(self.first, module, inputs, batch), True
@@ -75,7 +75,7 @@ class Reading:
     selection: Selection
 
     def run(self, module: Any, pieces: Tensor, state: Any = None, *, begun: bool | None = None) -> tuple[Tensor, Any]:
-        """Output and state after pieces of sequences, in the module's order of axes; from the start without a state."""
+        """Output and state after pieces of sequences, in the module's order of axes; without a state from the start."""
         calling = self.calling
         begun = state is not None if begun is None else begun
         if calling.step:
@@ -106,7 +106,7 @@ class Reading:
 
     @property
     def plain(self) -> bool:
-        """Whether it is the convention of `torch.nn.RNN`, batch first, which needs no words."""
+        """Whether it is the convention of `torch.nn.RNN`, batch first, which need not be mentioned."""
         calling = self.calling
         said = any(calling.state) or calling.step or calling.first or not calling.batch_first
         return not said and not str(self.selection)
@@ -117,18 +117,16 @@ class Reading:
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a function takes beside its inputs."""
+    """The arguments of a function beside its inputs."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
-    by_place: frozenset[str]
-    """Those that may be given by place only"""
     known: bool = True
     """False for a function that does not say what it takes"""
 
 
 def parameters_of(function: Any, hints: Hints) -> Parameters:
-    """What a module's forward, or a function, takes beside its inputs and what the user gives."""
+    """The arguments of a function, or a module's forward, beside its inputs and those that the user gives."""
     target, bound = getattr(function, "forward", function), set(hints.call)
     if isinstance(function, partial):  # which knows of a module only that it takes anything
         inner = getattr(function.func, "forward", function.func)
@@ -143,7 +141,6 @@ def parameters_of(function: Any, hints: Hints) -> Parameters:
     return Parameters(
         tuple(p.name for p in rest if p.default is p.empty),
         tuple(p.name for p in rest if p.default is not p.empty),
-        frozenset(p.name for p in rest if p.kind is p.POSITIONAL_ONLY),
         known=not any(p.kind is p.VAR_POSITIONAL for p in found) or bool(positional),
     )
 
@@ -155,6 +152,5 @@ def _of_schema(target: Any, hints: Hints) -> Parameters:
     return Parameters(
         tuple(a.name for a in arguments if not a.has_default_value()),
         tuple(a.name for a in arguments if a.has_default_value()),
-        frozenset(),
         known=schema is not None,
     )

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from .batches import batch_axis, repeat_rows
-from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
+from .batches import batch_axis, join_leaves, spread_leaves
+from .contract import ConventionError, SequenceModel, State, as_columns, copied, in_rows, require_dense
 from .explained import wants_another_order
 from .results import describe
 from .structure import Structure, flatten, is_constant, unflatten
@@ -19,20 +19,20 @@ Layout = Literal["columns", "batch", "time"]
 
 
 class Recurrent(SequenceModel):
-    """A module with the convention of `nn.RNN`, its state's batch axes found by running it.
+    """A module with the calling convention of `nn.RNN`; the batch axes of its state are found by running it.
 
-    In layout "columns" states are held with the batch as last axis and pairs as columns, [unit, pair]: with a
-    handful of units and thousands of pairs that is the fast layout for modules made of products. The kernels of
-    `nn.RNN`, `nn.GRU` and `nn.LSTM` want the plain order: "time" is 3-10 % faster there than "batch", and up to
-    20 % faster than "columns". The module sees the axes in its own order whatever the layout.
+    In layout "columns" the batch is the last axis of a state, [unit, pair]: with a handful of units and thousands of
+    pairs this is fastest for modules made of products. The kernels of `nn.RNN`, `nn.GRU` and `nn.LSTM` prefer the plain
+    order: "time" is 3-10 % faster there than "batch", and up to 20 % faster than "columns". The module sees its axes in
+    its own order whatever the layout.
 
     Args:
         call: the module, or a function with its signature: `call(input, state) -> (output, state)`.
         example: three short sequences (3, 2, features), or (3, 2) of token ids, to try the module on.
         batch_first: whether the module takes (batch, time, features) or (time, batch, features).
-        layout: by default "columns", and the module's own order for a module that calls .view() on its tensors.
-        width: numbers per sequence in the widest tensor of a step, by default the wider of output and state.
-        plain: the same function the slow way, where `call` stands in for it.
+        layout: by default "columns", or the module's own order if it calls .view() on its tensors.
+        width: numbers per sequence in the widest tensor of a step; by default the wider of output and state.
+        plain: the slower function that `call` stands in for.
 
     Raises:
         ConventionError: the module fails on the example, does not return a pair, has a state whose batch axis
@@ -61,6 +61,8 @@ class Recurrent(SequenceModel):
         self.layout: Layout = layout or "columns"
         self._spec: Structure | None = None
         self._axes: list[int | None] = []
+        self._reuses = False
+        """Whether states of several calls are in the same memory"""
         self._last_only = False
         self._explore(example, settled=layout is not None)
         self.width = width or max(self.channels, self.state_size)
@@ -71,7 +73,7 @@ class Recurrent(SequenceModel):
         except RuntimeError as error:
             if settled or not wants_another_order(error):
                 raise
-            self.layout = "batch" if self._batch_first else "time"  # .view() in the module wants its own order
+            self.layout = "batch" if self._batch_first else "time"  # .view() in the module needs its own order
             self._try_out(example)
 
     def _try_out(self, example: Tensor) -> None:
@@ -93,7 +95,7 @@ class Recurrent(SequenceModel):
 
     @torch.no_grad()
     def _is_last_only(self, example: Tensor) -> bool:
-        """Whether outputs have the axes of one step, and no other with more steps: channels may be as many as steps."""
+        """Whether the output is that of the last step alone: its shape is that of one step, however many there are."""
         if example.ndim < 4:
             return False
         one, two = (self._run(self.pieces(example[:, :steps]), None)[0] for steps in (1, 2))
@@ -114,32 +116,26 @@ class Recurrent(SequenceModel):
                     "that takes it apart and puts it together"
                 )
         self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
+        both = [pair for pair in zip(leaves, others, strict=True) if isinstance(pair[0], Tensor)]
+        self._reuses = any(torch._C._is_alias_of(a, b) for a, b in both)  # type: ignore[attr-defined]
 
     def plain(self) -> Recurrent:
         """The function that `call` stands in for."""
         return self._plain or self
 
-    def state_numbers(self, steps: int) -> int:
-        """Numbers in the state of one sequence, which does not grow."""
-        return self.state_size
-
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, ...) in the layout in which the module is run."""
         if self.layout == "time":
-            return sequences.transpose(0, 1).contiguous().transpose(0, 1)
+            return in_rows(sequences.transpose(0, 1)).transpose(0, 1)
         if self.layout == "batch" or sequences.ndim != 3:
-            return sequences.contiguous()
-        return sequences.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+            return in_rows(sequences)
+        return in_rows(sequences.permute(2, 1, 0)).permute(2, 1, 0)
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Run on sequences (batch, time, ...) from a state.
-
-        Returns:
-            The last output (channels, batch), and the state after it.
-        """
-        output, structure = self._run(pieces, self._unpack(state))
+        output, structure = self._run(pieces, self._unpack(None if state is None else copied(state)))
         leaves, spec = flatten(structure)
+        leaves = copied(leaves) if self._reuses else leaves
         if spec != self._spec:
             raise ConventionError(f"the state must have one structure, got {self._spec} and then {spec}")
         packed = [
@@ -160,7 +156,6 @@ class Recurrent(SequenceModel):
 
     @torch.no_grad()
     def history(self, pieces: Tensor) -> Tensor | None:
-        """Outputs (batch, time, channels) at all steps, None where the module gives the last one alone."""
         output = self._run(pieces, None)[0]
         if output.ndim < 3 or self._last_only:
             return None
@@ -191,31 +186,26 @@ class Recurrent(SequenceModel):
         return unflatten(self._spec, leaves)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The states of sequences first..last-1, each repeated `copies` times in a row."""
-        return [
-            leaf if axis is None else repeat_rows(leaf, self.held(axis), range(first, last), copies)
-            for leaf, axis in zip(state, self._axes, strict=True)
-        ]
+        return spread_leaves(state, self._held, range(first, last), copies)
 
     def join(self, states: list[State]) -> State:
-        """The states of several batches, one after the other."""
-        leaves = zip(*states, strict=True)
-        return [
-            batches[0] if axis is None else torch.cat(batches, self.held(axis))
-            for batches, axis in zip(leaves, self._axes, strict=True)
-        ]
+        return join_leaves(states, self._held)
+
+    @property
+    def _held(self) -> list[int | None]:
+        return [None if axis is None else self.held(axis) for axis in self._axes]
 
     @property
     def axes(self) -> list[int | None]:
-        """Where the module has the batch in each leaf of the state, None for what belongs to no sequence."""
+        """Where the module has the batch in each leaf of the state; None for a leaf that belongs to no sequence."""
         return self._axes
 
     def batch_last(self, leaf: Tensor, axis: int) -> Tensor:
-        """A tensor of a state with the batch as last axis, `axis` being where the module has it."""
+        """A tensor of a state with its batch axis, `axis` in the module's own order, moved to the end."""
         return leaf.movedim(self.held(axis), -1)
 
     def held(self, axis: int) -> int:
-        """Where the batch is in a state that is held, from where the module has it."""
+        """Where the batch axis of the module is in a state of this adapter."""
         return -1 if self.layout == "columns" else axis
 
     def _batched(self, state: State) -> list[tuple[Tensor, int]]:

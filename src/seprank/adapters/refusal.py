@@ -1,4 +1,4 @@
-"""Why no way to read a module is right: one error out of those that were met."""
+"""Why no way to read a module passes: one error made of all those that were raised."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .advice import missing, name_of, remedy, runs_alone, said_by, wrapper
 from .contract import CallFailed, CheckFailed, ConventionError, Undetermined
 
 _SHOWN = 3
-"""Further ways that are told"""
+"""Further ways that are mentioned"""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A way to read a module that is not right, and why."""
+    """A way to read a module that failed, and why."""
 
     name: str
     error: ConventionError
@@ -26,11 +26,11 @@ class Attempt:
 
 
 class Refused(Exception):
-    """No way is right.
+    """No way to read a module passes.
 
     Attributes:
-        error: what is raised to the user.
-        checked: names of the ways that ran and failed a check, which no other arithmetic may excuse.
+        error: for the user.
+        checked: names of the ways that ran and failed a check; they are not tried again in another arithmetic.
     """
 
     def __init__(self, error: ConventionError, checked: frozenset[str]) -> None:
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 
 def refusal(module: Any, attempts: list[Attempt], hints: Hints, example: Tensor) -> Refused:
-    """The failed attempt that says most, with the others in short and a wrapper to paste as a note."""
+    """The most telling error, with the others in short and, as a note, a wrapper to paste."""
     main = _telling(attempts)
     others = list(dict.fromkeys(_short(a) for a in attempts if a is not main and str(a.error) != str(main.error)))
     text = _own_text(main.error)
@@ -60,7 +60,7 @@ def refusal(module: Any, attempts: list[Attempt], hints: Hints, example: Tensor)
 
 
 def _telling(attempts: list[Attempt]) -> Attempt:
-    """The one that says most: what only the user can decide, then a failed check, then what it returns."""
+    """The most telling one: what only the user can decide, then a failed check, then a wrong result."""
     undetermined = [a for a in attempts if isinstance(a.error, Undetermined)]
     order = [
         *(a for a in undetermined if not a.whole),
@@ -84,7 +84,7 @@ def _short(attempt: Attempt) -> str:
 
 
 def call_failed(module: Any, shape: tuple[int, ...], dtype: Any, error: Exception) -> CallFailed:
-    """What the module raised, as ours."""
+    """The module's own error as ours."""
     text = f"{name_of(module)} failed on sequences {shape} of {dtype} with {said_by(error)}{remedy(error)}"
     failed = CallFailed(text)
     failed.__cause__ = error

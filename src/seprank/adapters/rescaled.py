@@ -1,4 +1,4 @@
-"""Products of many steps without overflow: states as mantissa and power of two."""
+"""Products of many steps without overflow: states as a mantissa and a power of two."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Values = npt.NDArray[np.float64]
 
 
 class NotHomogeneous(ValueError):
-    """A model whose states cannot be scaled without changing more than the scale of what follows."""
+    """Scaling a state of the model changes more than the scale of what follows."""
 
 
 class Rescaled(SequenceModel):
@@ -23,11 +23,11 @@ class Rescaled(SequenceModel):
 
     Such a model is homogeneous: if the state of layer j is multiplied by $2^{e_j}$, one step multiplies the state of
     layer l by $2^{\sum_j D_{lj} e_j}$, and the output likewise, with whole numbers $D_{lj}$. For the Recurrent
-    Arithmetic Circuit D is 1 on and below the diagonal. D is found by trying. Scaling by powers of two commutes with
-    rounding, so that mantissas are those of the plain run, to the last bit, where that does not overflow.
+    Arithmetic Circuit D is 1 on and below the diagonal. D is found by trial. Scaling by powers of two commutes with
+    rounding, so the mantissas are those of the plain run to the last bit, wherever that does not overflow.
 
-    What is scaled away differs between sequences, so outputs keep it: they have one row more than the model has
-    channels, the exponent, and `combine` puts a matrix of them together.
+    The scale differs between sequences, so the outputs carry it: they have one row more than the model has channels,
+    the exponent, and `combine` brings a matrix of them to one scale.
 
     Args:
         model: a module with the convention of `nn.RNN` in float64, its state one tensor (layers, batch, units).
@@ -64,10 +64,10 @@ class Rescaled(SequenceModel):
         self.width = self._model.width
 
     def _find_degrees(self, step: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Multiply the state of each layer by 2 and by 1/8, and see by what the results are multiplied.
+        """Multiply the state of each layer by 2 and by 1/8, and see by which power the results are multiplied.
 
         Raises:
-            NotHomogeneous: by no power of two; or the module does not take such a state.
+            NotHomogeneous: by none; or the module refuses such a state.
         """
         state = _positive(state)
         expected = self._step(step, state)
@@ -92,12 +92,7 @@ class Rescaled(SequenceModel):
             raise NotHomogeneous(f"this module takes no scaled state: {type(error).__name__}: {error}") from error
         return [*after, output]
 
-    def state_numbers(self, steps: int) -> int:
-        """Numbers in the state of one sequence, which does not grow."""
-        return self.state_size
-
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences in the layout in which the module is run."""
         return self._model.pieces(sequences)
 
     @torch.no_grad()
@@ -105,8 +100,8 @@ class Rescaled(SequenceModel):
         """Run step by step on sequences (batch, time, features), scaling in between.
 
         Returns:
-            Rows (channels, batch), the last the exponent: the output is the others times 2^exponent. And the
-            mantissas and exponents of the states.
+            Rows (channels, batch), of which the last is the exponent: the output is the others times 2^exponent. And
+            the mantissas and exponents of the states.
         """
         exponents = pieces.new_zeros(len(self.degrees), len(pieces)) if state is None else state[1]
         mantissas: State | None = None if state is None else state[:1]
@@ -133,25 +128,18 @@ class Rescaled(SequenceModel):
         return state * _power_of_two(-powers).unsqueeze(1), powers.to(state.dtype)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The states of sequences first..last-1, each repeated `copies` times in a row."""
         exponents = state[1][:, first:last].repeat_interleave(copies, 1)
         return [*self._model.spread(state[:1], first, last, copies), exponents]
 
     def join(self, states: list[State]) -> State:
-        """The states of several batches, one after the other."""
         return [*self._model.join([state[:1] for state in states]), torch.cat([state[1] for state in states], 1)]
 
     @staticmethod
     def combine(values: Values) -> Values:
-        """Outputs from mantissas and exponents, all over one power of two: the largest is in [0.5, 1).
+        """Outputs (starts, ends, channels - 1) over one power of two from values whose last channel is the exponent.
 
-        One common factor changes no figure of a spectrum. Entries below 2^-1074 of the largest become zero.
-
-        Args:
-            values: (starts, ends, channels), the last channel the exponent, as this adapter gives them.
-
-        Returns:
-            (starts, ends, channels - 1).
+        The largest is in [0.5, 1). One common factor changes no figure of a spectrum. Entries below 2^-1074 of the
+        largest become zero.
         """
         mantissas, powers = np.frexp(values[..., :-1])
         powers = powers + values[..., -1:]
@@ -161,7 +149,7 @@ class Rescaled(SequenceModel):
 
 
 def _positive(like: Tensor) -> Tensor:
-    """Numbers without relation to each other, between 0.5 and 1.5: nothing is zero by accident."""
+    """Unrelated numbers between 0.5 and 1.5, so that nothing is zero by accident."""
     generator = torch.Generator().manual_seed(0)
     return torch.rand(like.shape, generator=generator, dtype=like.dtype).to(like.device) + 0.5
 
@@ -172,7 +160,7 @@ def _power_of_two(powers: Tensor) -> Tensor:
 
 
 def _degree(before: Tensor, after: list[Tensor]) -> float:
-    """The d for which the results are 2^d and 2^-3d times what they were, exactly."""
+    """The d for which the results are exactly 2^d and 2^-3d times what they were."""
     largest = before.abs().argmax()
     doubled = after[0].flatten()[largest] / before.flatten()[largest]
     degree = float(torch.log2(doubled.abs()).round()) if doubled != 0 else 0.0

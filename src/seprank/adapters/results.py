@@ -1,4 +1,4 @@
-"""What a call returns: its parts by name or place, and which of them is an output, which a state."""
+"""What a call returns: its parts by name or place, and which of them are the output and the state."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .contract import AmbiguousOutput, ConventionError
 from .structure import tensors_in
 
 OUTPUTS = ("logits", "last_hidden_state", "output", "outputs")
-"""Names of the output in results with names, the first that is there"""
+"""Names of the output in results with names; the first one present is taken"""
 
 
 def parts(result: Any) -> dict[Key, Any]:
-    """What a call returned, by name or place; nothing for a tensor and what cannot be looked into.
+    """What a call returned, by name or place; empty for a tensor or an unknown kind of object.
 
     Example:
         >>> parts((1, None))
@@ -36,10 +36,10 @@ def parts(result: Any) -> dict[Key, Any]:
 
 
 def part(result: Any, key: Key) -> Any:
-    """One of the parts; a place counts in results with names, too.
+    """One of the parts; a place is also valid in results with names.
 
     Raises:
-        ConventionError: there is none such.
+        ConventionError: there is no such part.
     """
     found = parts(result)
     if key in found:
@@ -55,11 +55,11 @@ class Selection:
     """Which part of a result is the output, and which are the state."""
 
     output: Key | None
-    """None for the result itself, or the first tensor in it"""
+    """None for the result itself, or for the first tensor in it"""
     state: tuple[Key, ...] | None
     """None for the result as a whole"""
     further: int = 0
-    """Parts that are left out"""
+    """Parts that are ignored"""
 
     def of(self, result: Any) -> tuple[Any, Any]:
         """Output and state."""
@@ -80,7 +80,7 @@ class Selection:
 
 
 def selections(result: Any, hints: Hints) -> list[Selection]:
-    """Every way to read an output and a state out of a result, the likeliest first; checks must decide."""
+    """Every way to read an output and a state out of a result, the likeliest first; the checks decide."""
     if isinstance(result, Tensor):
         _require_no_part(hints)
         return [Selection(None, None)]
@@ -118,11 +118,11 @@ def _given(result: Any, found: dict[Key, Any], hints: Hints) -> list[Key]:
 
 
 def output_key(result: Any, hints: Hints, batch: int, steps: int, *, batch_first: bool) -> Key | None:
-    """The part of a result that is the output of a function of whole sequences, None for the result itself.
+    """The part of a result that is the output of a function of whole sequences; None for the result itself.
 
     Raises:
-        ConventionError: there is none.
-        AmbiguousOutput: several may be meant.
+        ConventionError: no part can be.
+        AmbiguousOutput: several parts can be.
     """
     if isinstance(result, Tensor):
         _require_no_part(hints)
@@ -154,7 +154,7 @@ def _fits(value: Tensor, leading: tuple[int, int], batch: int) -> bool:
 
 
 def describe(result: Any) -> str:
-    """In words, what a call returned."""
+    """What a call returned, in words."""
     found = parts(result)
     if not found:
         return f"a tensor {tuple(result.shape)}" if isinstance(result, Tensor) else type(result).__name__

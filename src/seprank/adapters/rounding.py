@@ -1,4 +1,4 @@
-"""The floating-point types that values pass through on their way, and how far apart two results are."""
+"""The coarsest floating-point type that values pass through, and how far apart two results are."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from torch.utils._pytree import tree_leaves
 from .contract import is_inexact
 
 EPSILON = 2.0**-52
-"""Distance from 1 to the next number in float64, in which whatever comes out is compared"""
+"""Distance from 1 to the next number in float64, in which results are compared"""
 
 
 class RoundingWatch(TorchDispatchMode):
-    """Notes the coarsest floating type that values are rounded to while it is active.
+    """Records the coarsest floating-point type that values are rounded to while it is active.
 
-    A result counts if it is coarser than an argument of the operation: an explicit cast, a write into a coarser
-    tensor, but not a constant that is made coarse and then promoted.
+    A result counts if it is coarser than every argument of the operation, as in a cast or a write into a coarser
+    tensor; a constant that is made coarse and then promoted does not count.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ def precision(tensor: Tensor) -> float:
 
 
 def difference(found: Tensor, expected: Tensor) -> float:
-    """The largest, relative to the largest finite number expected; infinite where only one of them is finite.
+    """The largest difference, relative to the largest finite number expected; infinite if only one of two is finite.
 
     Example:
         >>> difference(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 2.0]))

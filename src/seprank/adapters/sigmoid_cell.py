@@ -1,4 +1,4 @@
-"""A faster way through the equations of torch's recurrent modules, for double precision on a processor."""
+"""torch's recurrent modules evaluated faster, for double precision on a CPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Layer(NamedTuple):
-    """The weights of a layer, gates in the order and with the factors that a cell wants."""
+    """The weights of a layer, its gates in the order and with the factors that a cell needs."""
 
     from_input: Tensor
     """W_x, (gates x units, features)"""
@@ -26,24 +26,23 @@ class Layer(NamedTuple):
 
 
 class SigmoidCell(ABC):
-    r"""The function of a recurrent module of torch, with its weights, by another route: every tanh is a sigmoid.
+    r"""A recurrent module of torch, with its weights, in which every tanh is computed as a sigmoid.
 
-    In float64, torch takes three to four times as long for a tanh as for a sigmoid. With $\tanh(x) = 2 \sigma(2 x) - 1$
-    the factor 2 goes into the weights of the gate, once. Results differ from the module's by rounding (1e-13;
-    2 σ - 1 loses relative, not absolute, accuracy near 0). Tensors run as [unit, pair], so that a step is one product
-    of the weights with all pairs, and every gate is contiguous; inputs are projected all at once.
+    In float64 torch takes three to four times as long for a tanh as for a sigmoid. With $\tanh(x) = 2 \sigma(2 x) - 1$
+    the factor 2 is put into the weights of the gate, once. Results differ from the module's by rounding (1e-13;
+    2 σ - 1 loses relative, not absolute, accuracy near 0). Tensors are [unit, pair], so that a step is one product of
+    the weights with all pairs, and every gate is contiguous; inputs are projected all at once.
 
     Arguments, layout and results of a call are those of the module, whose weights are read at every call; there is
-    no gradient. Several layers and `bias=False` are supported, both directions are not; dropout is not applied, as in
-    evaluation mode.
+    no gradient. Several layers and `bias=False` are supported, bidirectional modules are not; dropout is not applied.
 
     Args:
-        module: `nn.RNN` with tanh, `nn.GRU` or `nn.LSTM`, as the cell has it.
+        module: `nn.RNN` with tanh, `nn.GRU` or `nn.LSTM`, as its cell requires.
 
     Raises:
         ValueError: it is bidirectional.
 
-    Source: the identity is elementary; the equations are those of the documentation of torch.
+    Source: the equations are those of the documentation of torch.
     """
 
     def __init__(self, module: nn.RNNBase) -> None:
@@ -55,18 +54,18 @@ class SigmoidCell(ABC):
 
     @abstractmethod
     def _ordered(self, weight: Tensor) -> Tensor:
-        """Rows of gates, in the module's order, in the order and with the factors of `_run_layer`."""
+        """Rows of gates brought from the module's order to the order and factors of `_run_layer`."""
 
     @abstractmethod
     def _run_layer(self, projected: Tensor, layer: Layer, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """One layer over what `project` gives, (time, gates x units, batch), from a state of tensors (units, batch).
+        """One layer on projected inputs (time, gates x units, batch), from a state of tensors (units, batch).
 
         Returns:
-            Its outputs (time, units, batch), and what beside the last of them its state consists of.
+            Its outputs (time, units, batch), and the rest of its state beside the last output.
         """
 
     def _offset(self, layer: Layer) -> Tensor:
-        """What is added to the projected inputs: by default both biases."""
+        """What is added to the projected inputs; by default both biases."""
         if layer.of_input is None or layer.of_hidden is None:
             return layer.from_input.new_zeros(len(layer.from_input), 1)
         return layer.of_input + layer.of_hidden
@@ -86,7 +85,7 @@ class SigmoidCell(ABC):
 
     @torch.no_grad()
     def project(self, input: Tensor) -> Tensor:
-        """What the first layer makes of its inputs, so that it is done once for sequences that are run repeatedly.
+        """The inputs of the first layer's gates, so that they are computed once for sequences that are run repeatedly.
 
         Returns:
             W_x x + b, (batch, time, gates x units) or (time, batch, gates x units), for `run`.

@@ -1,4 +1,7 @@
-"""Any object as its tensors and the rest: how a cache of unknown class is spread over a batch."""
+"""Any object as its tensors and the rest: how a cache of unknown class is spread over a batch.
+
+What is kept of the object is bytes: unlike a `Structure`, it keeps no tensor alive.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,7 @@ from torch import Tensor
 
 
 def take_apart(thing: Any) -> tuple[bytes, list[Tensor]]:
-    """The object without its tensors, pickled, and the tensors in the order in which they were met.
-
-    The tensors are those of the object, not copies.
+    """The object without its tensors, pickled, and its tensors, which are not copied.
 
     Example:
         >>> import torch

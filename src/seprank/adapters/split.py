@@ -1,4 +1,4 @@
-"""Functions of whole sequences whose start is any set of positions, and what `certify` reads a module as."""
+"""Functions of whole sequences whose start is any set of positions, and how `certify` reads a module."""
 
 from __future__ import annotations
 
@@ -41,13 +41,7 @@ class Cut:
 
 
 class Split(Whole):
-    """A function of the whole sequence; its start is a set of positions, its end the others.
-
-    Args:
-        function: as in `Whole`, or one that returns a pair of which the first is that.
-        example: a few sequences of the length in question.
-        where: the positions.
-        batch_first: as in `Whole`.
+    """A function of the whole sequence, or one that returns (output, state); its start is a set of positions.
 
     Example:
         >>> model = Split(lambda x: x, torch.zeros(3, 4, 1), Cut(4, 2, (0, 2)))
@@ -67,20 +61,17 @@ class Split(Whole):
 
 
 Certifiable = Recurrent | Whole
-"""What a module may be read as whose rank is certified"""
+"""The adapters of modules whose rank is certified"""
 
 
 def read_as(call: Callable[..., Any], example: Tensor, where: Cut, *, batch_first: bool) -> Certifiable:
-    """What a module is read as: what it returns for whole sequences decides.
+    """`Split` if the start is a set of positions, `Whole` if the module returns a tensor, else `Recurrent`.
 
     Args:
         call: the module, called with sequences and a state.
-        example: at least three sequences of the length in question.
+        example: at least three sequences of the length that `where` has.
         where: the positions of the start.
         batch_first: the module's order of axes.
-
-    Returns:
-        `Split` if the start is a set of positions, `Whole` if the module returns a tensor, else `Recurrent`.
     """
 
     def function(sequences: Tensor) -> Any:

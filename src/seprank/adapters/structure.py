@@ -1,4 +1,4 @@
-"""A state of any structure as a list of its tensors and numbers, and a plan to put others in their place."""
+"""A state of any structure as a list of its tensors and numbers, and how to put others in their place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLAIN = (Tensor, *_CODE, str, bytes, int, float, complex, type(None), torch.dty
 
 
 def is_constant(leaf: Any) -> bool:
-    """Whether a leaf is no tensor, but something known that belongs to no sequence."""
+    """Whether a leaf is of a known kind that belongs to no sequence, and not a tensor."""
     return isinstance(leaf, _PLAIN) and not isinstance(leaf, Tensor)
 
 
@@ -46,7 +46,7 @@ _LEAF = Structure(None)
 
 
 def flatten(thing: Any) -> tuple[list[Any], Structure]:
-    """The leaves of a structure, tensors themselves and not copies, and the structure without them.
+    """The leaves of a structure, not copied, and the structure without them.
 
     Lists, tuples, named tuples, dictionaries, dataclasses and other objects with attributes are looked into.
 
@@ -90,7 +90,7 @@ def _flatten(thing: Any, depth: int) -> tuple[list[Any], Structure]:
 
 
 def _members(thing: Any) -> tuple[tuple[Any, ...], list[Any], Callable[[list[Any]], Any]] | None:
-    """Names and values of what an object holds, and how to make another; None for what holds nothing we know."""
+    """Names and values of an object's members, and how to make another object; None for an unknown kind of object."""
     if isinstance(thing, tuple) and hasattr(thing, "_fields"):
         return thing._fields, list(thing), lambda values: type(thing)(*values)
     if isinstance(thing, list | tuple):

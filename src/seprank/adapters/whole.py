@@ -1,4 +1,4 @@
-"""Functions of a whole sequence: the slow path, and the definition that the others are checked against."""
+"""Functions of a whole sequence: the slow path, and the definition against which the others are checked."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from .batches import repeat_rows
-from .contract import ConventionError, SequenceModel, State, as_columns, require_dense
+from .contract import ConventionError, SequenceModel, State, as_columns, in_rows, require_dense
 
 
 class Whole(SequenceModel):
-    """A function of the whole sequence; what is kept of a start is the start itself.
+    """A function of the whole sequence; its state is the sequence so far.
 
-    Every pair costs a sequence of full length, so that K starts and K ends take K² whole sequences where a model with
-    a state takes K² ends: length / (length - cut) times as long, twice for a cut in the middle.
+    Every pair costs a sequence of full length: K starts and K ends take K² whole sequences, where a model with a state
+    takes K² ends. That is length / (length - cut) times as long, twice for a cut in the middle.
 
     Args:
         function: from sequences (batch, time, features), or token ids (batch, time), to outputs
@@ -85,7 +85,7 @@ class Whole(SequenceModel):
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences as they are."""
-        return sequences.contiguous()
+        return in_rows(sequences)
 
     @torch.no_grad()
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -96,7 +96,7 @@ class Whole(SequenceModel):
         """
         sequences = pieces if state is None else self.joined(state[0], pieces)
         if self._length is not None and sequences.shape[1] < self._length:
-            return pieces.new_zeros(self.channels, len(pieces)), [sequences]  # a start: nobody reads its output
+            return pieces.new_zeros(self.channels, len(pieces)), [sequences]  # the output of a start is not used
         given = sequences.clone() if state is None else sequences  # which the function may write into
         columns = as_columns(self._last(self._run(given), sequences))
         if self.channels not in (0, len(columns)):
@@ -112,7 +112,6 @@ class Whole(SequenceModel):
 
     @torch.no_grad()
     def history(self, pieces: Tensor) -> Tensor | None:
-        """Outputs (batch, time, channels) at all steps, None where the function gives the last one alone."""
         output = self._run(pieces)
         if not isinstance(output, Tensor) or output.ndim < 3:
             return None
@@ -143,9 +142,7 @@ class Whole(SequenceModel):
         )
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        """The sequences first..last-1, each repeated `copies` times in a row."""
         return [repeat_rows(state[0], 0, range(first, last), copies)]
 
     def join(self, states: list[State]) -> State:
-        """The sequences of several batches, one after the other."""
         return [torch.cat([sequences for (sequences,) in states])]

@@ -21,10 +21,10 @@ MOST_SECONDS = 3600.0
 """That a recheck may be estimated to take, unless more is allowed"""
 
 # Measured on one core, rounded up; a few times too much or too little harms nobody.
-_PER_PRODUCT, _PER_OPERATION = 1e-8, 1e-7  # seconds for each pair of halves and each of its steps
+_PER_PRODUCT, _PER_OPERATION = 3e-9, 4e-8  # seconds for each pair of halves and each of its steps
 _PER_STEP, _PER_DEGREE_STEP = 3e-4, 1.2e-3  # seconds for each parameter tensor
 _PER_BUILT = 2e-4
-_PER_ELIMINATION = 1e-10  # seconds for each of the rank^3 steps
+_PER_ELIMINATION = 4e-11  # seconds for each of the rank^3 steps
 _STEP_BYTES, _TENSOR_BYTES = 2_000, 10_000  # of the objects that stand for a step or a tensor
 _DEGREE_STEP_BYTES, _DEGREE_PAIR_BYTES = 100_000, 70  # for each step, and for each pair of steps
 

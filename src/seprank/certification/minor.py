@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 
 import numpy as np
 
-from ..startend import Values
+from ..startend import Values, finished
 from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report
 from .certificate import Certificate
@@ -114,10 +114,6 @@ def _parts(
     if executor is None:
         yield from ((place, evaluate(rows[place : place + step], ends, samples)) for place in places)
         return
-    futures = {executor.submit(evaluate, rows[place : place + step], ends, samples): place for place in places}
-    try:
-        for future in as_completed(futures):
-            yield futures.pop(future), future.result()
-    finally:
-        for future in futures:
-            future.cancel()
+    first = {rows[place]: place for place in places}
+    blocks = ((rows[place : place + step],) for place in places)
+    yield from ((first[own[0]], values) for (own,), values in finished(executor, evaluate, blocks, ends, samples))

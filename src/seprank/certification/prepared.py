@@ -56,7 +56,6 @@ class _Checked(StartEndMatrix):
 
     def _fill(self, values: Values, states: State, ends: Halves) -> None:
         if not self._run.recorded.fill(values, states, ends, self._report):
-            self._run.load_loops(len(values) * len(ends))
             super()._fill(values, states, ends)
 
     def grow(self, starts: Halves, ends: Halves, *, states: State | None = None) -> Matrix:
@@ -147,9 +146,9 @@ class Run:
             self.notes = deepcopy(self._field.notes)
 
     def load_loops(self, pairs: int) -> None:
-        """Compiled ones, for so many pairs in integers, if that is worth it."""
+        """Compiled ones, for so many pairs in integers, if that is worth it: these take NumPy eight times as long."""
         if isinstance(self._field.arithmetic, Int64):
-            load_loops(8 * pairs * self.model.state_size * max(self.question.halves.values()))
+            load_loops(64 * pairs * self.model.state_size * max(self.question.halves.values()))
 
     @contextmanager
     def _on_spare(self) -> Iterator[None]:
@@ -185,7 +184,7 @@ class Run:
         """Every parameter that is learned at random, all else as it is."""
         values = {}
         for name, tensor in weights.kept.items():
-            values[name] = self._functions.constant(self._field.admit(tensor.clone()), tensor)
+            values[name] = self._functions.constant(self._field.admit(tensor, name), tensor)
         for name, shape in weights.drawn.items():
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)

@@ -2,21 +2,28 @@
 
 A program is used only if two recordings of two sequences each show the same steps, and if it gives on some pairs what
 the module itself gives. Where it is not, the module runs as it is, and `Recorded.reason` says why.
+
+In a recheck the program is run in integers, and the pairs are random points that nobody can know beforehand. So it
+need not be believed that the recording is right: another polynomial would differ there, by Schwartz and Zippel.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from ..adapters import ConventionError, State, Whole
 from ..adapters.split import Certifiable
-from ..field import NotRecorded, PrimeField, Program, Stages, Symbolic, evaluate, read
-from ..field.arithmetic import Float64
+from ..field import NotRecorded, PrimeField, Program, Stages, Symbolic, evaluate, interpreter, read
+from ..field.arithmetic import Float64, Int64
+from ..kernels import is_worth_compiling
 from ..startend import Halves, Values
 
 Registers = npt.NDArray[np.int64]
@@ -28,6 +35,12 @@ RECORDED = 2**16
 
 _TRIED = 5
 """Starts, and ends, on which a program is compared with its module"""
+
+_RANDOM = 32
+"""The same in a recheck, of random numbers"""
+
+_BITS = 80
+"""There another program passes with a probability of at most 2^-80"""
 
 
 class Recorded:
@@ -54,7 +67,8 @@ class Recorded:
 
     def fill(self, values: Values, states: State, ends: Halves, done: Callable[[int], None]) -> bool:
         """Each of the states with each end, into `values` (starts, ends, channels), or False: the module has to run."""
-        if self._program is None and not self.reason and values.shape[0] * values.shape[1] >= RECORDED:
+        many = values.shape[0] * values.shape[1] >= RECORDED
+        if self._program is None and not self.reason and many and (not self._is_recheck or is_worth_compiling(0)):
             try:
                 self._program = self._record(states, ends)
             except NotRecorded as reason:
@@ -64,18 +78,27 @@ class Recorded:
         self._evaluate(self._program, values, states, ends, done)
         return True
 
+    @property
+    def _is_recheck(self) -> bool:
+        """Whether this is in integers, for which there is a compiled executor alone."""
+        return type(self._field.arithmetic) is Int64
+
     def _evaluate(
         self, program: Stages, values: Values, states: State, ends: Halves, done: Callable[[int], None]
     ) -> None:
-        starts = _numbers(self._model, states)[:, : len(values)]
+        starts, executor = _numbers(self._model, states)[:, : len(values)], self._executor()
         step = max(64, _GIVEN // max(1, program.ends.rows))
         for first in range(0, len(ends), step):
             block = values[:, first : first + step]
             part = read(ends.sequences(first, first + step)).reshape(block.shape[1], -1).T
-            evaluate(program, starts, part, self._field.prime, block, done=done)
+            evaluate(program, starts, part, self._field.prime, block, done=done, executor=executor)
+
+    def _executor(self) -> ModuleType | None:
+        """Which runs programs; None where it is chosen by the work."""
+        return interpreter.for_rechecks() if self._is_recheck else None
 
     def _record(self, states: State, ends: Halves) -> Stages:
-        if type(self._field.arithmetic) is not Float64:
+        if type(self._field.arithmetic) not in (Float64, Int64):
             raise NotRecorded("the arithmetic asked for runs it")
         sequences = ends.sequences(0, _TRIED)
         if not sequences.is_floating_point():
@@ -84,20 +107,38 @@ class Recorded:
             raise NotRecorded("programs run on the processor")
         two = self._model.spread(states, 0, 1, 2)
         with self._on_copy():
-            program = _record(self._field, self._model, self._readout, two, tuple(sequences.shape[1:])).stages()
+            recorded = _record(self._field, self._model, self._readout, two, tuple(sequences.shape[1:]))
+        program = recorded.stages()
         if program.pairs.rows > _MOST_ROWS or program.ends.rows > _MOST_ROWS:
             raise NotRecorded(f"it keeps more than {_MOST_ROWS:,} numbers at once")
-        self._try_out(program, states, ends.only(np.arange(len(sequences))))
+        if self._is_recheck:
+            _require_low(recorded.degree, self._field.prime)
+            states, sequences = self._random(states, sequences)
+        self._try_out(program, states, sequences)
         return program
 
-    def _try_out(self, program: Stages, states: State, ends: Halves) -> None:
+    def _random(self, states: State, sequences: Tensor) -> tuple[State, Tensor]:
+        """Numbers from the system in the place of those in states and ends."""
+        generator = np.random.default_rng()
+
+        def draw(like: Tensor, axis: int) -> Tensor:
+            shape = [_RANDOM if place == axis else count for place, count in enumerate(like.shape)]
+            values = generator.integers(self._field.prime, size=shape).astype(np.float64)
+            return self._field.admit(torch.from_numpy(values))
+
+        axes = zip(states, _axes(self._model, states), strict=True)
+        drawn = [leaf if axis is None else draw(leaf, axis % leaf.ndim) for leaf, axis in axes]
+        return drawn, draw(sequences, 0)
+
+    def _try_out(self, program: Stages, states: State, sequences: Tensor) -> None:
         """Compare with the module itself on some pairs."""
-        count = min(_TRIED, _numbers(self._model, states).shape[1])
-        pieces = self._model.pieces(ends.sequences().repeat(count, 1, 1))
-        output, _ = self._model(pieces, self._model.spread(states, 0, count, len(ends)))
+        most = _RANDOM if self._is_recheck else _TRIED
+        count = min(most, _numbers(self._model, states).shape[1])
+        pieces = self._model.pieces(sequences.repeat(count, 1, 1))
+        output, _ = self._model(pieces, self._model.spread(states, 0, count, len(sequences)))
         expected = read(self._readout(output))
-        found = np.empty((count, len(ends), len(expected)))
-        self._evaluate(program, found, states, ends, lambda pairs: None)
+        found = np.empty((count, len(sequences), len(expected)))
+        self._evaluate(program, found, states, Halves(vectors=sequences), lambda pairs: None)
         if not np.array_equal(found.reshape(-1, len(expected)).T, expected):
             raise NotRecorded("what was recorded gives other values than the module")
 
@@ -107,6 +148,15 @@ _MOST_ROWS = 2**15
 
 _GIVEN = 2**21
 """Numbers worked out for ends before they are paired, 16 MiB"""
+
+
+def _require_low(degree: float, prime: int) -> None:
+    """Random points tell polynomials of such a degree apart: not all starts, nor all ends, hide a difference.
+
+    Source: Schwartz, Journal of the ACM 27 (1980), 701-717, lemma 1.
+    """
+    if degree > 0 and 1 + _RANDOM * math.log2(min(1.0, degree / prime)) > -_BITS:
+        raise NotRecorded(f"its degree, up to {degree:g}, is too high for random points modulo {prime}")
 
 
 def _record(

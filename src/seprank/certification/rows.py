@@ -60,6 +60,7 @@ def evaluate_rows(
 ) -> Values:
     """Entries of the Start-End matrix of a question: these starts with these ends, out of so many of both."""
     with enter(pickle.loads(packed), question, arithmetic=arithmetic, device=device) as run:
+        run.load_loops(len(rows) * len(ends))
         first = run.samples("starts", samples[0]).only(np.asarray(rows))
         second = run.samples("ends", samples[1]).only(np.asarray(ends))
         return run.matrix(budget).grow(first, second).reshape(len(rows), len(ends), run.channels)

@@ -166,6 +166,7 @@ def recheck(
             check_notes(found.model, run.notes)
             check_columns(found, channels)
             _check_left_out(found, run, budget)
+            run.load_loops(0 if on_workers else found.rank**2)
             minor = evaluate_minor(found, channels, on_workers or here(run, budget), budget, report, executor)
         is_proved = check_saturated(found, subject, channels)
         check_determinant(found, minor, report, hint=_unrecorded(found, subject))

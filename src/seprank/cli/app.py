@@ -17,7 +17,7 @@ from .pages import demo, doctor, draw, report, serve
 from .ranks import bounds, certify, compare, explain, plan, verify
 from .remember import remember
 from .runs import models, results, sweep, tasks, train
-from .terminal import answers, say
+from .terminal import answers, say, speak
 from .terminal import run as end
 
 MEMORY, RANKS, WORK, SHOW, HELP = "I have a model", "Ranks and bounds", "Training and many jobs", "Show", "Help"
@@ -123,8 +123,15 @@ def main() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def version(show: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False) -> None:
-    if show:
+def options(
+    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print answers and errors only: no progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more of what is done, and where an error came from.")
+    ] = False,
+) -> None:
+    speak(quiet=quiet, verbose=verbose)
+    if version:
         from .. import __version__
 
         say(f"seprank {__version__}")

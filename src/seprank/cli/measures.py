@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from ..memory_curve import MemoryCurve
     from ..result.result import Result
 from ..settings.entries import values
+from ..settings.figure_settings import FigureSettings
 from ..settings.measure_settings import MeasureSettings
 from ..settings.named_network import TrainedNetwork
 from .flags import flagged
 from .options import Json, Model, Scheduler, Workers, check_folder, named_network, open_executor
-from .output import ENDINGS, Column, check_output, write_output
+from .output import ENDINGS, check_output, write_output
 
 
 @flagged
@@ -27,6 +28,7 @@ def measure(
     model: Model,
     network: TrainedNetwork,
     settings: MeasureSettings,
+    figure: FigureSettings,
     profile: Annotated[bool, typer.Option("--profile", help="Measure at every cut: --cuts all.")] = False,
     workers: Workers = 1,
     scheduler: Scheduler = None,
@@ -38,7 +40,6 @@ def measure(
             metavar="PATH",
         ),
     ] = None,
-    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Measure the long-term memory of any sequence model, with error bars."""
@@ -46,7 +47,7 @@ def measure(
     from ..measurement.profile import measure_all
     from .remember import curve_beside
 
-    file = _checked(out, column)
+    file = _checked(out)
     if profile and settings.cuts is not None:
         raise UsageError("--profile measures at every cut, and --cuts at some; give one of them")
     settings = replace(settings, cuts="all" if profile else settings.cuts, memory=settings.budget)
@@ -56,7 +57,7 @@ def measure(
     with open_executor(workers, scheduler) as executor:
         found, points = measure_all(module, settings, executor=executor, **given)
         curve, sentence = curve_beside(module, values(settings) | given | {"executor": executor})
-    write_output(file, points if points.points else found, column, f"Long-term memory of {model}")
+    write_output(file, points if points.points else found, figure, f"Long-term memory of {model}")
     kept = "" if out is None else f"\n  written: {out if file else _keep(out, model, found, points, curve)}"
     if as_json:
         more = {"profile": points.to_dict()["points"]} if points.points else {}
@@ -65,10 +66,10 @@ def measure(
         say(f"{model}\n{sentence}\n\n{found}" + (f"\n\n{points}" if points.points else "") + kept)
 
 
-def _checked(out: Path | None, column: str) -> list[Path] | None:
+def _checked(out: Path | None) -> list[Path] | None:
     """The file to write, by its ending; None if it is a folder, or nothing is to be kept."""
     file = [out] if out is not None and out.suffix in ENDINGS and not out.is_dir() else None
-    check_output(file, column)
+    check_output(file)
     check_folder(None if file else out)
     return file
 

@@ -14,6 +14,7 @@ from .terminal import UsageError, say, say_json
 
 if TYPE_CHECKING:
     from ..result.result import Result
+    from ..settings.figure_settings import FigureSettings
 
 ENDINGS = (".json", ".csv", ".tex", ".html", ".pdf", ".svg", ".png")
 """As `Result.export` writes them: compared in a test, since that module is not needed for help"""
@@ -28,18 +29,14 @@ Out = Annotated[
     ),
 ]
 
-Column = Annotated[str, typer.Option(help="Width of a figure: single or double, as columns of a paper.")]
 
-
-def check_output(out: Sequence[Path] | None, column: str) -> None:
+def check_output(out: Sequence[Path] | None) -> None:
     """Refuse what could not be written before the work, which may take hours.
 
     Raises:
-        UsageError: an ending or the column is unknown.
+        UsageError: an ending is unknown.
         FileError: a file cannot be written.
     """
-    if column not in ("single", "double"):
-        raise UsageError(f"--column must be single or double, got {column!r}")
     for path in out or ():
         if not _is_stream(path) and path.suffix not in ENDINGS:
             raise UsageError(f"--out must end in {', '.join(ENDINGS)}, got {path.name!r}")
@@ -54,15 +51,15 @@ def _is_stream(path: Path) -> bool:
         return False
 
 
-def write_output(out: Sequence[Path] | None, found: Result, column: str, title: str | None = None) -> None:
+def write_output(out: Sequence[Path] | None, found: Result, figure: FigureSettings, title: str | None = None) -> None:
     """Write a result to every file; into a stream as JSON. A page may have a title."""
     for path in out or ():
-        found.save(path) if _is_stream(path) else found.export(path, column=column, title=title)
+        found.save(path) if _is_stream(path) else found.export(path, title=title, **vars(figure))
 
 
-def deliver(found: Result, out: Sequence[Path] | None, column: str, *, as_json: bool) -> None:
+def deliver(found: Result, out: Sequence[Path] | None, figure: FigureSettings, *, as_json: bool) -> None:
     """Write a result to the files that were asked for, and print it."""
-    write_output(out, found, column)
+    write_output(out, found, figure)
     if as_json:
         say_json(found.to_dict())
     else:

@@ -10,6 +10,7 @@ import typer
 from ..settings.certify_settings import CertifySettings
 from ..settings.compare_settings import CompareSettings
 from ..settings.entries import values
+from ..settings.figure_settings import FigureSettings
 from ..settings.named_network import VectorNetwork
 from ..settings.resources import Memory
 from ..settings.size_settings import BoundsSettings, PlanSettings
@@ -24,7 +25,7 @@ from .options import (
     open_executor,
     read_from,
 )
-from .output import Column, Out, check_output, deliver, write_output
+from .output import Out, check_output, deliver, write_output
 from .terminal import UsageError, say, say_json, show_announcements, stop
 
 
@@ -33,24 +34,24 @@ def certify(
     model: Model,
     network: VectorNetwork,
     settings: CertifySettings,
+    figure: FigureSettings,
     workers: Workers = 1,
     scheduler: Scheduler = None,
     out: Out = None,
-    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Certify the Start-End separation rank of a polynomial model."""
     from ..certification import certify as run
     from ..jobs.data import letters, read_templates
 
-    check_output(out, column)
+    check_output(out)
     show_announcements()
     loaded = named_network(model, network, seed=settings.seed, budget=settings.budget)
     templates = read_templates(settings.templates)
     asked = values(settings) | {"templates": templates, "inputs": letters(network.inputs, templates)}
     with open_executor(workers, scheduler) as executor:
         certificate = run(loaded.module, **asked, executor=executor, factory=loaded.factory)
-    write_output(out, certificate, column)
+    write_output(out, certificate, figure)
     if as_json:
         say_json(certificate.summary().to_dict())
     else:
@@ -114,16 +115,16 @@ def verify(
 def bounds(
     network: VectorNetwork,
     settings: BoundsSettings,
+    figure: FigureSettings,
     model: Annotated[
         str,
         typer.Argument(help="A name from `seprank models`; additive, for any of that kind; or file.py:factory."),
     ] = "rac",
     out: Out = None,
-    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """What is proved of a rank: by theory for RACs, additive networks and attention, else by degrees of the model."""
-    check_output(out, column)
+    check_output(out)
     asked = values(settings, but=Memory)
     family = _family(model, network)
     if family is None:
@@ -137,7 +138,7 @@ def bounds(
 
         sizes: dict[str, Any] = network.sizes(model)
         known = state(**sizes, **asked, model=family)
-    deliver(known, out, column, as_json=as_json)
+    deliver(known, out, figure, as_json=as_json)
 
 
 def _family(model: str, network: VectorNetwork) -> str | None:
@@ -188,36 +189,36 @@ def explain(
 @flagged
 def plan(
     settings: PlanSettings,
+    figure: FigureSettings,
     out: Out = None,
-    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Find the smallest RAC proved to reach a rank, and the sizes proved too small."""
     from ..planning import plan as find
 
-    check_output(out, column)
+    check_output(out)
     found = find(**values(settings))
-    deliver(found, out, column, as_json=as_json)
+    deliver(found, out, figure, as_json=as_json)
 
 
 @flagged
 def compare(
     settings: CompareSettings,
+    figure: FigureSettings,
     out: Out = None,
-    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """Compare certified ranks of architectures, at equal width or at an equal number of parameters."""
     from ..comparison import ComparisonInterrupted
     from ..comparison import compare as run
 
-    check_output(out, column)
+    check_output(out)
     try:
         found = run(**values(settings))
     except ComparisonInterrupted as interruption:
         found = interruption.found
-        deliver(found, out, column, as_json=as_json)
+        deliver(found, out, figure, as_json=as_json)
         stop(str(interruption), 130)
-    deliver(found, out, column, as_json=as_json)
+    deliver(found, out, figure, as_json=as_json)
     if found.failed:
         raise typer.Exit(1)

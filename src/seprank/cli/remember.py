@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..settings.entries import values
+from ..settings.figure_settings import FigureSettings
 from ..settings.named_network import Network, TrainedNetwork
 from ..settings.remember_settings import RememberSettings, shared_with_measure
 from .flags import flagged
 from .options import Json, Scheduler, Workers, named_network, open_executor
-from .output import Column, Out, check_output, say_written, write_output
+from .output import Out, check_output, say_written, write_output
 from .terminal import UsageError, say, say_json, show_announcements, stop
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ def remember(
     ],
     network: Network,
     settings: RememberSettings,
+    figure: FigureSettings,
     workers: Workers = 1,
     scheduler: Scheduler = None,
     out: Out = None,
-    column: Column = "double",
     as_json: Json = False,
 ) -> None:
     """How many steps back does a model remember? The share of its output's variance that depends on older inputs.
@@ -45,7 +46,7 @@ def remember(
 
     seprank remember model.py:build@before.safetensors model.py:build@after.safetensors --length 100 --out curves.svg
     """
-    check_output(out, column)
+    check_output(out)
     if len(set(models)) < len(models):
         raise UsageError("each model must be named once; to compare seeds, run it twice with another --seed")
     from ..jobs.data import read_data
@@ -63,7 +64,7 @@ def remember(
             curves[name] = run(module, inputs=inputs, executor=executor, **asked)
             if not curves[name].complete:
                 break
-    _show(curves, out, column, as_json)
+    _show(curves, out, figure, as_json)
     if not all(curve.complete for curve in curves.values()):
         stop("interrupted; the curve has what was done", 130)
 
@@ -95,14 +96,14 @@ def keep_curve(folder: Path, curve: MemoryCurve | None, profile: Profile) -> Non
             profile.export(folder / f"profile.{ending}")
 
 
-def _show(curves: dict[str, MemoryCurve], out: list[Path] | None, column: str, as_json: bool) -> None:
+def _show(curves: dict[str, MemoryCurve], out: list[Path] | None, figure: FigureSettings, as_json: bool) -> None:
     """Print them, and write the files that were asked for."""
     from ..memory_curve import MemoryCurves
 
     name, first = next(iter(curves.items()))
     alone = len(curves) == 1
     found = first if alone else MemoryCurves(curves)
-    write_output(out, found, column, f"How many steps back? Memory of {', '.join(curves)}")
+    write_output(out, found, figure, f"How many steps back? Memory of {', '.join(curves)}")
     if as_json:
         summaries = {name: curve.summary() for name, curve in curves.items()}
         say_json(summaries[name] if alone else {"models": summaries})

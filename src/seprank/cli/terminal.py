@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -17,8 +18,8 @@ from typing import Any, NoReturn
 
 import typer
 
-TRACEBACK = "SEPRANK_TRACEBACK"
-"""Environment variable that lets tracebacks through"""
+from ..system.progress import hide
+
 UNHEARD = 141
 """As the shell counts a program that was ended because nobody reads its output (128 + SIGPIPE)"""
 _LONGEST = 1500
@@ -91,8 +92,8 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
         except SystemExit as end:
             stop(f"the module's own code ended the program (exit code {end.code}); take that call out of it", 2)
         except Exception as error:
-            if os.environ.get(TRACEBACK):
-                raise
+            if _verbose.get():
+                traceback.print_exception(error)
             stop(_unforeseen(error), 2)
 
     return guarded
@@ -117,7 +118,7 @@ def _unforeseen(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = "" if trace is None else f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno})"
-    return f"unforeseen {type(error).__name__}{place}: {error}; with {TRACEBACK}=1 the traceback is shown"
+    return f"unforeseen {type(error).__name__}{place}: {error}; `seprank --verbose` shows the traceback"
 
 
 def stop(message: str, code: int, paste: Sequence[str] = ()) -> NoReturn:
@@ -135,12 +136,30 @@ def tell(message: str) -> None:
         print(f"seprank: {one_line(message)}", file=sys.stderr)  # noqa: T201
 
 
+_verbose: ContextVar[bool] = ContextVar("verbose", default=False)
+"""Whether more is said than is asked for"""
+
+
+def speak(*, quiet: bool, verbose: bool) -> None:
+    """How much this command says on standard error.
+
+    Both at once are a mistake in the request.
+    """
+    if quiet and verbose:
+        stop("--quiet and --verbose are opposites; give one of them", 2)
+    _verbose.set(verbose)
+    hide(quiet)
+    log = logging.getLogger("seprank")
+    log.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
+    if verbose:
+        show_announcements()
+
+
 def show_announcements() -> None:
     """How long a run will take is logged, and shown on standard error."""
     log = logging.getLogger("seprank")
     if not log.handlers:
         log.addHandler(_Told())
-        log.setLevel(logging.INFO)
 
 
 class _Told(logging.Handler):

@@ -160,7 +160,7 @@ def with_generic_parameters(
     known = Functions(stand_in, mode.renew, mode.notes, integers=variables.features is not None)
     mode.functions = known
     values = {name: known.parameter(mode.degrees(np.full(s, degree)), name) for name, s in weights.drawn.items()}
-    values |= {name: known.constant(mode.admit(tensor), tensor) for name, tensor in weights.kept.items()}
+    values |= {name: known.constant(mode.admit(tensor, name), tensor) for name, tensor in weights.kept.items()}
 
     def call(inputs: Tensor, state: Any) -> Any:
         with explained(module, inputs, "check the inputs per step"):

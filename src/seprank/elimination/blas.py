@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -17,10 +16,6 @@ from ..kernels.residues import Floats
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 
-Tile: TypeAlias = tuple[slice, slice]
-
-ForEach: TypeAlias = Callable[[Callable[[Tile], None], Iterable[Tile]], Iterable[None]]
-
 # float64 holds every integer up to here
 EXACT = 1 << 53
 
@@ -30,15 +25,6 @@ SLAB = 511
 
 class BlasError(ArithmeticError):
     """The BLAS behind NumPy returned a wrong product, although all its sums are exact in float64."""
-
-
-@contextmanager
-def workers(threads: int) -> Iterator[ForEach]:
-    """A loop over independent tiles, in several threads, each with BLAS limited to one thread of its own."""
-    limits = blas()
-    limit = limits.limit(limits=1, user_api="blas") if limits else nullcontext()
-    with limit, ThreadPoolExecutor(threads) as pool:
-        yield pool.map if threads > 1 else map
 
 
 @cache

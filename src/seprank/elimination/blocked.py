@@ -1,17 +1,23 @@
-"""Elimination of a whole matrix, slab by slab"""
+"""Elimination of a whole matrix, slab by slab.
+
+While the rows below are cleared by one slab, the next slab is brought to its form: it is cleared first, and the other
+rows follow its exchanges of columns when they are done.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ..kernels import residues
 from ..kernels.residues import Floats
-from .blas import Field, ForEach, Indices, workers
+from .blas import Field, Indices
 from .block import Block
+from .crew import crew
 from .factor import Factor, sign
 
 # rows inverted on their leading square block, and rows of that block taken two by two without recursion
@@ -57,7 +63,6 @@ class Elimination:
         self.work = work
         self.field = field
         self.threads = threads
-        self.for_each: ForEach = map
         self.block = _block(field)
         self.memory = threading.local()
         self.rows = np.arange(work.shape[0])
@@ -65,38 +70,59 @@ class Elimination:
         self.pivot_rows = self.rows[:0]
         self.pivot_product = 1
         self.rank = 0
-        # first row of the slab: rows above are never read again
-        self.top = 0
+        # the slab: rows above are never read again, rows below follow its exchanges of columns afterwards
+        self.top = self.bottom = 0
         # length of the sums in the last product that was checked
         self.checked = 0
 
     def run(self, progress: Callable[[int, int], object], watch: Callable[[Factor], object] | None = None) -> None:
-        total, width = self.work.shape
-        with workers(self.threads) as self.for_each:
-            while self.top < total and self.rank < width:
-                bottom = min(self.top + self.field.terms, total)
-                before = None if watch is None else (self.work[self.top : bottom].copy(), self.columns.copy())
-                found = self.echelon(self.top, bottom, self.rank)
-                if watch is not None and before is not None:
-                    watch(self.factor(*before, found, bottom))
-                self.clear(slice(bottom, total), self.top, self.rank, found)
-                self.pivot_rows = np.append(self.pivot_rows, self.rows[self.top : self.top + found])
-                self.rank += found
-                self.top = bottom
-                progress(total if self.rank == width else bottom, total)
+        with crew(self.threads) as self.crew:
+            while self.top < len(self.work) and self.rank < self.work.shape[1]:
+                self.step(watch)
+                total = len(self.work)
+                progress(total if self.rank == self.work.shape[1] else self.top, total)
+            self.crew.catch_up()
 
-    def factor(self, slab: Floats, order: Indices, found: int, bottom: int) -> Factor:
-        """What is known after a slab, of its rows and the order of columns before."""
-        top, left, right = self.top, self.rank, self.rank + found
+    def step(self, watch: Callable[[Factor], object] | None) -> None:
+        """One slab."""
+        top, left, total = self.top, self.rank, len(self.work)
+        bottom = self.bottom = min(top + self.field.terms, total)
+        order, slab = self.columns.copy(), None if watch is None else self.work[top:bottom].copy()
+        found = self.echelon(top, bottom, left)
+        self.crew.catch_up()
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
+        self.follow(place[self.columns])
+        right, following = left + found, min(bottom + self.field.terms, total)
+        self.clear(slice(bottom, following), top, left, found)
+        self.crew.put_off(self.tiles(*self.to_clear(slice(following, total), top, left, found)))
+        if watch is not None and slab is not None:
+            watch(self.factor(slab, place, found))
+        self.pivot_rows = np.append(self.pivot_rows, self.rows[top : top + found])
+        self.rank, self.top = right, bottom
+
+    def follow(self, order: Indices) -> None:
+        """Put the columns of the rows below the slab into its order."""
+        moved = np.flatnonzero(order != np.arange(len(order)))
+        if not len(moved):
+            return
+
+        def move(rows: Floats) -> None:
+            rows[:, moved] = rows[:, order[moved]]
+
+        starts = range(self.bottom, len(self.work), _TILE[0])
+        self.crew.do(partial(move, self.work[row : row + _TILE[0]]) for row in starts)
+
+    def factor(self, slab: Floats, place: Indices, found: int) -> Factor:
+        """What is known after a slab, of its rows as they were before and where its columns were."""
+        top, left, right = self.top, self.rank, self.rank + found
         rows, columns = self.rows[top : top + found], self.columns[left:right]
         return Factor(
             rows=rows,
             columns=columns,
             diagonal=slab[np.ix_(rows - top, place[columns])],
-            below_rows=self.rows[bottom:],
-            below=self.work[bottom:, left:right],
+            below_rows=self.rows[self.bottom :],
+            below=self.work[self.bottom :, left:right],
             right_columns=self.columns[right:],
             right=self.work[top : top + found, right:],
         )
@@ -139,8 +165,12 @@ class Elimination:
 
     def clear(self, rows: slice, top: int, left: int, count: int) -> None:
         """Clear the columns of `count` rows in echelon form, from (top, left) on, in other rows."""
+        self.subtract(*self.to_clear(rows, top, left, count))
+
+    def to_clear(self, rows: slice, top: int, left: int, count: int) -> tuple[Floats, Floats, Floats]:
+        """What to subtract the product of the two others from; the columns themselves are not written."""
         work, right = self.work, left + count
-        self.subtract(work[rows, right:], work[rows, left:right], work[top : top + count, right:])
+        return work[rows, right:], work[rows, left:right], work[top : top + count, right:]
 
     def invert(self, top: int, bottom: int, left: int, size: int) -> int:
         """Bring the rows with pivots in the next `size` columns to [I | V], before the others; returns their number."""
@@ -176,7 +206,8 @@ class Elimination:
     def permute_columns(self, left: int, order: Indices) -> None:
         moved = np.flatnonzero(order != np.arange(len(order)))
         if len(moved):
-            self.work[self.top :, left + moved] = self.work[self.top :, left + order[moved]]
+            slab = self.work[self.top : self.bottom]
+            slab[:, left + moved] = slab[:, left + order[moved]]
             self.columns[left + moved] = self.columns[left + order[moved]]
 
     def subtract(self, target: Floats, left: Floats, right: Floats) -> None:
@@ -184,20 +215,37 @@ class Elimination:
 
         The right factor may be rows of the target, if these are so few that every tile holds all of them.
         """
-        if not (target.size and right.size):
+        tasks = self.tiles(target, left, right)
+        if left.size * target.shape[1] > _SMALL_PRODUCT:
+            self.crew.do(tasks)
             return
-        height, width = _TILE[0], max(_TILE[0], _TILE[1] // self.threads)
+        for task in tasks:
+            task()
+
+    def tiles(self, target: Floats, left: Floats, right: Floats) -> list[partial[None]]:
+        """Tasks that subtract left @ right from target; the first of longer products than before is checked."""
+        if not (target.size and right.size):
+            return []
+        height, width = _TILE[0], self.tile_width(target.shape[1])
         starts = ((row, column) for row in range(0, len(target), height) for column in range(0, target.shape[1], width))
         tiles = [(slice(row, row + height), slice(column, column + width)) for row, column in starts]
+        tasks = [partial(self.subtract_tile, target[tile], left[tile[0]], right[:, tile[1]]) for tile in tiles]
         if len(right) >= 2 * self.checked:
             # sums of another length may take another way through BLAS
             self.checked = len(right)
-            rows, columns = tiles[0]
-            with self.field.checked(target[rows, columns], left[rows], right[:, columns]):
-                self.subtract_tile(target[rows, columns], left[rows], right[:, columns])
-            del tiles[0]
-        for_each = self.for_each if left.size * target.shape[1] > _SMALL_PRODUCT else map
-        list(for_each(lambda tile: self.subtract_tile(target[tile], left[tile[0]], right[:, tile[1]]), tiles))
+            tasks[0] = partial(self.checked_tile, *tasks[0].args)
+        return tasks
+
+    def checked_tile(self, target: Floats, left: Floats, right: Floats) -> None:
+        with self.field.checked(target, left, right):
+            self.subtract_tile(target, left, right)
+
+    def tile_width(self, columns: int) -> int:
+        """Columns of a tile, such that all threads have as many tiles of a few rows, if these are not too narrow."""
+        most = max(_TILE[0], _TILE[1] // self.threads)
+        count = -(-columns // most)
+        even = -(-count // self.threads) * self.threads
+        return max(min(most, _TILE[0] // 2), -(-columns // even))
 
     def subtract_tile(self, target: Floats, left: Floats, right: Floats) -> None:
         product = self.buffer(target.size).reshape(target.shape)

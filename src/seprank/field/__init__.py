@@ -6,8 +6,9 @@ from .drawn_weights import Weights, read_weights
 from .functions import Functions
 from .guard import read
 from .interpreter import evaluate
+from .not_polynomial import NotPolynomial
 from .notes import Notes
-from .prime import NotPolynomial, PrimeField
+from .prime import PrimeField
 from .program import Program, Stages
 from .random import draw_elements, raw_stream
 from .symbolic import NotRecorded, Symbolic

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
 
 from .guard import read
-from .prime import NotPolynomial
+from .not_polynomial import NotPolynomial
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,17 @@ def read_weights(module: nn.Module) -> Weights:
         ({'weight': (5, 2)}, [0])
     """
     drawn, kept = {}, {}
-    for name, parameter in module.named_parameters():
-        _require_real(name, parameter)
-        if parameter.requires_grad:
-            drawn[name] = tuple(parameter.shape)
-        else:
-            kept[name] = parameter.detach()
-    for name, buffer in module.named_buffers():
-        _require_real(name, buffer)
-        kept[name] = buffer.detach()
-    return Weights(drawn, kept, _padding_rows(module, drawn))
+    with _disable_current_modes():  # in a field, what is detached would be residues
+        for name, parameter in module.named_parameters():
+            _require_real(name, parameter)
+            if parameter.requires_grad:
+                drawn[name] = tuple(parameter.shape)
+            else:
+                kept[name] = parameter.detach()
+        for name, buffer in module.named_buffers():
+            _require_real(name, buffer)
+            kept[name] = buffer.detach()
+        return Weights(drawn, kept, _padding_rows(module, drawn))
 
 
 def _require_real(name: str, tensor: Tensor) -> None:

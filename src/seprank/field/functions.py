@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from .guard import read
 from .notes import Notes
@@ -88,7 +89,8 @@ class Functions:
 
     def constant(self, tensor: Tensor, numbers: Tensor) -> Tensor:
         """Say that a tensor is a constant, and which."""
-        return _mark(tensor, Known(0, numbers.detach()))
+        with _disable_current_modes():  # in a field, what is detached would be residues
+            return _mark(tensor, Known(0, numbers.detach()))
 
     def forget(self, value: Any) -> Any:
         """Say that values are the run's inputs: nothing is known of them."""

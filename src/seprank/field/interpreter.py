@@ -81,6 +81,11 @@ def fastest(work: int) -> ModuleType:
     return importlib.import_module(f"{__package__}.compiled" if is_worth_compiling(work) else __name__)
 
 
+def for_rechecks() -> ModuleType:
+    """The executor in integers, for which numba has to be installed; without it, modules run as they are."""
+    return importlib.import_module(f"{__package__}.compiled_integers")
+
+
 def _run_stage(executor: ModuleType, stage: Stage, given: Numbers, p: int) -> Numbers:
     """The results of a stage (results, lanes) from what is given to it (numbers, lanes)."""
     results = np.empty((len(stage.results), given.shape[1]))

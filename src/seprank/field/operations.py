@@ -78,6 +78,10 @@ INSTEAD = {
         "call the module in evaluation mode, and draw numbers outside of forward",
         "bernoulli rand randn randint randperm normal uniform native_dropout multinomial rand_like randn_like",
     ),
+    "a view of memory": (
+        "in which order a tensor lies there is not the same in a field; take it by view, unfold, or an index",
+        "as_strided as_strided_copy as_strided_scatter set resize",
+    ),
     "made to be orthogonal": (
         "orthogonal matrices are not all matrices, so that no drawn one can stand for it; take a plain parameter",
         "linalg_matrix_exp linalg_householder_product linalg_qr linalg_svd _linalg_svd geqrf orgqr",

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import HigherOrderOperator
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
@@ -28,6 +29,8 @@ from .functions import Functions
 from .fused_attention import attention
 from .guard import Guard
 from .leaves import each, has_tensor, has_value, is_value
+from .loops import LOOPS, leave_alone
+from .not_polynomial import NotPolynomial
 from .notes import Notes
 from .operands import Refusal
 from .operation import Operation
@@ -46,23 +49,6 @@ _MASKS = (
 
 _PLAIN = frozenset({int, bool, float, type(None)})
 """What is no tensor, and has none in it"""
-
-
-class NotPolynomial(ArithmeticError):
-    """A module did something that has no meaning modulo a prime.
-
-    Attributes:
-        operation: name of the operation, as torch calls it.
-        module: path of the sub-module it happened in.
-        reason: why it is refused, and what to do.
-    """
-
-    def __init__(self, operation: str, module: str, reason: str) -> None:
-        self.operation, self.module, self.reason = operation, module, reason
-        super().__init__(operation, module, reason)
-
-    def __str__(self) -> str:
-        return f"`{self.operation}` in {self.module} is not polynomial: {self.reason}"
 
 
 class PrimeField(TorchDispatchMode):
@@ -93,6 +79,8 @@ class PrimeField(TorchDispatchMode):
         3.0
     """
 
+    supports_higher_order_operators = True
+    """Says torch: loops and branches that are operators come to `__torch_dispatch__`, too"""
     _made_inside: str
     _from_outside: str
 
@@ -155,7 +143,7 @@ class PrimeField(TorchDispatchMode):
         Raises:
             NotRecorded: it cannot be, also from inside.
         """
-        symbolic = Symbolic(self.prime)
+        symbolic = Symbolic(self.prime, self.arithmetic)
         with self._on(symbolic):
             yield symbolic
 
@@ -205,6 +193,8 @@ class PrimeField(TorchDispatchMode):
             return self._mark(torch.tensor(float(residue), dtype=torch.float64), self._from_outside)  # type: ignore[no-any-return]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if isinstance(func, HigherOrderOperator):
+            return self._loop(func.name(), args, kwargs or {})
         if torch.is_inference_mode_enabled():
             with torch.inference_mode(False), torch.no_grad():  # in which torch takes operations apart itself
                 return self._taken_apart(func, args, kwargs or {})
@@ -221,6 +211,13 @@ class PrimeField(TorchDispatchMode):
             raise NotPolynomial(operation.name, str(self._place), f"{error}; {_MASKS}") from None
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise type(error)(f"{error} (in `{operation.name}` of {self._place!s})") from None
+
+    def _loop(self, name: str, args: Any, kwargs: Any) -> Any:
+        """A loop or a branch, what is inside of which comes here."""
+        if name not in LOOPS:
+            self._refuse(name, advice(name))
+        with self._guard:
+            return self._taken_apart(LOOPS[name], args, kwargs)
 
     def _taken_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
         """What an operation is made of, each part of which comes here."""
@@ -315,7 +312,7 @@ class PrimeField(TorchDispatchMode):
             raise Refusal(f"its result {tuple(result.shape)} does not fit where it is written, {tuple(target.shape)}")
         return target.copy_(result)
 
-    def admit(self, value: Tensor) -> Tensor:
+    def admit(self, value: Tensor, name: str | None = None) -> Tensor:
         """Balanced residues of a tensor, known to this context as values of its run.
 
         Module code needs no call to this, every tensor it touches is admitted by itself; admitting weights and
@@ -323,7 +320,7 @@ class PrimeField(TorchDispatchMode):
         as they are.
 
         Raises:
-            ValueError: an entry is infinite or not a number.
+            ValueError: an entry is infinite or not a number; NotPolynomial, which names it, of a tensor with a name.
             ZeroDivisionError: an entry is a decimal whose denominator the prime divides.
             NotPolynomial: it has complex numbers.
         """
@@ -331,7 +328,11 @@ class PrimeField(TorchDispatchMode):
             with _disable_current_modes():
                 admitted: Tensor = self._mark(self._admit(value), self._from_outside)
         except Refusal as refusal:
-            raise NotPolynomial("admit", str(self._place), str(refusal)) from None
+            raise NotPolynomial(name or "admit", str(self._place), str(refusal)) from None
+        except NotFinite as error:
+            if name is None:
+                raise
+            raise NotPolynomial(name, "the module", f"{error}; {_MASKS}") from None
         return admitted
 
     def renew(self, value: Tensor) -> Tensor:
@@ -393,3 +394,6 @@ class PrimeField(TorchDispatchMode):
         """Whether something is a value of this run, and if so whether it may be written into."""
         mark = getattr(value, "_seprank_mark", None)
         return mark if mark is self._made_inside or mark is self._from_outside else None
+
+
+leave_alone(PrimeField.__torch_dispatch__, Guard.__torch_function__)

@@ -53,6 +53,19 @@ class Program:
             raise NotRecorded("a sequence takes numbers from another one of its batch")
         return found
 
+    @property
+    def degree(self) -> float:
+        """Of the outputs, as polynomials in the numbers of start and end, at most."""
+        degrees = np.zeros(1 + self.starts + self.ends + sum(len(step.outs) for step in self.steps))
+        degrees[1 : 1 + self.starts + self.ends] = 1
+        for step in self.steps:
+            if isinstance(step, Products):
+                found = (degrees[step.left] + degrees[step.right]).max(1)
+            else:
+                found = degrees[step.terms].max(-1)
+            degrees[step.outs] = np.minimum(found, 2.0**63)
+        return float(degrees[self.outputs].max(initial=0))
+
     def equals(self, other: Program) -> bool:
         """Whether both are the same steps."""
         if len(self.steps) != len(other.steps) or (self.starts, self.ends) != (other.starts, other.ends):

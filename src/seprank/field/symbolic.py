@@ -78,11 +78,12 @@ class Symbolic(Arithmetic):
 
     Args:
         p: the prime.
+        known: computes constants, by default in float64.
     """
 
     exact_limit = Float64.exact_limit
 
-    def __init__(self, p: int) -> None:
+    def __init__(self, p: int, known: Arithmetic | None = None) -> None:
         super().__init__(p)
         self.longest_sum -= 1  # a constant may be added
         if self.longest_sum < 2:
@@ -92,7 +93,7 @@ class Symbolic(Arithmetic):
         self.registers = 1
         """How many there are"""
         self._terms = 0
-        self._known = Float64(p)
+        self._known = known or Float64(p)
         self._constants: dict[float, int] = {}
 
     def unknown(self, *shape: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""How much memory a model takes inside, found by running a few pairs."""
+"""How much memory a model allocates inside, measured by running a few pairs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..adapters import SequenceModel
 from ..startend import Halves
 
 _FEW, _MORE = 2, 8
-"""Pairs that are run: the difference is what a pair takes, the rest what a call takes whatever its size"""
+"""Pairs that are run: from the difference follows the memory of a pair, from the rest that of any call"""
 
 _MARGIN = 1.25
-"""For what kernels take and give back inside, which is not seen"""
+"""For memory that kernels allocate and free inside, which is not seen"""
 
 
 class AllocationWatch(TorchDispatchMode):
-    """Counts the bytes of all tensors that are made while it is active and still alive."""
+    """Counts the bytes of all tensors that are made while it is active and have not been freed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,17 +59,17 @@ class AllocationWatch(TorchDispatchMode):
 
 @dataclass(frozen=True)
 class Footprint:
-    """Memory that running pairs takes beside their matrix, in bytes."""
+    """Bytes that running pairs takes beside their matrix."""
 
     fixed: int
-    """Whatever their number"""
+    """However many pairs"""
     per_pair: int
 
 
 def footprint(model: SequenceModel, starts: Halves, ends: Halves) -> Footprint:
-    """Run a few starts, and then pairs, and see how much their tensors take at most.
+    """Run a few starts, then pairs, and see how much memory their tensors take at most.
 
-    What a function takes outside of torch is not seen.
+    Memory allocated outside torch is not seen.
     """
     few, more = (_peak(model, starts, ends, count) for count in (_FEW, _MORE))
     per_pair = max(0, more - few) / (_MORE - _FEW)

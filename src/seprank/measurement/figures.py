@@ -1,7 +1,8 @@
-"""The figures of one Start-End matrix: its spectrum and the shares of its variance. Pure functions, no errors.
+"""The figures of one Start-End matrix: its spectrum and the shares of its variance.
 
-Every function takes the samples it is given for the whole truth; what a finite sample does to the figures, and how far
-that can be undone, is the business of `jackknife`. Definitions are explained in docs/errors-of-measurement.md.
+Pure functions of `values`, the outputs of all pairs (starts, ends, channels), of a `spectrum`, singular values with the
+largest first, or of Schmidt `coefficients`. They take the samples for all there is; what a finite sample does to the
+figures, and how far that can be undone, is left to `jackknife`. docs/errors-of-measurement.md has the definitions.
 """
 
 from __future__ import annotations
@@ -46,14 +47,8 @@ class Shares:
 def check_finite(values: Values) -> None:
     """Refuse outputs that are no numbers.
 
-    Args:
-        values: outputs, (starts, ends, channels).
-
     Raises:
         ValueError: the shape is wrong or empty, or an output is not finite; the first such pair is named.
-
-    Example:
-        >>> check_finite(np.zeros((4, 5, 1)))
     """
     if values.ndim != 3 or 0 in values.shape:
         raise ValueError(f"values must have shape (starts, ends, channels), none of them 0, got {values.shape}")
@@ -67,13 +62,7 @@ def check_finite(values: Values) -> None:
 
 
 def rescaled(values: Values) -> tuple[Values, float]:
-    """Outputs divided by a power of two, hence exactly, where their squares would overflow or vanish.
-
-    Args:
-        values: finite outputs.
-
-    Returns:
-        The outputs, the same array where nothing is to be done, and the power of two to multiply them with.
+    """Outputs divided, where their squares would overflow or vanish, by a power of two, hence exactly; and that power.
 
     Example:
         >>> rescaled(np.full((1, 1, 1), 2.0**1000))[0].item()
@@ -94,14 +83,7 @@ def singular_values(values: Values) -> Vector:
     of the output (summed over channels), and for independent samples the singular values tend to those of the integral
     operator with kernel y(start, end), whatever the numbers of starts and ends.
 
-    Args:
-        values: outputs, (starts, ends, channels).
-
-    Returns:
-        min(starts, ends * channels) numbers in the unit of the output.
-
-    Source:
-        Koltchinskii & Giné 2000, Random matrix approximation of spectra of integral operators, Bernoulli 6.
+    Source: Koltchinskii & Giné 2000, Random matrix approximation of spectra of integral operators, Bernoulli 6.
 
     Example:
         >>> singular_values(np.full((4, 9, 1), 3.0)).round(12).tolist()
@@ -121,17 +103,10 @@ def singular_values(values: Values) -> Vector:
 def schmidt_coefficients(spectrum: Vector) -> Vector:
     """p_k = s_k^2 / sum of s^2: the share of each product f_k(start) g_k(end) in the mean square of the output.
 
-    Args:
-        spectrum: singular values, largest first.
-
-    Returns:
-        As many numbers from 0 to 1, which sum to 1.
-
     Raises:
         ConstantOutput: all singular values are zero.
 
-    Source:
-        Levine et al. 2017 (arXiv:1710.09431), singular values of the normalised output.
+    Source: Levine et al. 2017 (arXiv:1710.09431), singular values of the normalised output.
 
     Example:
         >>> schmidt_coefficients(np.array([2.0, 1.0])).tolist()
@@ -144,13 +119,7 @@ def schmidt_coefficients(spectrum: Vector) -> Vector:
 
 
 def entropy(weights: Vector) -> float:
-    """Shannon entropy in nats; that of the Schmidt coefficients is the entanglement entropy of start and end.
-
-    Args:
-        weights: numbers p from 0 to 1 that sum to 1; zeros count for nothing.
-
-    Returns:
-        - sum of p log p, from 0 for a single product to log n for n equally strong ones.
+    """- sum of p log p in nats, of weights that sum to 1; of Schmidt coefficients it is the entanglement entropy.
 
     Example:
         >>> round(entropy(np.array([0.5, 0.5, 0.0])), 4)
@@ -178,8 +147,7 @@ def roy_vetterli_rank(spectrum: Vector) -> float:
     At least `effective_rank`, since weak products weigh more. Where the singular values of the integral operator have
     no finite sum it grows with the samples without limit.
 
-    Source:
-        Roy & Vetterli 2007, The effective rank: a measure of effective dimensionality, EUSIPCO, definition of erank.
+    Source: Roy & Vetterli 2007, The effective rank: a measure of effective dimensionality, EUSIPCO.
 
     Example:
         >>> round(roy_vetterli_rank(np.array([3.0, 3.0, 3.0])), 12)
@@ -201,8 +169,7 @@ def participation_ratio(coefficients: Vector) -> float:
 def separability_distance(coefficients: Vector) -> float:
     """sqrt(1 - p_1): how far the output, scaled to norm 1, is from the nearest product f(start) g(end).
 
-    Source:
-        Levine et al. 2017 (arXiv:1710.09431), distance from the nearest separable function.
+    Source: Levine et al. 2017 (arXiv:1710.09431), distance from the nearest separable function.
 
     Example:
         >>> round(separability_distance(np.array([0.64, 0.36])), 12)
@@ -213,14 +180,7 @@ def separability_distance(coefficients: Vector) -> float:
 
 
 def numerical_rank(spectrum: Vector, tolerance: float) -> int:
-    """How many singular values are larger than tolerance times the largest.
-
-    Args:
-        spectrum: singular values, largest first.
-        tolerance: relative; for outputs of precision eps the larger side of the matrix times eps.
-
-    Returns:
-        The number; if that is all of them, it is a lower bound, and more samples may raise it.
+    """How many singular values exceed tolerance times the largest; if all do, more samples may raise it.
 
     Example:
         >>> numerical_rank(np.array([1.0, 1e-3, 1e-17]), 1e-14)
@@ -234,21 +194,16 @@ def anova(values: Values, *, precision: float = EPSILON) -> tuple[Shares, Shares
 
     y(s, e) = mean + a(s) + b(e) + c(s, e), where a, b, c average to zero over whatever they depend on. A row mean of K
     samples contains the mean of K interactions, so the plain mean squares of a and b are too large by the interaction's
-    variance / K (and all are too small by the degrees of freedom). The second result has this removed.
-
-    Args:
-        values: outputs, (starts, ends, channels), at least 3 x 3.
-        precision: relative precision of the outputs; what varies less is constant.
+    variance / K (and all are too small by the degrees of freedom).
 
     Returns:
         Plug-in shares, which take the samples for all there is, and shares from unbiased variances (method of moments
         for a two-way random-effects model with one value per cell), of which small ones may come out negative.
 
     Raises:
-        ConstantOutput: the output does not vary.
+        ConstantOutput: the output varies by no more than `precision` of its size.
 
-    Source:
-        Searle, Casella & McCulloch 1992, Variance Components, chapter 4 (balanced data).
+    Source: Searle, Casella & McCulloch 1992, Variance Components, chapter 4 (balanced data).
 
     Example:
         >>> start, end = np.arange(5.0), np.arange(4.0)
@@ -256,7 +211,7 @@ def anova(values: Values, *, precision: float = EPSILON) -> tuple[Shares, Shares
         0.6154
     """
     starts, ends, channels = values.shape
-    # from one of the outputs on, so that a large constant part costs no digits
+    # relative to one of the outputs, so that a large constant part costs no digits
     rest = values - values[0, 0]
     mean = rest.mean((0, 1))
     by_start, by_end = rest.mean(1) - mean, rest.mean(0) - mean
@@ -280,3 +235,28 @@ def _sum_of_squares(part: Values) -> float:
 def _shares(variances: list[float]) -> Shares:
     start, end, interaction = (variance / sum(variances) for variance in variances)
     return Shares(start, end, interaction)
+
+
+def effective_count(weights: Vector) -> float:
+    """How many equal samples would weigh as these do: (sum of w)² / sum of w².
+
+    Example:
+        >>> effective_count(np.array([1.0, 1.0, 0.0]))
+        2.0
+    """
+    largest = float(weights.max(initial=0.0))
+    if largest == 0:
+        return 0.0
+    scaled = weights / largest
+    return float(scaled.sum() ** 2 / (scaled @ scaled))
+
+
+def rest_on_few(name: str, weights: Vector, least: int) -> list[str]:
+    """A warning if fewer samples than that count as much as these do with their weights."""
+    count = effective_count(weights)
+    if count >= least:
+        return []
+    return [
+        f"the figures rest on few {name}, as if {math.floor(count)} of {len(weights)} counted; intervals may be too "
+        "narrow, use more samples"
+    ]

@@ -1,4 +1,4 @@
-"""The halves that a measurement is taken on: random vectors, random tokens, or the user's own sequences."""
+"""The halves of a measurement: random vectors, random tokens, or from the user's own sequences."""
 
 from __future__ import annotations
 
@@ -18,25 +18,23 @@ from ..startend import Halves
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
 
-READERS = ".npy, .npz, .csv or .safetensors"
-
 
 class DataError(ValueError):
-    """Data cannot be used as sequences; the message says why and what to do."""
+    """Data that cannot be used as sequences; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Start and end halves, and where they are from."""
+    """Start and end halves, and where they come from."""
 
     starts: Halves
     ends: Halves
     source: str
     """In words: what the halves are"""
     origins: tuple[Numbers, Numbers] | None = None
-    """Of the user's own sequences: which of them each start and each end is from"""
+    """Of the user's own sequences: the one that each start and each end comes from"""
     inferred: str = ""
-    """How it was found out what a step is, where nobody said it"""
+    """How it was found out what a step is, if nobody said it"""
 
     @property
     def features(self) -> int:
@@ -47,18 +45,18 @@ class Samples:
 def whole_sequences(
     alphabet: Alphabet, *, length: int, starts: int, ends: int, data: Array | Tensor | None = None, seed: int
 ) -> Samples:
-    """Sequences of the whole length from which the halves of every cut are taken, see `halved`.
+    """Sequences of full length from which the halves of every cut are taken, see `halved`.
 
     Args:
         alphabet: what the model reads.
-        length: T; longer sequences are used up to there.
+        length: T; longer sequences are shortened.
         starts, ends: how many to draw, independently; of `data` at most as many as there are.
-        data: (count, steps, features), with more axes where a step has more, (count, steps) for one feature, or
+        data: (count, steps, features), with more axes if a step has more, (count, steps) for one feature, or
             integers (count, steps) of tokens. By default independent standard normal vectors, or uniform tokens.
         seed: of the draw.
 
     Raises:
-        DataError: there are too few, they are too short, of a wrong size, not finite, or tokens are out of range.
+        DataError: as `checked_sequences`.
     """
     if data is None:
         first, second = (
@@ -67,7 +65,7 @@ def whole_sequences(
         )
         what = "independent normal vectors" if alphabet.tokens is None else f"uniform tokens out of {alphabet.tokens}"
         return Samples(first, second, source=what, inferred=alphabet.inferred)
-    found = _checked(_as_array(data), alphabet, length)[:, :length]
+    found = checked_sequences(data, alphabet, length)
     chosen = [_choose(len(found), count, (seed, stream)) for stream, count in ((0, starts), (1, ends))]
     first, second = (Halves(vectors=torch.from_numpy(found[numbers])) for numbers in chosen)
     source = f"halves of {len(found)} sequences given"
@@ -75,23 +73,23 @@ def whole_sequences(
 
 
 def halved(whole: Samples, cut: int) -> Samples:
-    """The first `cut` steps of the starts, and what the ends have after as many."""
+    """The first `cut` steps of the starts, and the ends from there on."""
     first, second = whole.starts.sequences()[:, :cut], whole.ends.sequences()[:, cut:]
     return replace(whole, starts=Halves(vectors=first), ends=Halves(vectors=second))
 
 
 def given_halves(starts: Array | Tensor, ends: Array | Tensor, alphabet: Alphabet, *, length: int, cut: int) -> Samples:
-    """Halves as the user has them, checked.
+    """The user's own halves, checked.
 
     Raises:
-        DataError: they have other numbers of steps or features than needed, or are not finite.
+        DataError: as `checked_sequences`, or a half is too long.
     """
     halves = []
     for name, given, steps in (("starts", starts, cut), ("ends", ends, length - cut)):
         shape = tuple(given.shape)
         if len(shape) < 2 or shape[1] != steps:
             raise DataError(f"{name} must be (count, {steps}, ...) for length {length} and cut {cut}, got {shape}")
-        halves.append(Halves(vectors=torch.from_numpy(_checked(_as_array(given), alphabet, steps))))
+        halves.append(Halves(vectors=torch.from_numpy(checked_sequences(given, alphabet, steps))))
     return Samples(halves[0], halves[1], source="halves given", inferred=alphabet.inferred)
 
 
@@ -102,7 +100,8 @@ def _draw(alphabet: Alphabet, generator: np.random.Generator, shape: tuple[int, 
     return torch.from_numpy(generator.standard_normal((*shape, *alphabet.shape)))
 
 
-def _as_array(sequences: Array | Tensor) -> Array:
+def as_array(sequences: Array | Tensor) -> Array:
+    """Sequences as a NumPy array; floats of 16 bits, which may have no NumPy type, as float32."""
     if not isinstance(sequences, Tensor):
         return np.asarray(sequences)
     tensor = sequences.detach().cpu()
@@ -111,13 +110,19 @@ def _as_array(sequences: Array | Tensor) -> Array:
 
 
 def _choose(available: int, count: int, seed: tuple[int, int]) -> Numbers:
-    """Which of the sequences, ascending, without repetition."""
+    """Numbers of sequences, ascending, none twice."""
     if count >= available:
         return np.arange(available)
     return np.sort(np.random.default_rng(seed).permutation(available)[:count])
 
 
-def _checked(data: Array, alphabet: Alphabet, length: int) -> Array:
+def checked_sequences(data: Array | Tensor, alphabet: Alphabet, length: int) -> Array:
+    """The first steps of the user's sequences: int64 tokens (count, length) or float64 vectors (count, length, ...).
+
+    Raises:
+        DataError: they are too short, of a wrong size, not finite, or tokens are out of range.
+    """
+    data = as_array(data)
     if data.ndim < 2 or 0 in data.shape:
         raise DataError(f"sequences must be (count, steps) or (count, steps, features), got shape {data.shape}")
     if data.shape[1] < length:
@@ -129,6 +134,7 @@ def _checked(data: Array, alphabet: Alphabet, length: int) -> Array:
             f"sequences must be real, got {data.dtype}; give real and imaginary parts as two features, "
             "np.stack([x.real, x.imag], -1), to a model of as many inputs"
         )
+    data = data[:, :length]
     return _checked_tokens(data, alphabet.tokens) if alphabet.tokens is not None else _checked_vectors(data, alphabet)
 
 
@@ -165,37 +171,30 @@ def read_sequences(path: str | Path) -> Array:
         OSError: it cannot be read.
     """
     path = Path(path)
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".safetensors": _read_safetensors}
-    if path.suffix not in readers:
-        raise DataError(f"data must be a {READERS} file, got {path.name}")
+    if path.suffix not in (".npy", ".npz", ".csv", ".safetensors"):
+        raise DataError(f"data must be a .npy, .npz, .csv or .safetensors file, got {path.name}")
     if not path.is_file():
         raise DataError(f"no file {path}")
     try:
-        return readers[path.suffix](path)
+        return _read(path)
     except DataError:
         raise
     except Exception as error:
         raise DataError(f"{path} cannot be read as {path.suffix}: {error}") from error
 
 
-def _read_npy(path: Path) -> Array:
-    array: Array = np.load(path, allow_pickle=False)
-    return array
+def _read(path: Path) -> Array:
+    if path.suffix == ".csv":
+        return np.loadtxt(path, delimiter=",", ndmin=2)
+    if path.suffix == ".safetensors":
+        from safetensors.numpy import load_file
 
-
-def _read_npz(path: Path) -> Array:
-    with np.load(path, allow_pickle=False) as arrays:
+        return _only(path, load_file(path))
+    found = np.load(path, allow_pickle=False)
+    if path.suffix == ".npy":
+        return np.asarray(found)
+    with found as arrays:
         return _only(path, dict(arrays))
-
-
-def _read_csv(path: Path) -> Array:
-    return np.loadtxt(path, delimiter=",", ndmin=2)
-
-
-def _read_safetensors(path: Path) -> Array:
-    from safetensors.numpy import load_file
-
-    return _only(path, load_file(path))
 
 
 def _only(path: Path, arrays: dict[str, Array]) -> Array:

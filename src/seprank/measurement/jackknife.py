@@ -1,8 +1,8 @@
 """Bias correction and errors: a delete-group jackknife over starts and ends together.
 
 Starts and ends are dealt into eight groups each. Replicate g lacks the starts *and* the ends of group g, so that both
-sample sizes shrink by the factor 7/8 and every bias of the form c / starts + d / ends grows by 8/7, which is why
-8 x (all) - 7 x (mean of the replicates) has none of it. docs/errors-of-measurement.md says how well this works.
+sample sizes shrink by the factor 7/8 and every bias of the form c / starts + d / ends grows by 8/7; in
+8 x (all) - 7 x (mean of the replicates) it cancels. docs/errors-of-measurement.md shows how well this works.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Estimate:
     plug_in: float
     """The figure of the samples as they are"""
     estimate: float
-    """Freed of the bias of first order, and moved into the range that the figure can have"""
+    """Without the bias of first order, and moved into the range that the figure can have"""
     standard_error: float
-    """Of the estimate, not moved"""
+    """Of the estimate before it is moved"""
     low: float
     """Lower end of the 90 % interval, moved into the range"""
     high: float
@@ -61,42 +61,38 @@ class Estimate:
 
 @dataclass(frozen=True)
 class _Figure:
-    """How a figure comes from the numbers that are jackknifed, see `_spectral` and `_shares`."""
+    """How a figure comes from the number that is jackknifed."""
 
-    number: int
     lowest: float = 0.0
     highest: float = 1.0
     logarithmic: bool = False
     """The number is the logarithm of the figure: there the bias is nearer to first order, the error to normal"""
 
 
-# The effective rank comes from the same number as the entropy, so that one is the exponential of the other.
+_RANK = _Figure(lowest=1.0, highest=math.inf, logarithmic=True)
 _FIGURES = {
-    "entropy": _Figure(0, highest=math.inf),
-    "effective_rank": _Figure(0, lowest=1.0, highest=math.inf, logarithmic=True),
-    "roy_vetterli_rank": _Figure(1, lowest=1.0, highest=math.inf, logarithmic=True),
-    "participation_ratio": _Figure(2, lowest=1.0, highest=math.inf, logarithmic=True),
-    "separability_distance": _Figure(3),
-    "start": _Figure(4),
-    "end": _Figure(5),
-    "interaction": _Figure(6),
+    "entropy": _Figure(highest=math.inf),
+    "effective_rank": _RANK,
+    "roy_vetterli_rank": _RANK,
+    "participation_ratio": _RANK,
+    "separability_distance": _Figure(),
+    "start": _Figure(),
+    "end": _Figure(),
+    "interaction": _Figure(),
 }
+"""In the order of the numbers from `_spectral` and `_shares`"""
 
 
 def deal(
     starts: int, ends: int, *, seed: int, origins: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
 ) -> tuple[Labels, Labels]:
-    """Deal starts and ends into groups, at random.
+    """The group, 0..7, of each start and of each end, dealt at random and evenly.
 
     Args:
-        starts: how many.
-        ends: how many.
+        starts, ends: how many.
         seed: of the order in which they are dealt.
         origins: of each start and of each end the number of the sequence it was cut from, (starts,) and (ends,).
             Halves of one sequence are not independent, so they go to the same group. None: all are independent.
-
-    Returns:
-        Group of each start and of each end, 0..7; groups differ in size by at most one if origins do not repeat.
 
     Raises:
         ValueError: one side has fewer than 16 samples, or fewer than 16 different origins.
@@ -112,7 +108,7 @@ def deal(
     every = np.union1d(of_starts, of_ends)
     order = np.random.default_rng((seed, GROUPS)).permutation(len(every))
     has_start, has_end = np.isin(every[order], of_starts), np.isin(every[order], of_ends)
-    # First those that give both halves, in turn; then the others, on each side going on where those ended.
+    # First the sequences that give both halves, in turn; then the others of each side, from where those ended.
     turn = np.cumsum(has_start & has_end) - 1
     shared = np.count_nonzero(has_start & has_end)
     for alone in (has_start & ~has_end, has_end & ~has_start):
@@ -138,16 +134,7 @@ def _check_origins(origins: npt.ArrayLike, count: int, half: str) -> npt.NDArray
 def replicates(
     statistic: Callable[[Values], Vector], values: Values, starts: Labels, ends: Labels
 ) -> npt.NDArray[np.float64]:
-    """A statistic of all that is left when one group of starts and the same group of ends is left out.
-
-    Args:
-        statistic: from outputs (starts, ends, channels) to some numbers.
-        values: outputs, (starts, ends, channels).
-        starts: group of each start.
-        ends: group of each end.
-
-    Returns:
-        (groups, numbers)
+    """A statistic without each group of starts and the same group of ends, (groups, numbers).
 
     Raises:
         ConstantOutput: what is left does not vary.
@@ -172,29 +159,21 @@ def replicates(
 def estimate(
     full: float, left_out: Vector, lowest: float = -math.inf, highest: float = math.inf, *, logarithmic: bool = False
 ) -> Estimate:
-    """Bias-corrected estimate and 90 % interval from a number and its replicates.
+    """Bias-corrected estimate and 90 % interval from a number of all samples, and without each group, (groups,).
 
-    Args:
-        full: the number from all samples.
-        left_out: the number from the samples without each group, (groups,).
-        lowest: least value that the figure can have; estimate and interval are moved to it if they lie below.
-        highest: greatest value that the figure can have.
-        logarithmic: the numbers are logarithms of the figure.
+    The estimate is g full - (g - 1) mean(left_out), its variance (g - 1) / g times the sum of squared deviations of
+    `left_out` from their mean, g = 8. Numbers that are logarithms of the figure become exponentials at the end; values
+    outside of what the figure can have are moved there.
 
-    Returns:
-        The figure, with estimate g full - (g - 1) mean(left_out) and variance (g - 1) / g times the sum of squared
-        deviations of left_out from their mean, g = 8; where logarithmic, exponentials of that.
-
-    Source:
-        Kott 2001, The delete-a-group jackknife, Journal of Official Statistics 17; Efron & Stein 1981, The jackknife
-        estimate of variance, Annals of Statistics 9.
+    Source: Kott 2001, The delete-a-group jackknife, Journal of Official Statistics 17; Efron & Stein 1981, The
+        jackknife estimate of variance, Annals of Statistics 9.
 
     Example:
         >>> estimate(1.0, np.full(8, 0.9), 0.0, 1.5)
         Estimate(plug_in=1.0, estimate=1.5, standard_error=0.0, low=1.5, high=1.5)
     """
     centre = GROUPS * full - (GROUPS - 1) * float(left_out.mean())
-    error = math.sqrt((GROUPS - 1) * float(left_out.var()))
+    error = jackknife_error(left_out)
     points = np.array([full, centre, centre - T_QUANTILE * error, centre + T_QUANTILE * error])
     if logarithmic:
         points = np.exp(points)
@@ -203,15 +182,16 @@ def estimate(
     return Estimate(plug_in, middle, error, low, high)
 
 
+def jackknife_error(left_out: Vector) -> float:
+    """Standard error of a number, from the numbers without each group, (groups,)."""
+    return math.sqrt((GROUPS - 1) * float(left_out.var()))
+
+
 def shortened(values: Values, ends: Labels) -> tuple[Values, Labels]:
     """A smaller matrix whose singular values are the same, whichever starts and groups of ends are left out.
 
-    The columns of a group count only by their inner products, so where they are more than the rows, as with many
+    The columns of a group count only through their inner products; if there are more columns than rows, as with many
     channels, the triangular factor of the group takes their place.
-
-    Args:
-        values: outputs, (starts, ends, channels).
-        ends: group of each end.
 
     Returns:
         Values (starts, columns, 1) and the group of each column.
@@ -233,17 +213,7 @@ def shortened(values: Values, ends: Labels) -> tuple[Values, Labels]:
 def estimates(
     values: Values, spectrum: Vector, groups: tuple[Labels, Labels], *, precision: float = EPSILON
 ) -> dict[str, Estimate]:
-    """All figures with their errors.
-
-    Args:
-        values: outputs, (starts, ends, channels).
-        spectrum: their singular values.
-        groups: of starts and of ends, from `deal`.
-        precision: relative precision of the outputs, see `anova`.
-
-    Returns:
-        By name: entropy, effective_rank, roy_vetterli_rank, participation_ratio, separability_distance, and the shares
-        of the variance: start, end, interaction, of which the estimates sum to 1.
+    """All figures by name with their errors; the estimates of the shares start, end and interaction sum to 1.
 
     Raises:
         ConstantOutput: the output does not vary, or would not without one of the groups.
@@ -252,8 +222,8 @@ def estimates(
     full = np.concatenate([_spectral(spectrum), _shares(unbiased)])
     left_out = _left_out(values, *groups, precision=precision)
     found = {
-        name: estimate(float(full[f.number]), left_out[:, f.number], f.lowest, f.highest, logarithmic=f.logarithmic)
-        for name, f in _FIGURES.items()
+        name: estimate(float(number), rest, f.lowest, f.highest, logarithmic=f.logarithmic)
+        for (name, f), number, rest in zip(_FIGURES.items(), full, left_out.T, strict=True)
     }
     return found | _adding_up({name: found[name] for name in ("start", "end", "interaction")}, plug_in)
 
@@ -265,9 +235,10 @@ def _left_out(values: Values, starts: Labels, ends: Labels, *, precision: float)
 
 
 def _spectral(spectrum: Vector) -> Vector:
+    """The entropy is its own number and the logarithm of the effective rank."""
     coefficients = schmidt_coefficients(spectrum)
-    ranks = roy_vetterli_rank(spectrum), participation_ratio(coefficients)
-    return np.array([entropy(coefficients), *np.log(ranks), separability_distance(coefficients)])
+    nats, ranks = entropy(coefficients), (roy_vetterli_rank(spectrum), participation_ratio(coefficients))
+    return np.array([nats, nats, *np.log(ranks), separability_distance(coefficients)])
 
 
 def _shares(shares: Shares) -> Vector:
@@ -275,7 +246,7 @@ def _shares(shares: Shares) -> Vector:
 
 
 def _adding_up(shares: dict[str, Estimate], plug_in: Shares) -> dict[str, Estimate]:
-    """Shares that still sum to 1 after negative ones were moved to 0, beside those of the samples as they are."""
+    """Shares that still sum to 1 after negative ones were moved to 0; their plug-in values are as they were."""
     total = sum(share.estimate for share in shares.values())
     adjusted = {}
     for name, share in shares.items():

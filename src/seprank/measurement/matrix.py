@@ -1,93 +1,120 @@
-"""The Start-End matrix of a measurement: outputs of a checked model, read out, here or on workers; and once more."""
+"""The entries of a measurement's Start-End matrix: a checked model on pairs of halves, evaluated here or on workers."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
 from concurrent.futures import Executor
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..adapters import Checked, Rescaled
+from ..adapters import Checked, Rescaled, State
 from ..question import check_readout
 from ..settings.measure_settings import MeasureSettings
 from ..startend import Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
 from ..startend.workers import pack
 from ..system.memory import MemoryBudgetError, show_size
 from .allocation import footprint
+from .directions import directions
 from .inputs import Samples
 from .measured_model import Subject, adapt_to, prepared
 
-MakeMatrix = Callable[[Subject, Samples, int, MeasureSettings, int, Progress | None], StartEndMatrix | RowBlocks]
-"""From a checked model, the samples, the length, the settings and the pairs of a block to an empty matrix"""
+
+class Entries:
+    """What the entries of a matrix are made of.
+
+    Args:
+        subject: a model that has passed the checks.
+        samples: its halves.
+        settings: what is read out of the last output, and how much memory this may take.
+    """
+
+    def __init__(self, subject: Subject, samples: Samples, settings: MeasureSettings) -> None:
+        if not isinstance(subject.model, Checked):
+            raise TypeError(f"only a model that has passed the checks is measured, got {type(subject.model).__name__}")
+        self.subject, self.samples, self.settings = subject, samples, settings
+        self.starts, self.ends = subject.cast(samples.starts), subject.cast(samples.ends)
+        channels = subject.model.channels - subject.rescaled
+        readout = check_readout(settings.readout, channels)
+        self._weights = None if readout == "all" else directions(readout, channels, settings.seed)
+        self.channels = subject.model.channels if subject.rescaled or self._weights is None else 1
+        """Columns of the matrix for each end; of a rescaled model all of them, and one for the exponent"""
+
+    @cached_property
+    def block(self) -> int:
+        """Pairs that are run at once: as many as fit a quarter of the memory, as a probe of a few pairs says."""
+        model, length = self.subject.model, self.settings.length
+        numbers = length * (self.samples.features + model.channels) + 4 * model.state_numbers(length)
+        found = footprint(model, self.starts, self.ends)
+        return pairs_per_block(model.width, max(16 * numbers, found.per_pair), self.settings.budget // 4 - found.fixed)
+
+    def read(self, output: Tensor) -> Tensor:
+        """Columns (channels, pairs) of the last output; of a rescaled model everything is kept."""
+        output = _widened(output)
+        if self.subject.rescaled or self._weights is None:
+            return output
+        return torch.from_numpy(self._weights).to(output) @ output
+
+    def matrix(self, block: int, progress: Progress | None = None) -> StartEndMatrix:
+        """An empty matrix, to be evaluated in blocks of so many pairs."""
+        return StartEndMatrix(self.subject.model, self.read, channels=self.channels, block=block, progress=progress)
+
+    def require_memory(self) -> None:
+        """Refuse a matrix that does not fit the memory.
+
+        Raises:
+            MemoryBudgetError: it does not.
+        """
+        starts, ends, budget = len(self.starts), len(self.ends), self.settings.budget
+        need = 8 * 4 * starts * ends * self.channels
+        if need > budget:
+            raise MemoryBudgetError(
+                f"the Start-End matrix of {starts} starts, {ends} ends and {self.channels} channels takes about "
+                f"{show_size(need)}, more than the {show_size(budget)} it may take; use fewer starts or ends, one "
+                "read-out (--readout random), or more memory"
+            )
+
+    def combined(self, values: Values) -> Values:
+        """Outputs read out; those of a rescaled model are first put over one common power of two."""
+        if not self.subject.rescaled:
+            return values
+        every = Rescaled.combine(values)
+        read: Values = every if self._weights is None else every @ self._weights.T
+        return read
 
 
-def block_size(subject: Subject, samples: Samples, length: int, settings: MeasureSettings) -> int:
-    """Pairs that are run at once: as many as fit a quarter of the memory, as a probe of a few pairs says."""
-    model = subject.model
-    numbers = length * (samples.features + model.channels) + 4 * model.state_numbers(length)
-    found = footprint(model, subject.cast(samples.starts), subject.cast(samples.ends))
-    return pairs_per_block(model.width, max(16 * numbers, found.per_pair), settings.budget // 4 - found.fixed)
+Evaluate = Callable[[Entries, Progress, State | None], Values]
+"""From the entries, whom to tell of the pairs done, and the starts' states if they are known, to all values"""
 
 
-def make_matrix(
-    subject: Subject,
-    samples: Samples,
-    length: int,
-    settings: MeasureSettings,
-    block: int,
-    progress: Progress | None = None,
-) -> StartEndMatrix:
-    """An empty Start-End matrix of a model that has passed the checks."""
-    read, channels = read_out(subject.model, settings)
-    return StartEndMatrix(subject.model, read, channels=channels, block=block, progress=progress)
+def evaluated(entries: Entries, progress: Progress, states: State | None = None) -> Values:
+    """All entries, evaluated here."""
+    grown = entries.matrix(entries.block, progress).grow(entries.starts, entries.ends, states=states)
+    return grown.reshape(len(entries.starts), len(entries.ends), entries.channels)
 
 
-def on_workers(model: Any, executor: Executor) -> MakeMatrix:
-    """What makes the matrix of a model on the workers of an executor, which adapt and check it themselves."""
+def on_workers(model: Any, executor: Executor) -> Evaluate:
+    """What evaluates all entries on the workers of an executor, each of which adapts and checks the model itself."""
 
-    def make(
-        subject: Subject,
-        samples: Samples,
-        length: int,
-        settings: MeasureSettings,
-        block: int,
-        progress: Progress | None = None,
-    ) -> RowBlocks:
-        evaluate = partial(measure_rows, pack((model, samples)), length, settings)
-        return RowBlocks(executor, evaluate, channels=read_out(subject.model, settings)[1], progress=progress)
+    def evaluate(entries: Entries, progress: Progress, states: State | None = None) -> Values:
+        rows = partial(evaluate_rows, pack((model, entries.samples, entries.settings)))
+        grown = RowBlocks(executor, rows, channels=entries.channels, progress=progress)
+        return grown.grow(entries.starts, entries.ends).reshape(len(entries.starts), len(entries.ends), -1)
 
-    return make
+    return evaluate
 
 
-def measure_rows(
-    packed: bytes, length: int, settings: MeasureSettings, rows: range, ends: range, counts: tuple[int, int]
-) -> Values:
+def evaluate_rows(packed: bytes, rows: range, ends: range, counts: tuple[int, int]) -> Values:
     """Entries of a Start-End matrix: these starts with these ends; on a worker, this is all that is called."""
-    model, samples = pickle.loads(packed)
+    model, samples, settings = pickle.loads(packed)
     with prepared(model, settings) as versions:
-        subject = adapt_to(versions, samples, settings, length)
-        first = subject.cast(samples.starts).only(np.asarray(rows))
-        second = subject.cast(samples.ends).only(np.asarray(ends))
-        matrix = make_matrix(subject, samples, length, settings, block_size(subject, samples, length, settings))
-        return matrix.grow(first, second).reshape(len(rows), len(ends), -1)
-
-
-def read_out(model: Checked, settings: MeasureSettings) -> tuple[Callable[[Tensor], Tensor], int]:
-    """From the last output (channels, pairs) to what the matrix holds; of a rescaled model everything is kept."""
-    if not isinstance(model, Checked):
-        raise TypeError(f"only a model that has passed the checks is measured, got {type(model).__name__}")
-    rescaled = isinstance(model.model, Rescaled)
-    channels = model.channels - rescaled
-    readout = check_readout(settings.readout, channels)
-    if rescaled or readout == "all":
-        return _widened, model.channels
-    weights = _readout_weights(channels, settings)
-    return (lambda output: weights.to(_widened(output).dtype) @ _widened(output)), 1
+        entries = Entries(adapt_to(versions, samples, settings, settings.length), samples, settings)
+        first, second = entries.starts.only(np.asarray(rows)), entries.ends.only(np.asarray(ends))
+        return entries.matrix(entries.block).grow(first, second).reshape(len(rows), len(ends), -1)
 
 
 def _widened(output: Tensor) -> Tensor:
@@ -95,30 +122,3 @@ def _widened(output: Tensor) -> Tensor:
     if not output.is_floating_point():
         return output.to(torch.float64)
     return output.float() if output.dtype.itemsize < 4 else output
-
-
-def _readout_weights(channels: int, settings: MeasureSettings) -> Tensor:
-    """(1, channels): a unit vector, or a random direction."""
-    if isinstance(settings.readout, int):
-        return torch.eye(channels, device=settings.device)[settings.readout : settings.readout + 1]
-    direction = np.random.default_rng((settings.seed, 2)).standard_normal((1, channels))
-    return torch.from_numpy(direction / np.linalg.norm(direction)).to(settings.device)
-
-
-def combined(values: Values, settings: MeasureSettings) -> Values:
-    """Outputs of a rescaled model over one common power of two, read out."""
-    every = Rescaled.combine(values)
-    if settings.readout == "all":
-        return every
-    read: Values = every @ _readout_weights(every.shape[2], settings).double().cpu().numpy().T
-    return read
-
-
-def require_matrix(starts: int, ends: int, channels: int, budget: int) -> None:
-    need = 8 * 4 * starts * ends * channels
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the Start-End matrix of {starts} starts, {ends} ends and {channels} channels takes about "
-            f"{show_size(need)}, more than the {show_size(budget)} it may take; use fewer starts or ends, one read-out "
-            "(--readout random), or more memory"
-        )

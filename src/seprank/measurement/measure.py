@@ -14,13 +14,12 @@ from ..adapters.alphabet import Alphabet, find_alphabet
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.measure_settings import MeasureSettings
-from ..startend import StartEndMatrix
 from ..system.memory import default_budget
 from ..system.progress import Report, bars
 from .figures import check_finite
 from .inputs import Array, DataError, Samples, given_halves, halved, whole_sequences
-from .matrix import MakeMatrix, block_size, combined, make_matrix, on_workers, read_out, require_matrix
-from .measured_model import Subject, adapt_to, prepared
+from .matrix import Entries, Evaluate, evaluated, on_workers
+from .measured_model import adapt_to, prepared
 from .measurement import Measurement, measure_matrix
 from .recheck import recheck
 
@@ -61,15 +60,15 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
         starts, ends: how many halves to draw, 256 by default, or the halves themselves, (K, c, features) and
             (K, T - c, features), or integers (K, steps) for a model that reads token ids.
         data: sequences (count, steps, features) or (count, steps); their halves are used in place of random ones.
-        inputs: features per step, or their sizes where they lie in several axes, (channels, height, width), where the
-            model does not say it itself and no layer inside shows it.
+        inputs: features per step, or sizes of their axes, (channels, height, width), if neither the model nor a layer
+            inside says it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         readout: "all" output channels (columns of the matrix are pairs of end and channel), "random" for one
             random combination, or the number of a channel.
         dtype: "float64", or "float32" to measure the model as it runs. A model that does not run in it is measured in
             its own arithmetic, and the result says so.
         tolerance: relative size below which singular values do not count; by default what rounding
-            can make, see `measurement.result.default_tolerance`.
+            can make, see `measurement.measurement.default_tolerance`.
         seed: of samples and read-out; the weights are those of the model given.
         memory: bytes this may take; by default half of what is free.
         device: where the model is run. Only "cpu" has been tested.
@@ -99,25 +98,25 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     """
     asked = locals()
     halves = _given(starts, ends, data)
-    # What is drawn is a number; what is given is no setting, and is not sent to workers with them.
+    # Arrays are not settings, and are not sent to workers with them.
     asked |= {"data": None} | ({"starts": None, "ends": None} if halves else {})
     settings = given(MeasureSettings, asked | {"memory": default_budget() if memory is None else memory})
     alphabet = find_alphabet(
         model, inputs, tokens, shown=halves[0] if halves else data, length=settings.length, said=settings.hints
     )
-    length, cut = settings.length, settings.shown
+    cut = settings.shown
     if halves:
-        samples = given_halves(*halves, alphabet, length=length, cut=cut)
+        samples = given_halves(*halves, alphabet, length=settings.length, cut=cut)
     else:
         samples = halved(drawn(alphabet, settings, data), cut)
     with bars(progress) as report, prepared(model, settings) as versions:
-        subject = adapt_to(versions, samples, settings, length)
-        make = make_matrix if executor is None else on_workers(model, executor)
-        return measure_at(subject, samples, length, cut, settings, report, make=make)
+        subject = adapt_to(versions, samples, settings, settings.length)
+        evaluate = evaluated if executor is None else on_workers(model, executor)
+        return measure_at(Entries(subject, samples, settings), cut, report, evaluate=evaluate)
 
 
 def _given(starts: Any, ends: Any, data: Any) -> tuple[Array | Tensor, Array | Tensor] | None:
-    """The halves, if they are given themselves, and not how many to draw."""
+    """The halves, if they are arrays and not how many to draw."""
     arrays = [half for half in (starts, ends) if getattr(half, "ndim", 0)]
     if not arrays:
         return None
@@ -133,41 +132,18 @@ def drawn(alphabet: Alphabet, settings: MeasureSettings, data: Array | Tensor | 
 
 
 def measure_at(
-    subject: Subject,
-    samples: Samples,
-    length: int,
-    cut: int,
-    settings: MeasureSettings,
-    report: Report,
-    states: State | None = None,
-    make: MakeMatrix = make_matrix,
+    entries: Entries, cut: int, report: Report, *, states: State | None = None, evaluate: Evaluate = evaluated
 ) -> Measurement:
     """One measurement; `states` of the starts, where they have been run already."""
     began = time.perf_counter()
-    channels = read_out(subject.model, settings)[1]
-    starts, ends = subject.cast(samples.starts), subject.cast(samples.ends)
-    require_matrix(len(starts), len(ends), channels, settings.budget)
-    block = block_size(subject, samples, length, settings)
-    matrix = make(
-        subject,
-        samples,
-        length,
-        settings,
-        block,
-        lambda done, total: report(f"Start-End matrix, cut {cut}", done, total),
-    )
-    if isinstance(matrix, StartEndMatrix):
-        grown = matrix.grow(starts, ends, states=states)
-    else:
-        grown = matrix.grow(starts, ends)
-    values = grown.reshape(len(starts), len(ends), channels)
+    entries.require_memory()
+    values = evaluate(entries, lambda done, total: report(f"Start-End matrix, cut {cut}", done, total), states)
     check_finite(values)
-    seen = recheck(subject, values, samples, settings, block)
-    if subject.rescaled:
-        values = combined(values, settings)
+    seen = recheck(entries, values)
+    subject, samples, settings = entries.subject, entries.samples, entries.settings
     return measure_matrix(
-        values,
-        length=length,
+        entries.combined(values),
+        length=settings.length,
         cut=cut,
         dtype=subject.version.name,
         seed=settings.seed,

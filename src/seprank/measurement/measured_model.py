@@ -1,4 +1,4 @@
-"""What is measured: a model's copy in the arithmetic asked for, or else in its own, adapted and checked."""
+"""The model of a measurement: a copy in the requested arithmetic, or else in its own, adapted and checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .inputs import Samples
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _OWN = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-"""Arithmetics that a function may have been written for, which cannot be asked"""
+"""Arithmetics that a function, which has no parameters to tell, may have been written for"""
 
 _TRIED = 64
 """Sequences of the samples that are enough for every check"""
@@ -36,10 +36,15 @@ class Version:
     model: Any
     dtype: torch.dtype
     """Of vectors given to it"""
+    device: str
 
     @property
     def name(self) -> str:
         return str(self.dtype).removeprefix("torch.")
+
+    def cast(self, sequences: Tensor) -> Tensor:
+        """Sequences in the type and on the device of the model's inputs."""
+        return sequences.to(self.device, self.dtype if sequences.is_floating_point() else None)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,6 @@ class Subject:
 
     model: Checked
     version: Version
-    device: str
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -58,15 +62,14 @@ class Subject:
 
     def cast(self, halves: Halves) -> Halves:
         """Halves in the type and on the device of the model's inputs."""
-        values = halves.sequences()
-        return Halves(vectors=values.to(self.device, self.version.dtype if values.is_floating_point() else None))
+        return Halves(vectors=self.version.cast(halves.sequences()))
 
 
 @contextmanager
 def prepared(model: Any, settings: FloatingSettings) -> Iterator[list[Version]]:
-    """Copies of the model in evaluation mode, without gradients: the arithmetic asked for first, then its own.
+    """Copies of the model in evaluation mode, without gradients: in the requested arithmetic first, then in its own.
 
-    Global generators of random numbers are left as they were, whatever the model does.
+    Global generators of random numbers are restored afterwards, whatever the model does.
     """
     with quiet(), torch.no_grad(), threadpool_limits(limits=1), seeded(settings.seed):
         yield list(_versions(model, settings))
@@ -76,23 +79,23 @@ def _versions(model: Any, settings: FloatingSettings) -> Iterator[Version]:
     asked = DTYPES[settings.dtype]
     model = unwrapped(model)
     if not isinstance(model, nn.Module):
-        yield from (Version(model, dtype) for dtype in dict.fromkeys((asked, *_OWN)))
+        yield from (Version(model, dtype, settings.device) for dtype in dict.fromkeys((asked, *_OWN)))
         return
-    yield Version(converted(copy_module(model).to(settings.device), asked).eval(), asked)
+    yield Version(converted(copy_module(model).to(settings.device), asked).eval(), asked, settings.device)
     tensors = [t for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
     own = tensors[0].dtype if tensors else torch.get_default_dtype()
     if own != asked or any(t.dtype != asked for t in tensors):
-        yield Version(copy_module(model).to(settings.device).eval(), own)
+        yield Version(copy_module(model).to(settings.device).eval(), own, settings.device)
 
 
 def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettings, length: int) -> Subject:
     """The model adapted and checked, in the first arithmetic in which it runs.
 
-    Another arithmetic is tried where calls fail, never where a check fails.
+    Another arithmetic is tried if calls fail, never if a check fails.
 
     Raises:
-        CallFailed: it runs in none; the text has every failure.
-        ConventionError: as of `adapt`.
+        CallFailed: it runs in none; the message has every failure.
+        ConventionError: as `adapt` raises it.
     """
     failures: list[tuple[str, CallFailed]] = []
     checked: frozenset[str] = frozenset()
@@ -100,7 +103,7 @@ def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettin
         try:
             model = search(
                 version.model,
-                _trial(samples, version, settings),
+                version.cast(_trial(samples)),
                 settings.hints,
                 length=length,
                 rescale=isinstance(version.model, nn.Module) and version.dtype == torch.float64,
@@ -112,7 +115,7 @@ def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettin
             failures.append((version.name, refused.error))
             checked |= refused.checked  # whatever ran and failed a check is not tried in a coarser arithmetic
         else:
-            return Subject(model, version, settings.device, _notes(model, version, failures, samples.inferred))
+            return Subject(model, version, _notes(model, version, failures, samples.inferred))
     first = failures[0][1]
     others = [(name, e) for name, e in failures[1:2] if str(e.__cause__) != str(first.__cause__)]
     error = CallFailed("; ".join([str(first), *(f"as it is, in {name}: {e}" for name, e in others)]))
@@ -121,11 +124,10 @@ def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettin
     raise error from first
 
 
-def _trial(samples: Samples, version: Version, settings: FloatingSettings) -> Tensor:
+def _trial(samples: Samples) -> Tensor:
     """Whole sequences out of the samples."""
     count = min(len(samples.starts), len(samples.ends), _TRIED)
-    sequences = torch.cat([half.sequences(0, count) for half in (samples.starts, samples.ends)], 1)
-    return sequences.to(settings.device, version.dtype if sequences.is_floating_point() else None)
+    return torch.cat([half.sequences(0, count) for half in (samples.starts, samples.ends)], 1)
 
 
 def _notes(model: Checked, version: Version, failures: list[tuple[str, CallFailed]], inferred: str) -> tuple[str, ...]:

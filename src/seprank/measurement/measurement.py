@@ -1,4 +1,4 @@
-"""The result of a measurement: one frozen record, which prints itself, and is stored as JSON."""
+"""The result of a measurement: a frozen record that prints itself and is stored as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ from ..result.palette import COLOURS
 from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..result.text import text_table
-from .figures import EPSILON, Shares, Values, Vector, check_finite, numerical_rank, rescaled, singular_values
+from .figures import (
+    EPSILON,
+    Shares,
+    Values,
+    Vector,
+    check_finite,
+    numerical_rank,
+    rescaled,
+    rest_on_few,
+    singular_values,
+)
 from .jackknife import Estimate, deal, estimates
 
 PRECISIONS = {"float64": EPSILON, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
@@ -35,8 +45,8 @@ _HALF = 0.5
 class Measurement(Result):
     """How much the output of a model depends on start and end together, measured in floating point.
 
-    The figures are freed of their bias of first order in 1 / samples. `errors` has the same figures with standard
-    errors, 90 % intervals, and the plug-in values that are the figures of the samples as they are.
+    The figures have no bias of first order in 1 / samples. `errors` has the same figures with standard errors, 90 %
+    intervals, and plug-in values, which are the figures of the samples as they are.
     """
 
     __pydantic_config__ = STRICT
@@ -86,7 +96,7 @@ class Measurement(Result):
 
     @property
     def memory(self) -> float:
-        """Share of the variance that depends on the start, alone or jointly with the end: what a memory curve shows."""
+        """Share of the variance that depends on the start, alone or jointly with the end, as in a memory curve."""
         return self.shares.start + self.shares.interaction
 
     def headline(self) -> str:
@@ -113,7 +123,7 @@ class Measurement(Result):
         """The spectrum, and whose the variance is."""
         spectrum = (
             "Each singular value of the Start-End matrix is the weight of one product of a function of the start and a "
-            "function of the end. What lies below the tolerance rounding may have made."
+            "function of the end. Values below the tolerance may be rounding."
         )
         shares = "What the start explains alone, what the end explains alone, and what depends on both jointly."
         return [
@@ -165,7 +175,7 @@ class Measurement(Result):
             lines.append(
                 f"  the model's own arithmetic leaves relative errors of about {self.floor:.2g} in its outputs"
             )
-        return "\n".join([*lines, "", self.sentence(), *(f"Note: {note}." for note in self.notes)])
+        return "\n".join([*lines, "", self.sentence(), *self.noted()])
 
 
 LABELS = {
@@ -190,7 +200,7 @@ _LEAST = 0.0005
 
 
 def _percent(share: float) -> str:
-    """With one digit, and what that digit would round away said as such."""
+    """With one digit; "< 0.1" or "> 99.9" for what that digit would round to 0 or 100."""
     if 0 < share < _LEAST:
         return "< 0.1"
     if 1 - _LEAST < share < 1:
@@ -213,27 +223,18 @@ def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into 
     notes: Sequence[str] = (),
     seconds: float = 0.0,
 ) -> Measurement:
-    """From the outputs of all pairs to the figures and their errors.
+    """From the outputs of all pairs to the figures and their errors; what else is given goes into the record.
 
     Args:
         values: outputs, (starts, ends, channels), at least 16 starts and 16 ends. They are treated as independent
             samples; their order does not matter.
-        length: T, time steps in a sequence.
-        cut: c, steps in the start half.
-        dtype: arithmetic that the model used, a key of `PRECISIONS`.
         seed: of the groups of the jackknife.
-        tolerance: of the numerical rank, relative to the largest singular value; by default `default_tolerance`, with
-            the precision of `dtype`, or `floor` if that is larger.
-        origins: numbers of the sequences that starts and ends were cut from, (starts,) and (ends,), if some sequences
-            gave both or gave several: such halves are not independent, and without this the errors would be wrong.
-        source: where the halves are from, in words.
-        recombined: share of the pairs whose halves are from different sequences; by default from `origins`.
-        floor: relative error of the outputs, where the model casts to a type less precise than `dtype`.
-        notes: sentences for the record, without full stop.
+        tolerance: of the numerical rank; by default `default_tolerance`, with the precision of `dtype`, or `floor` if
+            that is larger.
+        origins: numbers of the sequences that starts and ends were cut from, see `jackknife.deal`.
+        recombined: by default from `origins`.
+        notes: to which is added where intervals are known to be too narrow.
         seconds: time spent on the values.
-
-    Returns:
-        The record, to whose notes is added where intervals are known to be too narrow.
 
     Raises:
         ValueError: an output is not finite, a side has too few samples, or an argument is out of range.
@@ -284,17 +285,12 @@ def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into 
 
 
 def default_tolerance(values: Values, spectrum: Vector, precision: float) -> float:
-    """Singular values above this, relative to the largest, are not made by rounding.
+    """Singular values above this, relative to the largest, are not due to rounding.
 
-    LAPACK's custom is the larger side of the matrix times the precision. Where arithmetic is coarse that may be more
-    than 1, and a sharper bound is used: errors of at most `precision` times the largest entry move no singular value of
-    Y / sqrt(starts x ends) by more than `precision` times the largest entry and sqrt(channels), and the decomposition
-    itself adds the rounding of float64.
-
-    Args:
-        values: outputs, (starts, ends, channels).
-        spectrum: their singular values, see `figures.singular_values`.
-        precision: relative error of the entries.
+    LAPACK's convention is the larger side of the matrix times the precision. In coarse arithmetic that may exceed 1,
+    and a sharper bound is used: errors of at most `precision` times the largest entry move no singular value of
+    Y / sqrt(starts x ends) by more than that times sqrt(channels), and the decomposition itself adds the rounding of
+    float64.
 
     Source: Weyl's inequality, with the Frobenius norm of the errors.
 
@@ -323,15 +319,8 @@ def _recombined(of_starts: npt.ArrayLike, of_ends: npt.ArrayLike) -> float:
 
 def _doubts(values: Values, spectrum: Vector, effective_rank: float) -> list[str]:
     """Why intervals may be too narrow, as far as the samples themselves can tell."""
-    doubts = []
     squares = np.einsum("sec,sec->se", values, values)
-    for name, weights in (("starts", squares.sum(1)), ("ends", squares.sum(0))):
-        effective = float(weights.sum() ** 2 / (weights @ weights))
-        if effective < _FEW_SAMPLES:
-            doubts.append(
-                f"the figures rest on few {name}, as if {math.floor(effective)} of {len(weights)} counted; intervals "
-                "may be too narrow, use more samples"
-            )
+    doubts = rest_on_few("starts", squares.sum(1), _FEW_SAMPLES) + rest_on_few("ends", squares.sum(0), _FEW_SAMPLES)
     if effective_rank > _UNRESOLVED * len(spectrum):
         doubts.append(
             f"the effective rank is not small beside {len(spectrum)}, the largest that these samples can show; "

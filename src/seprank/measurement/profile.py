@@ -25,7 +25,7 @@ from ..startend.workers import pack
 from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars, silent
 from .inputs import Array, Samples, halved
-from .matrix import block_size, read_out
+from .matrix import Entries
 from .measure import drawn, measure, measure_at
 from .measured_model import Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
@@ -132,10 +132,10 @@ def profile(
 ) -> Profile:
     """Measure at several cuts of a length, or at the middle of several lengths.
 
-    Over cuts, the same start and end sequences serve all of them: the first c steps of a start and the last T - c
-    steps of an end. They are those of `measure`, so that each point is what `measure` gives at its cut with as many
-    samples. Every start is run once, its states kept at every cut; an executor is given a cut at a time instead. What
-    will take more than ten seconds is announced in the log before it is begun.
+    Over cuts, all cuts share the same start and end sequences: the first c steps of a start and the last T - c steps of
+    an end. They are those of `measure`, so that each point is what `measure` gives at its cut with as many samples.
+    Every start is run once, its states kept at every cut; an executor is given a cut at a time instead. Work of more
+    than ten seconds is announced in the log.
 
     Args:
         model: as in `measure`.
@@ -143,9 +143,9 @@ def profile(
         over: "cut" or "length".
         cuts: over cuts, those to measure at, each once; by default 1..T-1.
         lengths: over lengths, those to measure; by default powers of two up to T, and T.
-        starts, ends: how many halves to draw. The middle cut is worth more of them: use `measure` for a single one.
+        starts, ends: how many halves to draw. For a single cut use `measure`, with more of them.
         progress: show progress bars on standard error if it is a terminal.
-        settings: of `measure`, but `cut` and halves of one's own.
+        settings: of `measure`, except `cut` and halves of your own.
 
     Returns:
         The measurements.
@@ -178,7 +178,7 @@ def profile(
 def measure_all(
     model: Any, settings: MeasureSettings, *, progress: bool = True, **given: Any
 ) -> tuple[Measurement, Profile]:
-    """What `measure` gives with these settings; with cuts, what `profile` does, and its measurement that is shown.
+    """What `measure` gives with these settings; with cuts, the profile and the one of its measurements to be shown.
 
     Args:
         model: as in `measure`.
@@ -215,8 +215,7 @@ def _over_cuts(
     alphabet, cuts = find_alphabet(model, inputs, settings.tokens, **how), settings.profiled
     whole = drawn(alphabet, settings, data)
     with bars(progress) as report, prepared(model, settings) as versions:
-        subject = adapt_to(versions, halved(whole, cuts[0]), settings, settings.length)
-        run = _Run(subject, whole, cuts, settings.length, settings)
+        run = _Run(adapt_to(versions, halved(whole, cuts[0]), settings, settings.length), whole, cuts, settings)
         what = f"profile of {len(cuts)} cuts, length {settings.length}, {len(whole.starts)} x {len(whole.ends)} halves"
         announce(report, STAGE, what, run.seconds(), shared=executor is not None)
         yield from run.here(report) if executor is None else run.on_workers(model, executor, report)
@@ -229,56 +228,52 @@ class _Run:
         subject: a model that has passed the checks.
         whole: starts and ends of the whole length.
         cuts: ascending.
-        length: T.
         settings: of the measurements.
     """
 
-    def __init__(
-        self, subject: Subject, whole: Samples, cuts: Sequence[int], length: int, settings: MeasureSettings
-    ) -> None:
-        self._subject, self._whole, self._cuts = subject, whole, cuts
-        self._length, self._settings = length, settings
+    def __init__(self, subject: Subject, whole: Samples, cuts: Sequence[int], settings: MeasureSettings) -> None:
+        self._subject, self._whole, self._cuts, self._settings = subject, whole, cuts, settings
+        self._first = self._entries(cuts[0])
+
+    def _entries(self, cut: int) -> Entries:
+        return Entries(self._subject, halved(self._whole, cut), self._settings)
 
     def seconds(self) -> float:
         """About how long it will take here, from a try of a few steps and of the figures of one matrix."""
-        channels = read_out(self._subject.model, self._settings)[1]
-        shape = (len(self._whole.starts), len(self._whole.ends), channels)
-        began = time.perf_counter()
-        measure_matrix(np.random.default_rng(0).standard_normal(shape), length=self._length, cut=self._cuts[0])
-        return self._step() * sum(self._steps(cut) for cut in self._cuts) + len(self._cuts) * (
-            time.perf_counter() - began
+        values = np.random.default_rng(0).standard_normal(
+            (len(self._whole.starts), len(self._whole.ends), self._first.channels)
         )
+        began = time.perf_counter()
+        measure_matrix(values, length=self._settings.length, cut=self._cuts[0])
+        figures = time.perf_counter() - began
+        return self._step() * sum(self._steps(cut) for cut in self._cuts) + len(self._cuts) * figures
 
     def _steps(self, cut: int) -> int:
         """Steps of the model for one matrix, starts not counted."""
-        pairs = len(self._whole.starts) * len(self._whole.ends)
-        return pairs * (self._length - cut if self._subject.model.splits else self._length)
+        pairs, length = len(self._whole.starts) * len(self._whole.ends), self._settings.length
+        return pairs * (length - cut if self._subject.model.splits else length)
 
     def _step(self) -> float:
         """Seconds for one step of one sequence, in a batch."""
-        model = self._subject.model
-        sequences = self._subject.cast(self._whole.ends).sequences()
-        steps = min(_TRIED_STEPS, self._length) if model.splits else self._length
-        count = min(block_size(self._subject, halved(self._whole, self._cuts[0]), self._length, self._settings), _TRIED)
-        pieces = model.pieces(sequences[:count, :steps])
+        model, length = self._subject.model, self._settings.length
+        steps = min(_TRIED_STEPS, length) if model.splits else length
+        sequences = self._subject.cast(self._whole.ends).sequences(0, min(self._first.block, _TRIED))
+        pieces = model.pieces(sequences[:, :steps])
         began = time.perf_counter()
         model(pieces, None)
-        return (time.perf_counter() - began) / (steps * min(count, len(sequences)))
+        return (time.perf_counter() - began) / (steps * len(sequences))
 
     def here(self, report: Report) -> Iterator[Measurement]:
         """One after the other; the states of the starts are taken along."""
         weights = [self._steps(cut) for cut in self._cuts]
         for place, (cut, states) in enumerate(self._states()):
             told = _Told(report, sum(weights[:place]), weights[place], sum(weights))
-            yield measure_at(
-                self._subject, halved(self._whole, cut), self._length, cut, self._settings, told, states=states
-            )
+            yield measure_at(self._entries(cut), cut, told, states=states)
 
     def _states(self) -> Iterator[tuple[int, State]]:
         """States of all starts at every cut, run once from each to the next."""
-        model = self._subject.model
+        model, block = self._subject.model, self._first.block
         sequences = self._subject.cast(self._whole.starts).sequences()
-        block = block_size(self._subject, halved(self._whole, self._cuts[0]), self._length, self._settings)
         pieces = [slice(first, first + block) for first in range(0, len(sequences), block)]
         states: list[State | None] = [None] * len(pieces)
         done = 0
@@ -293,7 +288,7 @@ class _Run:
     def on_workers(self, model: Any, executor: Executor, report: Report) -> Iterator[Measurement]:
         """A cut is one piece of work; the longest ends go first, so that no worker is left with one at the end."""
         packed = pack((model, self._whole, self._settings))
-        futures = {executor.submit(measure_cut, packed, self._length, cut): cut for cut in self._cuts}
+        futures = {executor.submit(measure_cut, packed, cut): cut for cut in self._cuts}
         total, done = sum(self._steps(cut) for cut in self._cuts), 0
         found: dict[int, Measurement] = {}
         try:
@@ -322,9 +317,10 @@ class _Told:
         self.report(STAGE, self.before + self.own * done // max(total, 1), self.total, stage)
 
 
-def measure_cut(packed: bytes, length: int, cut: int) -> Measurement:
+def measure_cut(packed: bytes, cut: int) -> Measurement:
     """The measurement at one cut; on a worker, this is all that is called."""
     model, whole, settings = pickle.loads(packed)
     samples = halved(whole, cut)
     with prepared(model, settings) as versions:
-        return measure_at(adapt_to(versions, samples, settings, length), samples, length, cut, settings, silent)
+        subject = adapt_to(versions, samples, settings, settings.length)
+        return measure_at(Entries(subject, samples, settings), cut, silent)

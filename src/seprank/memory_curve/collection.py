@@ -1,4 +1,4 @@
-"""Running all pairs at the lags asked for: here or on workers, and what is there when it is interrupted."""
+"""Running all pairs at the requested lags, here or on workers, and what remains of a run that is interrupted."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 
-from ..adapters.alphabet import Alphabet
 from ..measurement.measured_model import Subject
 from ..settings.remember_settings import FEWEST, RememberSettings
 from ..startend.workers import pack
-from ..system.progress import Report
+from ..system.progress import Report, silent
 from .columns import nothing_left
-from .crossing import Crossing, Work
-from .curve_model import block_of_pairs, checked, converted, relative_floor, state_bytes
+from .crossing import Crossing, steps_at
+from .curve_model import block_of_pairs, checked, state_bytes
 from .readout import Readout, choose_readout
 from .terms import Terms, join_lags, join_pairs
 from .windows import Pairs
@@ -32,31 +32,22 @@ Enough = Callable[[Terms], bool]
 
 
 class Collection:
-    """Terms of all pairs, lag by lag where the states of all pasts fit the memory, else block by block.
+    """Terms of all pairs, lag by lag if the states of all pasts fit the memory, else block by block.
 
     Args:
         subject: a model that has passed the checks.
         readout: of its outputs.
         pairs: the sequences.
         settings: of the curve.
-        work: what is run at every lag.
-        budget: bytes.
-        report: told of the progress.
+        report: called with the progress.
     """
 
     def __init__(
-        self,
-        subject: Subject,
-        readout: Readout,
-        pairs: Pairs,
-        settings: RememberSettings,
-        work: Work,
-        budget: int,
-        report: Report,
+        self, subject: Subject, readout: Readout, pairs: Pairs, settings: RememberSettings, report: Report
     ) -> None:
         self._subject, self._model, self._readout, self._pairs = subject, subject.model, readout, pairs
-        self._settings, self._work, self._budget, self._report = settings, work, budget, report
-        size = block_of_pairs(subject, pairs, settings, budget)
+        self._settings, self._report = settings, report
+        size = block_of_pairs(subject, pairs, settings)
         self._rows = [range(first, min(first + size, len(pairs))) for first in range(0, len(pairs), size)]
         self._kept: list[Crossing] = []
         self._done = self._total = 0
@@ -65,8 +56,7 @@ class Collection:
     def steps(self, lags: Sequence[int]) -> int:
         """Steps of the model, over all sequences."""
         starts = 0 if self._kept else self._settings.length
-        each = self._work.steps(lags, self._settings.length, self._model.splits)
-        return 2 * len(self._pairs) * (starts + each)
+        return 2 * len(self._pairs) * (starts + steps_at(lags, self._settings, splits=self._model.splits))
 
     def seconds(self, lags: Sequence[int]) -> float:
         """About how long the lags will take, from a try of a few steps."""
@@ -82,10 +72,10 @@ class Collection:
         """Terms at these lags, ascending, up to one that is enough; fewer lags or pairs if interrupted.
 
         Raises:
-            KeyboardInterrupt: before there was anything to show.
+            KeyboardInterrupt: interrupted before there was anything to show.
         """
         self._total += self.steps(lags)
-        if self._kept or state_bytes(self._subject, tuple(lags), self._settings) <= self._budget // 4:
+        if self._kept or state_bytes(self._subject, tuple(lags), self._settings) <= self._settings.budget // 4:
             return join_lags(self._gathered(self._lag_by_lag(lags, enough), lambda found: len(found) > 0))
         blocks = self._block_by_block(lags)
         return join_pairs(self._gathered(blocks, lambda found: sum(map(len, found)) >= FEWEST))
@@ -105,11 +95,7 @@ class Collection:
         if not self._kept:
             self._kept = [self._crossing(rows, lags) for rows in self._rows]
         for lag in lags:
-            parts = []
-            for crossing, rows in zip(self._kept, self._rows, strict=True):
-                parts.append(crossing.terms([lag]))
-                self._tell(rows, [lag])
-            found = join_pairs(parts)
+            found = join_pairs([self._at(lag, *block) for block in zip(self._kept, self._rows, strict=True)])
             yield found
             if enough is not None and enough(found):
                 return
@@ -117,26 +103,25 @@ class Collection:
     def _block_by_block(self, lags: Sequence[int]) -> Iterator[Terms]:
         for rows in self._rows:
             crossing = self._crossing(rows, lags)
-            parts = []
-            for lag in lags:
-                parts.append(crossing.terms([lag]))
-                self._tell(rows, [lag])
-            yield join_lags(parts)
+            yield join_lags([self._at(lag, crossing, rows) for lag in lags])
+
+    def _at(self, lag: int, crossing: Crossing, rows: range) -> Terms:
+        found = crossing.terms([lag])
+        self._tell(rows, steps_at([lag], self._settings, splits=self._model.splits))
+        return found
 
     def _crossing(self, rows: range, lags: Sequence[int]) -> Crossing:
-        floor = relative_floor(self._subject)
-        crossing = Crossing(self._subject, self._readout, self._sequences(rows), lags, self._work, floor)
-        self._done += 2 * len(rows) * self._settings.length
-        self._report(STAGE, self._done, self._total)
+        crossing = Crossing(self._subject, self._readout, self._sequences(rows), lags, self._settings)
+        self._tell(rows, self._settings.length)
         return crossing
 
-    def _tell(self, rows: range, lags: Sequence[int]) -> None:
-        self._done += 2 * len(rows) * self._work.steps(lags, self._settings.length, self._model.splits)
+    def _tell(self, rows: range, steps: int) -> None:
+        self._done += 2 * len(rows) * steps
         self._report(STAGE, self._done, self._total)
 
     def _sequences(self, rows: range) -> torch.Tensor:
         halves = [half[rows.start : rows.stop] for half in (self._pairs.first, self._pairs.second)]
-        return converted(torch.cat(halves), self._subject)
+        return self._subject.version.cast(torch.cat(halves))
 
 
 class SentCollection:
@@ -145,33 +130,25 @@ class SentCollection:
     Args:
         executor: of `concurrent.futures`' kind, on this machine or a cluster.
         model: the model as the user has it.
-        pairs, alphabet, settings, work, budget: as the curve has them.
-        report: told of the progress.
+        pairs, settings: as the curve has them.
+        report: called with the progress.
     """
 
     def __init__(
-        self,
-        executor: Executor,
-        model: Any,
-        pairs: Pairs,
-        alphabet: Alphabet,
-        settings: RememberSettings,
-        work: Work,
-        budget: int,
-        report: Report,
+        self, executor: Executor, model: Any, pairs: Pairs, settings: RememberSettings, report: Report
     ) -> None:
         self._executor, self._report, self._count = executor, report, len(pairs)
-        self._packed = pack((model, pairs, alphabet, settings, work, budget))
+        self._packed = pack((model, pairs, settings))
         self.interrupted = False
 
     def terms(self, lags: Sequence[int], enough: Enough | None = None) -> Terms:
         """Terms at these lags, ascending; of fewer lags or pairs if interrupted.
 
-        Where lags may be enough, one block is run first, until it has enough; the others go as far, and all of them
-        further while all together have not.
+        If not all lags may be needed, one block is run first until it has enough; the others then run as far, and all
+        of them further until all together have enough.
 
         Raises:
-            KeyboardInterrupt: before there was anything to show.
+            KeyboardInterrupt: interrupted before there was anything to show.
         """
         lags, blocks = tuple(lags), self._blocks()
         if enough is None:
@@ -193,7 +170,7 @@ class SentCollection:
     def _sent(
         self, blocks: Sequence[range], lags: tuple[int, ...], *, ends: bool = False, already: int = 0
     ) -> list[Terms]:
-        """Terms of blocks of pairs, of fewer if interrupted when enough are there, counting those that are already."""
+        """Terms of blocks of pairs; of fewer if interrupted once there are enough with those that are there already."""
         futures = {self._executor.submit(terms_on_worker, self._packed, rows, lags, ends): rows for rows in blocks}
         found: dict[int, Terms] = {}
         try:
@@ -211,10 +188,10 @@ class SentCollection:
 
 
 def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...], ends: bool) -> Terms:
-    """Terms of these pairs, up to a lag at which nothing is left if they end there; all that a worker is asked for."""
-    model, pairs, alphabet, settings, work, budget = pickle.loads(packed)
-    own = Pairs(pairs.first[rows.start : rows.stop], pairs.second[rows.start : rows.stop], pairs.source, False)
+    """Terms of these pairs, if `ends` only up to a lag at which nothing is left; all that runs on a worker."""
+    model, pairs, settings = pickle.loads(packed)
+    own = replace(pairs, first=pairs.first[rows.start : rows.stop], second=pairs.second[rows.start : rows.stop])
     with checked(model, own, settings) as subject:
-        readout = choose_readout(settings.readout, subject, alphabet.tokens, settings.seed)
-        collection = Collection(subject, readout, own, settings, work, budget, lambda *_: None)
+        readout = choose_readout(settings, subject, pairs.alphabet.tokens)
+        collection = Collection(subject, readout, own, settings, silent)
         return collection.terms(lags, partial(nothing_left, threshold=settings.threshold) if ends else None)

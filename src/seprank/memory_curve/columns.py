@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..measurement.figures import ConstantOutput
-from .estimator import (
-    GROUPS,
-    Interval,
-    Ratio,
-    Vector,
-    combination,
-    effective_count,
-    interpolation_weights,
-    interval,
-    ratio,
-    staircases,
-)
+from ..measurement.figures import ConstantOutput, Vector, rest_on_few
+from ..measurement.jackknife import GROUPS
+from .estimator import Interval, Ratio, combination, interpolation_weights, interval, ratio, staircases
 from .terms import Terms
 
 FEW = 10
 """Pairs of equal weight below which intervals are known to be too narrow"""
 MARGIN = 16.0
-"""Of the floor over the rounding that was seen, in units of variance: a factor of four in the outputs"""
+"""Ratio of the floor to the observed rounding, in units of variance: a factor of four in the outputs"""
 
 
 @dataclass(frozen=True)
@@ -34,6 +24,9 @@ class Column:
     values: tuple[float, ...]
     intervals: tuple[Interval, ...]
     """90 % intervals"""
+
+    def __add__(self, later: Column) -> Column:
+        return Column(self.values + later.values, self.intervals + later.intervals)
 
 
 @dataclass(frozen=True)
@@ -45,14 +38,27 @@ class Figures:
     joint: Column
     carried: Column
     floor: tuple[float, ...]
-    """What rounding alone may give at each lag"""
+    """Share of the variance that rounding alone may make at each lag"""
     mean: float
     mean_interval: Interval
-    variance: float
     notes: tuple[str, ...]
     single: Column | None = None
     short: Column | None = None
     divergence: Column | None = None
+
+    def followed_by(self, lags: tuple[int, ...]) -> Figures:
+        """The same with further lags, at which nothing is left but the rounding of the last."""
+        floor = (self.floor[-1],) * len(lags)
+        nothing = Column((0.0,) * len(lags), tuple((0.0, size) for size in floor))
+        return replace(
+            self,
+            lags=self.lags + lags,
+            memory=self.memory + nothing,
+            joint=self.joint + nothing,
+            carried=self.carried + nothing,
+            floor=self.floor + floor,
+            single=None if self.single is None else self.single + nothing,
+        )
 
 
 def variance_of(terms: Terms) -> float:
@@ -71,15 +77,15 @@ def variance_of(terms: Terms) -> float:
 
 
 def floors(terms: Terms, variance: float) -> Vector:
-    """What rounding alone may give, as a share of the variance, at each lag."""
+    """Share of the variance that rounding alone may make at each lag."""
     shaken = terms.squares["shaken"].mean(1)
     return np.asarray(np.maximum(terms.rounding.mean(), MARGIN * shaken) / variance)
 
 
 def nothing_left(terms: Terms, threshold: float) -> bool:
-    """Whether memory at the first of these lags has fallen to what rounding leaves, below the threshold.
+    """Whether memory at the first of these lags is no more than rounding may make, below the threshold.
 
-    It cannot rise again where steps are independent.
+    If steps are independent it cannot rise again.
     """
     floor = float(floors(terms, variance_of(terms))[0])
     left = float(terms.squares["near"][0].sum() / terms.squares["far"][0].sum())
@@ -91,7 +97,7 @@ def figures(terms: Terms, *, threshold: float) -> Figures:
 
     Args:
         terms: of all pairs, at the lags that were run.
-        threshold: floors above it make a lag useless, and it is left out.
+        threshold: lags whose floor is above it are useless, and left out.
 
     Raises:
         ConstantOutput: the output does not vary.
@@ -100,7 +106,7 @@ def figures(terms: Terms, *, threshold: float) -> Figures:
     variance = variance_of(terms)
     floor = floors(terms, variance)
     useful = [lag for lag, size in zip(terms.lags, floor, strict=True) if size <= threshold]
-    notes = [*_doubts(terms), *_hidden(terms.lags, useful, threshold)]
+    notes = [*rest_on_few("pairs", terms.apart, FEW), *_hidden(terms.lags, useful, threshold)]
     if not useful:
         raise ValueError(
             f"rounding errors alone change the output by {floor[0]:.1e} of its variance within {terms.lags[0]} steps, "
@@ -124,7 +130,6 @@ def figures(terms: Terms, *, threshold: float) -> Figures:
         floor=tuple(floor.tolist()),
         mean=mean,
         mean_interval=mean_interval,
-        variance=variance,
         notes=tuple(notes),
         **_others(shown, floor),
     )
@@ -135,7 +140,7 @@ def _share(terms: Terms, name: str, row: int) -> Ratio:
 
 
 def _column(parts: list[Ratio], floor: Vector, *, logarithmic: bool) -> Column:
-    """Values and intervals; what is not above its floor becomes 0, with the floor as upper end."""
+    """Values and intervals; a value that is not above its floor becomes 0, with the floor as upper end."""
     values, intervals = [], []
     for part, size in zip(parts, floor.tolist(), strict=True):
         low, high = interval(part, logarithmic=logarithmic)
@@ -156,7 +161,7 @@ def _mean(lags: tuple[int, ...], parts: list[Ratio], memory: Column) -> tuple[fl
 
 
 def _others(terms: Terms, floor: Vector) -> dict[str, Column | None]:
-    """Influence and truncation, where they were run: shares of the variance of the sequences themselves."""
+    """Influence and truncation, if they were run, relative to the variance of the sequences themselves."""
     found: dict[str, Column | None] = {}
     below = 2 * terms.apart
     for name in ("single", "short"):
@@ -168,16 +173,6 @@ def _others(terms: Terms, floor: Vector) -> dict[str, Column | None]:
         intervals = tuple(interval(part, logarithmic=False, highest=np.inf) for part in parts)
         found["divergence"] = Column(tuple(max(part.value, 0.0) for part in parts), intervals)
     return found
-
-
-def _doubts(terms: Terms) -> list[str]:
-    count = effective_count(terms.apart)
-    if count >= FEW:
-        return []
-    return [
-        f"the figures rest on few pairs, as if {count:.0f} of {len(terms)} counted; intervals may be too narrow, use "
-        "more samples"
-    ]
 
 
 def _hidden(lags: tuple[int, ...], useful: list[int], threshold: float) -> list[str]:

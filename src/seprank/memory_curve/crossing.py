@@ -1,6 +1,6 @@
 """Crossed continuations: pairs of sequences whose pasts are exchanged, and the differences that this makes.
 
-For a pair x = (s, e), x' = (s', e') cut at a lag, a = y(s, e) and d = y(s', e') are known from the sequences alone;
+For a pair x = (s, e), x' = (s', e') cut at a lag, a = y(s, e) and d = y(s', e') are the outputs of the sequences;
 b = y(s', e) and c = y(s, e') are run from the states that the pasts have left. Pasts are run once for all lags.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,30 +19,23 @@ from ..adapters.agreement import failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
 from ..measurement.measured_model import Subject
+from ..settings.remember_settings import RememberSettings
+from .curve_model import relative_floor
 from .readout import Columns, Readout
 from .terms import Squares, Terms
 
 SHAKEN = 8
-"""Sequences of a block that are run a second time with rounding errors put in, to see what becomes of these"""
+"""Sequences of a block that are run a second time with rounding errors added, to see how far these grow"""
 ALONE = 2
 """Sequences of a block that are run again by themselves"""
 NUDGED = 100.0
 """How much more than inputs that differ in their last digit rounding inside may change an output"""
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is run at every lag."""
-
-    single: bool = False
-    """Resample single steps, too"""
-    short: bool = False
-    """Run the last steps alone, too"""
-
-    def steps(self, lags: Sequence[int], length: int, splits: bool) -> int:
-        """Steps of a model per sequence, starts not counted."""
-        each = [lag if splits else length for lag in lags]
-        return sum(each) * (1 + self.single) + sum(lags) * self.short
+def steps_at(lags: Sequence[int], settings: RememberSettings, *, splits: bool) -> int:
+    """Steps of a model for one sequence at these lags, its past not counted."""
+    crossed = sum(lag if splits else settings.length for lag in lags)
+    return crossed * (1 + settings.influence) + sum(lags) * settings.dropped
 
 
 class Crossing:
@@ -53,9 +45,8 @@ class Crossing:
         subject: a model that has passed the checks.
         readout: of its outputs.
         sequences: x of all pairs, then x' of all pairs, (2 x pairs, length, ...).
-        lags: those for which the states of the pasts are kept on the way.
-        work: what is run at every lag.
-        floor: relative rounding error of the outputs, with a margin of four.
+        lags: those for which the states of the pasts are kept.
+        settings: what is run at every lag.
     """
 
     def __init__(
@@ -64,14 +55,13 @@ class Crossing:
         readout: Readout,
         sequences: Tensor,
         lags: Sequence[int],
-        work: Work,
-        floor: float,
+        settings: RememberSettings,
     ) -> None:
         self._subject, self._model = subject, subject.model
-        self._floor = floor
+        self._floor = relative_floor(subject)
         self._readout = readout
         self._sequences = sequences
-        self._work = work
+        self._settings = settings
         self._pairs = len(sequences) // 2
         self._length = sequences.shape[1]
         self._limit = tolerance(self._model.agreement.rounding)
@@ -79,11 +69,11 @@ class Crossing:
         output = self._run_all([self._length - lag for lag in lags])
         self.exponent = readout.exponent(output)
         self._known = readout(output, self.exponent)
-        self._logs = readout.log_probabilities(output) if work.short and readout.probabilities else None
+        self._logs = readout.log_probabilities(output) if settings.dropped and readout.probabilities else None
         self.a, self.d = self._known[:, : self._pairs], self._known[:, self._pairs :]
         _check_finite(self._known, "in the sequences as they are")
         self._check_alone()
-        errors = readout.rounding(output, self._known, floor)
+        errors = readout.rounding(output, self._known, self._floor)
         self._rounding = (errors[: self._pairs] + errors[self._pairs :]) / 2
 
     def _run_all(self, cuts: Sequence[int]) -> Tensor:
@@ -98,7 +88,7 @@ class Crossing:
         return self._run(done, self._length, state)[0]
 
     def _evaluate(self, sequences: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """The model; twice, if it takes random numbers, so that what does not repeat is found wherever it is used."""
+        """Run the model; twice if it takes random numbers, so that an output that does not repeat is always noticed."""
         found = self._model(self._model.pieces(sequences), state)
         if self._model.agreement.draws:
             apart = difference(self._model(self._model.pieces(sequences), state)[0], found[0])
@@ -107,9 +97,9 @@ class Crossing:
         return found
 
     def _check_alone(self) -> None:
-        """Run a few sequences again, each by itself and at once: what others in a batch or the cuts do is seen here.
+        """Run a few sequences again, each by itself and uncut, to see an influence of the batch or of the cuts.
 
-        Inputs that differ in their last digit show how far rounding alone may go over so many steps.
+        Inputs that differ in their last digit show how far rounding alone may grow over so many steps.
         """
         few = self._sequences[: min(ALONE, len(self._sequences))]
         size = 2 * self._model.agreement.rounding
@@ -129,7 +119,7 @@ class Crossing:
         return self._evaluate(self._sequences[:, first:last], state)
 
     def _state(self, cut: int) -> State | None:
-        """What the pasts have left at a cut, from the nearest cut before it that is known."""
+        """The states after the pasts up to a cut, run from the nearest earlier cut that is known."""
         if cut not in self._states:
             before = max(known for known in self._states if known < cut)
             self._states[cut] = self._run(before, cut, self._states[before])[1]
@@ -163,14 +153,14 @@ class Crossing:
             "alike": 2 * np.einsum("cn,cn->n", up, down),
             "shaken": np.full(self._pairs, _square(shaken - self.a[:, : shaken.shape[1]]).mean()),
         }
-        if self._work.single:
+        if self._settings.influence:
             found["single"] = self._single(lag)
-        if self._work.short:
+        if self._settings.dropped:
             found |= self._short(lag)
         return found
 
     def _crossed(self, lag: int) -> tuple[Columns, Columns, Columns]:
-        """b and c, and some of a again, with rounding errors in the state that is continued and in the inputs."""
+        """b and c, and some of a again with rounding errors in the state and in the inputs."""
         n, cut = self._pairs, self._length - lag
         again = min(SHAKEN, n)
         last = self._sequences[:, cut:]

@@ -1,4 +1,4 @@
-"""The memory curve: one frozen record, which prints and draws itself, and is stored as JSON."""
+"""The memory curve: a frozen record that prints and draws itself and is stored as JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
+from ..measurement.figures import roy_vetterli_rank
 from ..result.panels import Panel
 from ..result.result import STRICT, Result
 from ..settings.remember_settings import check_share
@@ -46,7 +49,7 @@ class Series:
 class MemoryCurve(Result):
     """How much of the output's variance depends on inputs before the last k steps, for several k.
 
-    What is not above `floor`, the size that rounding alone may have, is 0 here, with the floor as upper end of its
+    Values that are not above `floor`, which rounding alone may reach, are 0 here, with the floor as upper end of their
     interval.
     """
 
@@ -195,9 +198,7 @@ class MemoryCurve(Result):
         Raises:
             ValueError: influence was not looked at at every step.
         """
-        values = self._every_influence()
-        shares = [value / math.fsum(values) for value in values if value > 0]
-        return math.exp(-math.fsum(share * math.log(share) for share in shares))
+        return roy_vetterli_rank(np.array(self._every_influence()))
 
     def _every_influence(self) -> tuple[float, ...]:
         found = self._asked(self.influences, "influence", "influence=True")
@@ -267,4 +268,4 @@ class MemoryCurve(Result):
             f"  {self.samples} pairs of sequences, length {self.length:,}, read-out {self.readout}, {self.dtype}, "
             f"{self.source}, seed {self.seed}",
         ]
-        return "\n".join([*lines, *(f"Note: {note}." for note in self.notes)])
+        return "\n".join([*lines, *self.noted()])

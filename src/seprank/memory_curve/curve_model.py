@@ -1,4 +1,4 @@
-"""The model of a memory curve: prepared, adapted and checked; there is no other way to one from here."""
+"""The model of a memory curve: prepared, adapted and checked; and how many pairs fit the memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..measurement.allocation import footprint
 from ..measurement.inputs import Samples, halved
@@ -20,7 +19,7 @@ from .windows import Pairs
 
 @contextmanager
 def checked(model: Any, pairs: Pairs, settings: RememberSettings) -> Iterator[Subject]:
-    """A copy of the model in evaluation mode and in the arithmetic asked for, adapted and checked on these sequences.
+    """A copy of the model in evaluation mode and in the requested arithmetic, adapted and checked on these sequences.
 
     Raises:
         ConventionError: the model cannot be called, or fails a check.
@@ -31,26 +30,21 @@ def checked(model: Any, pairs: Pairs, settings: RememberSettings) -> Iterator[Su
 
 def _halves(pairs: Pairs, settings: RememberSettings) -> Samples:
     whole = Halves(vectors=pairs.first)
-    return halved(Samples(whole, whole, pairs.source, inferred=pairs.inferred), max(1, settings.length // 2))
-
-
-def converted(sequences: Tensor, subject: Subject) -> Tensor:
-    """Sequences as the model takes them."""
-    return subject.cast(Halves(vectors=sequences)).sequences()
+    return halved(Samples(whole, whole, pairs.source, inferred=pairs.alphabet.inferred), max(1, settings.length // 2))
 
 
 def relative_floor(subject: Subject) -> float:
-    """Relative rounding error of outputs with a margin of four: as it was seen, but at least that of the type."""
+    """Relative rounding error of outputs with a margin of four: as observed, but at least that of the type."""
     return max(subject.model.floor, 4 * torch.finfo(subject.version.dtype).eps)
 
 
-def block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings, budget: int) -> int:
-    """How many pairs are run at once: as many as are fast, if they fit a quarter of the memory.
+def block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings) -> int:
+    """How many pairs are run at once: as many as run fast, if they fit a quarter of the memory.
 
     Raises:
-        MemoryBudgetError: not even one does.
+        MemoryBudgetError: not even one pair fits.
     """
-    model, length = subject.model, settings.length
+    model, length, budget = subject.model, settings.length, settings.budget
     halves = _halves(pairs, settings)
     found = footprint(model, subject.cast(halves.starts), subject.cast(halves.ends))
     # beside what the model takes inside: the sequences, states spread and joined, outputs and their differences

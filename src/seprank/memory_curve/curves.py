@@ -61,5 +61,5 @@ class MemoryCurves(Result):
         lines = []
         for name, curve in self.curves.items():
             lines += [f"{name}: {curve.sentence()}", f"  {sparkline(curve.lags, curve.memory)}"]
-            lines += [f"  Note: {note}." for note in curve.notes]
+            lines += [f"  {line}" for line in curve.noted()]
         return "\n".join([*lines, "", table(self.curves)])

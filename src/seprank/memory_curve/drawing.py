@@ -18,11 +18,7 @@ _PARTS = (("carried alone", "#c6dbef", ""), ("jointly with later inputs", "#fdae
 
 
 def curve_panels(curves: Mapping[str, MemoryCurve]) -> list[Panel]:
-    """What to draw of one or several curves; the parts of a single one, too.
-
-    Args:
-        curves: by the name to show; that of a single curve may be empty.
-    """
+    """Pictures of curves by name, which for a single one may be empty; a single one is shown with its parts."""
     logarithmic = (
         "The share of the output's variance that depends on inputs before the last so many steps, on a logarithmic "
         "scale. Bands are 90 % intervals, the upright line is the reach. Where nothing rises above what "
@@ -50,7 +46,7 @@ def _draw_log(curves: Mapping[str, MemoryCurve], axes: Any) -> None:
 
 
 def _draw_floor(curve: MemoryCurve, axes: Any, colour: str) -> None:
-    """What rounding may leave, where nothing rises above it: elsewhere it is far below, and would press curves flat."""
+    """The rounding floor, where nothing rises above it; elsewhere it is far below, and would flatten the curves."""
     hidden = [place for place, value in enumerate(curve.memory) if value == 0]
     if not hidden:
         return

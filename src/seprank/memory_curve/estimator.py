@@ -1,8 +1,8 @@
 """From squared differences to shares of the variance and their errors. Pure functions of arrays.
 
 With V = mean(far) / 4 the estimates are memory = mean(near) / (4 V), joint = mean(jointly) / (4 V) and carried =
-mean(alike) / (4 V): no small one is the difference of large numbers, so that the relative error is about sqrt(2 / N) at
-every magnitude.
+mean(alike) / (4 V). None is a difference of larger numbers, so the relative error is about sqrt(2 / N) at every
+magnitude.
 
 Source:
     Homma & Saltelli 1996, Reliability Engineering & System Safety 52 (total effect); Sobol' 2001, Mathematics and
@@ -16,14 +16,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Vector = npt.NDArray[np.float64]
+from ..measurement.figures import Vector
+from ..measurement.jackknife import GROUPS, T_QUANTILE, jackknife_error
+
 Interval = tuple[float, float]
-
-GROUPS = 8
-T_QUANTILE = 1.8945786050900074
-"""95 % point of Student's t with GROUPS - 1 degrees of freedom: what bounds a two-sided 90 % interval"""
 
 
 @dataclass(frozen=True)
@@ -76,8 +73,7 @@ def interval(found: Ratio, *, logarithmic: bool, lowest: float = 0.0, highest: f
     logarithmic = logarithmic and found.value > 0 and bool((found.left_out > 0).all())
     centre = math.log(found.value) if logarithmic else found.value
     numbers = np.log(found.left_out) if logarithmic else found.left_out
-    spread = float(((numbers - numbers.mean()) ** 2).sum())
-    half = T_QUANTILE * math.sqrt((GROUPS - 1) / GROUPS * spread)
+    half = T_QUANTILE * jackknife_error(numbers)
     ends = [centre - half, centre + half]
     low, high = (math.exp(min(end, 700.0)) for end in ends) if logarithmic else ends
     return min(max(low, lowest), highest), min(max(high, lowest), highest)
@@ -91,10 +87,10 @@ def combination(parts: list[Ratio], weights: Vector, constant: float) -> Ratio:
 
 
 def interpolation_weights(lags: tuple[int, ...]) -> tuple[Vector, float]:
-    """What each looked-at lag weighs in the sum over all lags from 1 to the last, straight lines drawn in between.
+    """The sum over all lags from 1 to the last, with linear interpolation, as weights of the lags that were looked at.
 
     Returns:
-        Weights (lags,), and what memory(0) = 1 adds.
+        Weights (lags,), and the contribution of memory(0) = 1.
 
     Example:
         >>> weights, constant = interpolation_weights((1, 2, 4))
@@ -118,17 +114,3 @@ def staircases(lags: tuple[int, ...], memory: Vector) -> Interval:
     gaps = np.diff((0, *lags))
     before = np.concatenate([[1.0], memory[:-1]])
     return float(gaps @ memory), float((gaps - 1) @ before + memory.sum())
-
-
-def effective_count(weights: Vector) -> float:
-    """How many equal pairs would weigh as these do: (sum of w)² / sum of w².
-
-    Example:
-        >>> effective_count(np.array([1.0, 1.0, 0.0]))
-        2.0
-    """
-    largest = float(weights.max(initial=0.0))
-    if largest == 0:
-        return 0.0
-    scaled = weights / largest
-    return float(scaled.sum() ** 2 / (scaled @ scaled))

@@ -1,4 +1,4 @@
-"""What of a model's output is looked at, as numbers whose differences are exact enough."""
+"""The read-out: which numbers of a model's output are compared, scaled so that their squares are safe."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ..measurement.directions import directions
 from ..measurement.measured_model import Subject
 from ..question import check_readout
-from ..settings.remember_settings import PROBABILITIES
+from ..settings.remember_settings import PROBABILITIES, RememberSettings
 
 Columns = npt.NDArray[np.float64]
 """(channels, sequences)"""
@@ -30,6 +31,8 @@ class Readout:
     """Whether the last row of the outputs has exponents"""
     direction: Columns | None
     """(1, channels) of "random" """
+    channels: int
+    """Outputs that are looked at"""
 
     @property
     def probabilities(self) -> bool:
@@ -41,7 +44,7 @@ class Readout:
         return (values[:-1], values[-1]) if self.rescaled else (values, None)
 
     def exponent(self, output: Tensor) -> int:
-        """The power of two by which outputs like these are divided: 0 where their squares are safe as they are."""
+        """The power of two by which outputs like these are divided; 0 if their squares are safe already."""
         values, powers = self.raw(output)
         mantissas, exponents = np.frexp(values)
         if powers is not None:
@@ -89,13 +92,13 @@ def log_probabilities(logits: Columns) -> Columns:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(0)), dtype=np.float64)
 
 
-def choose_readout(asked: str | int | None, subject: Subject, tokens: int | None, seed: int) -> Readout:
-    """The read-out asked for, or what fits the model.
+def choose_readout(settings: RememberSettings, subject: Subject, tokens: int | None) -> Readout:
+    """The requested read-out, or the one that fits the model.
 
     Raises:
         ValueError: the model has no such channel, or a single one for probabilities.
     """
-    rescaled = subject.rescaled
+    asked, rescaled = settings.readout, subject.rescaled
     channels = subject.model.channels - rescaled
     kind = asked if asked is not None else PROBABILITIES if tokens is not None and channels >= max(tokens, 2) else "all"
     if kind != PROBABILITIES:
@@ -106,8 +109,5 @@ def choose_readout(asked: str | int | None, subject: Subject, tokens: int | None
             + (" that are products of all steps" if rescaled else "")
             + "; use readout='all'"
         )
-    direction = None
-    if kind == "random":
-        drawn = np.random.default_rng((seed, 2)).standard_normal((1, channels))
-        direction = drawn / np.linalg.norm(drawn)
-    return Readout(kind, rescaled, direction)
+    direction = directions("random", channels, settings.seed) if kind == "random" else None
+    return Readout(kind, rescaled, direction, 1 if kind == "random" or isinstance(kind, int) else channels)

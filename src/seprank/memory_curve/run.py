@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from ..adapters.alphabet import find_alphabet
-from ..measurement.measured_model import Subject
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.lags import bracket
@@ -19,10 +18,9 @@ from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
 from .columns import Column, Figures, figures, nothing_left
-from .crossing import Work
 from .curve import MemoryCurve, Series
 from .curve_model import checked
-from .readout import Readout, choose_readout
+from .readout import choose_readout
 from .terms import Terms, join_lags
 from .windows import Data, Pairs, make_pairs
 
@@ -55,8 +53,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
 
     memory(k) is the share of the output's variance that is left when the last k inputs are known. It is estimated from
     pairs of independent sequences whose pasts are exchanged, with a relative error of about sqrt(2 / samples) however
-    small it is. The pasts are run once for all k. The model is copied, put into evaluation mode and converted, and
-    itself not touched.
+    small it is. The pasts are run once for all k. A copy of the model is run, in evaluation mode and in `dtype`.
 
     Args:
         model: a module or function, see `adapters.adapt` for what is understood.
@@ -72,7 +69,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         threshold: share of the variance that counts as remembered, for `reach` and `sentence`.
         past: "dropped" also runs the last k inputs alone, for `MemoryCurve.truncation`.
         influence: also resample single steps, for `MemoryCurve.influence`; about doubles the work.
-        inputs: features per step, or the sizes of their axes, where the model does not say it and no layer shows it.
+        inputs: features per step, or the sizes of their axes, if neither the model nor a layer inside says it.
         tokens: number of token ids, for a model that reads them and does not say it itself.
         dtype: "float64", or "float32" to run the model as it is trained; that raises the rounding floor.
         seed: of samples and read-out.
@@ -83,7 +80,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         progress: show progress bars on standard error if it is a terminal.
 
     Returns:
-        The curve. Interrupted by Ctrl-C it has the lags (or the pairs) that were done, and a note that says so.
+        The curve. After Ctrl-C it has the lags (or the pairs) that were finished, and a note that says so.
 
     Raises:
         ConventionError: the model cannot be called, or fails one of the checks that every model must pass.
@@ -101,29 +98,49 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         (3, 3, 3.0)
     """
     asked = locals() | {"data": None, "lags": lags if lags is None or isinstance(lags, str) else tuple(lags)}
-    budget = default_budget() if memory is None else memory
-    settings = given(RememberSettings, asked | {"memory": budget})
+    settings = given(RememberSettings, asked | {"memory": default_budget() if memory is None else memory})
     alphabet = find_alphabet(model, inputs, tokens, shown=data, length=settings.length, said=settings.hints)
-    pairs = make_pairs(data, alphabet, settings, budget)
-    work = Work(single=influence, short=past == "dropped")
+    pairs = make_pairs(data, alphabet, settings)
     began = time.perf_counter()
     with bars(progress) as report, checked(model, pairs, settings) as subject:
-        read = choose_readout(readout, subject, alphabet.tokens, seed)
-        here = Collection(subject, read, pairs, settings, work, budget, report)
-        run: Collection | SentCollection = here
-        if executor is not None:
-            run = SentCollection(executor, model, pairs, alphabet, settings, work, budget, report)
+        read = choose_readout(settings, subject, alphabet.tokens)
+        here = Collection(subject, read, pairs, settings, report)
+        run = here if executor is None else SentCollection(executor, model, pairs, settings, report)
         what = f"memory curve of {samples} pairs, length {length}"
         announce(report, STAGE, what, here.seconds(settings.wanted), shared=executor is not None)
         terms, ended = _collected(run, settings, pairs)
     found = figures(terms, threshold=threshold)
-    return _curve(found, terms, ended, run.interrupted, settings, pairs, subject, read, time.perf_counter() - began)
+    further = tuple(lag for lag in settings.wanted if ended and lag > found.lags[-1])
+    notes = [*pairs.notes, *subject.notes, *found.notes]
+    if further:
+        notes.append(
+            f"lags beyond {found.lags[-1]} were not run: steps are independent, so memory that has fallen to the "
+            "rounding floor cannot rise again"
+        )
+    if run.interrupted:
+        notes.append(
+            f"interrupted: {len(terms)} of {len(pairs)} pairs, lags up to {terms.lags[-1]} of {settings.length - 1}"
+        )
+    return MemoryCurve(
+        **_columns(found.followed_by(further), settings.length),
+        threshold=settings.threshold,
+        length=settings.length,
+        samples=len(terms),
+        channels=read.channels,
+        readout=read.kind,
+        dtype=subject.version.name,
+        seed=settings.seed,
+        seconds=time.perf_counter() - began,
+        source=pairs.source,
+        complete=not run.interrupted,
+        notes=tuple(notes),
+    )
 
 
 def _collected(run: Collection | SentCollection, settings: RememberSettings, pairs: Pairs) -> tuple[Terms, bool]:
-    """Terms at the lags wanted and at those between that place the reach; and whether memory ended on the way."""
+    """Terms at the lags wanted and at those that locate the reach; and whether memory ended before the last lag."""
     wanted = settings.wanted
-    ends = pairs.independent and settings.past != "dropped"
+    ends = pairs.independent and not settings.dropped
     terms = run.terms(wanted, partial(nothing_left, threshold=settings.threshold) if ends else None)
     ended = terms.lags[-1] < wanted[-1] and not run.interrupted
     if settings.lags is None:
@@ -134,7 +151,7 @@ def _collected(run: Collection | SentCollection, settings: RememberSettings, pai
 
 
 def _refined(run: Collection | SentCollection, terms: Terms, useful: float, threshold: float) -> Terms:
-    """Terms with further lags, halving the gap in which memory falls through a threshold, to within its error."""
+    """Terms at further lags, which halve the gap where memory falls through a threshold until errors reach it."""
     while not run.interrupted:
         found = figures(terms, threshold=useful)
         place = bracket(found.lags, found.memory.values, threshold)
@@ -157,70 +174,30 @@ def _indistinct(found: Figures, place: tuple[int, int], threshold: float) -> boo
     return place[0] >= 0 and intervals[place[0]][0] <= threshold <= intervals[place[1]][1]
 
 
-def _curve(
-    found: Figures,
-    terms: Terms,
-    ended: bool,
-    interrupted: bool,
-    settings: RememberSettings,
-    pairs: Pairs,
-    subject: Subject,
-    readout: Readout,
-    seconds: float,
-) -> MemoryCurve:
-    notes = [*pairs.notes, *subject.notes, *found.notes]
-    further = tuple(lag for lag in settings.wanted if ended and lag > found.lags[-1])
-    if further:
-        notes.append(
-            f"lags beyond {found.lags[-1]} were not run: steps are independent, so no memory can come back where it "
-            "has fallen to the rounding floor"
-        )
-    if interrupted:
-        last = terms.lags[-1]
-        notes.append(f"interrupted: {len(terms)} of {len(pairs)} pairs, lags up to {last} of {settings.length - 1}")
-    count = len(further)
-    nothing = Column((0.0,) * count, ((0.0, found.floor[-1]),) * count)
-    columns = {name: _longer(getattr(found, name), nothing) for name in ("memory", "joint", "carried")}
-    every = (*found.lags, *further)
-    return MemoryCurve(
-        lags=every,
-        **{name: column.values for name, column in columns.items()},
-        intervals={name: column.intervals for name, column in columns.items()},
-        floor=found.floor + (found.floor[-1],) * count,
-        mean=found.mean,
-        mean_interval=found.mean_interval,
-        threshold=settings.threshold,
-        length=settings.length,
-        samples=len(terms),
-        channels=1
-        if readout.direction is not None or isinstance(readout.kind, int)
-        else subject.model.channels - readout.rescaled,
-        readout=readout.kind,
-        dtype=subject.version.name,
-        seed=settings.seed,
-        seconds=seconds,
-        source=pairs.source,
-        complete=not interrupted,
-        notes=tuple(notes),
-        influences=_influences(found, columns["memory"], nothing, every, settings.length),
-        truncations=None if found.short is None else Series(found.lags, found.short.values, found.short.intervals),
-        divergences=None
-        if found.divergence is None
-        else Series(found.lags, found.divergence.values, found.divergence.intervals),
-    )
+def _columns(found: Figures, length: int) -> dict[str, Any]:
+    """The fields of a `MemoryCurve` that are figures."""
+    shares = {"memory": found.memory, "joint": found.joint, "carried": found.carried}
+    return {
+        "lags": found.lags,
+        **{name: column.values for name, column in shares.items()},
+        "intervals": {name: column.intervals for name, column in shares.items()},
+        "floor": found.floor,
+        "mean": found.mean,
+        "mean_interval": found.mean_interval,
+        "influences": _influences(found, length),
+        "truncations": _series(found.lags, found.short),
+        "divergences": _series(found.lags, found.divergence),
+    }
 
 
-def _longer(column: Column, more: Column) -> Column:
-    return Column(column.values + more.values, column.intervals + more.intervals)
+def _series(steps: tuple[int, ...], column: Column | None) -> Series | None:
+    return None if column is None else Series(steps, column.values, column.intervals)
 
 
-def _influences(found: Figures, memory: Column, nothing: Column, lags: tuple[int, ...], length: int) -> Series | None:
-    """Of the oldest of the last k steps; of the first step of all, which is the whole past at the last lag, memory."""
-    if found.single is None:
-        return None
-    column = _longer(found.single, nothing)
-    steps = tuple(lag - 1 for lag in lags)
-    if lags[-1] == length - 1:
-        column = _longer(column, Column(memory.values[-1:], memory.intervals[-1:]))
+def _influences(found: Figures, length: int) -> Series | None:
+    """Of the oldest of the last k steps; that of the very first step is memory at the last lag, as its whole past."""
+    column, steps = found.single, tuple(lag - 1 for lag in found.lags)
+    if column is not None and found.lags[-1] == length - 1:
+        column += Column(found.memory.values[-1:], found.memory.intervals[-1:])
         steps = (*steps, length - 1)
-    return Series(steps, column.values, column.intervals)
+    return _series(steps, column)

@@ -1,4 +1,4 @@
-"""Squared differences of the outputs of each pair: all that is kept of a run."""
+"""Squared differences of the outputs of each pair, which are all that is kept of a run."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import numpy.typing as npt
 
 Squares = npt.NDArray[np.float64]
 
-PER_LAG = ("near", "far", "jointly", "alike")
-"""For a = y(s, e), b = y(s', e), c = y(s, e'), d = y(s', e') of each pair, (lags, pairs): |a-b|² + |c-d|²,
-|a-d|² + |b-c|², |(a-b) - (c-d)|², and 2 (a-b)·(c-d), which is the first less the third"""
-
 
 @dataclass(frozen=True)
 class Terms:
-    """What a block of pairs adds to the figures, all over 4^exponent."""
+    """What a block of pairs contributes to the figures, all divided by 4^exponent."""
 
     lags: tuple[int, ...]
     """Ascending"""
     squares: dict[str, Squares]
-    """(lags, pairs) by name: those of `PER_LAG`, `shaken` and, where asked for, `single` and `short`"""
+    """(lags, pairs) by name. For a = y(s, e), b = y(s', e), c = y(s, e'), d = y(s', e') of each pair: `near` is
+    |a-b|² + |c-d|², `far` |a-d|² + |b-c|², `jointly` |(a-b) - (c-d)|², and `alike` 2 (a-b)·(c-d), which is the first
+    less the third. See `Crossing` for `shaken` and, where asked for, `single`, `short` and `divergence`"""
     apart: Squares
     """|a-d|² of each pair, (pairs,)"""
     rounding: Squares
@@ -33,7 +31,7 @@ class Terms:
         return len(self.apart)
 
     def over(self, exponent: int) -> Terms:
-        """The same over another power of four."""
+        """The same divided by another power of four."""
         shift = 2 * (self.exponent - exponent)
         if shift == 0:
             return self

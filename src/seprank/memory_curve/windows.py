@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..adapters.alphabet import Alphabet
-from ..measurement.inputs import DataError, whole_sequences
+from ..measurement.inputs import DataError, as_array, checked_sequences, whole_sequences
 from ..settings.remember_settings import FEWEST, RememberSettings
 from ..system.memory import MemoryBudgetError, show_size
 
@@ -21,7 +21,7 @@ Data = npt.NDArray[Any] | Tensor
 
 @dataclass(frozen=True)
 class Pairs:
-    """N pairs of sequences, and where they are from."""
+    """N pairs of sequences, and where they come from."""
 
     first: Tensor
     """x: (pairs, length, features), or token ids (pairs, length)"""
@@ -31,52 +31,43 @@ class Pairs:
     """In words: what the sequences are"""
     independent: bool
     """Whether the steps of a sequence are independent, so that memory cannot rise with the lag"""
+    alphabet: Alphabet
+    """What a step of them is"""
     notes: tuple[str, ...] = ()
-    inferred: str = ""
-    """How it was found out what a step is, where nobody said it"""
 
     def __len__(self) -> int:
         return len(self.first)
 
 
-def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings, budget: int) -> Pairs:
-    """Pairs as the settings ask for them.
+def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings) -> Pairs:
+    """Pairs of random sequences, or windows of the data.
 
     Raises:
         DataError: the data do not fit the model, or give too few windows.
         MemoryBudgetError: the sequences alone exceed the budget of bytes.
     """
+    budget = settings.budget
     need = 2 * settings.samples * settings.length * 8 * (alphabet.features or 1)
     if need > budget // 2:
         raise MemoryBudgetError(
             f"{settings.samples} pairs of sequences of {settings.length} steps take {show_size(need)}, more than half "
             f"of the {show_size(budget)} this may take; use fewer samples, a shorter length or more memory"
         )
-    return _drawn(alphabet, settings) if data is None else _windows(_as_array(data), alphabet, settings)
+    return _drawn(alphabet, settings) if data is None else _windows(as_array(data), alphabet, settings)
 
 
 def _drawn(alphabet: Alphabet, settings: RememberSettings) -> Pairs:
     count = settings.samples
     drawn = whole_sequences(alphabet, length=settings.length, starts=count, ends=count, seed=settings.seed)
-    return Pairs(
-        drawn.starts.sequences(), drawn.ends.sequences(), drawn.source, independent=True, inferred=drawn.inferred
-    )
-
-
-def _as_array(data: Data) -> npt.NDArray[Any]:
-    return data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
+    return Pairs(drawn.starts.sequences(), drawn.ends.sequences(), drawn.source, independent=True, alphabet=alphabet)
 
 
 def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSettings) -> Pairs:
-    """Windows that do not overlap, each in one pair only: x and x' of a pair must not share steps."""
+    """Windows that do not overlap, each in one pair only, so that x and x' share no steps."""
     data = data[None] if data.ndim == 1 else data
-    steps = data.shape[1] if data.ndim > 1 else 0
-    if 0 < steps < settings.length:
-        raise DataError(f"sequences must have at least {settings.length} steps, got {steps}; use a shorter --length")
-    whole = whole_sequences(alphabet, length=steps, starts=len(data), ends=1, data=data, seed=settings.seed)
-    every = whole.starts.sequences()
-    each = steps // settings.length
-    cut = every[:, : each * settings.length].reshape(-1, settings.length, *every.shape[2:])
+    each = max(1, data.shape[1] // settings.length) if data.ndim > 1 else 1
+    every = torch.from_numpy(checked_sequences(data, alphabet, each * settings.length))
+    cut = every.reshape(-1, settings.length, *every.shape[2:])
     pairs = min(settings.samples, len(cut) // 2)
     if pairs < FEWEST:
         raise DataError(
@@ -89,8 +80,8 @@ def _windows(data: npt.NDArray[Any], alphabet: Alphabet, settings: RememberSetti
         cut[order[pairs:]].contiguous(),
         f"{2 * pairs} windows of {len(every)} sequences given",
         independent=False,
+        alphabet=alphabet,
         notes=tuple(_doubts(pairs, settings.samples, each)),
-        inferred=whole.inferred,
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -22,9 +21,9 @@ from ..settings.hints import FirstState
 from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report, bars
 from .exact import capacities, reached
-from .linear import LinearNetwork, NotLinear, from_matrices, read_linear
+from .linear import LinearNetwork, NotLinear
 from .sampled import FOLDS, fitted, interval
-from .stateful import Stateful, is_reservoir, opened, reservoir, stateful
+from .stateful import Stateful, as_stateful
 
 SAMPLES = 2048
 """Sampled states, where a read-out of them has few weights"""
@@ -144,9 +143,6 @@ class MemoryCapacity(Result):
             f"total {self.total:.6g} of {self.units} units{certified}; {self.kind}, lags 0 to {len(self.per_lag) - 1}"
         )
 
-    def __str__(self) -> str:
-        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
-
 
 def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
     model: Any,
@@ -209,16 +205,11 @@ def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
     """
     settings = given(_Settings, locals())
     began = time.perf_counter()
-    with bars(progress) as report:
-        if isinstance(model, tuple):
-            network = from_matrices(model)
-            states = _of_matrices(network) if sampled else None
-            return _sampled(states, settings, began, report) if states else _exact(network, settings, began, report)
-        with _opened(model, settings, inputs) as steps:
-            found, note = (None, "") if sampled else _linear(steps, settings)
-            if found is not None:
-                return _exact(found, settings, began, report, steps.notes)
-            return _sampled(steps, settings, began, report, note)
+    with bars(progress) as report, as_stateful(model, settings, inputs) as found:
+        network, note = (None, "") if sampled else _linear(found, settings.seed)
+        if network is not None:
+            return _exact(network, settings, began, report, found.notes)
+        return _sampled(found, settings, began, report, note)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,36 +234,15 @@ class _Settings(FloatingSettings):
                 )
 
 
-@contextmanager
-def _opened(model: Any, settings: _Settings, inputs: int | None) -> Iterator[Stateful]:
-    if is_reservoir(model):
-        yield reservoir(model)
-        return
-    with opened(model, settings, length=8, inputs=inputs, whole=False) as checked:
-        yield stateful(checked)
-
-
-def _of_matrices(network: LinearNetwork) -> Stateful:
-    """Its states after sequences, in floating point."""
-
-    def states(sequences: Any) -> Any:
-        found = np.zeros((len(sequences), network.units))
-        for step in sequences.swapaxes(0, 1):
-            found = found @ network.a.T + step @ network.b.T
-        return found
-
-    return Stateful(network.units, network.inputs, lambda h, x: (h, h @ network.a.T + x @ network.b.T), states)
-
-
-def _linear(state: Stateful, settings: _Settings) -> tuple[LinearNetwork | None, str]:
+def _linear(state: Stateful, seed: int) -> tuple[LinearNetwork | None, str]:
     try:
-        return read_linear(state.step, state.units, state.inputs, settings.seed), ""
+        return state.linear(seed), ""
     except NotLinear as error:
         return None, str(error)
 
 
 def _exact(
-    network: LinearNetwork, settings: _Settings, began: float, report: Report, notes: tuple[str, ...] = ()
+    network: LinearNetwork, settings: _Settings, began: float, report: Report, notes: tuple[str, ...]
 ) -> MemoryCapacity:
     lags = 2 * network.units if settings.lags is None else settings.lags
     found = reached(network)
@@ -303,7 +273,7 @@ def _exact(
     )
 
 
-def _sampled(state: Stateful, settings: _Settings, began: float, report: Report, note: str = "") -> MemoryCapacity:
+def _sampled(state: Stateful, settings: _Settings, began: float, report: Report, note: str) -> MemoryCapacity:
     lags = min(2 * state.units, 64) if settings.lags is None else settings.lags
     length = lags + SETTLING if settings.length is None else settings.length
     least = EACH * (state.units + 1)

@@ -27,7 +27,18 @@ Integers = npt.NDArray[np.int64]
 
 
 class Unstable(ValueError):
-    """A linear network whose states grow, or are not shown to fade."""
+    """A linear network whose states grow, or are not shown to fade.
+
+    Args:
+        network: the network.
+        what: what does not exist then.
+    """
+
+    def __init__(self, network: LinearNetwork, what: str) -> None:
+        super().__init__(
+            f"the states of this linear network do not fade: its spectral radius is {network.radius:.6g}, and must be "
+            f"below 1 for {what} to exist; scale the recurrent weights down"
+        )
 
 
 @dataclass(frozen=True)
@@ -159,7 +170,8 @@ def _capacities_at(network: LinearNetwork, found: Reached, lags: int, bits: int)
     """None where the balls are too wide to divide by."""
     with ctx.workprec(bits):
         a, b = (arb_mat(matrix.tolist()) for matrix in (network.a, network.b))
-        gramian = _only(_gramian(network, a, b, bits), found.rows, found.rows)
+        every = _gramian(network, a, b, bits)
+        gramian = arb_mat([[row[column] for column in found.rows] for row in _rows(every, found.rows)])
         blocks = [b]
         for _ in range(lags):
             blocks.append(a * blocks[-1])
@@ -197,25 +209,11 @@ def _gramian(network: LinearNetwork, a: arb_mat, b: arb_mat, bits: int) -> arb_m
         if not left.is_finite():
             break
         if left < little:
-            rest = _around_zero(left / (1 - left) * _square(gramian).sqrt())
-            return _widened(gramian, rest)
+            rest = arb(0, (left / (1 - left) * _square(gramian).sqrt()).abs_upper())
+            return arb_mat([[entry + rest for entry in row] for row in gramian.table()])
         if left > arb(2) ** (8 * bits):
             break
-    radius = network.radius
-    raise Unstable(
-        f"the states of this linear network do not fade: its spectral radius is {radius:.6g}, and must be below 1 for "
-        "a memory capacity to exist; scale the recurrent weights down"
-    )
-
-
-def _around_zero(found: arb) -> arb:
-    """The ball around 0 that reaches as far as another one does."""
-    upper = found.abs_upper()
-    return arb(0, upper)
-
-
-def _widened(matrix: arb_mat, rest: arb) -> arb_mat:
-    return arb_mat([[entry + rest for entry in row] for row in matrix.table()])
+    raise Unstable(network, "a memory capacity")
 
 
 def _square(matrix: arb_mat) -> arb:
@@ -226,8 +224,3 @@ def _square(matrix: arb_mat) -> arb:
 def _rows(matrix: arb_mat, rows: tuple[int, ...]) -> list[list[arb]]:
     table = matrix.table()
     return [table[row] for row in rows]
-
-
-def _only(matrix: arb_mat, rows: tuple[int, ...], columns: tuple[int, ...]) -> arb_mat:
-    table = matrix.table()
-    return arb_mat([[table[row][column] for column in columns] for row in rows])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..adapters.alphabet import Alphabet
-from ..measurement.inputs import DataError
+from ..measurement.directions import directions
+from ..measurement.inputs import DataError, checked_sequences
 from ..question import check_readout, check_whole
 from ..result.chart import band, look, whole_numbers
 from ..result.panels import Panel
@@ -105,9 +105,6 @@ class GradientCurve(Result):
             f"{self.values[0]:.3g} at lag 0, {self.values[-1]:.3g} at lag {self.length - 1}; {self.samples} sequences"
         )
 
-    def __str__(self) -> str:
-        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
-
 
 def gradient_curve(  # noqa: PLR0913  (each is a setting a user has)
     model: Any,
@@ -166,10 +163,10 @@ def gradient_curve(  # noqa: PLR0913  (each is a setting a user has)
         inputs = data.shape[2]
     with bars(progress) as report, opened(model, settings, length=length, inputs=inputs) as checked:
         sequences, source = _sequences(data, checked.alphabet, length, samples, seed)
-        directions = _directions(check_readout(readout, checked.channels), checked.channels, seed)
+        chosen = directions(check_readout(readout, checked.channels), checked.channels, seed)
         blocks = []
         for first in range(0, len(sequences), BLOCK):
-            blocks.append(_squares(checked, sequences[first : first + BLOCK], directions))
+            blocks.append(_squares(checked, sequences[first : first + BLOCK], chosen))
             report(STAGE, min(first + BLOCK, len(sequences)), len(sequences))
         squares = np.concatenate(blocks)[:, ::-1]
         dtype, notes = checked.subject.version.name, checked.notes
@@ -181,7 +178,7 @@ def gradient_curve(  # noqa: PLR0913  (each is a setting a user has)
         errors=tuple(interval(groups)[1].tolist()),
         length=length,
         samples=len(squares),
-        channels=len(directions),
+        channels=len(chosen),
         readout=readout,
         dtype=dtype,
         seed=seed,
@@ -199,30 +196,14 @@ def _sequences(
     if data is None:
         drawn = np.random.default_rng((seed, 15)).standard_normal((samples, length, features))
         return torch.from_numpy(drawn), "independent normal vectors"
-    found = data.detach().cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
-    found = found[:, :, None] if found.ndim == 2 else found
-    if found.ndim != 3 or found.shape[2] != features or found.shape[1] < length or len(found) < FOLDS:
-        raise DataError(
-            f"data must be at least {FOLDS} sequences (count, steps, features) of {length} steps or more and "
-            f"{features} features, got shape {found.shape}"
-        )
-    if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
-        raise DataError(f"data must be finite real numbers, got {found.dtype}")
-    return torch.from_numpy(found[:samples, :length].astype(np.float64)), f"{min(len(found), samples)} sequences given"
+    found = checked_sequences(data, alphabet, length)[:samples]
+    if len(found) < FOLDS:
+        raise DataError(f"data must be at least {FOLDS} sequences, or the errors would not be known, got {len(found)}")
+    return torch.from_numpy(found), f"{len(found)} sequences given"
 
 
-def _directions(readout: str | int, channels: int, seed: int) -> Array:
-    """What of the output is differentiated, (count, channels)."""
-    if isinstance(readout, int):
-        return np.eye(channels)[readout : readout + 1]
-    if readout == "all":
-        return np.eye(channels)
-    drawn = np.random.default_rng((seed, 2)).standard_normal((1, channels))
-    return drawn / math.sqrt(float((drawn**2).sum()))
-
-
-def _squares(checked: Opened, sequences: Tensor, directions: Array) -> Array:
-    """Squared norms (samples, steps): one pass backward for each direction."""
+def _squares(checked: Opened, sequences: Tensor, chosen: Array) -> Array:
+    """Squared norms (samples, steps): one pass backward for each direction (count, channels)."""
     with Tracked():
         given = sequences.clone().requires_grad_()
         output = checked.run(checked.pieces(given), None)[0]
@@ -232,7 +213,7 @@ def _squares(checked: Opened, sequences: Tensor, directions: Array) -> Array:
                 "none; write it in torch"
             )
         total = np.zeros(tuple(sequences.shape[:2]))
-        for direction in directions:
+        for direction in chosen:
             weights = torch.from_numpy(direction).to(output)
             (found,) = torch.autograd.grad((weights @ output).sum(), given, retain_graph=True)
             total += (found**2).sum(2).detach().cpu().numpy()

@@ -17,9 +17,9 @@ from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
 from .exact import Unstable
-from .linear import Array, LinearNetwork, from_matrices, read_linear
+from .linear import Array, LinearNetwork
 from .operator import of_network
-from .stateful import is_reservoir, opened, reservoir, stateful
+from .stateful import as_stateful
 
 DOUBLINGS = 60
 
@@ -82,9 +82,6 @@ class HankelSpectrum(Result):
         """What came out, in one line."""
         return f"{self.units} values from {self.values[0]:.3g} to {self.values[-1]:.3g}"
 
-    def __str__(self) -> str:
-        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
-
 
 def hankel_singular_values(
     model: Any,
@@ -126,14 +123,14 @@ def hankel_singular_values(
     """
     began = time.perf_counter()
     length, cut = check_cut(length, cut)
-    network, notes = linear_network(model, inputs, given(FloatingSettings, locals()))
+    settings = given(FloatingSettings, locals())
+    with as_stateful(model, settings, inputs) as found:
+        network, notes = found.linear(settings.seed), found.notes
     values = singular_values(network)
     own = np.linalg.svd(of_network(network, length).after(cut), compute_uv=False)
-    shown = np.zeros(network.units)
-    shown[: len(own)] = own[: network.units]
     return HankelSpectrum(
         values=tuple(values.tolist()),
-        at_cut=tuple(shown.tolist()),
+        at_cut=tuple(_padded(own, network.units).tolist()),
         floor=float(network.units * 2.0**-52 * values[0]),
         radius=network.radius,
         length=length,
@@ -142,23 +139,6 @@ def hankel_singular_values(
         seconds=time.perf_counter() - began,
         notes=notes,
     )
-
-
-def linear_network(model: Any, inputs: int | None, settings: FloatingSettings) -> tuple[LinearNetwork, tuple[str, ...]]:
-    """The matrices of a model whose step is linear, and what should be known of it.
-
-    Raises:
-        NotLinear: it is not.
-        Meaningless: it has no state.
-    """
-    if isinstance(model, tuple):
-        return from_matrices(model), ()
-    if is_reservoir(model):
-        node = reservoir(model)
-        return read_linear(node.step, node.units, node.inputs, settings.seed), node.notes
-    with opened(model, settings, length=8, inputs=inputs, whole=False) as checked:
-        state = stateful(checked)
-        return read_linear(state.step, state.units, state.inputs, settings.seed), checked.notes
 
 
 def singular_values(network: LinearNetwork) -> Array:
@@ -171,10 +151,12 @@ def singular_values(network: LinearNetwork) -> Array:
         Unstable: the network is not stable.
     """
     reach, see = _root(network.a, network.b, network), _root(network.a.T, network.c.T, network)
-    found = np.linalg.svd(see.T @ reach, compute_uv=False)
-    shown = np.zeros(network.units)
-    shown[: len(found)] = found
-    return shown
+    return _padded(np.linalg.svd(see.T @ reach, compute_uv=False), network.units)
+
+
+def _padded(values: Any, count: int) -> Array:
+    """So many of the largest, zeros where there are fewer."""
+    return np.array([*values[:count], *[0.0] * (count - len(values))])
 
 
 def _root(a: Array, b: Array, network: LinearNetwork) -> Array:
@@ -188,10 +170,7 @@ def _root(a: Array, b: Array, network: LinearNetwork) -> Array:
             break
         if size < 2.0**-60:
             return root
-    raise Unstable(
-        f"the states of this linear network do not fade: its spectral radius is {network.radius:.6g}, and must be "
-        "below 1 for Hankel singular values to exist; scale the recurrent weights down"
-    )
+    raise Unstable(network, "Hankel singular values")
 
 
 def _compressed(root: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -156,8 +156,3 @@ def _require_linear(step: Step, network: LinearNetwork, constant: Array, seed: i
                 f"the state update is not linear: at states and inputs of size {scale:g} it is {worst:.1e} off, "
                 f"relative to its terms, where rounding makes {allowed:.0e}"
             )
-
-
-def observed(network: LinearNetwork) -> LinearNetwork:
-    """The same with its state as output."""
-    return replace(network, c=network.a, d=network.b)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..settings.floating import FloatingSettings
 from .freezing import Freezing, mark_parameters, require_value
-from .linear import Array, LinearNetwork, NotLinear, read_linear
-from .stateful import Meaningless, Opened, is_reservoir, opened, reservoir, stateful
+from .linear import Array, LinearNetwork, NotLinear
+from .stateful import Meaningless, Opened, as_stateful, has_matrices, opened, stateful
 from .tracking import Tracked
 
 Kind = Literal["linear and time-invariant", "linear", "input-frozen"]
@@ -69,9 +69,9 @@ def operator_of(
         ConventionError: it cannot be called, or fails a check.
     """
     seed = settings.seed
-    if is_reservoir(model):
-        node = reservoir(model)
-        return of_network(read_linear(node.step, node.units, node.inputs, seed), length, node.notes)
+    if has_matrices(model):
+        with as_stateful(model, settings, inputs) as state:
+            return of_network(state.linear(seed), length, state.notes)
     with opened(model, settings, length=length, inputs=inputs, whole=False) as checked:
         network = _network(checked, seed)
         if network is not None:
@@ -112,8 +112,7 @@ def _require_seen(checked: Opened, entries: Array, length: int, seed: int) -> No
 def _network(checked: Opened, seed: int) -> LinearNetwork | None:
     """The matrices of a model with a state of fixed size whose step is linear."""
     try:
-        state = stateful(checked)
-        return read_linear(state.step, state.units, state.inputs, seed)
+        return stateful(checked).linear(seed)
     except (Meaningless, NotLinear):  # what is neither is looked at as a whole
         return None
 

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..measurement.jackknife import GROUPS, T_QUANTILE
 from .linear import Array
 
-FOLDS = 8
-T_QUANTILE = 1.8945786050900074
-"""95 % point of Student's t with FOLDS - 1 degrees of freedom: what bounds a two-sided 90 % interval"""
+FOLDS = GROUPS
 STRANGERS = 64
 """Targets that states cannot know"""
 

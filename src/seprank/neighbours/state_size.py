@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..elimination import rank as rank_modulo
+from ..measurement.figures import roy_vetterli_rank
 from ..question import DEFAULT_PRIME, check_whole
 from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
@@ -20,8 +20,8 @@ from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
 from ..system.memory import MemoryBudgetError, show_size
 from .exact import multiply, residues
-from .linear import Array, LinearNetwork, from_matrices
-from .operator import Kind, Operator, of_network, operator_of
+from .linear import Array, LinearNetwork
+from .operator import Kind, Operator, operator_of
 
 TOLERANCE = 1e-10
 
@@ -109,9 +109,6 @@ class EffectiveStateSize(Result):
         proved = "" if self.certified is None else f", certified {max(self.certified)}"
         return f"largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, length {self.length}"
 
-    def __str__(self) -> str:
-        return "\n".join([self.sentence(), *(f"Note: {note}." for note in self.notes)])
-
 
 def effective_state_size(  # noqa: PLR0913  (each is a setting a user has)
     model: Any,
@@ -172,10 +169,7 @@ def effective_state_size(  # noqa: PLR0913  (each is a setting a user has)
     settings = given(FloatingSettings, locals())
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
         raise ValueError(f"tolerance must be a part of the largest singular value between 0 and 1, got {tolerance}")
-    if isinstance(model, tuple):
-        found = of_network(from_matrices(model), length)
-    else:
-        found = operator_of(model, length, at, _names(frozen), _names(values), inputs, settings)
+    found = operator_of(model, length, at, _names(frozen), _names(values), inputs, settings)
     _, channels, _, features = found.entries.shape
     need = 8 * 4 * found.entries.size
     budget = settings.budget
@@ -201,9 +195,9 @@ def _measured(found: Operator, length: int, tolerance: float, seed: int, began: 
     return EffectiveStateSize(
         positions=tuple(positions),
         tolerance=tuple(_count(values, threshold) for values in spectra),
-        entropy=tuple(entropy_size(values) for values in spectra),
+        entropy=tuple(_by_entropy(values) for values in spectra),
         tolerance_by_channel=tuple(tuple(_count(values, threshold) for values in each) for each in own),
-        entropy_by_channel=tuple(tuple(entropy_size(values) for values in each) for each in own),
+        entropy_by_channel=tuple(tuple(_by_entropy(values) for values in each) for each in own),
         certified=certified,
         prime=None if certified is None else DEFAULT_PRIME,
         spectrum=tuple(spectra[length // 2 - 1].tolist()),
@@ -226,16 +220,9 @@ def _count(values: Array, threshold: float) -> int:
     return int((values > threshold).sum())
 
 
-def entropy_size(values: Array) -> float:
-    """exp of the entropy of values over their sum; 0 where all are 0.
-
-    Example:
-        >>> entropy_size(np.array([2.0, 2.0, 0.0]))
-        2.0
-    """
-    total = float(values.sum())
-    shares = values[values > 0] / total if total > 0 else values[:0]
-    return math.exp(-float(shares @ np.log(shares))) if len(shares) else 0.0
+def _by_entropy(values: Array) -> float:
+    """exp of the entropy of singular values over their sum; 0 where all are 0."""
+    return roy_vetterli_rank(values) if values.any() else 0.0
 
 
 def certified_ranks(network: LinearNetwork, length: int, p: int = DEFAULT_PRIME) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from ..adapters.contract import is_inexact
 from ..measurement.inputs import halved, whole_sequences
 from ..measurement.measured_model import Subject, adapt_to, prepared
 from ..settings.floating import FloatingSettings
-from .linear import Array
+from .linear import Array, LinearNetwork, Step, from_matrices, read_linear
 from .tracking import slow_kernels
 
 TRIED = 64
@@ -54,8 +54,7 @@ class Opened:
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, features) as the model takes them."""
-        cast = sequences.to(self.subject.device, self.subject.version.dtype)
-        return self.run.pieces(cast)
+        return self.run.pieces(self.subject.version.cast(sequences))
 
 
 @contextmanager
@@ -152,25 +151,66 @@ def _real(leaf: Tensor) -> Tensor:
     return torch.view_as_real(leaf) if leaf.is_complex() else leaf
 
 
+@dataclass(frozen=True)
 class Stateful:
-    """One step of a model, and its states after sequences, as arrays.
+    """One step of a model, and its states after sequences, as arrays."""
 
-    Args:
-        units, inputs: numbers in the state, and read at each step.
-        step: from states and inputs to outputs and states.
-        states: from sequences (count, steps, inputs) to the states after them (count, units).
-        notes: of the model.
+    units: int
+    """Numbers in the state"""
+    inputs: int
+    """Numbers read at each step"""
+    step: Step
+    states: Callable[[Array], Array]
+    """From sequences (count, steps, inputs) to the states after them (count, units)"""
+    notes: tuple[str, ...] = ()
+    network: LinearNetwork | None = None
+    """Its matrices, where it is given by them"""
+
+    def linear(self, seed: int) -> LinearNetwork:
+        """Its matrices, if a step is linear.
+
+        Raises:
+            NotLinear: it is not.
+        """
+        return read_linear(self.step, self.units, self.inputs, seed) if self.network is None else self.network
+
+
+@contextmanager
+def as_stateful(model: Any, settings: FloatingSettings, inputs: int | None) -> Iterator[Stateful]:
+    """Matrices, a node of reservoirpy, or a module or function that passes the checks.
+
+    Raises:
+        Meaningless: it reads token ids, or has no state.
+        ConventionError: it cannot be called, or fails a check.
+        ValueError: the matrices do not fit.
     """
+    if isinstance(model, tuple):
+        yield _of_matrices(from_matrices(model))
+    elif _is_reservoir(model):
+        yield _reservoir(model)
+    else:
+        with opened(model, settings, length=8, inputs=inputs, whole=False) as checked:
+            yield stateful(checked)
 
-    def __init__(
-        self,
-        units: int,
-        inputs: int,
-        step: Callable[[Array, Array], tuple[Array, Array]],
-        states: Callable[[Array], Array],
-        notes: tuple[str, ...] = (),
-    ) -> None:
-        self.units, self.inputs, self.step, self.states, self.notes = units, inputs, step, states, notes
+
+def has_matrices(model: Any) -> bool:
+    """Whether a model is given by matrices or is a node of reservoirpy, and not by a module or function."""
+    return isinstance(model, tuple) or _is_reservoir(model)
+
+
+def _of_matrices(network: LinearNetwork) -> Stateful:
+    """Its states after sequences, in floating point."""
+
+    def states(sequences: Array) -> Array:
+        found = np.zeros((len(sequences), network.units))
+        for step in sequences.swapaxes(0, 1):
+            found = found @ network.a.T + step @ network.b.T
+        return found
+
+    def step(h: Array, x: Array) -> tuple[Array, Array]:
+        return h @ network.c.T + x @ network.d.T, h @ network.a.T + x @ network.b.T
+
+    return Stateful(network.units, network.inputs, step, states, network=network)
 
 
 def stateful(model: Opened) -> Stateful:
@@ -194,13 +234,13 @@ def stateful(model: Opened) -> Stateful:
     return Stateful(vectors.units, inputs, step, after, model.notes)
 
 
-def is_reservoir(model: Any) -> bool:
+def _is_reservoir(model: Any) -> bool:
     """Whether it is a node of reservoirpy; if that has not been imported, nothing is."""
     nodes = sys.modules.get("reservoirpy.node")
     return nodes is not None and isinstance(model, nodes.Node)
 
 
-def reservoir(node: Any) -> Stateful:
+def _reservoir(node: Any) -> Stateful:
     """A node of reservoirpy, a copy of it.
 
     Raises:

@@ -11,6 +11,10 @@ from ..result.document import SURE, Figure, Section, Table
 Run = tuple[Mapping[str, Any], Mapping[str, Any]]
 """Settings and result of a training run, as a store has them"""
 HEADING = "What is learnt with it?"
+_SCORES = (
+    "Scores on sequences that no training step has seen: accuracy is the share of right answers, data accuracy that of "
+    "those which need what was read long before"
+)
 
 
 def learning_section(runs: Sequence[Run]) -> Section:
@@ -67,4 +71,4 @@ def _table(runs: Sequence[Run]) -> Table:
                 "seconds": result["seconds"],
             }
         )
-    return Table("training", rows, "Scores on sequences that no training step has seen")
+    return Table("training", rows, _SCORES)

@@ -36,7 +36,7 @@ def networks_section(*, inputs: int, width: int, length: int) -> Section:
 
 
 _THROUGH = {
-    "bonds of the picture": "every copy of a state counts apart",
+    "the cheapest cut": "every copy of a state counts apart; the dashed line need not be the cheapest",
     "states alike": "copies of one state are equal, so that only their symmetric products count; often far fewer",
 }
 _WORDS = {

@@ -16,9 +16,15 @@ Ranked = Summary | Cell
 
 
 def rank_table(name: str, records: Sequence[Ranked], caption: str) -> Table:
-    """Networks with rank, least upper bound and how sure the rank is."""
+    """Networks with rank, least upper bound and how sure the rank is; what all have in common is in the caption."""
     rows = [_row(record) for record in records]
-    return Table(name, rows, caption, shown=tuple(rows[0])[: list(rows[0]).index(SURE) + 1] if rows else None)
+    if not rows:
+        return Table(name, rows, caption)
+    asked = list(rows[0])[: list(rows[0]).index("rank")]
+    same = [column for column in asked if len(rows) > 1 and len({row[column] for row in rows}) == 1]
+    shown = [column for column in list(rows[0])[: list(rows[0]).index(SURE) + 1] if column not in same]
+    common = ", ".join(f"{column} {rows[0][column]}" for column in same)
+    return Table(name, rows, f"{caption}: {common}" if common else caption, shown=tuple(shown))
 
 
 def _row(record: Ranked) -> dict[str, Any]:

@@ -121,13 +121,17 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
 @media (max-width: 600px) { .picture svg { max-width: none } .aside { display: block }
   .rows thead { display: none } .rows tr { display: flex; flex-wrap: wrap; gap: 0 .9rem; padding: .35rem 0;
   border-bottom: 1px solid #ddd } .rows td, .rows caption { display: block; border: 0; padding: 0; text-align: left }
-  .rows td:not(:first-child)::before { content: attr(data-name) ": "; color: #555 } .rows td:empty { display: none }
+  .rows td:not(:first-child)::before, .rows td.number::before { content: attr(data-name) ": "; color: #555 }
+  .rows td:empty { display: none }
   .rows td.sure { flex-basis: 100% } .rows table, .rows tbody { display: block } .rows td { overflow-wrap: anywhere } }
 @media print { .csv, .aside, nav { display: none } figure, tr, li, .answer { break-inside: avoid }
   h2, caption, .answer { break-after: avoid } h2 { margin-top: 1rem } figure { margin: .4rem 0 }
+  .cards { grid-template-columns: repeat(3, 1fr) }
   .rows, .picture { overflow: visible } th, td { padding: .05rem .4rem .05rem 0 }
-  figure:has(.chart) { display: inline-block; width: 48%; vertical-align: top; margin-right: 1% }
-  .chart svg { max-height: 6cm } .picture svg { max-width: 70%; max-height: 7cm }
+  figure { display: inline-block; width: 49%; vertical-align: top }
+  figure:only-of-type { display: flex; width: 100%; gap: .8rem; align-items: center }
+  figure:only-of-type > * { flex: 1 }
+  .chart svg { max-height: 5.5cm } .picture svg { max-height: 7cm }
   .rows { margin: .3rem 0 } table { font-size: 7pt; line-height: 1.2 } figcaption, caption { font-size: 7.5pt }
   @page { margin: 11mm } body { font-size: 9pt; line-height: 1.3; padding: 0; max-width: none } }
 </style></head>

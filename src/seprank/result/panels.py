@@ -54,8 +54,8 @@ class Panel:
     """As a part of its width"""
 
 
-def draw_panels(figure: Any, panels: Sequence[Panel], across: int = 1) -> list[Any]:
-    """Draw panels into a new figure, so many side by side; those of several have their titles.
+def draw_panels(figure: Any, panels: Sequence[Panel], across: int = 1, *, bare: bool = False) -> list[Any]:
+    """Draw panels into a new figure, so many side by side; those of several have their titles unless they are bare.
 
     Returns:
         The axes.
@@ -67,7 +67,7 @@ def draw_panels(figure: Any, panels: Sequence[Panel], across: int = 1) -> list[A
     for number, panel in enumerate(panels):
         axes.append(figure.add_subplot(grid[number // across, number % across]))
         panel.draw(axes[-1])
-        if len(panels) > 1:
+        if len(panels) > 1 and not bare:
             _entitle(axes[-1], panel.title)
     return axes
 
@@ -85,7 +85,7 @@ def _heights(panels: Sequence[Panel], across: int) -> list[float]:
     return [max(p.height for p in panels[first : first + across]) for first in range(0, len(panels), across)]
 
 
-def figure_of(panels: Sequence[Panel], across: int, width: float) -> tuple[Any, list[Any]]:
+def figure_of(panels: Sequence[Panel], across: int, width: float, *, bare: bool = False) -> tuple[Any, list[Any]]:
     """A matplotlib figure of that width in inches, and its axes.
 
     Raises:
@@ -98,7 +98,7 @@ def figure_of(panels: Sequence[Panel], across: int, width: float) -> tuple[Any, 
     figure = need("matplotlib.figure", "draw", "drawing").Figure(layout="constrained")
     across = min(across, len(panels))
     figure.set_size_inches(width, min(width / across, _WIDEST) * sum(_heights(panels, across)))
-    return figure, draw_panels(figure, panels, across)
+    return figure, draw_panels(figure, panels, across, bare=bare)
 
 
 def page_figure(panels: Sequence[Panel], across: int, width: float = 9.0) -> str:
@@ -113,7 +113,9 @@ def page_figure(panels: Sequence[Panel], across: int, width: float = 9.0) -> str
     return drawn(lambda figure: draw_panels(figure, panels, across), width, height)
 
 
-def figure_bytes(panels: Sequence[Panel], kind: str, *, column: str, across: int, title: str) -> bytes:
+def figure_bytes(
+    panels: Sequence[Panel], kind: str, *, column: str, across: int, title: str, bare: bool = False
+) -> bytes:
     """The file of a figure for a paper: fonts inside, at the width of a column.
 
     Args:
@@ -122,6 +124,7 @@ def figure_bytes(panels: Sequence[Panel], kind: str, *, column: str, across: int
         column: single or double.
         across: how many are side by side over both columns; in one column they are below each other.
         title: of the file, not shown.
+        bare: leave out the titles of the panels.
 
     Raises:
         ValueError: there is no such kind or column.
@@ -131,6 +134,6 @@ def figure_bytes(panels: Sequence[Panel], kind: str, *, column: str, across: int
     check_choice("column", column, tuple(COLUMNS))
     file = BytesIO()
     with need("matplotlib", "draw", "drawing").rc_context(_PAPER):
-        figure, _ = figure_of(panels, across if column == "double" else 1, COLUMNS[column])
+        figure, _ = figure_of(panels, across if column == "double" else 1, COLUMNS[column], bare=bare)
         figure.savefig(file, format=kind, dpi=_DOTS, metadata={"Title": title, **_FACTS[kind]})
     return file.getvalue()

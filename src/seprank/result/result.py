@@ -69,6 +69,10 @@ class Result:
         """What there is to draw, the most important first."""
         raise NotImplementedError
 
+    def sentence(self) -> str:
+        """What came out, in plain words; by default the headline."""
+        return self.headline()
+
     def to_dict(self) -> dict[str, Any]:
         """All fields by name, as plain values for JSON."""
         plain = json.loads(json.dumps(asdict(self), allow_nan=False))  # type: ignore[call-overload]
@@ -168,13 +172,14 @@ class Result:
         figure, axes = figure_of(panels, self.ACROSS, min(10.4, 5.2 * min(self.ACROSS, len(panels))))
         return figure, axes[0] if len(axes) == 1 else axes
 
-    def export(self, path: str | Path, *, column: str = "double", title: str | None = None) -> Path:
+    def export(self, path: str | Path, *, column: str = "double", bare: bool = False, title: str | None = None) -> Path:
         """Write it as its ending says, at once or not at all.
 
         Args:
             path: a file that ends in .json (what `load` reads), .csv, .tex (a table), .html (a page), or in .pdf, .svg
                 or .png (a figure for a paper: fonts inside, told apart without colours, too).
             column: of a figure: single (3.4 inches wide, panels below each other) or double (7 inches).
+            bare: of a figure: without the titles of its panels, for a caption of your own.
             title: of a page, as in `to_html`.
 
         Raises:
@@ -191,11 +196,18 @@ class Result:
             return self.save(path)
         if ending in texts:
             return write_whole(path, texts[ending]())
-        figure = self._figure(ending[1:], column)
+        figure = self._figure(ending[1:], column, bare)
         return write_whole(path, lambda draft: draft.write_bytes(figure))
 
-    def _figure(self, kind: str, column: str) -> bytes:
-        return figure_bytes(self.panels(), kind, column=column, across=self.ACROSS, title=self.headline())
+    def _figure(self, kind: str, column: str, bare: bool) -> bytes:
+        return figure_bytes(self.panels(), kind, column=column, bare=bare, across=self.ACROSS, title=self.headline())
+
+    def noted(self) -> list[str]:
+        """Lines of text that say what else should be known."""
+        return [f"Note: {note}." for note in vars(self).get("notes", ())]
+
+    def __str__(self) -> str:
+        return "\n".join([self.sentence(), *self.noted()])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.headline()}>"
@@ -210,5 +222,4 @@ class Result:
 
         from .document import table_html
 
-        notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in vars(self).get("notes", ()))
-        return table_html(self._table()) + notes
+        return table_html(self._table()) + "".join(f"<p>{escape(line)}</p>" for line in self.noted())

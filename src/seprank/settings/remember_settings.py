@@ -61,6 +61,11 @@ class RememberSettings(FloatingSettings):
             keep(self, readout=check_readout(self.readout))
 
     @property
+    def dropped(self) -> bool:
+        """Whether the last steps are run alone, too."""
+        return self.past == "dropped"
+
+    @property
     def wanted(self) -> tuple[int, ...]:
         """Lags that are looked at in any case."""
         if self.lags is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..adapters import SequenceModel, State
 from ..system.memory import MemoryBudgetError, show_size
+from .workers import finished
 
 Matrix = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
@@ -26,8 +27,8 @@ Values = npt.NDArray[np.float64]
 _BLOCK_NUMBERS = 2**17
 """Numbers per tensor of a block: a megabyte, so that the few tensors alive at once stay near the cache."""
 
-_SENT_PAIRS = 2**18
-"""Pairs in a block that is sent to a worker"""
+_SENT_PAIRS, _MOST_SENT = 2**18, 2**22
+"""Pairs in a block that is sent to a worker, at least and at most"""
 
 Progress = Callable[[int, int], None]
 """Called with the pairs done so far and the pairs to do."""
@@ -315,23 +316,17 @@ class RowBlocks(_Growing):
         return self._keep(values)
 
     def _fill(self, values: Values, blocks: list[tuple[range, range]], samples: tuple[int, int]) -> None:
-        futures = {self._executor.submit(self._evaluate, *block, samples): block for block in blocks}
-        total = sum(len(rows) * len(ends) for rows, ends in blocks)
-        done = 0
-        try:
-            for future in as_completed(futures):
-                rows, ends = futures.pop(future)
-                values[rows.start : rows.stop, ends.start : ends.stop] = future.result()
-                done += len(rows) * len(ends)
-                self._progress(done, total)
-        finally:
-            for future in futures:
-                future.cancel()
+        total, done = sum(len(rows) * len(ends) for rows, ends in blocks), 0
+        for (rows, ends), found in finished(self._executor, self._evaluate, blocks, samples):
+            values[rows.start : rows.stop, ends.start : ends.stop] = found
+            done += found.shape[0] * found.shape[1]
+            self._progress(done, total)
 
 
 def _row_blocks(rows: range, ends: range) -> Iterator[tuple[range, range]]:
-    """Blocks of about a quarter of a million pairs: seconds of work each, and more blocks than workers."""
-    step = max(1, _SENT_PAIRS // max(len(ends), 1))
+    """Blocks: a worker needs a quarter of a second to get ready for one, and more blocks than workers are even."""
+    pairs = min(_MOST_SENT, max(_SENT_PAIRS, len(rows) * len(ends) // 32))
+    step = max(1, pairs // max(len(ends), 1))
     for first in range(rows.start, rows.stop if ends else rows.start, step):
         yield range(first, min(first + step, rows.stop)), ends
 

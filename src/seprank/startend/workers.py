@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from ..sources.code import user_modules
 from ..system.extras import need
@@ -21,6 +23,34 @@ MOST_WORKERS = 256
 
 TIMEOUT = "10s"
 """How long a scheduler may take to answer"""
+
+
+UNDER_WAY = 128
+"""Blocks that are sent before one comes back, so that workers do not fill up with what is not fetched yet"""
+
+Block = TypeVar("Block", bound=tuple[Any, ...])
+Found = TypeVar("Found")
+
+
+def finished(
+    executor: Executor, evaluate: Callable[..., Found], blocks: Iterable[Block], *others: Any
+) -> Iterator[tuple[Block, Found]]:
+    """Blocks with `evaluate(*block, *others)`, as workers finish them; where one fails, the others are cancelled."""
+    rest, under_way = iter(blocks), dict[Future[Found], Block]()
+
+    def send(count: int) -> None:
+        under_way.update((executor.submit(evaluate, *block, *others), block) for block in islice(rest, count))
+
+    send(UNDER_WAY)
+    try:
+        while under_way:
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield under_way.pop(future), future.result()
+                send(1)
+    finally:
+        for future in under_way:
+            future.cancel()
 
 
 @contextmanager

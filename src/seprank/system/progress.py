@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol, runtime_checkable
 
 LONG = 10.0
@@ -42,13 +43,21 @@ def announce(report: Report, stage: str, what: str, seconds: float, *, shared: b
         report(stage, 0, 1, text)
 
 
+_hidden: ContextVar[bool] = ContextVar("hidden", default=False)
+
+
+def hide(hidden: bool) -> None:
+    """Whether no bars are drawn in what follows, whoever asks for them."""
+    _hidden.set(hidden)
+
+
 @contextmanager
 def bars(show: bool | Report = True) -> Iterator[Report]:
     """A report that draws one bar per stage on standard error, if that is a terminal; or the report that is given."""
     if not isinstance(show, bool):
         yield show
         return
-    if not (show and sys.stderr.isatty()):
+    if _hidden.get() or not (show and sys.stderr.isatty()):
         yield silent
         return
     from rich.console import Console

@@ -31,6 +31,7 @@ _NUMBERS = {
     "max_samples": "Samples at most",
     "seed": "Seed",
 }
+_SPLIT = "Positions of the start, such as 0,2,4 (empty: the first)"
 _LEAD = (
     "Choose an architecture and sizes. What theory knows is shown at once; Certify computes a lower bound with a "
     "proof, in a process on this machine."
@@ -206,9 +207,11 @@ class Card:
         with ui.element("div").classes("fields"):
             self._fields["model"] = ui.select(models, label="Architecture", value=settings.model).classes("whole")
             for name, label in _NUMBERS.items():
-                field = ui.number(label, value=getattr(settings, name), step=1)
+                field = ui.number(label, value=settings.fields()[name], step=1)
                 self._fields[name] = field.props("dense debounce=150 inputmode=numeric")
             self._fields["domain"] = ui.select(list(DOMAINS), label="Domain", value=settings.domain)
+            split = ui.input(_SPLIT, value=settings.to_query()["split"]).props("dense debounce=150")
+            self._fields["split"] = split.classes("whole")
         for name in ("model", "domain"):
             self._fields[name].props("dense options-dense")
         for field in self._fields.values():
@@ -254,6 +257,7 @@ class Card:
         self._certify.set_enabled(panel.certifiable and not panel.running and panel.problem is None)
         for name in ("cut", "max_samples", "domain"):
             self._fields[name].set_enabled(panel.certifiable)
+        self._fields["split"].set_visibility(not panel.settings.spec.recurrent or bool(self._fields["split"].value))
         self._cancel.set_enabled(panel.running)
         self._progress.value = panel.progress
         self._progress.set_visibility(panel.running)

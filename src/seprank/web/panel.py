@@ -58,7 +58,7 @@ class Panel:
         self._drawing = Slot(partial(budget.give_back, (id(self), "picture")))
         self._lengths: list[int] = []
         self._number = 0
-        self.choose({name: getattr(settings, name) for name in settings.to_query()})
+        self.choose(settings.fields())
 
     @property
     def running(self) -> bool:
@@ -261,5 +261,7 @@ class Panel:
         if found is None:
             return None
         sizes = "-".join(f"{name}{value}" for name, value in self.settings.network().items())
-        name = f"{self.settings.model}-{sizes}-length{self.settings.length}-cut{found.question.cut}.json"
+        split = found.question.split
+        where = f"cut{found.question.cut}" if split is None else f"split{'-'.join(map(str, split))}"
+        name = f"{self.settings.model}-{sizes}-length{self.settings.length}-{where[:100]}.json"
         return name, json.dumps(found.to_dict(), separators=(",", ":")) + "\n"

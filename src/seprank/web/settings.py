@@ -26,13 +26,13 @@ LIMITS: dict[str, tuple[int, int]] = {
 }
 """Least and greatest value of each number: what a browser can hold, and bounds of which are instant"""
 
-_ASKED = ("length", "cut", "domain", "max_samples", "seed")
+_ASKED = ("length", "domain", "split", "max_samples", "seed")
 """Those of `certify` that can be chosen"""
 
 
 def offered() -> list[str]:
-    """Names of the models that the page knows: those of the registry that read a sequence step by step."""
-    return [spec.name for spec in MODELS.values() if spec.recurrent]
+    """Names of the models that the page knows: all of the registry."""
+    return list(MODELS)
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,21 @@ class Settings:
     depth: int = 2
     length: int = 8
     cut: int | None = None
-    """Steps in the start half, None for the middle"""
+    """Steps in the start half, None for the middle; the number of positions where there is a split"""
     domain: str = "functional"
     max_samples: int = 1024
     """Halves that may be drawn on a side"""
     seed: int = 0
+    split: tuple[int, ...] | None = None
+    """Positions of the start, of a model that reads whole sequences; None for the first steps"""
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, offered())
-        asked = CertifySettings(length=self.length, cut=self.cut, domain=self.domain)
-        keep(self, cut=asked.cut)
+        if self.split is not None and self.spec.recurrent:
+            whole = ", ".join(name for name, spec in MODELS.items() if not spec.recurrent)
+            raise ValueError(f"split is for models of whole sequences ({whole}), and {self.model} goes step by step")
+        asked = CertifySettings(length=self.length, cut=self.cut, domain=self.domain, split=self.split)
+        keep(self, split=asked.split, cut=asked.cut if asked.split is None else asked.start)
         for name, (least, most) in LIMITS.items():
             keep(self, **{name: check_between(_word(name), getattr(self, name), least, most)})
 
@@ -72,7 +77,8 @@ class Settings:
     @property
     def asked(self) -> CertifySettings:
         """Settings of `certify`."""
-        return CertifySettings(**{name: getattr(self, name) for name in _ASKED})
+        chosen = {name: getattr(self, name) for name in _ASKED}
+        return CertifySettings(cut=self.cut if self.split is None else None, **chosen)
 
     @property
     def curve(self) -> RememberSettings:
@@ -99,6 +105,8 @@ class Settings:
 
     def chart_lengths(self) -> list[int]:
         """Lengths up to the chosen one, at most eight of them, at which the rank is certified for the chart."""
+        if self.split is not None:
+            return [self.length]
         first = 2 if self.cut is None else self.cut + 1
         count = min(CHART_LENGTHS, self.length - first + 1)
         steps = max(count - 1, 1)
@@ -117,12 +125,17 @@ class Settings:
         return command_line("remember", self.model, self.sizes, self.curve)
 
     def to_query(self, prefix: str = "") -> dict[str, str]:
-        """The settings as text; an empty text is the cut in the middle."""
-        return {prefix + name: "" if value is None else str(value) for name, value in asdict(self).items()}
+        """The settings as text; an empty text is the cut in the middle, and no split."""
+        return {prefix + name: _written(value) for name, value in self.fields().items()}
+
+    def fields(self) -> dict[str, Any]:
+        """Values of all fields of the form."""
+        return {**asdict(self), "cut": None if self.split else self.cut}
 
     def __str__(self) -> str:
         words = f"{self.model}, inputs {self.inputs}, width {self.width}, depth {self.depth}, {self.domain}"
-        return words if self.seed == 0 else f"{words}, seed {self.seed}"
+        split = "" if self.split is None else f", split {_written(self.split)}"
+        return f"{words}{split}" if self.seed == 0 else f"{words}{split}, seed {self.seed}"
 
 
 def parse(values: Mapping[str, Any]) -> Settings:
@@ -153,19 +166,33 @@ def from_query(query: Mapping[str, str], prefix: str = "") -> tuple[Settings, li
     return settings, problems
 
 
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
+
+
 def _read(name: str, value: Any) -> Any:
     if name in ("model", "domain"):
         return str(value)
     if value is None or value == "":
-        if name == "cut":
+        if name in ("cut", "split"):
             return None
         raise ValueError(f"{_word(name)} must be a whole number, got nothing")
+    if name == "split":
+        # A sequence has no more positions, and a browser could send more of them than can be read.
+        places = value if isinstance(value, tuple) else str(value)[: 8 * LIMITS["length"][1]].split(",")
+        return tuple(_whole("a position of split", place) for place in places)
+    return _whole(_word(name), value)
+
+
+def _whole(word: str, value: Any) -> int:
     text = f"{value:.17g}" if isinstance(value, float) else str(value)
     try:
         # No size has that many digits, and how many Python reads depends on the process.
         return int(text if len(text) < 40 else "")
     except ValueError:
-        raise ValueError(f"{_word(name)} must be a whole number, got {text[:40]!r}") from None
+        raise ValueError(f"{word} must be a whole number, got {text[:40]!r}") from None
 
 
 def _word(name: str) -> str:

@@ -20,6 +20,7 @@ def certify_lengths(send: Send, settings: Settings, lengths: list[int], memory: 
             module,
             length=length,
             cut=settings.cut,
+            split=settings.split,
             domain=settings.domain,
             max_samples=settings.max_samples,
             seed=settings.seed,
