@@ -209,6 +209,7 @@ def test_a_class_of_ones_own_is_what_the_registry_has(verb: str, place: str) -> 
     assert without_times(found) == without_times(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("size", [("--width", "3"), ("--parameters", "60")])
 def test_compare_has_the_same_cells_for_a_class_of_ones_own(place: str, size: tuple[str, str]) -> None:
@@ -218,6 +219,7 @@ def test_compare_has_the_same_cells_for_a_class_of_ones_own(place: str, size: tu
     assert without_times(found) == without_times(wanted)
 
 
+@pytest.mark.slow
 def test_compare_says_of_a_factory_without_a_width_that_it_has_none() -> None:
     asked: dict[str, Any] = {"inputs": 2, "length": 4, "depth": [1, 2], "progress": False, "max_samples": 64}
     found = compare(["own.py:Alone", "rac"], **asked, parameters=40)
