@@ -20,6 +20,11 @@ INPUT, STATE = 0, 1
 OPERATIONS = ("linear", "affine", "affine", "product", "product", "sum", "difference", "constant")
 
 
+NEWER = ("pool", "pad", "conv", "reduce", "det", "cross", "bag")
+"""Of whole sequences; a division, too, where there need be no bounds"""
+LINEAR = ("pool", "pad", "conv", "reduce", "bag")
+
+
 @dataclass(frozen=True)
 class Program:
     """One layer: registers 0 (its input) and 1 (its state), and one for each instruction, of which the last is read."""
@@ -35,17 +40,19 @@ class Program:
     """Registers of v and k"""
 
 
-def draw_program(draw: random.Random, inputs: int, *, whole: bool) -> Program:
+def draw_program(draw: random.Random, inputs: int, *, whole: bool, newer: tuple[str, ...] = ()) -> Program:
     """A layer without a state where sequences are `whole`: its instructions then also mix the positions."""
     while True:
-        program = _any_program(draw, inputs, whole=whole)
+        program = _any_program(draw, inputs, whole=whole, newer=newer)
         if _says_something(program, whole=whole):
             return program
 
 
-def _any_program(draw: random.Random, inputs: int, *, whole: bool) -> Program:
+def _any_program(draw: random.Random, inputs: int, *, whole: bool, newer: tuple[str, ...]) -> Program:
     width, memory = draw.choice((1, 2, 2)), "" if whole else draw.choice(("", "", "add", "erase"))
     own = ("mix", "mix") if whole else ("read", "read") * bool(memory)
+    if newer:
+        width, own = 3, (*own, *newer)
     instructions: list[Instruction] = [(draw.choice(("linear", "affine")), INPUT, 0, 0)]
     for _ in range(draw.randint(2, 5)):
         known = range(2 if whole else 1, len(instructions) + 2)
@@ -71,6 +78,8 @@ def _says_something(program: Program, *, whole: bool) -> bool:
                 seen.append(seen[a] | {"memory"})
             case "mix":
                 seen.append(seen[a] | seen[b] | seen[c] | {"state"})
+            case _ if operation in LINEAR:
+                seen.append(seen[a] | ({"state"} if "input" in seen[a] else set()))
             case _:
                 seen.append(seen[a] | seen[b])
     state = "input" in seen[program.carried] and "state" in seen[-1]
@@ -88,6 +97,8 @@ class Layer(nn.Module):
             below = program.inputs if a == INPUT else program.width
             if operation in ("linear", "affine"):
                 self.register_parameter(f"weight_{number}", nn.Parameter(torch.randn(program.width, below)))
+            if operation == "conv":
+                self.register_parameter(f"kernel_{number}", nn.Parameter(torch.randn(2)))
             if operation in ("affine", "constant"):
                 self.register_parameter(f"bias_{number}", nn.Parameter(torch.randn(program.width)))
 
@@ -114,7 +125,63 @@ class Layer(nn.Module):
                     found.append(torch.einsum("bij,bj->bi", memory, a))
                 case "mix":
                     found.append(torch.einsum("bif,bjf,bjg->big", a, b, c))
+                case _:
+                    found.append(newer_on_torch(operation, a, b, getattr(self, f"kernel_{number}", None)))
         return found
+
+
+def newer_on_torch(operation: str, a: Tensor, b: Tensor, kernel: Tensor | None) -> Tensor:
+    """Operations on whole sequences (batch, time, features)."""
+    batch, steps, width = a.shape
+    places = torch.arange(steps)
+    match operation:
+        case "pool":
+            return F.avg_pool1d(a.mT, 3, 1, 1, count_include_pad=False).mT
+        case "pad":
+            return F.pad(a.mT, (1, 0), mode="reflect").mT[:, :steps]
+        case "conv":
+            assert kernel is not None
+            padded = F.pad(a, (0, 0, 1, 0))[:, None, :, :, None]
+            return F.conv3d(padded, kernel.reshape(1, 1, 2, 1, 1))[:, 0, :, :, 0]
+        case "reduce":
+            index = (places % 2)[None, :, None].expand(batch, steps, width)
+            sums = a.new_zeros(batch, 2, width).scatter_reduce(1, index, a, "sum")
+            return sums[:, places % 2]
+        case "det":
+            return torch.linalg.det(torch.stack([a, b], -2)[..., :2])[..., None].expand(batch, steps, width)
+        case "cross":
+            return torch.linalg.cross(a, b)
+        case "bag":
+            first = torch.arange(batch)[:, None] * steps
+            pairs = torch.stack([first + places, first + places * 0 + steps - 1], -1).flatten(0, 1)
+            return F.embedding_bag(pairs, a.reshape(-1, width), mode="sum").reshape(a.shape)
+        case _:
+            return a / (1 + b.sum(-1, keepdim=True))
+
+
+def newer_in_integers(operation: str, a: list[Vector], b: list[Vector], kernel: Vector, p: int) -> list[Vector]:
+    """The same on lists of vectors."""
+    steps, width = range(len(a)), range(len(a[0]))
+    match operation:
+        case "pool":
+            near = [[s for s in (t - 1, t, t + 1) if s in steps] for t in steps]
+            found = [[sum(a[s][i] for s in n) * pow(len(n), -1, p) for i in width] for n in near]
+        case "pad":
+            found = [a[abs(t - 1)] for t in steps]
+        case "conv":
+            found = [[kernel[1] * a[t][i] + (kernel[0] * a[t - 1][i] if t else 0) for i in width] for t in steps]
+        case "reduce":
+            found = [[sum(a[s][i] for s in steps if (s - t) % 2 == 0) for i in width] for t in steps]
+        case "det":
+            found = [[x[0] * y[1] - x[1] * y[0]] * len(x) for x, y in zip(a, b, strict=True)]
+        case "cross":
+            turns = ((1, 2), (2, 0), (0, 1))
+            found = [[x[i] * y[j] - x[j] * y[i] for i, j in turns] for x, y in zip(a, b, strict=True)]
+        case "bag":
+            found = [[x + y for x, y in zip(a[t], a[-1], strict=True)] for t in steps]
+        case _:
+            found = [[v * pow(1 + sum(y), -1, p) for v in x] for x, y in zip(a, b, strict=True)]
+    return [[v % p for v in x] for x in found]
 
 
 class RandomRecurrent(nn.Module):
@@ -179,10 +246,12 @@ class Integers:
         self.weights: list[dict[tuple[str, int], Any]] = []
         for program in programs:
             own: dict[tuple[str, int], Any] = {}
-            for number, (_, a, _, _) in enumerate(program.instructions):
+            for number, (operation, a, _, _) in enumerate(program.instructions):
                 below = program.inputs if a == INPUT else program.width
                 own["weight", number] = [[draw.randrange(prime) for _ in range(below)] for _ in range(program.width)]
                 own["bias", number] = [draw.randrange(prime) for _ in range(program.width)]
+                if operation == "conv":
+                    own["kernel", number] = [draw.randrange(prime) for _ in range(2)]
             self.weights.append(own)
         self.start = [
             ([draw.randrange(prime) for _ in range(p.width)],
@@ -233,6 +302,10 @@ class Integers:
         for layer, program in enumerate(self.programs):
             found = [sequence, sequence]
             for number, (operation, i, j, k) in enumerate(program.instructions):
+                if operation in (*NEWER, "divide"):
+                    kernel = self.weights[layer].get(("kernel", number), [])
+                    found.append(newer_in_integers(operation, found[i], found[j], kernel, self.prime))
+                    continue
                 if operation != "mix":
                     second = found[j] if operation in ("product", "sum", "difference") else found[i]
                     pairs = zip(found[i], second, strict=True)

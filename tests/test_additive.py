@@ -153,7 +153,12 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], str | None, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", KINDS)
+FAST = ("elman", "convolutions", "running mean")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST), id=name) for name in KINDS]
+)
 def test_it_is_exact_at_two(name: str) -> None:
     make, squash, proof = KINDS[name]
     settings: dict[str, Any] = {"length": 5, "samples": 6, "progress": False}

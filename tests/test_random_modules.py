@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from torch import nn
 
-from random_modules import Integers, Program, RandomRecurrent, RandomWhole, draw_program
+from random_modules import NEWER, Integers, Program, RandomRecurrent, RandomWhole, draw_program
 from seprank import certify
 from seprank.degrees import degree_bounds
 
@@ -79,6 +79,37 @@ def test_no_bound_is_contradicted_by_300_modules(part: int) -> None:
     # The joint bound is listed only where it is the least.
     wanted = {"state": 15, "start inputs": 15, "end inputs": 15, "joint": 3}
     assert all(met[f"degrees: {name}"] >= count for name, count in wanted.items()), (met, tested, above)
+
+
+NEWER_COUNT, NEWER_SAMPLES = 40, 8
+
+
+def draw_newer(seed: int) -> Case:
+    """Whole sequences; every fourth module also divides."""
+    draw = random.Random(1000 + seed)
+    newer = (*NEWER, *["divide"] * 8) if seed % 4 == 3 else NEWER
+    program = draw_program(draw, draw.randint(1, 2), whole=True, newer=newer)
+    length = draw.randint(2, 4)
+    return Case([program], True, length, sorted(draw.sample(range(length), draw.randint(1, length - 1))))
+
+
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=[pytest.mark.slow] * (n > 1), id=str(n)) for n in range(NEWER_COUNT)]
+)
+def test_newer_operations_have_the_ranks_of_python_integers(seed: int) -> None:
+    case, draw = draw_newer(seed), random.Random(seed)
+    found = certify(case.module, length=case.length, split=case.starts, samples=NEWER_SAMPLES, progress=False)
+    same = Integers(case.programs, draw, PRIME)
+    assert found.rank == same.rank(case.length, case.starts, NEWER_SAMPLES, draw, whole=True), case
+    assert all(found.rank <= bound.value for bound in found.bounds)
+    divides = any(name == "divide" for name, *_ in case.programs[0].instructions)
+    assert divides >= bool(found.model.divisions)
+
+
+def test_the_newer_operations_are_all_there() -> None:
+    operations = Counter(name for seed in range(NEWER_COUNT) for name, *_ in draw_newer(seed).programs[0].instructions)
+    assert {*NEWER, "divide"} <= set(operations)
+    assert min(operations[name] for name in (*NEWER, "divide")) > 5, operations
 
 
 def test_the_modules_are_of_many_kinds() -> None:

@@ -98,8 +98,18 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
 }
 
 
-@pytest.mark.parametrize("how", ["buffer", "frozen", "plain"])
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("exp", "buffer"),
+        *(
+            pytest.param(name, how, marks=pytest.mark.slow)
+            for name in FUNCTIONS
+            for how in ("buffer", "frozen", "plain")
+            if (name, how) != ("exp", "buffer")
+        ),
+    ],
+)
 def test_a_function_of_a_number_that_is_kept_is_that_function_of_the_number(name: str, how: str) -> None:
     function, by_hand = FUNCTIONS[name]
     settings: dict[str, Any] = {"length": 3, "samples": 5, "progress": False}

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ..adapters.alphabet import Alphabet
-from ..measurement.inputs import DataError, as_array, checked_sequences, whole_sequences
+from ..measurement.inputs import DataError, Samples, as_array, checked_sequences, halved, whole_sequences
 from ..settings.remember_settings import FEWEST, RememberSettings
+from ..startend import Halves
 from ..system.memory import MemoryBudgetError, show_size
 
 Data = npt.NDArray[Any] | Tensor
@@ -37,6 +38,12 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def halves(self) -> Samples:
+        """Starts and ends on which a model is tried."""
+        whole = Halves(vectors=self.first)
+        samples = Samples(whole, whole, self.source, inferred=self.alphabet.inferred)
+        return halved(samples, max(1, self.first.shape[1] // 2))
 
 
 def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings) -> Pairs:
@@ -122,7 +129,7 @@ def read_text(path: str | Path, tokenizer: Any) -> npt.NDArray[np.int64]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"no file {path}")
+        raise DataError(f"there is no file {path}; check the path")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

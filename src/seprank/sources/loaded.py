@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from ..models import ModelSpec, find_model
+from ..question import Sizes
 from ..system.memory import check_weights
 from .code import is_code
 from .factory import Factory, load_factory
@@ -30,7 +31,7 @@ class Network(Protocol):
     def trained(self) -> str | None:
         """File of its weights"""
 
-    def sizes(self, name: str) -> dict[str, int]:
+    def sizes(self, name: str) -> Sizes:
         """All three sizes; refused where one is missing."""
 
 
@@ -82,7 +83,7 @@ def _of_registry(name: str, network: Network, seed: int, budget: int) -> Loaded:
     return Loaded(spec.draw(seed, **sizes), None, None)
 
 
-def _of_class(spec: ModelSpec, sizes: Mapping[str, int], settings: Mapping[str, Any], seed: int) -> Loaded:
+def _of_class(spec: ModelSpec, sizes: Sizes, settings: Mapping[str, Any], seed: int) -> Loaded:
     """A model of the registry in another form, which a certificate states by its class and these settings."""
     cls = spec.load()
     named = {getattr(spec, size): value for size, value in sizes.items()}
