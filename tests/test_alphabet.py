@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seprank import measure, remember
-from seprank.measurement.alphabet import find_alphabet
+from seprank import certify, degree_bounds, measure, overview, remember
+from seprank.adapters import alphabet
+from seprank.adapters.alphabet import find_alphabet
+from seprank.neighbours import gradient_curve
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -152,3 +154,86 @@ def test_a_network_over_pictures_is_its_definition() -> None:
     assert 0 < curve.memory[1] < curve.memory[0] < 1
     with pytest.raises(ValueError, match="reads 2 x 4 x 3 features per step, the data has 2 x 4 x 4"):
         measure(model, length=4, data=np.zeros((40, 4, 2, 4, 4)), inputs=(2, 4, 3), progress=False)
+
+
+# Every verb finds the same
+
+
+class Sums(Inside):
+    """Polynomial, with a state, and nothing that says what it reads but a layer inside."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda self, x: x, out=nn.Linear(5, 2), into=nn.Linear(3, 5))
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        steps = self.into(x)
+        totals = steps.cumsum(1) if state is None else steps.cumsum(1) + state.unsqueeze(1)
+        return self.out(totals), totals[:, -1]
+
+
+class Letters(Sums):
+    def __init__(self) -> None:
+        super().__init__()
+        self.into = nn.Embedding(4, 5)
+
+
+VECTORS: dict[str, Callable[..., Any]] = {
+    "certify": lambda model, **s: certify(model, length=4, progress=False, **s).question.inputs,
+    "degree_bounds": lambda model, **s: degree_bounds(model, length=4, **s),
+    "measure": lambda model, **s: measure(model, length=4, starts=16, ends=16, **s).to_dict(),
+    "remember": lambda model, **s: remember(model, length=4, samples=32, progress=False, **s).memory,
+    "gradients": lambda model, **s: gradient_curve(model, 4, progress=False, **s).to_dict(),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", VERBS := list(VECTORS))
+def test_every_verb_finds_the_inputs_that_could_be_given(verb: str) -> None:
+    run, model = VECTORS[verb], Sums()
+    assert plain(run(model)) == plain(run(model, inputs=3))
+    assert verb != "certify" or run(model) == 3
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_refuses_in_the_same_words(verb: str) -> None:
+    model = Inside(lambda self, x: x)
+    with pytest.raises(ValueError, match=r"^the model does not say what it reads; give inputs") as caught:
+        VECTORS[verb](model)
+    with pytest.raises(ValueError, match="the model does not say") as wanted:
+        find_alphabet(model)
+    assert str(caught.value) == str(wanted.value)
+
+
+@pytest.mark.slow
+def test_token_ids_are_counted_and_are_no_vectors() -> None:
+    asked: dict[str, Any] = {"length": 4, "domain": "tokens", "templates": "ids"}
+    found = certify(Letters(), **asked, progress=False)
+    assert (found.question.inputs, found.rank) == (4, certify(Letters(), inputs=4, **asked, progress=False).rank)
+    assert degree_bounds(Letters(), **asked) == degree_bounds(Letters(), inputs=4, **asked)
+    for run in (certify, degree_bounds):
+        with pytest.raises(ValueError, match="reads 4 token ids, not vectors; use domain='tokens' and"):
+            run(Letters(), length=4)
+
+
+@pytest.mark.slow
+def test_an_overview_finds_the_inputs_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Any] = []
+    first = alphabet._first_read
+
+    def counted(*arguments: Any) -> str:
+        tried.append(arguments)
+        return first(*arguments)
+
+    monkeypatch.setattr(alphabet, "_first_read", counted)
+    find_alphabet(Sums())
+    once = len(tried)
+    found = overview(Sums(), 8, samples=32, progress=False)
+    assert len(tried) == 2 * once
+    assert not any(measure.reason for measure in found.measures if measure.name in ("memory_curve", "rank"))
+
+
+def plain(found: Any) -> Any:
+    """What can be compared: without seconds, and without the note of where the size is from."""
+    if isinstance(found, dict):
+        return {key: plain(value) for key, value in found.items() if key not in ("seconds", "notes")}
+    return [plain(value) for value in found] if isinstance(found, list | tuple | np.ndarray) else found

@@ -34,7 +34,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "settings": frozenset({"models", "sources", "tasks"}),
     "adapters": frozenset({"settings"}),
     "startend": frozenset({"adapters", "sources"}),
-    "degrees": frozenset({"field", "theory", "adapters"}),
+    "degrees": frozenset({"field", "theory", "adapters", "settings"}),
     "certification": frozenset(
         {
             "adapters",

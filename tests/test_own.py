@@ -18,7 +18,7 @@ from seprank.cli import app
 from seprank.comparison import Comparison
 from seprank.jobs import outlook, sweep
 from seprank.jobs.config import ConfigError, Sweep
-from seprank.sources import FactoryError
+from seprank.sources import FactoryError, load_factory
 from seprank.sources.architecture import find_architecture
 from seprank.sources.code import source_of
 from seprank.sources.own_task import find_task
@@ -61,6 +61,17 @@ def second(input_size, hidden_size):
 
 made = nn.GRU(1, 4, batch_first=True)
 number = 3
+
+
+class Pictures(nn.Module):
+    """Reads a picture at each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.map = nn.Linear(12, 2)
+
+    def forward(self, x):
+        return self.map(x.flatten(2)).cumsum(1).tanh()
 
 
 class Last(nn.Module):
@@ -187,6 +198,7 @@ VERBS: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_class_of_ones_own_is_what_the_registry_has(verb: str, place: str) -> None:
@@ -197,6 +209,7 @@ def test_a_class_of_ones_own_is_what_the_registry_has(verb: str, place: str) -> 
     assert without_times(found) == without_times(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("size", [("--width", "3"), ("--parameters", "60")])
 def test_compare_has_the_same_cells_for_a_class_of_ones_own(place: str, size: tuple[str, str]) -> None:
@@ -206,6 +219,7 @@ def test_compare_has_the_same_cells_for_a_class_of_ones_own(place: str, size: tu
     assert without_times(found) == without_times(wanted)
 
 
+@pytest.mark.slow
 def test_compare_says_of_a_factory_without_a_width_that_it_has_none() -> None:
     asked: dict[str, Any] = {"inputs": 2, "length": 4, "depth": [1, 2], "progress": False, "max_samples": 64}
     found = compare(["own.py:Alone", "rac"], **asked, parameters=40)
@@ -225,6 +239,7 @@ def test_compare_says_of_a_factory_without_a_width_that_it_has_none() -> None:
     assert "heads=4" in more.heading()
 
 
+@pytest.mark.slow
 def test_compare_takes_the_skeleton_of_what_turns_out_not_to_be_polynomial() -> None:
     asked: dict[str, Any] = {"inputs": 2, "length": 4, "width": 2, "max_samples": 64, "progress": False}
     own, known = compare(["own.py:gru", "gru"], **asked, measured=True).cells
@@ -235,6 +250,25 @@ def test_compare_takes_the_skeleton_of_what_turns_out_not_to_be_polynomial() -> 
         "`sigmoid` in GRU is not polynomial, so the rank cannot be certified; with measured=True (--measured) it is "
         "that of the polynomial skeleton"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["measure", "remember", "neighbours"])
+def test_pictures_have_the_sizes_of_their_axes(verb: str) -> None:
+    asked = (verb, "own.py:Pictures", "--length", "4", "--json", *(() if verb == "measure" else ("--samples", "32")))
+    code, found, said = run(*asked, "--inputs", "3,2,2")
+    assert code == 0, said
+    if verb == "remember":
+        module = load_factory("own.py:Pictures").build(0)
+        curve = remember(module, length=4, samples=32, inputs=(3, 2, 2), progress=False)
+        assert found["memory"] == pytest.approx(list(curve.memory))
+    code, _, said = run(*asked, "--inputs", "3,x")
+    assert (code, "must be whole numbers with commas between them, got '3,x'" in said) == (2, True)
+
+
+def test_a_rank_is_over_vectors() -> None:
+    code, _, said = run("certify", "own.py:Pictures", "--length", "4", "--inputs", "3,2,2")
+    assert (code, "--inputs" in said) == (2, True)
 
 
 REFUSED: dict[tuple[str, ...], str] = {
@@ -308,13 +342,25 @@ def test_parameters_and_readout_are_those_of_the_network_that_is_built(
     assert (not isinstance(found, tuple)) == model.endswith("Alone")
 
 
-@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.training])
-def test_the_formulas_count_what_is_trained(name: str) -> None:
+TORCH_OPTIONS = {"bias": False, "bidirectional": True, "proj_size": 2}
+
+
+@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.recurrent])
+def test_numbers_in_a_network_are_those_of_its_own_settings(name: str) -> None:
+    """Whatever its class takes besides the sizes, such as the rank of cp_rnn, which is not its width."""
     spec = MODELS[name]
-    for extra in (dict(spec.training), {"rank": 5} if name == "cp_rnn" else {}):
-        module = spec.build(inputs=3, width=4, depth=2, **extra)
+    options = getattr(spec.load(), "OPTIONS", TORCH_OPTIONS)
+    asked = [{option: value} for option in options for value in (True, False, "tanh", "sigmoid", "exp", 5, 2)]
+    counted = 0
+    for extra in (dict(spec.training), *asked):
+        try:
+            module = spec.build(inputs=3, width=4, depth=2, **extra)
+        except (ValueError, TypeError):
+            continue
+        counted += 1
         one = find_architecture(name, extra)
-        assert one.count(inputs=3, width=4, depth=2) == sum(p.numel() for p in module.parameters())
+        assert one.count(inputs=3, width=4, depth=2) == sum(p.numel() for p in module.parameters()), extra
+    assert counted > len(options)
 
 
 def test_networks_of_ones_own_have_the_weights_of_the_registry() -> None:
@@ -433,6 +479,7 @@ def test_the_source_of_a_package_is_found_without_running_it(folder: Path) -> No
 # Other forms of registered models
 
 
+@pytest.mark.slow
 def test_settings_reach_the_class_of_a_registered_model() -> None:
     asked = ("--inputs", "2", "--width", "3", "--length", "6", "--samples", "64", "--json")
     code, found, said = run("remember", "min_gru", "--set", "nonlinearity=sigmoid", *asked)
@@ -443,6 +490,7 @@ def test_settings_reach_the_class_of_a_registered_model() -> None:
     assert run("remember", "min_gru", *asked)[1]["memory"] != pytest.approx(list(curve.memory))
 
 
+@pytest.mark.slow
 def test_another_form_of_a_registered_model_is_certified_and_verified(folder: Path) -> None:
     asked = ("--inputs", "4", "--width", "3", "--length", "4", "--set", "rank=2")
     code, found, said = run("certify", "cp_rnn", *asked, "--out", "cp.json", "--json")

@@ -46,6 +46,24 @@ def copy_module(module: Module) -> Module:
         ) from error
 
 
+def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The same module, its real tensors in this type, its complex ones in the complex type of that precision.
+
+    `module.to(dtype)` would make complex tensors real.
+
+    Example:
+        >>> module = nn.ParameterDict({"a": torch.zeros(1), "b": torch.zeros(1, dtype=torch.cfloat)})
+        >>> [p.dtype for p in converted(module, torch.float64).values()]
+        [torch.float64, torch.complex128]
+    """
+    module.double() if dtype == torch.float64 else module.float()
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_complex():
+                tensor.data = tensor.data.to(torch.promote_types(dtype, torch.complex32))
+    return module
+
+
 def unwrapped(module: Any) -> Any:
     """The module inside DataParallel, DistributedDataParallel, AveragedModel or torch.compile; any other unchanged.
 

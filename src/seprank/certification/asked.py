@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..adapters.alphabet import count_inputs
 from ..degrees import OfDegrees
 from ..question import (
     Domain,
@@ -102,7 +103,7 @@ def ask(module: nn.Module, settings: CertifySettings, inputs: int | None = None)
     domain = check_domain(settings.domain)
     templates = _check_templates(settings.templates, domain)
     return Question(
-        inputs=_count_inputs(module, inputs, templates),
+        inputs=_count_inputs(module, inputs, templates, settings),
         length=settings.length,
         cut=settings.start,
         domain=domain,
@@ -130,18 +131,15 @@ def _check_templates(templates: Any, domain: Domain) -> Templates | None:
     return tuple(tuple(int(x) for x in row) for row in rows)
 
 
-def _count_inputs(module: nn.Module, inputs: int | None, templates: Templates | None) -> int:
+def _count_inputs(module: nn.Module, inputs: int | None, templates: Templates | None, settings: CertifySettings) -> int:
     """M: vectors per alphabet, or features per step."""
-    features = getattr(module, "input_size", None)
     if isinstance(templates, tuple):
-        width = len(templates[0])
+        features, width = getattr(module, "input_size", None), len(templates[0])
         if is_whole(features) and width != features:
             raise ValueError(f"templates must have {features} features for this module, got {width}")
         if inputs is not None and check_whole("inputs", inputs, 1) != len(templates):
             raise ValueError(f"inputs is {inputs}, but there are {len(templates)} templates; leave inputs out")
         return len(templates)
     if inputs is None:
-        if not is_whole(features):
-            raise ValueError("inputs (features per step) must be given for a module without an attribute input_size")
-        return check_whole("input_size", features, 1)
+        return count_inputs(module, ids=templates == "ids", length=settings.length, said=settings.hints)
     return check_whole("inputs", inputs, 1)

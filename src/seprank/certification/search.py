@@ -96,7 +96,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         length: T, time steps in a sequence.
         cut: c, steps in the start half; by default T // 2.
         domain: "functional" (inputs range over all vectors) or "tokens" (over `inputs` fixed templates).
-        inputs: M, features per step, or templates in the tokens domain; by default `module.input_size`.
+        inputs: M, features per step, or templates in the tokens domain; by default what the module says that it
+            reads, or what the first layer inside does that its inputs reach.
         templates: in the tokens domain: "generic" random vectors (default), "one-hot", "ids" (the module takes
             token numbers), or the vectors themselves, whole numbers (M, features).
         samples: K, start and end halves to draw. By default eight more than the least upper bound if that fits

@@ -10,7 +10,7 @@ import typer
 from ..settings.certify_settings import CertifySettings
 from ..settings.compare_settings import CompareSettings
 from ..settings.entries import values
-from ..settings.named_network import Network
+from ..settings.named_network import VectorNetwork
 from ..settings.resources import Memory
 from ..settings.size_settings import BoundsSettings, PlanSettings
 from ..settings.verify_settings import VerifySettings
@@ -24,13 +24,13 @@ from .options import (
     read_from,
 )
 from .output import Output
-from .terminal import UsageError, reply, say, say_json, stop
+from .terminal import UsageError, reply, say, say_json, show_announcements, stop
 
 
 @flagged
 def certify(
     model: Model,
-    network: Network,
+    network: VectorNetwork,
     settings: CertifySettings,
     work: Workers,
     output: Output,
@@ -39,6 +39,7 @@ def certify(
     from ..certification import certify as run
     from ..jobs.data import letters, read_templates
 
+    show_announcements()
     loaded = named_network(model, network, seed=settings.seed, budget=settings.budget)
     templates = read_templates(settings.templates)
     asked = values(settings) | {"templates": templates, "inputs": letters(network.inputs, templates)}
@@ -100,7 +101,7 @@ def verify(
 
 @flagged
 def bounds(
-    network: Network,
+    network: VectorNetwork,
     settings: BoundsSettings,
     output: Output,
     model: Annotated[
@@ -114,8 +115,9 @@ def bounds(
     if family is None:
         from ..certification.family import with_degrees
 
+        show_announcements()
         loaded = named_network(model, network, seed=0, budget=settings.budget)
-        known = with_degrees(loaded.module, inputs=loaded.inputs, **asked)
+        known = with_degrees(loaded.module, inputs=network.inputs if loaded.factory else None, **asked)
     else:
         from ..theory import bounds as state
 
@@ -123,7 +125,7 @@ def bounds(
     output.deliver(known)
 
 
-def _family(model: str, network: Network) -> str | None:
+def _family(model: str, network: VectorNetwork) -> str | None:
     """Whose bounds theory has for a model; None where a model has to be run for them."""
     from ..models import find_model
     from ..sources.code import is_code

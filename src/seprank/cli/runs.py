@@ -155,8 +155,8 @@ def tasks(as_json: Json = False) -> None:
     lines = []
     for row in rows:
         lines += [[row["name"], row["summary"]], ["", row["source"]]]
-        for key in ("parameters", "baselines"):
-            lines.append(["", f"{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in row[key].items())])
+        for key, found in (("parameters", row["parameters"]), ("baselines", row["baselines"])):
+            lines.append(["", f"{key}: " + ", ".join(f"{name} {_short(value)}" for name, value in found.items())])
     say(text_table(lines, left=range(2)))
     say("\nBaselines are those of the default parameters; each run prints its own.")
     say("Your own: file.py:name or package.module:name of a class derived from seprank.tasks.Task.")

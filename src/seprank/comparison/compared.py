@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 from torch import nn
 
@@ -45,31 +45,47 @@ def compute(network: Network, length: int, asked: CompareSettings) -> Cell:
     sizes = (network.name, network.depth, network.width, network.parameters)
     skeleton = isinstance(network.architecture, Registered) and not network.architecture.spec.polynomial
     cell = Cell(*sizes, length, length // 2, None, None, None, False, False, None, 0.0, skeleton=skeleton)
-    budget = asked.budget
     try:
-        check_weights(network.parameters, budget)
+        check_weights(network.parameters, asked.budget)
         module = network.draw(asked.seed, asked.inputs)
-        how: dict[str, Any] = {"inputs": asked.inputs, "length": length, "seed": asked.seed}
-        how |= {"memory": budget, "device": asked.device, "progress": False}
-        rank = how | {"domain": asked.domain, "max_samples": asked.max_samples}
-        cell = _certified(cell, module, rank, or_skeleton=asked.measured)
+        cell = _certified(cell, module, asked)
         if asked.measured:
-            curve = remember(module, **how)
+            curve = remember(
+                module,
+                length=length,
+                inputs=asked.inputs,
+                seed=asked.seed,
+                memory=asked.budget,
+                device=asked.device,
+                progress=False,
+            )
             cell = replace(cell, reach=curve.reach(), half=curve.half, mean=curve.mean)
     except Exception as error:
         cell = replace(cell, failure=str(error) or type(error).__name__)
     return replace(cell, seconds=round(time.perf_counter() - began, 3))
 
 
-def _certified(cell: Cell, module: nn.Module, how: dict[str, Any], *, or_skeleton: bool) -> Cell:
+def _certified(cell: Cell, module: nn.Module, asked: CompareSettings) -> Cell:
     """The cell with its rank, or with that of the skeleton where the network turns out not to be polynomial."""
+    run = partial(
+        certify,
+        module,
+        length=cell.length,
+        inputs=asked.inputs,
+        domain=asked.domain,
+        max_samples=asked.max_samples,
+        seed=asked.seed,
+        memory=asked.budget,
+        device=asked.device,
+        progress=False,
+    )
     if cell.skeleton:
-        return _with_rank(cell, certify(module, **how, squash="identity"))
+        return _with_rank(cell, run(squash="identity"))
     try:
-        return _with_rank(cell, certify(module, **how))
+        return _with_rank(cell, run())
     except NotPolynomial as error:
-        if or_skeleton:
-            return _with_rank(replace(cell, skeleton=True), certify(module, **how, squash="identity"))
+        if asked.measured:
+            return _with_rank(replace(cell, skeleton=True), run(squash="identity"))
         raise ValueError(
             f"`{error.operation}` in {error.module} is not polynomial, so the rank cannot be certified; with "
             "measured=True (--measured) it is that of the polynomial skeleton"

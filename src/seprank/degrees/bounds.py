@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..adapters.alphabet import count_inputs
 from ..question import (
     check_choice,
     check_cut,
@@ -18,6 +19,7 @@ from ..question import (
     check_whole,
     is_whole,
 )
+from ..settings.hints import Hints
 from ..system.quiet import quiet
 from ..theory import Bound, Bounds, Counts
 from .gradings import Grading, count_jointly, count_monomials
@@ -78,7 +80,7 @@ def degree_bounds(
             must keep nothing of a sequence outside the state it returns, and not mix the sequences of a batch.
         length: T, time steps in a sequence.
         cut: c, steps in the start half; by default T // 2.
-        inputs: M, features per step, or templates in the tokens domain; by default `module.input_size`.
+        inputs: M, features per step, or templates in the tokens domain; by default as in `certify`.
         domain: "functional" (inputs range over all vectors) or "tokens" (over `inputs` fixed templates).
         readout: "random" (one linear functional of the last output), "all" channels, or the number of one.
         batch_first: the module's order of axes; by default its attribute of that name, or True.
@@ -106,6 +108,9 @@ def degree_bounds(
     """
     positions = check_split(split, check_cut(length)[0])
     length, cut = check_cut(length, cut if positions is None else len(positions))
+    if inputs is None and (templates is None or isinstance(templates, str)):
+        said = Hints(batch_first=batch_first)
+        inputs = count_inputs(module, ids=templates == "ids", length=length, said=said)
     points, features = check_inputs(module, inputs, domain, templates)
     readout = check_readout(readout)
     order = getattr(module, "batch_first", True) if batch_first is None else batch_first
@@ -191,16 +196,13 @@ def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: 
             f"templates must be vectors (inputs, features) in the tokens domain, got an array of shape {rows.shape} "
             f"for inputs={inputs} and domain {domain!r}; leave inputs out and use domain='tokens'"
         )
-    count = own if inputs is None else inputs
-    if count is None:
-        raise ValueError("inputs (features per step) must be given for a module without an attribute input_size")
     if domain == "functional":
         if templates is not None:
             raise ValueError(f"templates are the alphabet of the tokens domain, got {templates!r}; leave them out")
-        return None, count
+        return None, inputs
     if templates is not None:
         check_choice("templates", templates, ("generic", "one-hot", "ids"))
-    return count, None if templates == "ids" else own or count
+    return inputs, None if templates == "ids" else own or inputs
 
 
 def _read(readout: str | int, channels: int) -> tuple[slice, int]:

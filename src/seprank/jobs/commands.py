@@ -15,7 +15,7 @@ from ..question import check_cut, meant
 from ..settings.certify_settings import CertifySettings
 from ..settings.entries import entries, values
 from ..settings.measure_settings import MeasureSettings
-from ..settings.named_network import Network, TrainedNetwork
+from ..settings.named_network import Network, TrainedNetwork, VectorNetwork
 from ..settings.remember_settings import RememberSettings
 from ..settings.resources import Place
 from ..settings.train_settings import TrainSettings
@@ -132,7 +132,7 @@ class _OfModel(Work, Generic[Settings]):
 
     def _network(self) -> JsonObject:
         """What the network is built from, with the name of its class checked."""
-        given = {name: value for name, value in values(self.network).items() if value is not None}
+        given = {name: _plain(value) for name, value in values(self.network).items() if value is not None}
         if not is_code(self.model):
             given |= self.network.sizes(find_model(self.model).name)
         return given | {"model_settings": dict(self.network.model_settings)}
@@ -191,7 +191,7 @@ class CertifyWork(_OfModel[CertifySettings]):
 
     command = "certify"
     kind = CertifySettings
-    sizes = Network
+    sizes = VectorNetwork
     always = frozenset({"length", "cut", "domain", "samples", "prime", "readout", "seed"})
 
     def _resolved(self) -> dict[str, Any]:

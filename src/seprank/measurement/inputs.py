@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..adapters.alphabet import Alphabet
 from ..startend import Halves
 
 Array = npt.NDArray[Any]
@@ -39,32 +40,6 @@ class Samples:
     def features(self) -> int:
         """Numbers per step, over all its axes; 1 for token ids."""
         return math.prod(self.starts.sequences(0, 1).shape[2:])
-
-
-@dataclass(frozen=True)
-class Alphabet:
-    """What a model reads at each step."""
-
-    features: int | None = None
-    """Numbers per step, None for a model that reads token ids"""
-    tokens: int | None = None
-    """Number of token ids, None for a model that reads vectors"""
-    axes: tuple[int, ...] = ()
-    """Sizes of the axes of a step that has several, such as a picture"""
-    inferred: str = ""
-    """How it was found out, if neither the model nor the user says it"""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of a step.
-
-        Example:
-            >>> Alphabet(features=12, axes=(3, 2, 2)).shape, Alphabet(features=4).shape, Alphabet(tokens=9).shape
-            ((3, 2, 2), (4,), ())
-        """
-        if self.features is None:
-            return ()
-        return self.axes or (self.features,)
 
 
 def whole_sequences(

@@ -11,13 +11,13 @@ from typing import Any
 from torch import Tensor
 
 from ..adapters import State
+from ..adapters.alphabet import Alphabet, find_alphabet
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.measure_settings import MeasureSettings
 from ..system.progress import Report, bars
-from .alphabet import find_alphabet
 from .figures import check_finite
-from .inputs import Alphabet, Array, DataError, Samples, given_halves, halved, whole_sequences
+from .inputs import Array, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import Entries, Evaluate, evaluated, on_workers
 from .measured_model import adapt_to, prepared
 from .measurement import Measurement, measure_matrix

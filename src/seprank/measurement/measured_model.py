@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..adapters import CallFailed, Checked, Rescaled
 from ..adapters.choose import search
-from ..adapters.copies import copy_module, unwrapped
+from ..adapters.copies import converted, copy_module, unwrapped
 from ..adapters.refusal import Refused
 from ..settings.floating import FloatingSettings
 from ..startend import Halves
@@ -86,24 +86,6 @@ def _versions(model: Any, settings: FloatingSettings) -> Iterator[Version]:
     own = tensors[0].dtype if tensors else torch.get_default_dtype()
     if own != asked or any(t.dtype != asked for t in tensors):
         yield Version(copy_module(model).to(settings.device).eval(), own, settings.device)
-
-
-def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The same module, its real tensors in this type, its complex ones in the complex type of that precision.
-
-    `module.to(dtype)` would make complex tensors real.
-
-    Example:
-        >>> module = nn.ParameterDict({"a": torch.zeros(1), "b": torch.zeros(1, dtype=torch.cfloat)})
-        >>> [p.dtype for p in converted(module, torch.float64).values()]
-        [torch.float64, torch.complex128]
-    """
-    module.double() if dtype == torch.float64 else module.float()
-    with torch.no_grad():
-        for tensor in (*module.parameters(), *module.buffers()):
-            if tensor.is_complex():
-                tensor.data = tensor.data.to(torch.promote_types(dtype, torch.complex32))
-    return module
 
 
 def adapt_to(versions: list[Version], samples: Samples, settings: FloatingSettings, length: int) -> Subject:

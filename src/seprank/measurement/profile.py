@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from ..adapters import State
+from ..adapters.alphabet import find_alphabet
 from ..question import check_choice, check_cut, check_several, check_whole
 from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
@@ -23,7 +24,6 @@ from ..settings.entries import entries
 from ..settings.measure_settings import PROFILE_SAMPLES, MeasureSettings
 from ..startend.workers import pack
 from ..system.progress import Report, announce, bars, silent
-from .alphabet import find_alphabet
 from .inputs import Array, Samples, halved
 from .matrix import Entries
 from .measure import drawn, measure, measure_at, measured

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ..measurement.alphabet import find_alphabet
+from ..adapters.alphabet import find_alphabet
 from ..measurement.measured_model import adapt_to, prepared
 from ..settings.entries import given
 from ..settings.hints import FirstState

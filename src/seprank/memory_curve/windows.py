@@ -11,15 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..measurement.inputs import (
-    Alphabet,
-    DataError,
-    Samples,
-    as_array,
-    checked_sequences,
-    halved,
-    whole_sequences,
-)
+from ..adapters.alphabet import Alphabet
+from ..measurement.inputs import DataError, Samples, as_array, checked_sequences, halved, whole_sequences
 from ..settings.remember_settings import FEWEST, RememberSettings
 from ..startend import Halves
 from ..system.memory import MemoryBudgetError, show_size

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
 
 from ..adapters import ConventionError
+from ..adapters.alphabet import Alphabet, find_alphabet
 from ..certification import certify
 from ..field import NotPolynomial
 from ..measurement import measure
-from ..measurement.alphabet import find_alphabet
 from ..measurement.figures import ConstantOutput
 from ..memory_curve import MemoryCurve, remember
 from ..settings.entries import given
@@ -28,6 +29,8 @@ from .linear import NotLinear
 from .overviews import MEASURES, Found, Measure, Overview
 from .state_size import effective_state_size
 from .stateful import Meaningless
+
+log = logging.getLogger("seprank")
 
 CERTIFIED_LENGTH, CERTIFIED_SAMPLES = 8, 512
 """At most these for a certified rank, whose cost grows with the length"""
@@ -46,7 +49,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     length: int,
     *,
     name: str = "model",
-    inputs: int | None = None,
+    inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     samples: int = 256,
     frozen: tuple[str, ...] = (),
@@ -78,19 +81,22 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     settings = given(NeighboursSettings, locals())
     hints = values_of(settings.hints)
     length = settings.length
-    tokens = find_alphabet(model, inputs, tokens, length=length, said=settings.hints).tokens
+    alphabet = find_alphabet(model, inputs, tokens, length=length, said=settings.hints)
+    if alphabet.inferred:
+        log.info(alphabet.inferred)
+    inputs, tokens = alphabet.axes or alphabet.features, alphabet.tokens
     common: dict[str, Any] = {"seed": settings.seed, "memory": memory}
     reads = common | hints | {"inputs": inputs, "tokens": tokens, "progress": progress}
     vectors = common | hints | {"inputs": inputs}
     curve = _tried(lambda: remember(model, length=length, samples=samples, **reads))
     found: dict[str, tuple[Found | None, str]] = {
         "memory_curve": curve,
-        "rank": _certified(model, inputs, tokens, settings, progress),
+        "rank": _certified(model, alphabet, settings, progress),
         "spectrum": _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads)),
     }
-    if tokens is not None:
-        nothing = "the model reads token ids, which are names, not numbers"
-        found |= dict.fromkeys(_OF_VECTORS, (None, nothing))
+    if tokens is not None or alphabet.axes:
+        why_not = "token ids, which are names, not numbers" if tokens is not None else "more than a vector at a step"
+        found |= dict.fromkeys(_OF_VECTORS, (None, f"the model reads {why_not}"))
     else:
         steps = _affordable(length, curve[0])
         found |= {
@@ -113,18 +119,23 @@ def _tried(run: Callable[[], Found], more: tuple[type[Exception], ...] = ()) -> 
 
 
 def _certified(
-    model: Any, inputs: int | None, tokens: int | None, settings: NeighboursSettings, progress: bool | Report
+    model: Any, alphabet: Alphabet, settings: NeighboursSettings, progress: bool | Report
 ) -> tuple[Found | None, str]:
-    if not isinstance(model, nn.Module) or tokens is not None:
+    if not isinstance(model, nn.Module) or alphabet.tokens is not None or alphabet.axes:
         return None, "only modules that read vectors are certified here; seprank certify has more"
     try:
         called = settings.hints.stated()
     except TypeError as error:  # a certificate states how a module is called, and a function cannot be stated
         return None, str(error)
     asked: dict[str, Any] = {"length": min(settings.length, CERTIFIED_LENGTH), "max_samples": CERTIFIED_SAMPLES}
-    asked |= {"seed": settings.seed, "memory": settings.memory, "inputs": inputs, "progress": progress, **called}
+    asked |= {
+        "seed": settings.seed,
+        "memory": settings.memory,
+        "progress": progress,
+        **called,
+    }
     try:
-        found = certify(model, **asked)
+        found = certify(model, inputs=alphabet.features, **asked)
     except (NotPolynomial, ConventionError) as error:  # the convention of `certify` is narrower than that of the others
         return None, f"only polynomial networks have a certified rank; {error}"
     return found, ""

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..adapters.alphabet import Alphabet
 from ..measurement.directions import directions
-from ..measurement.inputs import Alphabet, DataError, checked_sequences
+from ..measurement.inputs import DataError, checked_sequences
 from ..question import check_readout, check_whole
 from ..result.chart import band, look, whole_numbers
 from ..result.panels import Panel

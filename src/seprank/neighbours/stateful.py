@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ..adapters import SequenceModel, State
+from ..adapters.alphabet import Alphabet, find_alphabet
 from ..adapters.contract import is_inexact
-from ..measurement.alphabet import find_alphabet
-from ..measurement.inputs import Alphabet, halved, whole_sequences
+from ..measurement.inputs import halved, whole_sequences
 from ..measurement.measured_model import Subject, adapt_to, prepared
 from ..settings.floating import FloatingSettings
 from .linear import Array, LinearNetwork, Step, from_matrices, read_linear

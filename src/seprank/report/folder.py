@@ -191,7 +191,8 @@ def read_store(store: Store, found: Found) -> None:
 
 
 def _network(settings: dict[str, Any]) -> str:
-    return ", ".join([quoted_name(f"{settings.get('model')}"), *(f"{n} {settings.get(n)}" for n in ("depth", "width"))])
+    sizes = [f"{name} {settings[name]}" for name in ("depth", "width") if settings.get(name) is not None]
+    return ", ".join([quoted_name(f"{settings.get('model')}"), *sizes])
 
 
 def sections(found: Found) -> Iterator[Section]:

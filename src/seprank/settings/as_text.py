@@ -37,6 +37,13 @@ def split_numbers(option: str, text: str) -> tuple[int, ...]:
     return tuple(int(name) for name in split_names(text))
 
 
+def _number_or_axes(option: str, text: str) -> int | tuple[int, ...]:
+    numbers = split_numbers(option, text)
+    if not numbers:
+        raise ValueError(f"{option} must be a whole number, or several with commas between them, got {text!r}")
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
 def _number_or_name(_: str, text: str) -> int | str:
     return int(text) if text.removeprefix("-").isdecimal() and len(text) < 20 else text
 
@@ -79,6 +86,11 @@ Channel = Annotated[str | int, FromText(_number_or_name)]
 """A word, or the number of an output channel"""
 Numbers = Annotated[tuple[int, ...], FromText(split_numbers, _with_commas)]
 NumbersOrAll = Annotated[str | tuple[int, ...] | None, FromText(_numbers_or_all, _with_commas)]
+Axes = Annotated[
+    int | tuple[int, ...],
+    FromText(_number_or_axes, lambda value: _with_commas(value if isinstance(value, tuple) else (value,))),
+]
+"""A number, or the sizes of several axes"""
 Names = Annotated[tuple[str, ...], FromText(lambda _, text: split_names(text), _with_commas)]
 Arguments = Annotated[Mapping[str, Any], FromText(key_values, several=True, metavar="KEY=VALUE")]
 Big = Annotated[int, FromText(whole_number)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ..question import Sizes, check_network
-from .as_text import Arguments
+from ..question import Sizes, check_network, keep
+from .as_text import Arguments, Axes
 from .entries import Flag
 
 
@@ -14,14 +14,18 @@ from .entries import Flag
 class Network:
     """Sizes and settings of a network."""
 
-    inputs: int | None = None
-    """M: features per time step, or templates in the tokens domain."""
+    inputs: Axes | None = None
+    """M: features per time step; for pictures and the like the sizes of their axes, such as 3,16,16."""
     width: int | None = None
     """R: width of every layer."""
     depth: int | None = None
     """L: number of layers."""
     model_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
     """key=value, passed to the factory, or to the class of the model; may be repeated."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.inputs, list):  # as a file of jobs has it
+            keep(self, inputs=tuple(self.inputs))
 
     @property
     def trained(self) -> str | None:
@@ -39,6 +43,14 @@ class Network:
         depth = 1 if self.depth is None else self.depth
         inputs, width, depth = check_network(inputs=self.inputs, width=self.width, depth=depth)
         return {"inputs": inputs, "width": width, "depth": depth}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorNetwork(Network):
+    """A network that is certified."""
+
+    inputs: int | None = None
+    """M: features per time step, or templates in the tokens domain."""
 
 
 @dataclass(frozen=True, kw_only=True)

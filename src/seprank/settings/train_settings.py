@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ..models import MODELS
 from ..models.base.width import nearest_width
 from ..question import keep, keep_whole, keep_whole_if_given
-from ..sources.architecture import Own, Registered, find_architecture
+from ..sources.architecture import Own, Registered, Sizes, find_architecture
 from ..sources.code import is_code, source_hash, source_of
 from ..sources.own_task import find_task
 from .as_text import Arguments
@@ -131,16 +131,17 @@ class TrainSettings:
         found.spec.load()
         return Registered(found.spec, {**found.spec.training, **self.model_settings})
 
-    def layers(self, width: int | None) -> list[dict[str, Any]]:
+    def layers(self, width: int | None) -> list[Sizes]:
         """Sizes of the modules on top of each other, as `architecture.build` takes them.
 
         One module of many layers is faster, but between its layers there is no place for a residual connection.
         """
-        first: dict[str, Any] = {"inputs": self.task_built.inputs, "width": width, "depth": self.depth}
+        first: Sizes = {"inputs": self.task_built.inputs, "width": width, "depth": self.depth}
         if not self.residual or self.depth == 1:
             return [first]
         first["depth"] = 1
-        return [first] + [{**first, "inputs": self.architecture.outputs(**first)}] * (self.depth - 1)
+        above: Sizes = {**first, "inputs": self.architecture.outputs(**first)}
+        return [first] + [above] * (self.depth - 1)
 
     def count_parameters(self, width: int | None) -> int:
         """Parameters of a network of that width, read-out included."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
 from ..models import ModelSpec, find_model
 from .code import FactoryError, Found, find_code, is_code, source_hash
@@ -14,6 +14,16 @@ from .factory import Factory, factory_of, is_network, made_anew, size_names
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+class Sizes(TypedDict):
+    """Of one network, as `Architecture.build` takes them."""
+
+    inputs: int
+    """Features per step"""
+    width: int | None
+    """Passed over, as depth, by what does not take it"""
+    depth: int
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ class Network(Protocol):
     """Sizes, settings and weights of a network: one of `settings.named_network`."""
 
     @property
-    def inputs(self) -> int | None: ...
+    def inputs(self) -> int | tuple[int, ...] | None: ...
     @property
     def width(self) -> int | None: ...
     @property
@@ -41,7 +41,7 @@ class Loaded(NamedTuple):
     module: nn.Module
     factory: Factory | None
     """What made it, if it is the user's own"""
-    inputs: int | None
+    inputs: int | tuple[int, ...] | None
     """How many inputs it reads, if it is the user's own, which need not say it"""
 
 
@@ -77,7 +77,7 @@ def _of_factory(name: str, network: Network, seed: int) -> Loaded:
 def _of_registry(name: str, network: Network, seed: int, budget: int) -> Loaded:
     spec = find_model(name)
     sizes = network.sizes(name)
-    check_weights(spec.count_parameters(sizes["inputs"], sizes["width"], sizes["depth"]), budget)
+    check_weights(spec.count(**sizes, **network.model_settings), budget)
     if network.model_settings:
         return _of_class(spec, sizes, network.model_settings, seed)
     return Loaded(spec.draw(seed, **sizes), None, None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..system.files import FileError, existing_file
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 class WeightsError(ValueError):
@@ -41,7 +41,7 @@ def load_weights(module: nn.Module, path: str | Path) -> nn.Module:
     return module
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -55,7 +55,7 @@ def _read(path: Path) -> dict[str, Any]:
     raise WeightsError(f"weights must be a .safetensors, .pt or .pth file, got {path.name}; a pickle may contain code")
 
 
-def _read_torch(path: Path) -> dict[str, Any]:
+def _read_torch(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:

@@ -5,12 +5,27 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..question import meant
 
 if TYPE_CHECKING:
     from .task import Batch, Task
+
+
+class Described(TypedDict):
+    """What there is to know of a task with its default parameters, as it is listed."""
+
+    name: str
+    version: int
+    summary: str
+    source: str
+    inputs: int
+    outputs: int
+    length: int
+    parameters: dict[str, Any]
+    baselines: dict[str, float]
+    goal: tuple[str, float]
 
 
 @dataclass(frozen=True)
@@ -36,8 +51,8 @@ class TaskSpec:
         """Names and defaults of its parameters."""
         return {field.name: field.default for field in dataclasses.fields(self.load())}  # type: ignore[arg-type]
 
-    def describe(self) -> dict[str, Any]:
-        """What there is to know of the task with its default parameters, as it is listed."""
+    def describe(self) -> Described:
+        """The task with its default parameters."""
         task = self.build()
         return {
             "name": self.name,

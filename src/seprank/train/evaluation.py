@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,16 @@ class Learning(Protocol):
     network: nn.Module
     losses: list[Tensor]
     """Training losses since the last look"""
+
+
+class Seen(TypedDict):
+    """What a checkpoint keeps of an evaluation, of plain types; see the attributes of `Evaluation` and `Curve`."""
+
+    curve: list[Row]
+    memory: list[Row]
+    solved_at: int | None
+    test: dict[str, float] | None
+    remembered: list[Row]
 
 
 class Evaluation:
@@ -61,7 +71,7 @@ class Evaluation:
             self._measure(self._probe, learner.network, step, keep=last or step == 0)
         return self.solved_at is not None
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Seen:
         """All that a run taken up again must know, of plain types."""
         return {
             "curve": self.curve.rows,
@@ -71,7 +81,7 @@ class Evaluation:
             "remembered": self.remembered,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Seen) -> None:
         """Go back to what `state` returned."""
         self.curve.rows, self.curve.memory = state["curve"], state["memory"]
         self.solved_at, self.test = state["solved_at"], state["test"]
@@ -79,7 +89,7 @@ class Evaluation:
 
     def _measure(self, probe: Probe, network: nn.Module, step: int, *, keep: bool) -> None:
         """Add memory to the learning curve, and keep the whole memory curve if asked to."""
-        figures: dict[str, Any]
+        figures: Row
         try:
             figures = dict(probe.at_cut(network))
             curve = probe.curve(network)

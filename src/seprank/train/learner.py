@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -15,7 +15,7 @@ from ..settings.train_settings import TrainSettings
 from ..sources.steps import outputs_of
 from ..system.files import write_whole
 from ..tasks import Batch
-from .evaluation import Evaluation
+from .evaluation import Evaluation, Seen
 from .network import Network
 
 
@@ -99,7 +99,7 @@ class Watch(Callback):
             logger.log_metrics(self.evaluation.curve.numbers(), step=trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
-        return self.evaluation.state()
+        return {**self.evaluation.state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.evaluation.restore(state_dict)
+        self.evaluation.restore(cast("Seen", state_dict))

@@ -10,7 +10,7 @@ from ..models import MODELS, ModelSpec
 from ..question import check_between, check_choice, keep
 from ..settings.certify_settings import CertifySettings
 from ..settings.command_line import command_line
-from ..settings.named_network import Network
+from ..settings.named_network import VectorNetwork
 from ..settings.remember_settings import RememberSettings
 
 CHART_LENGTHS = 8
@@ -70,9 +70,9 @@ class Settings:
             keep(self, **{name: check_between(_word(name), getattr(self, name), least, most)})
 
     @property
-    def sizes(self) -> Network:
+    def sizes(self) -> VectorNetwork:
         """Of the network."""
-        return Network(inputs=self.inputs, width=self.width, depth=self.depth)
+        return VectorNetwork(inputs=self.inputs, width=self.width, depth=self.depth)
 
     @property
     def asked(self) -> CertifySettings:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ..adapters import CallFailed, ConventionError
-from ..adapters.copies import unwrapped
 from ..question import check_whole, is_whole
-from ..settings.entries import values
-from ..settings.floating import FloatingSettings
 from ..settings.hints import Hints
-from .inputs import Alphabet, Array, halved, whole_sequences
-from .measured_model import adapt_to, prepared
+from ..system.quiet import quiet
+from ..system.seeds import seeded
+from .choose import search
+from .contract import CallFailed
+from .copies import converted, copy_module, unwrapped
+from .refusal import Refused
+
+log = logging.getLogger("seprank")
+
+Array = npt.NDArray[np.generic]
 
 SAYS: tuple[tuple[type[nn.Module], str], ...] = (
     (nn.Linear, "in_features"),
@@ -29,6 +37,32 @@ SAYS: tuple[tuple[type[nn.Module], str], ...] = (
 
 _TRIED = 24
 """Sequences on which a size is tried: as many as every check takes"""
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """What a model reads at each step."""
+
+    features: int | None = None
+    """Numbers per step, None for a model that reads token ids"""
+    tokens: int | None = None
+    """Number of token ids, None for a model that reads vectors"""
+    axes: tuple[int, ...] = ()
+    """Sizes of the axes of a step that has several, such as a picture"""
+    inferred: str = ""
+    """How it was found out, if neither the model nor the user says it"""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a step.
+
+        Example:
+            >>> Alphabet(features=12, axes=(3, 2, 2)).shape, Alphabet(features=4).shape, Alphabet(tokens=9).shape
+            ((3, 2, 2), (4,), ())
+        """
+        if self.features is None:
+            return ()
+        return self.axes or (self.features,)
 
 
 def find_alphabet(
@@ -78,6 +112,29 @@ def find_alphabet(
     if shown is not None and shown.ndim == 3:
         return Alphabet(features=shown.shape[2])
     return _of_layers(model, max(length, 2), said or Hints())
+
+
+def count_inputs(model: Any, *, ids: bool, length: int, said: Hints | None = None) -> int:
+    """How many inputs a model has, where nobody says it: features per step, or letters.
+
+    Args:
+        model: the model.
+        ids: whether it may read token ids, and not only vectors.
+        length: of the sequences in question.
+        said: how the model is called.
+
+    Raises:
+        ValueError: nothing says it, or it reads token ids where vectors are wanted.
+    """
+    found = find_alphabet(model, length=length, said=said)
+    if found.tokens is not None and not ids:
+        raise ValueError(
+            f"the model reads {found.tokens} token ids, not vectors; use domain='tokens' and "
+            "templates='ids' (--domain tokens --templates ids)"
+        )
+    if found.inferred:
+        log.info(found.inferred)
+    return found.tokens or found.features or 1
 
 
 def _of_features(inputs: int | tuple[int, ...]) -> Alphabet:
@@ -148,23 +205,36 @@ def _readers(module: Any) -> Iterator[tuple[str, Alphabet]]:
 def _first_read(model: Any, alphabet: Alphabet, layers: list[str], length: int, said: Hints) -> str:
     """The first of these layers that reads when the model is given such sequences, "" if none does.
 
-    A check that fails is left to whoever measures the model: it ran, so that the size is right.
+    A check that fails is left to whoever uses the model: it ran, so that the size is right.
 
     Raises:
-        CallFailed: the model fails on them.
+        CallFailed: the model fails on them, in float64 and in its own arithmetic.
     """
-    settings = FloatingSettings(**values(said))
-    samples = halved(whole_sequences(alphabet, length=length, starts=_TRIED, ends=_TRIED, seed=0), max(1, length // 2))
-    watch = _Watch()
-    with prepared(model, settings) as versions:
-        for version in versions:
-            watch.over(version.model, layers)
-        try:
-            adapt_to(versions, samples, settings, length)
-        except ConventionError as error:
-            if isinstance(error, CallFailed):
-                raise
-    return watch.first
+    watch, failed = _Watch(), None
+    with quiet(), torch.no_grad(), seeded(0):
+        for copy in _versions(unwrapped(model)):
+            watch.over(copy, layers)
+            own = next((p.dtype for p in copy.parameters() if p.is_floating_point()), torch.float64)
+            try:
+                search(copy, _sequences(alphabet, length, own), said, length=length)
+            except Refused as refused:
+                if isinstance(refused.error, CallFailed):
+                    failed = failed or refused.error
+                    continue
+            return watch.first
+    assert failed is not None
+    raise failed
+
+
+def _versions(module: nn.Module) -> Iterator[nn.Module]:
+    yield converted(copy_module(module), torch.float64).eval()
+    yield copy_module(module).eval()
+
+
+def _sequences(alphabet: Alphabet, length: int, dtype: torch.dtype) -> Tensor:
+    if alphabet.tokens is not None:
+        return torch.randint(alphabet.tokens, (_TRIED, length))
+    return torch.randn(_TRIED, length, *alphabet.shape, dtype=dtype)
 
 
 class _Watch:
