@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from seprank import Certificate, compare
-from seprank.store import Record, record_from_dict
+from seprank.store import Record
 from studies import atlas, attention, depth, depth_figures, reach
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ def draw_ranks() -> None:
 def read_runs(path: Path) -> list[Record]:
     """Records that `seprank results --out` exported."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [record_from_dict(content) for content in json.load(file)]
+        return [Record.from_dict(content) for content in json.load(file)]
 
 
 def write_depth(runs: list[Record]) -> None:

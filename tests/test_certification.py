@@ -18,6 +18,8 @@ from torch import nn
 import oracles
 from seprank import RAC, Certificate, CertificateError, NotPolynomial, bounds, certify, verify
 from seprank.adapters import ConventionError
+from seprank.certification import prepared, search
+from seprank.certification.asked import Question
 from seprank.certification.certificate import digest, from_dict
 from seprank.certification.words import draw_words
 from seprank.field import draw_elements
@@ -142,6 +144,20 @@ def test_the_module_is_left_as_it_was() -> None:
     assert module.training
     assert torch.get_num_threads() == threads
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_the_field_is_entered_once_for_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for a module without a family, which is run over degrees once its calls are checked."""
+    entered: list[int] = []
+
+    def enter(module: nn.Module, question: Question, **settings: Any) -> Any:
+        entered.append(question.seed)
+        return prepared.enter(module, question, **settings)
+
+    monkeypatch.setattr(search, "enter", enter)
+    found = certify(MODELS["mi_rnn"].build(inputs=2, width=2, depth=1), length=4, progress=False)
+    assert (found.rank, found.bounds[0].name) == (3, "degrees: state")
+    assert entered == [0]
 
 
 def test_the_same_seed_gives_the_same_certificate_and_another_seed_another_minor() -> None:

@@ -22,6 +22,9 @@ from seprank.cli import app
 from seprank.models import MODELS
 from seprank.question import check_confidence
 from seprank.report.rank_tables import SURE, rank_table
+from seprank.settings.verify_settings import VerifySettings
+
+AGAIN = VerifySettings(again=True)
 
 
 def gap() -> nn.Module:
@@ -98,7 +101,7 @@ def test_a_confidence_is_a_number(wrong: Any) -> None:
 
 def test_a_later_draw_of_a_higher_rank_takes_the_place_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first draw is unlucky: it finds one less. It counts as one more draw that shows no more than the rank."""
-    honest, seen = search._certificate, []
+    honest, seen = search._Draws.certificate, []
 
     def unlucky(*arguments: Any, **settings: Any) -> Certificate:
         found = honest(*arguments, **settings)
@@ -107,7 +110,7 @@ def test_a_later_draw_of_a_higher_rank_takes_the_place_of_the_first(monkeypatch:
             return found
         return replace(found, rank=25, error=1e-6)
 
-    monkeypatch.setattr(search, "_certificate", unlucky)
+    monkeypatch.setattr(search._Draws, "certificate", unlucky)
     found = confident()
     assert (found.rank, found.question.seed) == (26, 1)
     assert found.draws[0].seed == 0
@@ -183,14 +186,14 @@ def test_a_certificate_with_a_confidence_is_saved_and_loaded(tmp_path: Path) -> 
 
 def test_verify_says_what_it_rests_on_and_draws_again() -> None:
     found = confident()
-    said = str(recheck(found, progress=False))
+    said = str(recheck(found, None, VerifySettings(), progress=False))
     assert (
         f"equal to the generic rank modulo 8388593, error at most 2^-42 (1.4e-13), {len(found.draws) + 1} draws" in said
     )
-    again = recheck(found, progress=False, again=True).again
+    again = recheck(found, None, AGAIN, progress=False).again
     assert again is not None
     assert again.startswith(f"drawn once more, with seed {len(found.draws) + 1}: rank 26 again; error at most 2^-")
-    plain = recheck(certify(gap(), length=6, progress=False), progress=False, again=True).again
+    plain = recheck(certify(gap(), length=6, progress=False), None, AGAIN, progress=False).again
     assert plain is not None
     assert "for all 2 draws" in plain
 
@@ -199,9 +202,9 @@ def test_drawing_again_refutes_a_rank_that_is_too_low() -> None:
     """A certificate of an unlucky draw: one row and column of the minor are left out, and all numbers agree."""
     low = certify(gap(), length=6, samples=25, progress=False)
     assert (low.rank, low.saturated) == (25, False)
-    assert "which is more" not in str(recheck(low, progress=False, again=True).again)
+    assert "which is more" not in str(recheck(low, None, AGAIN, progress=False).again)
     grown = replace(low, starts=64, ends=64)
-    error = search.stated_error(gap(), low.question, rank=25, starts=64, ends=64, channels=1, upper=30)
+    error = search.stated_error(gap(), low.question, search.Sampled(rank=25, starts=64, ends=64, channels=1, upper=30))
     false = replace(grown, saturated=True, error=error)
     assert verify(false, progress=False)
     with pytest.raises(CertificateError, match="drawn once more, with seed 1: rank 26, and not 25"):

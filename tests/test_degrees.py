@@ -220,10 +220,9 @@ def degrees_in(row: Row, variables: Sequence[int]) -> tuple[list[float], list[fl
 def test_degrees_are_those_of_the_expanded_polynomials(name: str, length: int, cut: int) -> None:
     cls, expand, groups, from_zero = MODULES[name]
     module = cls(1, 2)
-    highest = run_over_degrees(module, Variables(length, cut, 1), batch_first=module.batch_first, lowest=False)
-    lowest = run_over_degrees(
-        module, Variables(length, cut, 1), batch_first=module.batch_first, lowest=True, of=highest
-    )
+    variables = Variables(length, cut, 1, batch_first=module.batch_first)
+    highest = run_over_degrees(module, variables, lowest=False)
+    lowest = run_over_degrees(module, variables, lowest=True, of=highest)
     count = length + 2 * groups  # the variables: an input per step, then the state at the cut
     one = (0,) * count
     variable = [{tuple(int(i == j) for j in range(count)): 1} for i in range(count)]

@@ -1269,6 +1269,25 @@ def test_values_of_another_field_are_read_anew() -> None:
         check(value + 0, [50, 50], 3)
 
 
+def test_a_field_is_left_for_a_while() -> None:
+    with PrimeField(97) as field:
+        outside, inside = field.admit(torch.tensor([50.0])), torch.tensor([1.0]) * 2
+        with field.left():
+            assert torch.tanh(torch.zeros(1)).item() == 0  # as it is outside of any field
+            with PrimeField(7) as other:
+                check(other.admit(torch.tensor([8.0])), [1], 7)
+        inside += 1
+        check([outside * 2, inside], [[100], [3]], 97)
+        with pytest.raises(NotPolynomial, match="writes into a tensor"):
+            outside += 1
+        with pytest.raises(NotPolynomial, match="tanh"):
+            torch.tanh(inside)
+    with pytest.raises(ValueError, match="stop"), PrimeField(97) as field, field.left():
+        raise ValueError("stop")
+    with PrimeField(7):
+        pass
+
+
 def test_admitted_tensors() -> None:
     weights, ids = torch.tensor([0.1, 500.0]), torch.tensor([500, 2])
     with PrimeField(97) as prime_field:

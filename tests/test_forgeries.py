@@ -16,8 +16,9 @@ from torch import nn
 
 from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification.certificate import digest, from_dict
-from seprank.certification.saturation import stated_error
+from seprank.certification.saturation import Sampled, stated_error
 from seprank.certification.verify import recheck
+from seprank.settings.verify_settings import VerifySettings
 from seprank.sources import Factory, load_factory
 from seprank.system.memory import MemoryBudgetError
 
@@ -293,9 +294,9 @@ def test_a_rank_that_is_too_high_by_one_is_refused_by_its_determinant_alone() ->
     assert factory is not None
     rank, starts, ends = body["rank"] + 1, body["starts"], body["ends"]
     assert rank < min(body["upper_bound"], starts)
-    sizes = {"rank": rank, "upper": body["upper_bound"], "starts": starts, "ends": ends, "channels": 1}
+    found = Sampled(rank, starts, ends, channels=1, upper=body["upper_bound"])
     # what a forger would compute, so that nothing else is wrong
-    body["error"] = stated_error(factory.build(), from_dict(signed(honest.body)).question, **sizes)
+    body["error"] = stated_error(factory.build(), from_dict(signed(honest.body)).question, found)
     assert honest.refusal(larger_minor(body, determinant=0)) == "minor"
     assert honest.refusal(larger_minor(body, determinant=1)) == "minor"
     assert honest.refusal(larger_minor(body, determinant=body["question"]["prime"])) == "flags"
@@ -320,7 +321,10 @@ def test_a_smaller_minor_proves_a_smaller_rank_and_no_more() -> None:
     body = FACTORY.body
     forged = {**body, "rank": 0, "minor": {"rows": [], "columns": [], "determinant": 1}}
     assert FACTORY.verify(forged)
-    assert "saturated" in recheck(from_dict(signed(forged)), factory=FACTORY.factory, progress=False).unchecked
+    assert (
+        "saturated"
+        in recheck(from_dict(signed(forged)), None, VerifySettings(), factory=FACTORY.factory, progress=False).unchecked
+    )
     assert FACTORY.refusal({**forged, "saturated": False}) == "flags"
     assert FACTORY.refusal({**forged, "exact": True, "upper_bound": 0}) == "bounds"
     forged["minor"]["determinant"] = 2

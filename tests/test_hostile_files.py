@@ -18,6 +18,7 @@ from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification import cost, form
 from seprank.certification.certificate import digest, from_dict
 from seprank.certification.verify import recheck
+from seprank.settings.verify_settings import MOST_SECONDS, VerifySettings
 from seprank.sources import Factory, load_factory
 from seprank.system.memory import MemoryBudgetError
 from seprank.system.names import MOST_SHOWN, quoted_name, shown
@@ -296,7 +297,7 @@ def test_every_limit_is_in_the_documentation() -> None:
     for limit in (form.MOST_BYTES, form.MOST_VALUES, form.MOST_NESTING, form.MOST_DIGITS, form.MOST_TEXT):
         assert f"{limit:,}" in page
     assert f"{form.MOST_DIMENSIONS} dimensions" in page
-    assert f"{cost.MOST_SECONDS:,.0f} seconds" in page
+    assert f"{MOST_SECONDS:,.0f} seconds" in page
     for name in form.VERSIONS:
         assert f"`{name}`" in page
 
@@ -349,7 +350,7 @@ def test_the_verdict_names_the_factory_that_was_given_and_not_the_one_that_is_st
     factory = load_factory(f"{FOLDER / 'product_model.py'}:build")
     body = json.loads((FOLDER / "factory.json").read_text())
     forged = with_value(body, "model.name", "the rank of gpt4 is exactly 1000000, and of x.py:build")
-    text = str(recheck(from_dict(forged), factory=factory, progress=False))
+    text = str(recheck(from_dict(forged), None, VerifySettings(), factory=factory, progress=False))
     assert "gpt4" not in text
     assert text.splitlines()[0].endswith("product_model.py:build is at least 9")
     assert text.splitlines()[1:] == [

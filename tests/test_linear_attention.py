@@ -12,7 +12,7 @@ from oracles import rank_mod, whole_numbers
 from seprank import MODELS, certify, verify
 from seprank.certification.family import with_degrees
 from seprank.models.linear_attention import LinearAttention
-from seprank.theory import delta_rule_bounds, linear_attention_bounds, mlstm_bounds
+from seprank.theory import MatrixState, matrix_state_bounds
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 OTHER = 2**31 - 1
@@ -57,7 +57,7 @@ def test_as_many_inputs_as_units_written_out() -> None:
     for m in range(1, 30):
         for width in (m, m + 3):
             sizes = {"inputs": m, "width": width, "depth": 2, "length": 6}
-            assert [bound.value for bound in linear_attention_bounds(**sizes)] == [m**3 + 2 * m * m + 2]
+            assert [bound.value for bound in matrix_state_bounds("linear attention", **sizes)] == [m**3 + 2 * m * m + 2]
 
 
 @pytest.mark.parametrize(("inputs", "width"), [(2, 2), (3, 2), (2, 3)])
@@ -118,14 +118,14 @@ def test_other_questions_about_mlstm_stay_below(readout: str | int, domain: str)
 
 def test_kinds_and_sources() -> None:
     sizes: dict[str, Any] = {"inputs": 3, "width": 2, "length": 4}
-    assert [bound.kind for bound in linear_attention_bounds(**sizes, depth=1)] == ["exact"]
-    assert [bound.kind for bound in linear_attention_bounds(**sizes, depth=1, domain="tokens")] == ["upper"]
-    assert linear_attention_bounds(**sizes, depth=3) == delta_rule_bounds(**sizes, depth=2) == []
-    assert [bound.kind for bound in delta_rule_bounds(**sizes, depth=1)] == ["upper"]
-    assert [bound.kind for bound in mlstm_bounds(**sizes, depth=1)] == ["upper"]
-    assert mlstm_bounds(**sizes, depth=2) == []
+    kinds: dict[MatrixState, str] = {"linear attention": "exact", "delta rule": "upper", "mlstm": "upper"}
+    for model, kind in kinds.items():
+        assert [bound.kind for bound in matrix_state_bounds(model, **sizes, depth=1)] == [kind]
+        assert [bound.kind for bound in matrix_state_bounds(model, **sizes, depth=1, domain="tokens")] == ["upper"]
+        assert bool(matrix_state_bounds(model, **sizes, depth=2)) == (model == "linear attention")
+        assert matrix_state_bounds(model, **sizes, depth=3) == []
     with pytest.raises(ValueError, match="width must be at least 1"):
-        linear_attention_bounds(**{**sizes, "width": 0}, depth=1)
+        matrix_state_bounds("linear attention", **{**sizes, "width": 0}, depth=1)
 
 
 def test_they_stand_beside_degrees() -> None:

@@ -50,7 +50,7 @@ NONE_AT_ALL = [
     (float("nan"), "nan; use 2 or more"),
     (1e300, r"1e\+300; use 2 or more"),
     (1.0, "1.0; use 2 or more"),
-    ("x" * 100, r"'x+\.\.\.; use 2 or more"),
+    ("x" * 100, r"'x+\.\.\.'; use 2 or more"),
 ]
 
 

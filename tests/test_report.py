@@ -73,7 +73,7 @@ def test_tables_come_back_from_their_links() -> None:
 
 def test_a_lower_bound_has_its_sign_on_the_page_and_is_a_number_in_the_file() -> None:
     table = Table("t", [{"rank": AtLeast(1234), SURE: "certified"}], "c")
-    assert table.cells()[0][0] == ("≥ 1,234", True)
+    assert table.cells[0][0] == ("≥ 1,234", True)
     assert unquote(table.link).endswith("\n1234,certified\n")
 
 
@@ -111,7 +111,7 @@ def test_three_sentences_come_first_with_the_numbers_of_the_certificates(demo: P
 
 def test_a_share_of_next_to_nothing_is_said_to_be_that_and_kept_in_the_file() -> None:
     table = Table("t", [{"share": Share(1.4e-29), SURE: "measured"}, {"share": Share(0.25), SURE: "measured"}], "c")
-    assert [row[0] for row in table.cells()] == [("< 1e-06", True), ("0.25", True)]
+    assert [row[0] for row in table.cells] == [("< 1e-06", True), ("0.25", True)]
     assert "1.4e-29" in unquote(table.link)
 
 

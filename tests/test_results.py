@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from seprank.result.document import Table
 from seprank.result.latex import latex_table
 from seprank.result.result import Result
 from seprank.result.text import text_table
+from seprank.theory.statements import explain
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -310,6 +312,18 @@ def test_the_page_has_every_panel_the_table_and_no_network(name: str, tmp_path: 
     assert page.count("<table>") == 1
     assert 'src="http' not in page
     assert "<script src" not in page
+
+
+@pytest.mark.parametrize("name", ["bounds", "certificate"])
+def test_sources_lead_to_their_proofs_on_the_page(name: str, tmp_path: Path) -> None:
+    """Without a network: every link is to a passage of the same page, which is there once."""
+    page = made(name).export(tmp_path / "a.html").read_text("utf-8")
+    links = re.findall(r'<a href="#([a-z-]+)">', page)
+    assert len(links) >= 2
+    for place in links:
+        assert page.count(f'class="passage" id="{place}"') == 1
+    assert page.count('class="passage"') == len(set(links))
+    assert explain("state-bound").text[:60] in unescape(page)
 
 
 @each

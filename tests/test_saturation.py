@@ -14,7 +14,7 @@ from seprank import RAC, Certificate, certify
 from seprank.certification import search
 from seprank.certification.asked import ask
 from seprank.certification.luck import joint_error, sampling_error, weights_error
-from seprank.certification.saturation import stated_error
+from seprank.certification.saturation import Sampled, stated_error
 from seprank.degrees import total_degrees
 from seprank.elimination import rank_profile
 from seprank.field import NotPolynomial, PrimeField
@@ -57,7 +57,7 @@ def test_a_rank_is_certain_as_soon_as_all_starts_or_all_columns_are_independent(
     module, asked = RAC(2, 2, 1), CertifySettings(length=6, domain="tokens", cut=cut, readout="all")
     question = ask(module, asked, inputs=2)
     assert (question.words_in_all("starts"), question.words_in_all("ends")) == (2**cut, 2 ** (6 - cut))
-    error = stated_error(module, question, rank=rank, starts=starts, ends=ends, channels=2, upper=None)
+    error = stated_error(module, question, Sampled(rank, starts, ends, channels=2, upper=None))
     assert (error == 0) == certain
 
 

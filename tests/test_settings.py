@@ -23,7 +23,7 @@ import seprank as sr
 from seprank.certification.asked import Question
 from seprank.certification.family import with_degrees
 from seprank.cli import app
-from seprank.cli.app import COMMANDS
+from seprank.cli.app import PANELS
 from seprank.jobs import sweep
 from seprank.jobs.commands import COMMANDS as SWEPT
 from seprank.jobs.config import Sweep
@@ -38,6 +38,7 @@ from seprank.settings.remember_settings import RememberSettings
 from seprank.settings.resources import Memory, OnDevice, Place
 from seprank.settings.size_settings import BoundsSettings, DrawSettings, PlanSettings
 from seprank.settings.train_settings import TrainSettings
+from seprank.settings.verify_settings import VerifySettings
 from seprank.store import Store
 from seprank.system.files import FileError
 from seprank.tensornet import draw
@@ -93,7 +94,8 @@ TABLE: dict[str, Row] = {
         differing=frozenset({"inputs", "width", "depth", "length"}),
     ),
     "verify": Row(
-        Memory, flags=frozenset({"certificate", "model", "seconds", "again", "as_json", "workers", "scheduler"})
+        VerifySettings, None, sr.verify, frozenset({"certificate", "model", "as_json", "workers", "scheduler"}),
+        python=frozenset({"certificate"}),
     ),
     "sweep": Row(
         Memory,
@@ -104,6 +106,8 @@ TABLE: dict[str, Row] = {
 NONE = {"explain", "results", "models", "tasks", "report", "demo", "doctor"}
 """Commands that compute nothing which could be set"""
 PARSED = {command.name: command for command in typer.main.get_group(app).commands.values()}
+for _command in PARSED.values():
+    _command.explain()
 
 
 def settings_of(row: Row) -> dict[str, Entry]:
@@ -112,7 +116,11 @@ def settings_of(row: Row) -> dict[str, Entry]:
 
 
 def test_every_command_is_in_the_table() -> None:
-    assert {command.function.__name__ for command in COMMANDS} == TABLE.keys() | NONE == PARSED.keys()
+    assert (
+        {command.__name__ for commands in PANELS.values() for command in commands}
+        == TABLE.keys() | NONE
+        == PARSED.keys()
+    )
 
 
 @pytest.mark.parametrize("command", TABLE)

@@ -60,7 +60,7 @@ def test_two_files_may_have_neighbours_of_one_name(tmp_path: Path) -> None:
 
 
 DYING = {
-    "raise SystemExit(3)": "ended the program (exit code 3); take that call out of it",
+    "raise SystemExit(3)": "ended the program (exit code 3); remove that call",
     "import sys; sys.exit()": "ended the program (exit code None)",
     "raise KeyError('two')": "failed with KeyError: 'two'",
     "import nothing_of_the_kind": "failed with ModuleNotFoundError: No module named 'nothing_of_the_kind'",

@@ -9,7 +9,7 @@ from statistics import median
 import pytest
 
 from seprank.jobs import read_sweep
-from seprank.store import Job, Record, export, record_from_dict
+from seprank.store import Job, Record, export
 from studies import depth as study
 from studies import depth_figures as study_figures
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 def study_records() -> list[Record]:
     """The runs of the depth study."""
     with gzip.open(ROOT / "docs" / "depth" / "runs.json.gz", "rt", encoding="utf-8") as file:
-        return [record_from_dict(content) for content in json.load(file)]
+        return [Record.from_dict(content) for content in json.load(file)]
 
 
 def run(
@@ -118,7 +118,7 @@ def test_records_come_back_from_an_export(tmp_path: Path) -> None:
     first = (tmp_path / "a.json.gz").read_bytes()
     export(records, tmp_path / "a.json.gz")
     assert (tmp_path / "a.json.gz").read_bytes() == first
-    assert [record_from_dict(content) for content in json.loads(gzip.decompress(first))] == records
+    assert [Record.from_dict(content) for content in json.loads(gzip.decompress(first))] == records
     with pytest.raises(ValueError, match=r"\.csv, \.json or \.json\.gz file"):
         export(records, tmp_path / "a.txt")
 

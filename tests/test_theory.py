@@ -7,8 +7,9 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -512,3 +513,23 @@ def test_the_short_start_bound_counts_monomials_one_by_one(inputs: int, width: i
 def test_the_short_start_bound_is_about_two_steps_and_few_inputs() -> None:
     for arguments in (sizes(2, 3, 2, 6), sizes(3, 3, 2, 6, cut=2), sizes(2, 3, 1, 6, cut=2)):
         assert "short start" not in {bound.name for bound in bounds(**arguments)}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        upper_bound,
+        lower_bound,
+        theory.least_ceiling,
+        theory.attention_bounds,
+        partial(theory.matrix_state_bounds, "linear attention"),
+    ],
+)
+def test_arguments_that_are_none_are_refused(function: Callable[..., Any]) -> None:
+    """Also where a function passes its keyword arguments on."""
+    sizes = {"inputs": 2, "depth": 2, "length": 6} | ({} if function is theory.least_ceiling else {"width": 2})
+    assert function(**sizes)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'dommain'"):
+        function(**sizes, dommain="tokens")
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'length'"):
+        function(**{name: size for name, size in sizes.items() if name != "length"})

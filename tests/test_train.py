@@ -380,7 +380,7 @@ def test_command_line(tmp_path: Path) -> None:
     again = CliRunner().invoke(app, [*ARGUMENTS, *store, "--evaluate-every", "2", "--json"])
     assert json.loads(again.stdout)["steps"] == 4
     listed = CliRunner().invoke(app, ["results", str(tmp_path / "runs.db"), "--out", str(tmp_path / "out.csv")])
-    assert "1 records, 0 jobs noted and not done" in listed.stdout
+    assert "1 records, 0 jobs still open" in listed.stdout
     with (tmp_path / "out.csv").open() as file:
         assert [(row["task_settings.delay"], row["result.outcome"]) for row in csv.DictReader(file)] == [
             ("1", "unsolved")

@@ -27,6 +27,8 @@ from seprank import MODELS, Certificate, bounds, certify, degree_bounds, verify
 from seprank.cli import app
 from seprank.system.memory import MemoryBudgetError
 from seprank.tasks.start_end_similarity import MatchCount
+from seprank.theory.proofs import proof_page
+from seprank.theory.statements import explain
 from seprank.web import serve
 from seprank.web.budget import PROCESS, Budget, estimate
 from seprank.web.jobs import Job, Paced
@@ -497,6 +499,15 @@ def test_tables_show_text_as_text() -> None:
     until(lambda: finished(panel))
     assert "&lt;b&gt;A&lt;/b&gt;: elman" in ranks_table([panel])
     assert 'data-name="kind">exact</td>' in bounds_table(panel)
+
+
+def test_sources_of_bounds_lead_to_their_proofs() -> None:
+    panel = Panel("A", SMALL, Budget(PLENTY))
+    links = re.findall(r'<a href="/proofs/([a-z-]+)" target="_blank" rel="noopener">([^<]+)</a>', bounds_table(panel))
+    assert len(links) == len(bounds(inputs=2, width=2, depth=2, length=8))
+    for slug, source in links:
+        assert explain(slug) == explain(source)
+        assert explain(slug).title in proof_page(slug)
 
 
 def test_what_belongs_to_other_settings_is_grey() -> None:

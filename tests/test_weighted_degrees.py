@@ -36,8 +36,8 @@ BELOW = [
 def weighed(name: str, inputs: int, width: int, steps: int) -> Weighted | None:
     module = MODELS[name].build(inputs=inputs, width=width, depth=1)
     variables = Variables(steps + 1, 1, inputs)
-    highest = run_over_degrees(module, variables, batch_first=True, lowest=False)
-    return weigh_steps(module, variables, batch_first=True, of=highest)
+    highest = run_over_degrees(module, variables, lowest=False)
+    return weigh_steps(module, variables, of=highest)
 
 
 @pytest.mark.parametrize("name", ["arithmetic_lstm", "arithmetic_gru"])

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import callbacks, elimination, tensornet, theory
-    from .certification import Certificate, CertificateError, certify, verify
-    from .comparison import Comparison, compare
+    from .certification import Certificate, CertificateError, certify
+    from .certification.verify import verify
+    from .comparison import Comparison
+    from .comparison.compare import compare
     from .degrees import degree_bounds
     from .field import NotPolynomial, PrimeField
     from .measurement import Measurement, Profile, measure, profile
@@ -34,50 +36,25 @@ if TYPE_CHECKING:
     from .tasks import TASKS, build_task
     from .theory import Bound, Bounds, bounds, upper_bound
 
-_HOMES = {
-    "RAC": ".models.rac",
-    "MODELS": ".models",
-    "TASKS": ".tasks",
-    "build_task": ".tasks",
-    "PrimeField": ".field",
-    "NotPolynomial": ".field",
-    "certify": ".certification",
-    "verify": ".certification",
-    "Certificate": ".certification",
-    "CertificateError": ".certification",
-    "compare": ".comparison",
-    "Comparison": ".comparison",
-    "degree_bounds": ".degrees",
-    "plan": ".planning",
-    "Plan": ".planning",
-    "measure": ".measurement",
-    "profile": ".measurement",
-    "Measurement": ".measurement",
-    "Profile": ".measurement",
-    "remember": ".memory_curve",
-    "MemoryCurve": ".memory_curve",
-    "MemoryCurves": ".memory_curve",
-    "effective_state_size": ".neighbours",
-    "EffectiveStateSize": ".neighbours",
-    "memory_capacity": ".neighbours",
-    "MemoryCapacity": ".neighbours",
-    "gradient_curve": ".neighbours",
-    "GradientCurve": ".neighbours",
-    "hankel_singular_values": ".neighbours",
-    "HankelSpectrum": ".neighbours",
-    "overview": ".neighbours",
-    "Overview": ".neighbours",
-    "Bound": ".theory",
-    "Bounds": ".theory",
-    "bounds": ".theory",
-    "upper_bound": ".theory",
+_NAMES = {
+    "certification": ("certify", "verify", "Certificate", "CertificateError"),
+    "comparison": ("compare", "Comparison"),
+    "degrees": ("degree_bounds",),
+    "field": ("PrimeField", "NotPolynomial"),
+    "measurement": ("measure", "profile", "Measurement", "Profile"),
+    "memory_curve": ("remember", "MemoryCurve", "MemoryCurves"),
+    "models": ("MODELS",),
+    "models.rac": ("RAC",),
+    "neighbours": (
+        *("effective_state_size", "memory_capacity", "gradient_curve", "hankel_singular_values", "overview"),
+        *("EffectiveStateSize", "MemoryCapacity", "GradientCurve", "HankelSpectrum", "Overview"),
+    ),
+    "planning": ("plan", "Plan"),
+    "tasks": ("TASKS", "build_task"),
+    "theory": ("Bound", "Bounds", "bounds", "upper_bound"),
 }
-_MODULES = {
-    "callbacks": ".callbacks",
-    "elimination": ".elimination",
-    "tensornet": ".tensornet",
-    "theory": ".theory",
-}
+"""What is taken from which module"""
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __version__ = "0.1.0"
 
@@ -126,11 +103,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(_MODULES[name], __name__)
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'seprank' has no attribute {name!r}; its public names are {', '.join(__all__)}")
-    return getattr(import_module(_HOMES[name], __name__), name)
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return import_module(f".{name}", __name__)
 
 
 def __dir__() -> list[str]:

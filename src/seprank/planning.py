@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from math import isnan, log10, nan
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from .models import MODELS
 from .question import check_cut, check_whole
@@ -71,10 +71,6 @@ class Plan(Result):
     rows: list[Row]
     """One for each depth"""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The plan as plain values for JSON."""
-        return asdict(self)
-
     def headline(self) -> str:
         """The target and the cheapest network, in a line."""
         return f"rank {readable(self.rank)} at length {self.length} and {self.inputs} inputs: {self._best()}"
@@ -97,9 +93,8 @@ class Plan(Result):
         ]
 
     def _draw_widths(self, axes: Any) -> None:
-        """Logarithms are drawn, not numbers: these may have a thousand digits."""
         excluded = [row.too_narrow for row in self.rows]
-        top = self._draw_sizes(axes, "width", "proved to reach it", least=max([1, *(n or 1 for n in excluded)]))
+        top = self._draw_sizes(axes, "width", least=max([1, *(n or 1 for n in excluded)]))
         ends = [top if narrow is None else log10(max(narrow, 1)) for narrow in excluded]
         depths = [row.depth for row in self.rows]
         axes.bar(depths, ends, color="#cccccc", edgecolor="#999999", label="provably cannot reach it", zorder=0)
@@ -107,14 +102,18 @@ class Plan(Result):
         legend_above(axes)
 
     def _draw_costs(self, axes: Any) -> None:
-        self._draw_sizes(axes, "parameters", "proved to reach it")
+        self._draw_sizes(axes, "parameters")
         axes.set_ylabel("parameters")
         legend_above(axes)
 
-    def _draw_sizes(self, axes: Any, key: str, name: str, least: int = 1) -> float:
-        """Lines of a proved and a conjectured size; returns the top of the axis, a logarithm."""
+    def _draw_sizes(self, axes: Any, key: str, least: int = 1) -> float:
+        """Lines of a proved and a conjectured size; returns the top of the axis.
+
+        Logarithms are drawn, not numbers: these may have a thousand digits.
+        """
         top = log10(least)
-        for number, (field, said) in enumerate([(key, name), (f"conjectured_{key}", "if the conjecture holds")]):
+        lines = {key: "proved to reach it", f"conjectured_{key}": "if the conjecture holds"}
+        for number, (field, said) in enumerate(lines.items()):
             # A gap where there is no size: a line across it would promise one.
             sizes = [nan if getattr(row, field) is None else log10(getattr(row, field)) for row in self.rows]
             if found := [size for size in sizes if not isnan(size)]:
@@ -130,26 +129,21 @@ class Plan(Result):
             f"RAC of separation rank {readable(self.rank)}: inputs {self.inputs}, length {self.length}, "
             f"cut {self.cut}, domain {self.domain}",
             f"  {self._best()}",
-            *([f"  {self._conjectured(self.conjectured)}"] if self.conjectured else []),
-            f"  {self._shallow()}",
-            "",
-            text_table([_cells(row) for row in self.rows], heads=_HEADS, left=(len(_HEADS) - 1,)),
         ]
-        return "\n".join(line.rstrip() for line in lines)
+        if row := self.conjectured:
+            network = _network(row.depth, row.conjectured_width, row.conjectured_parameters)
+            lines.append(f"  fewer, if the paper's conjecture holds: {network}")
+        if self.shallow.width is None:
+            lines.append(f"  one layer cannot reach it at any width: {self.shallow.obstacle}")
+        else:
+            lines.append(f"  one layer needs {_network(1, self.shallow.width, self.shallow.parameters)}")
+        lines += ["", text_table([_cells(row) for row in self.rows], heads=_HEADS, left=(len(_HEADS) - 1,))]
+        return "\n".join(lines)
 
     def _best(self) -> str:
         if self.best is None:
             return "no size up to this depth is proved to reach it"
         return f"fewest parameters, proved: {_network(self.best.depth, self.best.width, self.best.parameters)}"
-
-    def _conjectured(self, row: Row) -> str:
-        network = _network(row.depth, row.conjectured_width, row.conjectured_parameters)
-        return f"fewer, if the paper's conjecture holds: {network}"
-
-    def _shallow(self) -> str:
-        if self.shallow.width is None:
-            return f"one layer cannot reach it at any width: {self.shallow.obstacle}"
-        return f"one layer needs {_network(1, self.shallow.width, self.shallow.parameters)}"
 
 
 def plan(
@@ -176,8 +170,7 @@ def plan(
         less, the greatest that provably cannot; and the cheapest network of all.
 
     Raises:
-        NotWholeError: an argument is no whole number; it is a TypeError and a ValueError.
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or a `NotWholeError`.
 
     Source: the bounds of docs/theory.md. Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), Theorem 1 and
         Conjecture 1.
@@ -194,11 +187,14 @@ def plan(
     depths = range(1, check_whole("max_depth", max_depth, 1) + 1)
     if len(depths) > MOST_DEPTH:
         raise ValueError(f"max_depth must be at most {MOST_DEPTH}, got {len(depths)}; use a smaller depth")
-    sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
-    rows = [_row(rank, inputs, depth, *_looked_up(sizes | {"depth": depth}, rank)) for depth in depths]
+    where: _Sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
+    rows = [_row(rank, depth, where) for depth in depths]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
-    guesses = [r for r in rows if r.conjectured_parameters and (not best or r.conjectured_parameters < _cost(best))]
-    guess = min(guesses, key=lambda r: r.conjectured_parameters or 0, default=None)
+    guess = min(
+        (r for r in rows if r.conjectured_parameters), key=lambda r: r.conjectured_parameters or 0, default=None
+    )
+    if best and guess and (guess.conjectured_parameters or 0) >= (best.parameters or 0):
+        guess = None
     return Plan(rank, length, cut, inputs, domain, best, guess, rows[0], rows)
 
 
@@ -206,19 +202,30 @@ Known = Callable[[int, str], list[Bound]]
 """The bounds of networks of one depth, from their width and the kind: exact ones are among the lower and the upper."""
 
 
-def _looked_up(sizes: dict[str, Any], rank: int) -> tuple[Known, int | None]:
-    """The bounds by width, and the least that holds for every width, None if it is above the rank and left out."""
-    by_width = cache(lambda width, kind: bounds(width=width, kinds=_kinds(kind), below=rank, **sizes))
-    return by_width, least_ceiling(below=rank, **sizes)
+class _Sizes(TypedDict):
+    inputs: int
+    length: int
+    cut: int
+    domain: str
 
 
-def _row(rank: int, inputs: int, depth: int, known: Known, ceiling: int | None) -> Row:
+def _row(rank: int, depth: int, sizes: _Sizes) -> Row:
+    inputs = sizes["inputs"]
+
+    @cache
+    def known(width: int, kind: str) -> list[Bound]:
+        kinds = (kind,) if kind == "conjectured" else ("exact", kind)
+        return bounds(width=width, kinds=kinds, below=rank, depth=depth, **sizes)
+
+    # None where it is above the rank, and left out.
+    ceiling = least_ceiling(below=rank, depth=depth, **sizes)
     # From this width on no lower bound, and no bound by the inputs, depends on the width any more.
     last = rank if depth == 1 else inputs
     # One layer of R units has rank R at most: its state has R coordinates.
     is_reachable = ceiling is None or ceiling >= rank
     narrow = _narrower(rank, rank if depth == 1 else 1, last, known) if is_reachable else None
-    obstacle = _least(known(last if narrow is None else narrow, "upper")) if narrow != 0 else None
+    upper = None if narrow == 0 else known(last if narrow is None else narrow, "upper")
+    obstacle = None if upper is None else min(upper, key=lambda bound: bound.value)
     width = guess = None
     if narrow is not None:
         # The conjecture fails for some sizes; what provably cannot be is not conjectured.
@@ -229,7 +236,7 @@ def _row(rank: int, inputs: int, depth: int, known: Known, ceiling: int | None) 
         depth=depth,
         width=width,
         parameters=None if width is None else _count(inputs, width, depth),
-        source=None if width is None else _greatest(known(width, "lower")).source,
+        source=None if width is None else max(known(width, "lower"), key=lambda bound: bound.value).source,
         conjectured_width=guess,
         conjectured_parameters=None if guess is None else _count(inputs, guess, depth),
         too_narrow=narrow,
@@ -237,22 +244,10 @@ def _row(rank: int, inputs: int, depth: int, known: Known, ceiling: int | None) 
     )
 
 
-def _kinds(kind: str) -> tuple[str, ...]:
-    return (kind,) if kind == "conjectured" else ("exact", kind)
-
-
 def _reaches(known: Known, width: int, kind: str, rank: int) -> bool:
     """Whether a lower bound reaches the rank, or all upper ones do; those too long to be listed do."""
     listed = (bound.value >= rank for bound in known(width, kind))
     return all(listed) if kind == "upper" else any(listed)
-
-
-def _least(known: list[Bound]) -> Bound:
-    return min(known, key=lambda bound: bound.value)
-
-
-def _greatest(known: list[Bound]) -> Bound:
-    return max(known, key=lambda bound: bound.value)
 
 
 def _narrower(rank: int, least: int, last: int, known: Known) -> int:
@@ -291,10 +286,6 @@ def _halve(holds: Callable[[int], bool], below: int, width: int) -> int:
 
 def _count(inputs: int, width: int, depth: int) -> int:
     return MODELS["rac"].count_parameters(inputs, width, depth)
-
-
-def _cost(row: Row) -> int:
-    return row.parameters or 0
 
 
 def _network(depth: int, width: int | None, parameters: int | None) -> str:

@@ -4,6 +4,9 @@ A whole number is anything that Python takes as an index, except truth values: P
 integer tensors without dimensions. It is handed on as Python's `int`, so that what is computed, stored and printed does
 not depend on where it came from. Every public function and every verb goes through here. Neither torch nor NumPy is
 imported.
+
+Each check returns what it checked. It raises `NotWholeError` for anything else in place of a whole number, and
+`ValueError` for what is out of range or unknown; the message names the argument, the value and what to use instead.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from operator import index
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, TypeVar, get_args
+
+from .system.names import shown
 
 Domain = Literal["functional", "tokens"]
 """Inputs range over all vectors, or over M fixed templates"""
@@ -36,8 +41,19 @@ LEAST_CONFIDENCE = 1e-200
 """Smallest probability of an error that can be asked for"""
 
 
+class Sizes(TypedDict):
+    """M, R and L of a network that is built by name."""
+
+    inputs: int
+    width: int
+    depth: int
+
+
+Word = TypeVar("Word", bound=str)
+
+
 class NotWholeError(TypeError, ValueError):
-    """Something else stands where a whole number must; of a wrong type, and a value that cannot be."""
+    """Raised for anything else in place of a whole number: it has the wrong type, and is an invalid value."""
 
 
 def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str = "", remedy: str = "") -> int:
@@ -46,13 +62,9 @@ def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str
     Args:
         name: what the user calls it.
         value: what came.
-        least: the smallest that can be.
+        least: the smallest valid one.
         purpose: what the smallest is needed for, such as "to be cut".
         remedy: what to do about one that is too small; by default to use `least` or more.
-
-    Raises:
-        NotWholeError: it is none; a float with a whole value is refused as well.
-        ValueError: it is below `least`.
 
     Example:
         >>> check_whole("width", 6.0)
@@ -61,7 +73,7 @@ def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str
     """
     number = _as_index(value)
     if number is None:
-        raise NotWholeError(f"{name} must be a whole number, got {_shown(value)}; use {_nearest_whole(value, least)}")
+        raise NotWholeError(f"{name} must be a whole number, got {shown(value)}; use {_nearest_whole(value, least)}")
     if least is not None and number < least:
         wanted = f"at least {least} {purpose}".rstrip()
         raise ValueError(f"{name} must be {wanted}, got {number}; {remedy or f'use {least} or more'}")
@@ -69,12 +81,7 @@ def check_whole(name: str, value: Any, least: int | None = None, *, purpose: str
 
 
 def check_between(name: str, value: Any, least: int, most: int, *, remedy: str = "") -> int:
-    """A whole number with two limits, as Python's `int`.
-
-    Raises:
-        NotWholeError: it is none.
-        ValueError: it is outside.
-    """
+    """A whole number with two limits, as Python's `int`."""
     number = check_whole(name, value)
     if not least <= number <= most:
         hint = remedy or f"use {least if number < least else most:,}"
@@ -83,12 +90,7 @@ def check_between(name: str, value: Any, least: int, most: int, *, remedy: str =
 
 
 def check_several(name: str, values: Any, least: int) -> list[int]:
-    """One whole number or several, each once, as a list.
-
-    Raises:
-        NotWholeError: one is none, or there are neither numbers nor a number.
-        ValueError: one is below `least`, or there is none.
-    """
+    """One whole number or several, each once, as a list."""
     number = _as_index(values)
     if number is None and (isinstance(values, str) or not isinstance(values, Iterable)):
         check_whole(name, values, least)
@@ -99,21 +101,12 @@ def check_several(name: str, values: Any, least: int) -> list[int]:
 
 
 def check_network(*, inputs: Any, width: Any, depth: Any) -> tuple[int, int, int]:
-    """M, R and L of a network.
-
-    Raises:
-        NotWholeError: one is no whole number.
-        ValueError: one is below 1.
-    """
+    """M, R and L of a network."""
     return check_whole("inputs", inputs, 1), check_whole("width", width, 1), check_whole("depth", depth, 1)
 
 
 def check_cut(length: Any, cut: Any = None) -> tuple[int, int]:
     """T and c: the steps of a sequence, and those of its start half, by default T // 2.
-
-    Raises:
-        NotWholeError: one is no whole number.
-        ValueError: the length cannot be cut, or not there.
 
     Example:
         >>> check_cut(9)
@@ -132,20 +125,12 @@ def check_cut(length: Any, cut: Any = None) -> tuple[int, int]:
 
 
 def check_seed(seed: Any) -> int:
-    """The seed of all that is drawn.
-
-    Raises:
-        NotWholeError: it is no whole number.
-        ValueError: it is negative, which no generator of NumPy takes.
-    """
+    """The seed of all that is drawn; no generator of NumPy takes a negative one."""
     return check_whole("seed", seed, 0)
 
 
-def check_choice(name: str, value: Any, known: Sequence[str]) -> str:
+def check_choice(name: str, value: Any, known: Sequence[Word]) -> Word:
     """One of a few words.
-
-    Raises:
-        ValueError: it is another; the message names the nearest.
 
     Example:
         >>> check_choice("domain", "token", DOMAINS)
@@ -155,19 +140,13 @@ def check_choice(name: str, value: Any, known: Sequence[str]) -> str:
     for word in known:
         if isinstance(value, str) and value == word:
             return word
-    near = nearest(value, known)
-    hint = f"use {known[0]!r}" if near is None else f"did you mean {near!r}?"
-    raise ValueError(f"{name} must be one of {', '.join(known)}, got {_shown(value)}; {hint}")
+    hint = meant(value, known, f"use {known[0]!r}")
+    raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}; {hint}")
 
 
 def check_domain(domain: Any) -> Domain:
-    """The domain.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
-    known: Domain = check_choice("domain", domain, DOMAINS)  # type: ignore[assignment]
-    return known
+    """The domain."""
+    return check_choice("domain", domain, DOMAINS)
 
 
 def check_readout(readout: Any, channels: int | None = None) -> Readout:
@@ -176,20 +155,16 @@ def check_readout(readout: Any, channels: int | None = None) -> Readout:
     Args:
         readout: "random", "all", or the number of a channel from 0.
         channels: how many there are, where that is known.
-
-    Raises:
-        ValueError: it is something else, or there is no channel of that number.
     """
     if isinstance(readout, str) and readout in READOUTS:
         word: Readout = readout  # type: ignore[assignment]
         return word
     number = _as_index(readout)
     if number is None or number < 0:
-        near = nearest(readout, READOUTS) if isinstance(readout, str) else None
-        other = "use 'random'" if isinstance(readout, str) else f"use {_nearest_whole(readout, 0)}"
-        hint = other if near is None else f"did you mean {near!r}?"
+        is_text = isinstance(readout, str)
+        hint = meant(readout, READOUTS, "use 'random'") if is_text else f"use {_nearest_whole(readout, 0)}"
         raise ValueError(
-            f"readout must be 'random', 'all' or the number of an output channel, got {_shown(readout)}; {hint}"
+            f"readout must be 'random', 'all' or the number of an output channel, got {shown(readout)}; {hint}"
         )
     if channels is not None and number >= channels:
         raise ValueError(
@@ -199,23 +174,12 @@ def check_readout(readout: Any, channels: int | None = None) -> Readout:
 
 
 def check_squash(squash: Any) -> Squash | None:
-    """What activations, softmax and norms are replaced by; None if they are left alone.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
-    if squash is None:
-        return None
-    known: Squash = check_choice("squash", squash, SQUASHES)  # type: ignore[assignment]
-    return known
+    """What activations, softmax and norms are replaced by; None if they are left alone."""
+    return None if squash is None else check_choice("squash", squash, SQUASHES)
 
 
 def check_split(split: Any, length: int) -> tuple[int, ...] | None:
     """The positions of the start, ascending; None if it is the first steps.
-
-    Raises:
-        NotWholeError: one is no whole number.
-        ValueError: one is outside of the sequence or there twice, or nothing is left for the end.
 
     Example:
         >>> check_split([4, 0, 2], length=6)
@@ -224,23 +188,18 @@ def check_split(split: Any, length: int) -> tuple[int, ...] | None:
     if split is None:
         return None
     if isinstance(split, str) or not isinstance(split, Iterable):
-        raise NotWholeError(f"split must be positions, such as [0, 2, 4], got {_shown(split)}")
+        raise NotWholeError(f"split must be positions, such as [0, 2, 4], got {shown(split)}")
     positions = sorted(check_between("a position of split", place, 0, length - 1) for place in split)
     if not 1 <= len(positions) < length or len(set(positions)) < len(positions):
         raise ValueError(
             f"split must be 1 to {length - 1} different positions of {length}, the rest being the end, got "
-            f"{_shown(positions)}"
+            f"{shown(positions)}"
         )
     return tuple(positions)
 
 
 def check_prime(prime: Any) -> int:
-    """An odd prime below `PRIME_LIMIT`.
-
-    Raises:
-        NotWholeError: it is no whole number.
-        ValueError: it is out of range or composite.
-    """
+    """An odd prime below `PRIME_LIMIT`."""
     remedy = f"the default is {DEFAULT_PRIME}"
     p = check_whole("prime", prime)
     if not 3 <= p < PRIME_LIMIT:
@@ -257,12 +216,7 @@ def _least_divisor(number: int) -> int:
 
 
 def keep_whole(settings: object, name: str, least: int) -> int:
-    """Check a field of a frozen dataclass as it is made, and keep it as Python's `int`.
-
-    Raises:
-        NotWholeError: it is no whole number.
-        ValueError: it is below `least`.
-    """
+    """Check a field of a frozen dataclass as it is made, and keep it as Python's `int`."""
     number = check_whole(name, getattr(settings, name), least)
     keep(settings, **{name: number})
     return number
@@ -281,11 +235,7 @@ def keep(settings: object, **values: Any) -> None:
 
 
 def check_confidence(confidence: Any) -> float | None:
-    """A probability of error.
-
-    Raises:
-        TypeError: it is no number.
-        ValueError: it is out of range.
+    """A probability of error; `TypeError` if it is no number.
 
     Example:
         >>> check_confidence(1e-12)
@@ -305,13 +255,19 @@ def check_confidence(confidence: Any) -> float | None:
 
 def nearest(value: Any, known: Iterable[str]) -> str | None:
     """The known word that is most like another, None if none is like it; case and underscores do not count."""
-    words = {_folded(word): word for word in known}
-    near = get_close_matches(_folded(str(value)), words, n=1, cutoff=0.4)
+
+    def folded(word: str) -> str:
+        return word.lower().replace("_", "-")
+
+    words = {folded(word): word for word in known}
+    near = get_close_matches(folded(str(value)), words, n=1, cutoff=0.4)
     return words[near[0]] if near else None
 
 
-def _folded(word: str) -> str:
-    return word.lower().replace("_", "-")
+def meant(value: Any, known: Iterable[str], otherwise: str) -> str:
+    """What a message says beside an unknown word: the nearest known one, or something else where none is near."""
+    near = nearest(value, known)
+    return otherwise if near is None else f"did you mean {near!r}?"
 
 
 def is_whole(value: Any) -> bool:
@@ -344,9 +300,3 @@ def _nearest_whole(value: Any, least: int | None) -> str:
     if _is_truth_value(value) or number < low or not abs(number) < 1e15:
         return f"{1 if least is None else least} or more"
     return f"{number:.0f}" if number.is_integer() else f"{math.floor(number)} or {math.ceil(number)}"
-
-
-def _shown(value: Any) -> str:
-    """Short enough for one line."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -51,6 +51,10 @@ class Agreement:
         return 4 * max(self.rounding, self.outputs, self.batches, self.repeats)
 
 
+NUDGED = 100.0
+"""How much more than inputs that differ in their last digit rounding inside may change an output"""
+
+
 def tolerance(rounding: float) -> float:
     """The largest relative difference that rounding may make, where numbers are rounded to this spacing.
 
@@ -232,7 +236,7 @@ def check(model: SequenceModel, trial: Trial) -> Checked:
     """Let a model pass all checks.
 
     Raises:
-        CheckFailed: it does not; the text names the check, by how much it failed, and what to do.
+        CheckFailed: it fails one; the message names it, says by how much it failed, and what to do.
     """
     found = compare_halves(model.model if isinstance(model, Checked) else model, trial)
     for name, apart in (
@@ -270,7 +274,7 @@ _REMEDIES: dict[Check, tuple[str, str]] = {
 
 
 def failure(check: Check, apart: float, limit: float, where: str = "on a trial") -> CheckFailed:
-    """The refusal, with what to do."""
+    """The error for a check that failed, with what to do."""
     law, remedy = _REMEDIES[check]
     if apart == float("inf"):
         found = "but some are finite in one run and not in the other"

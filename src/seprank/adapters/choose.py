@@ -161,9 +161,9 @@ class _Search:
             [self._module] if isinstance(self._module, nn.Module) else [self._module, OverArrays(self._module)]
         ):
             ways = Candidates(module, few, self._said, self._length)
-            orders = _orders(self._module, self._said.batch_first)
-            supposed = len(orders) > 1 and not _layers_are_time_first(self._module)
-            for number, first in enumerate(orders):
+            order = order_of([self._module], self._said.batch_first)
+            supposed = order is None and not _layers_are_time_first(self._module)
+            for number, first in enumerate([True, False] if order is None else [order]):
                 if not own:
                     yield ways.with_state(batch_first=first)
                 if not own and number == 0 and not self._takes_sequences():
@@ -315,9 +315,3 @@ def _layers_are_time_first(module: Any) -> bool:
     """Whether all layers inside that state their order of axes take time first, as nn.TransformerEncoder's do."""
     layers = module.modules() if isinstance(module, nn.Module) else ()
     return {bool(layer.batch_first) for layer in layers if hasattr(layer, "batch_first")} == {False}
-
-
-def _orders(module: Any, asked: bool | None) -> list[bool]:
-    """Orders of axes to try: what is asked, what the module's own attribute says, or both."""
-    order = order_of([module], asked)
-    return [True, False] if order is None else [order]

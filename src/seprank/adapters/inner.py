@@ -19,7 +19,7 @@ Unread = Callable[[], Any]
 
 
 def recurrent_parts(module: Any, run: Unread) -> tuple[str, ...]:
-    """Names of the outermost modules inside that return (output, state), each called once when the module is run.
+    """Names of the outermost modules inside that return (output, state); none if one is called more than once.
 
     Example:
         >>> class Tagger(nn.Module):

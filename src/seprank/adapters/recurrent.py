@@ -90,7 +90,8 @@ class Recurrent(SequenceModel):
             )
         self.channels = output.shape[0]
         """Output channels after the last step"""
-        self.state_size = sum(self.batch_last(leaf, axis)[..., 0].numel() for leaf, axis in self._batched(state))
+        batched = [(leaf, axis) for leaf, axis in zip(state, self._axes, strict=True) if axis is not None]
+        self.state_size = sum(self.batch_last(leaf, axis)[..., 0].numel() for leaf, axis in batched)
         """Numbers in the state of one sequence"""
 
     @torch.no_grad()
@@ -207,6 +208,3 @@ class Recurrent(SequenceModel):
     def held(self, axis: int) -> int:
         """Where the batch axis of the module is in a state of this adapter."""
         return -1 if self.layout == "columns" else axis
-
-    def _batched(self, state: State) -> list[tuple[Tensor, int]]:
-        return [(leaf, axis) for leaf, axis in zip(state, self._axes, strict=True) if axis is not None]

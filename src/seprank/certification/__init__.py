@@ -1,4 +1,4 @@
-"""Certified ranks: certify(), its certificate, and the recheck."""
+"""Certified ranks: `certify`, its certificate, and `verify`, which rechecks it."""
 
 from .certificate import Certificate
 from .form import CertificateError

@@ -1,13 +1,15 @@
-"""What is asked of a module whose rank is certified, checked."""
+"""The question that a certificate answers, with every setting checked."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from ..degrees import OfDegrees
 from ..question import (
     Domain,
     Readout,
@@ -25,12 +27,11 @@ from ..settings.hints import Hints
 
 Called = bool | int | str | dict[str, bool | int | float | str | None]
 Templates = Letters | tuple[tuple[int, ...], ...]
-_OF_DEGREES = ("length", "cut", "inputs", "domain", "templates", "squash", "split")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a module; with the module it determines every entry of the Start-End matrix."""
+    """Together with the module, this determines every entry of the Start-End matrix."""
 
     __pydantic_config__ = {"extra": "forbid", "strict": True}  # noqa: RUF012  (read by pydantic when a file is loaded)
 
@@ -49,14 +50,14 @@ class Question:
     split: tuple[int, ...] | None = None
     """Positions of the start, None if it is the first `cut` steps"""
     called: dict[str, Called] = field(default_factory=dict)
-    """What the user said of how the module is called, as `Hints` names it"""
+    """How the module is called, as far as the user stated it; the names are those of `Hints`"""
 
     @property
     def hints(self) -> Hints:
         """How the module is called.
 
         Raises:
-            TypeError: what is stated of it is of another type.
+            TypeError: a stated value has the wrong type.
         """
         stated: dict[str, Any] = {**self.called}
         return Hints(**stated)
@@ -67,26 +68,36 @@ class Question:
         return {"starts": self.cut, "ends": self.length - self.cut}
 
     @property
-    def of_degrees(self) -> dict[str, Any]:
-        """What the degrees of a module depend on, as `total_degrees` and `degree_bounds` name it."""
-        return {name: getattr(self, name) for name in _OF_DEGREES}
+    def of_degrees(self) -> OfDegrees:
+        """The settings that degrees depend on, as keyword arguments of `total_degrees` and `degree_bounds`."""
+        return {
+            "length": self.length,
+            "cut": self.cut,
+            "inputs": self.inputs,
+            "domain": self.domain,
+            "templates": self.templates,
+            "squash": self.squash,
+            "split": self.split,
+        }
 
     def words_in_all(self, side: str) -> int | None:
-        """How many different halves there are on a side, None if inputs range over vectors."""
-        return self.inputs ** self.halves[side] if self.domain == "tokens" else None
+        """How many different halves there are on a side; None for vectors, and where there are more than 10^24."""
+        steps = self.halves[side]
+        few = self.inputs == 1 or steps * math.log2(self.inputs) < 80
+        return self.inputs**steps if self.domain == "tokens" and few else None
 
 
 def ask(module: nn.Module, settings: CertifySettings, inputs: int | None = None) -> Question:
-    """What settings of `certify` ask of a module.
+    """The question that settings of `certify` ask of a module.
 
     Args:
         module: the module.
-        settings: as they were checked without it.
-        inputs: features per step, or letters, where they are not those that the module says.
+        settings: already checked as far as possible without it.
+        inputs: features per step, or letters; by default what the module states.
 
     Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
+        ValueError: a setting is out of range; the message names it and the remedy.
+        NotWholeError: a setting must be a whole number; this is a TypeError and a ValueError.
     """
     domain = check_domain(settings.domain)
     templates = _check_templates(settings.templates, domain)
@@ -109,7 +120,7 @@ def _check_templates(templates: Any, domain: Domain) -> Templates | None:
     if domain == "functional":
         return None
     if templates is None or isinstance(templates, str):
-        named: Letters = check_choice("templates", templates or "generic", LETTERS)  # type: ignore[assignment]
+        named: Letters = check_choice("templates", templates or "generic", LETTERS)
         return named
     rows = np.asarray(templates)
     if rows.ndim != 2 or rows.size == 0:

@@ -39,6 +39,7 @@ from .pieces import (
     check_record,
     check_split_of,
 )
+from .saturation import Sampled
 from .summary import Summary
 
 SCHEMA: Final = 2
@@ -46,6 +47,8 @@ SCHEMA: Final = 2
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+    from ..result.document import Section
 
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
 
@@ -65,7 +68,7 @@ class Certificate(Result):
     model: ModelRecord
     question: Question
     starts: int
-    """Start halves that were tried"""
+    """Start halves that were drawn"""
     ends: int
     rank: int
     upper_bound: int | None
@@ -73,23 +76,23 @@ class Certificate(Result):
     exact: bool
     """rank = upper_bound"""
     saturated: bool
-    """Whether there is a bound on the probability that the rank is not the generic one: `error`"""
+    """Whether `error` bounds the probability that the rank is not the generic one"""
     bounds: list[Bound]
     minor: Minor
     seconds: float
     versions: dict[str, str]
     error: float | None = None
-    """Bound on the probability that `saturated` is wrong, None where there is none; not in schema 1"""
+    """Bound on the probability that `saturated` is wrong, if there is one; not in schema 1"""
     left_out_starts: list[int] = field(default_factory=list)
-    """Starts that were left out, because a divisor is 0"""
+    """Starts left out because a divisor is 0"""
     left_out_ends: list[tuple[int, int]] = field(default_factory=list)
-    """Ends that were left out, each with a start after which a divisor is 0: (start, end)"""
+    """Ends left out, each with a start after which a divisor is 0: (start, end)"""
     confidence: float | None = None
-    """If asked for, what `error` had to fall below; it is then that of all draws together"""
+    """The requested upper limit of `error`, if any; `error` then covers all draws together"""
     draws: list[Draw] = field(default_factory=list)
-    """Further ones for the confidence, beside the one of the minor"""
+    """Further draws for the confidence, besides the one that gave the minor"""
     schema: Literal[1, 2] = SCHEMA
-    """Version of the format of the file it is from"""
+    """Format version of the file"""
 
     @property
     def samples(self) -> int:
@@ -138,13 +141,17 @@ class Certificate(Result):
             draws=0 if self.confidence is None else len(self.draws) + 1,
         )
 
+    def sampled(self, channels: int) -> Sampled:
+        """The rank and the sample sizes of the draw that gave the minor; `channels` columns per end."""
+        return Sampled(self.rank, self.starts, self.ends, channels, self.upper_bound)
+
     @property
     def known(self) -> Rank:
-        """The rank with what says how sure it is."""
+        """The rank, and how sure it is."""
         return self.summary().known
 
     def headline(self) -> str:
-        """The rank and how sure it is, in a line."""
+        """The rank and how sure it is, on one line."""
         settings = f" {shown(self.model.settings)}" if self.model.settings else ""
         asked = f"length {self.question.length}, cut {self.question.cut}, domain {self.question.domain}"
         rank = f"rank {self.known.sign} {readable(self.rank)} ({self.known.sureness.value})"
@@ -157,23 +164,20 @@ class Certificate(Result):
         return [certified, *bounds]
 
     def panels(self) -> list[Panel]:
-        """The statements on one logarithmic axis."""
+        """The rank and the bounds on one logarithmic axis."""
         return [statements_panel(self.records())]
 
-    def _special(self) -> dict[str, Any]:
-        """What is not as it is in most certificates, as plain values."""
-        body = self.to_dict()
-        return {name: (body[place] if place else body)[name] for place, name in self._optional()}
+    def sections(self) -> list[Section]:
+        """The figure, the table, and the proofs that the bounds rest on."""
+        from ..theory.proofs import with_proofs
 
-    def _optional(self) -> list[tuple[str, str]]:
-        body = self.to_dict()
-        return [(p, n) for p, names in OPTIONAL.items() for n in names if n in (body[p] if p else body)]
+        return with_proofs(super().sections())
 
     def save(self, path: str | Path) -> Path:
         """Write the file, at once or not at all.
 
         Raises:
-            CertificateError: it holds what no reader would accept, such as a name with a line break.
+            CertificateError: no reader would accept the content, such as a name with a line break.
         """
         text = json.dumps(self.to_dict(), separators=(",", ":"))
         from_dict(parse(text))
@@ -190,10 +194,10 @@ class Certificate(Result):
 
     @classmethod
     def load(cls, path: str | Path) -> Certificate:
-        """Read a file and check that it is whole: size, form, schema, digest, types, ranges.
+        """Read a file and check its size, form, schema, digest, types and ranges.
 
         Raises:
-            CertificateError: it is not.
+            CertificateError: a check failed.
             FileError: the file cannot be read.
         """
         return from_dict(read(path))
@@ -215,7 +219,7 @@ class Certificate(Result):
         return f"cut {self.question.cut}" if split is None else f"start {shown(list(split))}"
 
     def _remarks(self) -> list[str]:
-        """What the rank is not the rank of the module as it is."""
+        """How the function that was certified differs from the module."""
         model, lines = self.model, []
         if model.read_as:
             lines.append(f"  read as: {quoted_name(model.read_as)}")
@@ -234,7 +238,7 @@ class Certificate(Result):
 
 
 def _listed(names: list[str]) -> str:
-    """Some names in a line."""
+    """The first few names, on one line."""
     few = ", ".join(quoted_name(name) for name in names[:4])
     return few if len(names) <= 4 else f"{few} and {len(names) - 4} more"
 
@@ -262,7 +266,7 @@ def from_dict(body: Any) -> Certificate:
     if body["schema"] == 1:
         content["bounds"] = _with_counts(body.get("bounds"))
     try:
-        # by way of JSON, in which a list may stand for a tuple even where types are strict
+        # Through JSON: there strict types still accept a list for a tuple.
         certificate = _adapter().validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors()[0]
@@ -280,7 +284,7 @@ def _adapter() -> TypeAdapter[Certificate]:
 
 
 def _with_counts(bounds: Any) -> Any:
-    """Bounds of schema 1, which are about the rank and do not say what they count; what are none stay as they are."""
+    """Bounds of schema 1 with what they count, the rank; malformed entries are left for the type check."""
     if not isinstance(bounds, list):
         return bounds
     return [{**b, "counts": "rank"} if isinstance(b, dict) and "counts" not in b else [] for b in bounds]
@@ -295,28 +299,28 @@ def _check_schema(body: Any) -> None:
     model = body.get("model")
     for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
         if (name in group) != (schema > 1):
-            raise CertificateError("fields", f"{name} belongs to schema 2 and not to schema 1; the file has {schema}")
+            raise CertificateError("fields", f"{name} is a field of schema 2, not of schema 1; the file has {schema}")
     if ("confidence" in body or "draws" in body) and (schema == 1 or not {"confidence", "draws"} <= body.keys()):
-        raise CertificateError("fields", "confidence and draws belong together, and to schema 2")
+        raise CertificateError("fields", "confidence and draws must be stated together, in schema 2")
     if body.get("confidence", 1) is None:
         raise CertificateError("fields", "confidence must be a number where it is stated")
 
 
 def _check_optional(body: Any) -> None:
-    """Refuse fields that say nothing, so that one certificate has one form, and all of them in schema 1."""
+    """Refuse empty optional fields, so that a certificate has one form only, and any optional field in schema 1."""
     for place, names in OPTIONAL.items():
         group = body.get(place) if place else body
         for name in names:
             if isinstance(group, dict) and name in group and (not group[name] or body["schema"] == 1):
                 where = f"{place}.{name}" if place else name
-                raise CertificateError("fields", f"{where} is there only in schema 2, and if it says something")
+                raise CertificateError("fields", f"{where} may be present only in schema 2, and not be empty")
 
 
 def _check_ranges(certificate: Certificate) -> None:
-    """Refuse numbers that are out of range, each by itself.
+    """Check the range of each number by itself.
 
     Raises:
-        CertificateError: one is; the text says which.
+        CertificateError: a number is out of range; the message names it.
     """
     question, model, minor = certificate.question, certificate.model, certificate.minor
     for where, least, numbers in [
@@ -339,7 +343,7 @@ def _check_ranges(certificate: Certificate) -> None:
 
 
 def _check_run(certificate: Certificate) -> None:
-    """What is said about the run."""
+    """Check the statements about the run."""
     if not 0 <= certificate.seconds <= MOST_RUN_SECONDS:
         raise CertificateError(
             "fields", f"seconds must be 0 to {MOST_RUN_SECONDS:.0e}, got {shown(certificate.seconds)}"

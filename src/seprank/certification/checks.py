@@ -1,4 +1,4 @@
-"""What a module must keep to, so that an entry of the Start-End matrix is a function of its start and its end alone."""
+"""Checks that an entry of the Start-End matrix depends on its start and its end alone."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _WHY = {
     "residues": "outputs must be computed from residues, whatever numbers stand for these",
 }
 _REMEDY = {
-    "batch": "see that no sum, mean or reshape goes over the batch axis, and set module.batch_first = False if it "
-    "takes (time, batch, ...)",
+    "batch": "make sure that no sum, mean or reshape runs over the batch axis, and set module.batch_first = False if "
+    "it takes (time, batch, ...)",
     "repeat": "keep nothing of a sequence on the module between calls, and draw nothing at random",
     "halves": "does it return its whole state, start from the state it is given, and look only backward in time?",
     "residues": "run every operation in torch and in the thread of forward: no NumPy, extension, other thread",
@@ -30,20 +30,20 @@ _REMEDY = {
 
 
 def refusal(check: str, found: str) -> ConventionError:
-    """A check failed: its name, what must hold, what was found, what to do."""
+    """The error of a failed check: its name, what must hold, what was found, what to do."""
     return ConventionError(f"check {check!r}: {_WHY[check]}, and {found}; {_REMEDY[check]}")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The outputs of a batch (channels, batch) and its states, read out of the field."""
+    """Outputs (channels, batch) and states of a batch, read out of the field."""
 
     output: npt.NDArray[Any]
     states: list[tuple[Any, bool]]
-    """Leaves with the batch as last axis and True, or leaves that belong to no sequence and False"""
+    """Leaves: with True if their last axis is the batch, with False if they belong to no sequence"""
 
     def only(self, number: int) -> Answer:
-        """Of one sequence."""
+        """The answer for one sequence."""
         states = [(leaf[..., number : number + 1], True) if own else (leaf, False) for leaf, own in self.states]
         return Answer(self.output[:, number : number + 1], states)
 
@@ -56,7 +56,7 @@ def answer(model: Certifiable, sequences: Tensor) -> Answer:
     """Run sequences from the beginning."""
     output, state = model(model.pieces(sequences), None)
     if isinstance(model, Whole):
-        return Answer(read(output), [])  # what it keeps is what it was given
+        return Answer(read(output), [])  # its state is its input
     return Answer(read(output), [_read_leaf(model, leaf, axis) for leaf, axis in zip(state, model.axes, strict=True)])
 
 
@@ -65,31 +65,31 @@ def _read_leaf(model: Recurrent, leaf: Any, axis: int | None) -> tuple[Any, bool
         if not isinstance(leaf, int | float | str | None):
             raise ConventionError(
                 f"the state must be tensors and numbers in tuples, lists and dictionaries, got {type(leaf).__name__}; "
-                "wrap the module in one that takes it apart and puts it together"
+                "wrap the module in one that takes the state apart and puts it together"
             )
         return leaf, False
     return read(leaf if axis is None else model.batch_last(leaf, axis)), axis is not None
 
 
 def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> npt.NDArray[Any]:
-    """Checks `batch`, `halves` and `repeat`, in this order, on sequences given as starts and ends.
+    """Run the checks `batch`, `halves` and `repeat`, in this order, on sequences given as starts and ends.
 
     Returns:
         The outputs of the sequences.
 
     Raises:
-        ConventionError: one fails; the text names it.
+        ConventionError: a check failed; the message names it.
     """
     sequences = joined(model, first, second)
     whole, count = answer(model, sequences), len(sequences)
     for number in {0, count - 1}:
         if not answer(model, sequences[number : number + 1]).equals(whole.only(number)):
-            raise refusal("batch", f"sequence {number} of {count} alone gives other outputs than among all")
-    order = [*reversed(range(count)), 0, 0, *range(count // 2)]  # other places, and other sums over the batch
+            raise refusal("batch", f"sequence {number} of {count} gives other outputs alone than in the batch")
+    order = [*reversed(range(count)), 0, 0, *range(count // 2)]  # other positions in the batch, and other sums over it
     mixed = answer(model, sequences[order])
     for place, number in enumerate(order):
         if not mixed.only(place).equals(whole.only(number)):
-            raise refusal("batch", f"sequence {number} of {count} gives other outputs in another order of them")
+            raise refusal("batch", f"sequence {number} of {count} gives other outputs in another order of the batch")
     _, state = model(model.pieces(first), None)
     halves = read(model(model.pieces(second), state)[0])
     if not np.array_equal(halves, whole.output):
@@ -100,7 +100,7 @@ def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> npt.ND
 
 
 def check_residues(found: npt.NDArray[Any], far: npt.NDArray[Any], prime: int) -> None:
-    """Check `residues`: outputs computed on other representatives are the same modulo the prime."""
+    """Check `residues`: computing on other representatives gives the same outputs modulo the prime."""
     differ = (found.astype(np.int64) - far.astype(np.int64)) % prime != 0
     if differ.any():
         raise refusal(
@@ -109,16 +109,16 @@ def check_residues(found: npt.NDArray[Any], far: npt.NDArray[Any], prime: int) -
 
 
 def check_entries(values: npt.NDArray[Any], alone: Callable[[int, int], npt.NDArray[Any]]) -> None:
-    """Check `batch` on three entries of a Start-End matrix (starts, ends, channels), as it was evaluated.
+    """Check `batch` on three entries of a Start-End matrix.
 
     Args:
-        values: the matrix.
-        alone: the entries of a start and an end that are run by themselves, at once.
+        values: the matrix as evaluated in blocks, (starts, ends, channels).
+        alone: runs one start followed by one end as a single whole sequence.
     """
     rows, ends = values.shape[:2]
     for row, end in {(0, ends - 1), (rows // 2, ends // 2), (rows - 1, 0)} if rows and ends else ():
         if not np.array_equal(alone(row, end), values[row, end], equal_nan=True):
-            raise refusal("batch", f"start {row} with end {end} gives another output among all pairs than by itself")
+            raise refusal("batch", f"start {row} with end {end} gives another output in a block of pairs than alone")
 
 
 def _count(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> int:

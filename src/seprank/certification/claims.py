@@ -1,4 +1,4 @@
-"""What the numbers of a certificate say of each other: nothing has to be built to check it."""
+"""Consistency of the numbers in a certificate, checked without building anything of their sizes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from itertools import pairwise
 from torch import nn
 
 from .certificate import Certificate
-from .cost import words
 from .form import CertificateError
 from .saturation import stated_error
 
 
 def check_numbers(certificate: Certificate) -> None:
-    """Rank, minor, samples and the flag `exact` agree.
+    """Check that rank, minor, samples, draws and the flag `exact` agree.
 
     Raises:
-        CertificateError: they do not; the text says which.
+        CertificateError: they do not; the message says where.
     """
     minor, rank = certificate.minor, certificate.rank
     for name, numbers in {"rows": minor.rows, "columns": minor.columns}.items():
@@ -40,26 +39,26 @@ def check_numbers(certificate: Certificate) -> None:
 
 
 def _check_samples(certificate: Certificate) -> None:
-    """Both sides tried the same number of halves, or all there are."""
+    """Check that both sides have the same number of halves, or all words there are."""
     question = certificate.question
     if not 1 <= question.cut < question.length:
         raise CertificateError("fields", f"cut must be 1 to length - 1, got {question.cut} of {question.length}")
     for side, count in {"starts": certificate.starts, "ends": certificate.ends}.items():
-        every = words(question, side)
-        if count > every:
-            raise CertificateError("flags", f"{side} is {count}, but there are only {every:.0f} words on that side")
-        if count < min(certificate.samples, every):
+        every = question.words_in_all(side)
+        if every is not None and count > every:
+            raise CertificateError("flags", f"{side} is {count}, but there are only {every} words on that side")
+        if count < certificate.samples and count != every:
             raise CertificateError(
                 "flags", f"{side} is {count}, but both sides try {certificate.samples} halves, or all there are"
             )
 
 
 def check_columns(certificate: Certificate, channels: int) -> None:
-    """The columns of the minor are within the samples.
+    """Check that the columns of the minor, and the samples that were left out, are within the samples.
 
     Args:
-        certificate: whose numbers agree.
-        channels: columns for each end half.
+        certificate: a certificate that passed `check_numbers`.
+        channels: columns per end half.
 
     Raises:
         CertificateError: one is not.
@@ -77,35 +76,28 @@ def check_columns(certificate: Certificate, channels: int) -> None:
 
 
 def check_saturated(certificate: Certificate, module: nn.Module, channels: int) -> bool:
-    """Compare `saturated` and `error` with what follows from the numbers they rest on.
+    """Recompute `saturated` and `error` from the numbers they rest on.
 
     Args:
-        certificate: whose numbers agree.
-        module: it is about.
-        channels: columns for each end half.
+        certificate: a certificate that passed `check_numbers`.
+        module: the module it is about.
+        channels: columns per end half.
 
     Returns:
-        Whether the flag is proved, too: it makes no claim, or nothing can raise the rank. Otherwise it rests on the
-        run, which looked for a greater minor among its samples and found none.
+        Whether the flag is proved as well: it makes no claim, or nothing can raise the rank. Otherwise it rests on the
+        statement that the run found no greater minor among its samples.
 
     Raises:
-        CertificateError: they are others.
+        CertificateError: they differ.
     """
-    certain = certificate.rank == certificate.upper_bound or _is_full(certificate, channels)
+    found = certificate.sampled(channels)
+    certain = found.is_greatest(certificate.question)
     if certificate.schema == 1:
-        # It had no error: an honest run said so of any rank below the samples.
+        # Schema 1 had no error: an honest run called any rank below the samples saturated.
         _require("saturated", certificate.saturated, certain or _was_possible(certificate, channels))
     else:
-        error = stated_error(
-            module,
-            certificate.question,
-            rank=certificate.rank,
-            starts=certificate.starts,
-            ends=certificate.ends,
-            channels=channels,
-            upper=certificate.upper_bound,
-            repeats=None if certificate.confidence is None else [draw.samples for draw in certificate.draws],
-        )
+        repeats = None if certificate.confidence is None else [draw.samples for draw in certificate.draws]
+        error = stated_error(module, certificate.question, found, repeats)
         _require("saturated", certificate.saturated, error is not None)
         if error is None or certificate.error is None or not math.isclose(error, certificate.error, rel_tol=1e-9):
             _require("error", certificate.error, error)
@@ -121,22 +113,11 @@ def _require(name: str, stated: object, follows: object) -> None:
         raise CertificateError("flags", f"{name} is {stated} in the certificate; from its numbers follows {follows}")
 
 
-def _is_full(certificate: Certificate, channels: int) -> bool:
-    """Whether the rank is as high as there are starts in all, or columns."""
-    starts, columns = certificate.starts, certificate.ends * channels
-    return (_are_all(certificate, "starts") and certificate.rank == starts) or (
-        _are_all(certificate, "ends") and certificate.rank == columns
-    )
-
-
 def _was_possible(certificate: Certificate, channels: int) -> bool:
-    """Whether a run of schema 1 called the rank saturated, or over tokens, may have."""
-    if certificate.question.domain == "functional":
-        return certificate.rank < min(certificate.starts, certificate.ends * channels)
-    complete = _are_all(certificate, "starts") and _are_all(certificate, "ends")
-    # It may have seen the same rank with half as many words, of which the certificate keeps no trace.
+    """Whether a run of schema 1 called the rank saturated; over tokens, whether it may have."""
+    question, starts, ends = certificate.question, certificate.starts, certificate.ends
+    if question.domain == "functional":
+        return certificate.rank < min(starts, ends * channels)
+    complete = (starts, ends) == (question.words_in_all("starts"), question.words_in_all("ends"))
+    # It may have found the same rank with half as many words, which the certificate does not record.
     return complete or (certificate.saturated and certificate.rank < certificate.samples)
-
-
-def _are_all(certificate: Certificate, side: str) -> bool:
-    return {"starts": certificate.starts, "ends": certificate.ends}[side] == words(certificate.question, side)

@@ -1,10 +1,9 @@
-"""Draws of weights and samples, until the error of a rank is as small as was asked for."""
+"""Repeated draws of weights and samples, until the error of a rank is as small as requested."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 
@@ -15,21 +14,21 @@ from .pieces import Draw
 from .saturation import stated_error
 
 Again = Callable[[int, int | None], Certificate]
-"""Certifies with a seed and a number of samples, by default as many as it takes"""
+"""Certifies with a seed and a number of samples; None for as many as needed"""
 
 SPARE = 16
-"""Samples beyond the rank of further draws: enough for their error to be that of the weights"""
+"""Samples beyond the rank in further draws: enough that the error of the weights dominates"""
 
 
 class ConfidenceNotReached(ArithmeticError):
-    """No number of draws gives the error that was asked for."""
+    """Raised when no number of draws gives the requested error."""
 
     exit_code = 1
     """Of the command line: the answer is no"""
 
 
 def more_samples(certificate: Certificate) -> int:
-    """Halves a side for another draw: words as they were, of vectors enough to tell a higher rank."""
+    """Halves per side for another draw: as many words as before, or enough vectors to show a higher rank."""
     if certificate.question.domain == "tokens":
         return certificate.samples
     return certificate.rank + SPARE
@@ -38,21 +37,21 @@ def more_samples(certificate: Certificate) -> int:
 def draw_until(
     module: nn.Module, first: Certificate, confidence: float, again: Again, *, channels: int, report: Report
 ) -> Certificate:
-    """Draw as often as it takes for the error of the highest rank to fall below the confidence.
+    """Repeat the draw until the error of the highest rank is at most the confidence.
 
     Args:
-        module: that the certificate is about.
-        first: of the first draw.
-        confidence: the probability of an error that is accepted.
+        module: the module that the certificate is about.
+        first: the certificate of the first draw.
+        confidence: the accepted probability of an error.
         again: makes another draw.
-        channels: columns for each end half.
-        report: is told of the draws that are done, and how many it takes.
+        channels: columns per end half.
+        report: called with the number of draws done, and needed.
 
     Returns:
-        The certificate of the first draw with the highest rank, the other draws listed in it.
+        The certificate of the first draw with the highest rank, which lists the other draws.
 
     Raises:
-        ConfidenceNotReached: one draw bounds nothing, or it would take too many.
+        ConfidenceNotReached: a single draw has no error below 1, or too many draws would be needed.
 
     Source: docs/certainty.md, "Confidence".
     """
@@ -66,27 +65,22 @@ def draw_until(
         seed = max(draw.question.seed for draw in drawn) + 1
         another = again(seed, more_samples(found))
         if another.rank >= min(another.starts, another.ends) and another.rank > found.rank:
-            another = again(seed, None)  # the samples were too few for a rank that is higher
+            another = again(seed, None)  # too few samples for this higher rank
         drawn.append(another)
 
 
 def _together(module: nn.Module, drawn: list[Certificate], confidence: float, channels: int) -> Certificate:
-    """The draw with the highest rank, the others listed in it, with the error of all."""
+    """The draw with the highest rank, with the others listed in it and the error of all."""
     best = max(drawn, key=lambda draw: draw.rank)
     others = [Draw(d.question.seed, d.samples, d.rank) for d in drawn if d is not best]
-    error = _error(module, best, [draw.samples for draw in others], channels)
+    error = stated_error(module, best.question, best.sampled(channels), [draw.samples for draw in others])
     return replace(best, error=error, saturated=error is not None, confidence=confidence, draws=others)
 
 
-def _error(module: nn.Module, best: Certificate, repeats: list[int] | None, channels: int) -> float | None:
-    sizes: dict[str, Any] = {"rank": best.rank, "starts": best.starts, "ends": best.ends, "channels": channels}
-    return stated_error(module, best.question, **sizes, upper=best.upper_bound, repeats=repeats)
-
-
 def _needed(module: nn.Module, found: Certificate, confidence: float, channels: int) -> int:
-    """How many draws it takes in all."""
+    """How many draws are needed in all."""
     question = found.question
-    one = _error(module, found, None, channels)
+    one = stated_error(module, question, found.sampled(channels))
     needed = 0 if one is None else draws_needed(one, confidence)
     if needed:
         return needed

@@ -1,4 +1,4 @@
-"""What a recheck costs, estimated from the numbers in a certificate before anything of that size is made."""
+"""The cost of a recheck, estimated from the numbers in a certificate before anything of that size is made."""
 
 from __future__ import annotations
 
@@ -17,35 +17,32 @@ from .footprint import minor_bytes
 from .known import has_family
 from .pieces import ModelRecord
 
-MOST_SECONDS = 3600.0
-"""That a recheck may be estimated to take, unless more is allowed"""
-
-# Measured on one core, rounded up; a few times too much or too little harms nobody.
+# Measured on one core, rounded up; an error by a small factor does no harm.
 _PER_PRODUCT, _PER_OPERATION = 3e-9, 4e-8  # seconds for each pair of halves and each of its steps
 _PER_STEP, _PER_DEGREE_STEP = 3e-4, 1.2e-3  # seconds for each parameter tensor
 _PER_BUILT = 2e-4
 _PER_ELIMINATION = 4e-11  # seconds for each of the rank^3 steps
-_STEP_BYTES, _TENSOR_BYTES = 2_000, 10_000  # of the objects that stand for a step or a tensor
+_STEP_BYTES, _TENSOR_BYTES = 2_000, 10_000  # Python objects per step, per tensor
 _DEGREE_STEP_BYTES, _DEGREE_PAIR_BYTES = 100_000, 70  # for each step, and for each pair of steps
 
 
 class LongerThanAllowed(ValueError):
-    """A recheck was refused because it is estimated to take too long; the text says how long and what to change."""
+    """Raised before a recheck that is estimated to take too long; the message gives the estimate and the remedy."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate."""
+    """An estimate of memory and time."""
 
     parts: dict[str, float]
-    """Bytes, by what takes them"""
+    """Bytes, by what needs them"""
     seconds: float
 
     def check(self, budget: int, most_seconds: int | float) -> None:
-        """Refuse what exceeds the bytes or the seconds.
+        """Refuse a recheck over budget.
 
         Raises:
-            MemoryBudgetError, LongerThanAllowed: it does; the text says by how much and what to do.
+            MemoryBudgetError, LongerThanAllowed: it would take more bytes or seconds; the message gives the estimate.
         """
         need = sum(self.parts.values())
         if need > budget:
@@ -62,7 +59,7 @@ class Cost:
 
 
 def duration(seconds: int | float) -> str:
-    """A time as people read it.
+    """A time in a readable unit.
 
     Example:
         >>> duration(7200)
@@ -79,7 +76,7 @@ def _size(need: float) -> str:
 
 
 def building(record: ModelRecord) -> Cost:
-    """Of making the module that a certificate is about, drawing its weights, and trying it."""
+    """The cost of building the module that a certificate is about, drawing its weights, and trying it."""
     tensors, numbers = _sizes(record)
     return Cost(
         {"the weights": 20.0 * numbers, "the parameters' names": float(_TENSOR_BYTES * tensors)},
@@ -88,7 +85,7 @@ def building(record: ModelRecord) -> Cost:
 
 
 def checking(certificate: Certificate, module: nn.Module) -> Cost:
-    """Of everything that is done with the module: bounds by degree, whole sequences, the minor."""
+    """The cost of everything done with the module: bounds by degree, whole sequences, the minor."""
     question = certificate.question
     tensors, numbers = _sizes(certificate.model)
     features = _whole_at_least_one(getattr(module, "input_size", 1))
@@ -116,7 +113,7 @@ def checking(certificate: Certificate, module: nn.Module) -> Cost:
 
 
 def _halves(certificate: Certificate, features: int) -> dict[str, float]:
-    """Bytes of the samples of each side, of which the minor picks some."""
+    """Bytes of all samples of each side, from which the minor picks some."""
     question = certificate.question
     counts = {"starts": certificate.starts, "ends": certificate.ends}
     if question.domain == "functional":
@@ -125,29 +122,23 @@ def _halves(certificate: Certificate, features: int) -> dict[str, float]:
 
 
 def _words(question: Question, side: str, count: int) -> float:
-    """Bytes of so many different words; drawing nearly all there are takes many draws of each."""
-    steps, every = question.halves[side], words(question, side)
+    """Bytes of drawing `count` different words; to draw nearly all there are takes many repeats."""
+    steps, every = question.halves[side], question.words_in_all(side)
+    if every is None:
+        return 64.0 * (count + 16) * steps
     if every <= 2**22:
         return 24.0 * every + 16.0 * count * steps
-    left = max(every - count, 1.0) if every < math.inf else math.inf
-    draws = count if left == math.inf else max(count, every * math.log(every / left))
+    draws = max(count, every * math.log(every / max(every - count, 1)))
     return 64.0 * (draws + 16) * steps
 
 
-def words(question: Question, side: str) -> float:
-    """How many different halves there are on a side; infinite for vectors, and where there are more than 10^24."""
-    steps = question.halves[side]
-    few = question.inputs == 1 or steps * math.log2(question.inputs) < 80
-    return float(question.inputs**steps) if question.domain == "tokens" and few else math.inf
-
-
 def _sizes(record: ModelRecord) -> tuple[int, int]:
-    """How many parameter tensors, and how many numbers in all of them."""
+    """How many parameter tensors there are, and how many entries in all of them."""
     return len(record.parameters), count_numbers(record)
 
 
 def count_numbers(record: ModelRecord) -> int:
-    """Numbers in all parameters together, 2^63 where there are more."""
+    """Entries of all parameters together, at most 2^63."""
     return min(sum(math.prod(shape) for shape in record.parameters.values()), 2**63)
 
 
@@ -156,14 +147,14 @@ def _whole_at_least_one(value: Any) -> int:
 
 
 class Meter(TorchDispatchMode):
-    """While it is entered, tensors may be made until they take so many bytes in all.
+    """A context in which tensors may be made until they take `budget` bytes in all.
 
-    The arguments of a factory are from the certificate, and a width of a thousand million is as short as one of three:
-    the sizes that PyTorch is asked for are looked at before it sets them apart.
+    The arguments of a factory come from the certificate, where a width of a thousand million is as short as one of
+    three: the requested sizes are added up before PyTorch allocates them.
     """
 
     _EACH = 10_000
-    """Bytes that stand for an operation, so that endless loops of small tensors end"""
+    """Bytes charged per operation, so that endless loops of small tensors end"""
 
     def __init__(self, budget: int) -> None:
         super().__init__()
@@ -184,7 +175,7 @@ class Meter(TorchDispatchMode):
 
 
 def _asked(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-    """How many numbers an operation that makes a tensor is to make; 0 for one that works on tensors."""
+    """How many entries an operation is asked to make; 0 for one that works on existing tensors."""
     names = [argument.name for argument in operation._schema.arguments]
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     if "size" in given and isinstance(given["size"], list | tuple):

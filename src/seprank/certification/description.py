@@ -1,10 +1,10 @@
-"""What a certificate records of the module that it is about."""
+"""The record of a module in its certificate."""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from torch import nn
 
@@ -12,25 +12,26 @@ from ..field import Notes, read_weights
 from ..models import spec_of
 from ..sources import Factory
 from ..sources.code import source_hash
-from .pieces import ModelRecord
+from .pieces import ModelRecord, ModelSettings
 
 
 def describe(
     module: nn.Module, factory: Factory | None, notes: Notes | None = None, *, read_as: str = ""
 ) -> ModelRecord:
-    """What a certificate records of a module, so that the same can be made again, and of what was noted as it ran."""
+    """The record from which a module can be built again, with what the field noted while it ran."""
     record = replace(_describe(module, factory), read_as=read_as)
-    return record if notes is None else replace(record, **noted(notes))
+    return record if notes is None else with_notes(record, notes)
 
 
-def noted(notes: Notes) -> dict[str, Any]:
-    """What was noted, as a certificate records it."""
-    return {
-        "replaced": {name: sorted(places) for name, places in sorted(notes.replaced.items())},
-        "functions": dict(sorted(notes.functions.items())),
-        "constants": {place: sorted(hashes) for place, hashes in sorted(notes.constants.items())},
-        "divisions": sorted(notes.divisions),
-    }
+def with_notes(record: ModelRecord, notes: Notes) -> ModelRecord:
+    """A record with what the field noted while the module ran."""
+    return replace(
+        record,
+        replaced={name: sorted(places) for name, places in sorted(notes.replaced.items())},
+        functions=dict(sorted(notes.functions.items())),
+        constants={place: sorted(hashes) for place, hashes in sorted(notes.constants.items())},
+        divisions=sorted(notes.divisions),
+    )
 
 
 def _describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
@@ -44,7 +45,7 @@ def _describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     return ModelRecord(*_class_record(module), parameters, fixed)
 
 
-def _class_record(module: nn.Module) -> tuple[str, Literal["class"], dict[str, Any], str | None]:
+def _class_record(module: nn.Module) -> tuple[str, Literal["class"], ModelSettings, str | None]:
     cls = type(module)
     try:
         source = source_hash(inspect.getfile(cls))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from torch import nn
 
 from ..degrees import degree_bounds
@@ -13,53 +10,60 @@ from ..models.attention import Attention
 from ..models.delta_rule import DeltaRule
 from ..models.linear_attention import LinearAttention
 from ..models.mlstm import MLSTM
-from ..theory import KINDS, Bounds, attention_bounds, bounds, delta_rule_bounds, linear_attention_bounds, mlstm_bounds
+from ..theory import Asked, Bounds, MatrixState, Sizes, attention_bounds, bounds, matrix_state_bounds
 from .asked import Question
 
-_ADDED: dict[type[nn.Module], Callable[..., Bounds]] = {
-    LinearAttention: linear_attention_bounds,
-    DeltaRule: delta_rule_bounds,
-    MLSTM: mlstm_bounds,
+_ADDED: dict[type[nn.Module], MatrixState] = {
+    LinearAttention: "linear attention",
+    DeltaRule: "delta rule",
+    MLSTM: "mlstm",
 }
 """What theory knows of a class beside its degrees"""
 
 
 def family_bounds(module: nn.Module, question: Question) -> Bounds | None:
-    """Statements about one generic read-out of such a module, None if theory has none.
+    """All that is known of one generic read-out of a module of a family, None if it has no family.
 
-    They are about modules as they are, and, but for attention, about cuts.
+    The statements are about unsquashed modules and, except for attention, about cuts.
     """
     spec = spec_of(module)
     if spec is None or spec.family is None or question.squash is not None:
         return None
-    asked: dict[str, Any] = {"length": question.length, "cut": question.cut, "domain": question.domain}
-    settings: dict[str, Any] = {**spec.settings(module), "inputs": question.inputs}
+    settings = spec.settings(module)
+    sizes: Sizes = {
+        **_asked(question),
+        "inputs": question.inputs,
+        "width": settings["width"],
+        "depth": settings["depth"],
+    }
     if isinstance(module, Attention):
-        return attention_bounds(**settings, **asked, split=question.split) or None
-    return None if question.split is not None else bounds(**settings, **asked, model=spec.family)
+        kind = {"feed_forward": module.feed_forward, "causal": module.causal}
+        return attention_bounds(**sizes, num_heads=module.num_heads, **kind, split=question.split) or None
+    return None if question.split is not None else bounds(**sizes, model=spec.family)
 
 
 def added_bounds(module: nn.Module, question: Question) -> Bounds:
-    """Statements about one generic read-out of such a module that hold beside its bounds by degrees."""
+    """Statements about one generic read-out of a module that hold besides its bounds by degrees."""
     if question.squash is not None or question.split is not None:
         return Bounds([])
-    asked: dict[str, Any] = {"length": question.length, "cut": question.cut, "domain": question.domain}
-    return _added(module, question.inputs, asked)
+    return _added(module, question.inputs, _asked(question))
 
 
 def with_degrees(module: nn.Module, *, length: int, cut: int | None, inputs: int | None, domain: str) -> Bounds:
     """All that is known of one generic read-out of a module without a family; arguments as in `certify`."""
-    asked: dict[str, Any] = {"length": length, "cut": cut, "domain": domain}
-    known = [*degree_bounds(module, inputs=inputs, **asked), *_added(module, inputs, asked)]
-    return Bounds(sorted(known, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
+    asked: Asked = {"length": length, "cut": cut, "domain": domain}
+    return Bounds.in_order([*degree_bounds(module, inputs=inputs, **asked), *_added(module, inputs, asked)])
 
 
-def _added(module: nn.Module, inputs: int | None, asked: dict[str, Any]) -> Bounds:
+def _asked(question: Question) -> Asked:
+    return {"length": question.length, "cut": question.cut, "domain": question.domain}
+
+
+def _added(module: nn.Module, inputs: int | None, asked: Asked) -> Bounds:
     spec = spec_of(module)
-    if spec is None:
+    kind = _ADDED.get(type(module))
+    if spec is None or kind is None:
         return Bounds([])
-    settings: dict[str, Any] = {**spec.settings(module), **asked}
-    if inputs is not None:
-        settings["inputs"] = min(settings["inputs"], inputs)  # letters span no more
-    known = next((known for kind, known in _ADDED.items() if isinstance(module, kind)), None)
-    return Bounds([]) if known is None else known(**settings)
+    sizes = spec.settings(module)
+    letters = sizes["inputs"] if inputs is None else min(sizes["inputs"], inputs)  # fewer letters span fewer dimensions
+    return matrix_state_bounds(kind, inputs=letters, width=sizes["width"], depth=sizes["depth"], **asked)

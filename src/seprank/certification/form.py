@@ -1,4 +1,4 @@
-"""What the file of a certificate may hold: limits, checked before anything is made of its numbers."""
+"""Limits on the file of a certificate, checked before anything is made of its numbers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MOST_BYTES = 2**24
 """Of a file: a rank of a hundred thousand takes two million"""
 
 MOST_VALUES = 2_000_000
-"""Numbers, texts, lists and groups in a file"""
+"""Numbers, strings, lists and objects in a file"""
 
 MOST_NESTING = 8
-"""Lists and groups inside each other; a certificate has four"""
+"""Lists and objects inside each other; a certificate has four levels"""
 
 MOST_DIGITS = 1000
 """Of any number; bounds with more digits are left out of the file"""
@@ -29,22 +29,22 @@ MOST_SIZE = 2**63 - 1
 """Of everything that counts: sizes, samples, numbers of rows and columns"""
 
 MOST_TEXT = 1000
-"""Characters of a name or another text, which are printable and on one line"""
+"""Printable characters of a name or another string, on one line"""
 
 MOST_DIMENSIONS = 64
 """Of a parameter; PyTorch has no more"""
 
 MOST_RUN_SECONDS = 1e9
-"""That a run may state: thirty years"""
+"""Longest run that may be stated: thirty years"""
 
 VERSIONS = ("python", "seprank", "torch", "numpy")
-"""What a certificate names the versions of"""
+"""Packages whose versions a certificate states"""
 
 _TOO_LONG = 10**MOST_DIGITS
 
 
 class CertificateError(ValueError):
-    """A certificate is invalid.
+    """Raised when a certificate is invalid.
 
     Attributes:
         step: which check failed: "read", "digest", "fields", "flags", "model", "bounds" or "minor".
@@ -56,10 +56,10 @@ class CertificateError(ValueError):
 
 
 def read(path: str | Path) -> Any:
-    """What a file of JSON holds, read with all limits that concern its size.
+    """The content of a JSON file, read within the limits on its size.
 
     Raises:
-        CertificateError: it is too large, not UTF-8, not strict JSON, or names a field twice.
+        CertificateError: the file is too large, not UTF-8, not strict JSON, or has a field twice.
         FileError: it cannot be read.
     """
     try:
@@ -73,10 +73,10 @@ def read(path: str | Path) -> Any:
 
 
 def parse(text: str) -> Any:
-    """The values in a text of strict JSON: no NaN, no number beyond a float, no field twice.
+    """The content of strict JSON: no NaN, no number beyond a float, no field twice.
 
     Raises:
-        CertificateError: it is none, or larger than a certificate can be.
+        CertificateError: the text is something else, or larger than a certificate can be.
     """
     if sum(map(text.count, ",[{")) > MOST_VALUES:
         raise CertificateError("read", f"it holds more than {MOST_VALUES:,} values; is it a certificate?")
@@ -100,7 +100,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise CertificateError("read", f"it has {quoted_name(name)} twice, of which only one can be meant")
+            raise CertificateError("read", f"it has the field {quoted_name(name)} twice")
         found[name] = value
     return found
 
@@ -123,10 +123,11 @@ def _no_number(literal: str) -> float:
 
 
 def check_values(content: Any, where: str = "it", nesting: int = 0) -> None:
-    """Refuse values that no certificate has, whatever their place.
+    """Refuse values that no field of a certificate has.
 
     Raises:
-        CertificateError: a text is long or not printable, a number not finite or long, or lists are nested too deep.
+        CertificateError: a string is too long or not printable, a number not finite or too long, or the nesting too
+            deep.
     """
     if nesting > MOST_NESTING:
         raise CertificateError("read", f"it nests more than {MOST_NESTING} deep; is it a certificate?")

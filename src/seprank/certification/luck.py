@@ -1,4 +1,4 @@
-"""How likely it is that a draw of samples and weights shows less than the generic rank: Schwartz and Zippel.
+"""The probability that a draw of samples and weights shows less than the generic rank, by Schwartz and Zippel.
 
 Only the standard library is imported. Everything is an upper bound, rounded up.
 """
@@ -16,15 +16,15 @@ _ROUNDING = 1 + 2.0**-20
 
 
 def sampling_error(rank: int, samples: int, degree: int | float, prime: int) -> float:
-    """A bound on the probability that so many random halves of one side show no more than `rank`, where more would.
+    """A bound on the probability that `samples` random halves of one side show only `rank`, where more would show more.
 
     While the halves drawn so far do not span all functions, the next one falls into their span with probability at
     most q = degree / prime. With `samples` draws that show `rank`, that has happened n = samples - rank times:
-    C(samples, n) q^n. The rank may have been looked at with fewer samples before; as the numbers of samples of all
-    looks differ by factors of about 2, the factor `samples` is more than enough for them together.
+    C(samples, n) q^n. The rank may have been computed with fewer samples before; as the sample sizes grow by factors
+    of about 2, the factor `samples` is more than enough to cover all of them.
 
     Returns:
-        The bound, 1 if it says nothing: a rank that reaches the samples, or samples * q above 1/2.
+        The bound; 1, which says nothing, if the rank equals the samples or samples * q is above 1/2.
 
     Example:
         >>> sampling_error(45, 53, degree=20, prime=8388593) < 2**-110
@@ -40,15 +40,15 @@ def sampling_error(rank: int, samples: int, degree: int | float, prime: int) -> 
 
 
 def _log2_choose(n: int, k: int) -> float:
-    """log2 of C(n, k), rounded up, in no time for any size: the numbers may be a stranger's."""
+    """log2 of C(n, k), rounded up, fast for any size: the numbers may come from a stranger's file."""
     largest = math.lgamma(n + 1)
     return (largest - math.lgamma(k + 1) - math.lgamma(n - k + 1) + 1e-14 * largest) / math.log(2)
 
 
 def weights_error(rank: int, degree: int | float, prime: int) -> float:
-    """A bound on the probability that random weights have no more than `rank`, where generic ones have more.
+    """A bound on the probability that random weights have only `rank`, where generic weights have more.
 
-    Then a minor of size rank + 1 vanishes that is not the zero polynomial, of degree (rank + 1) * degree at most.
+    Then a minor of size rank + 1 vanishes, a non-zero polynomial of degree at most (rank + 1) * degree.
 
     Example:
         >>> round(weights_error(759, degree=200, prime=8388593), 3)
@@ -58,10 +58,10 @@ def weights_error(rank: int, degree: int | float, prime: int) -> float:
 
 
 def joint_error(errors: Sequence[float]) -> float:
-    """A bound on the probability that several independent draws show no more than a rank, where more would be right.
+    """A bound on the probability that several independent draws all show less than the generic rank.
 
-    The product of theirs. It is looked at after each draw, and drawing goes on until it is small, which is allowed for
-    by a factor n (n + 1) after n draws: the sum of 1 / (n (n + 1)) over all n is 1.
+    It is the product of their errors. As it is evaluated after each draw, until it is small enough, a factor n (n + 1)
+    is applied after n draws: the sum of 1 / (n (n + 1)) over all n is 1.
 
     Example:
         >>> round(joint_error([0.01, 0.01]), 6)
@@ -72,7 +72,7 @@ def joint_error(errors: Sequence[float]) -> float:
 
 
 def draws_needed(error: float, confidence: float) -> int:
-    """How many draws of equal error take it below the confidence; 0 if none do.
+    """How many draws of equal error bring the joint error below the confidence; 0 if no number does.
 
     Example:
         >>> draws_needed(0.018, 1e-12)

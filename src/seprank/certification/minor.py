@@ -1,4 +1,4 @@
-"""The minor of a certificate: evaluated anew in 64-bit integers, row by row, and its determinant."""
+"""The minor of a certificate: evaluated again in 64-bit integers, row by row, and its determinant."""
 
 from __future__ import annotations
 
@@ -14,21 +14,9 @@ from .certificate import Certificate
 from .factored import Determinant
 from .footprint import minor_bytes, rows_at_once
 from .form import CertificateError
-from .prepared import Run
 
 Evaluate = Callable[[list[int], list[int], tuple[int, int]], Values]
-"""The entries (starts, ends, channels) of these starts with these ends, out of so many of both"""
-
-
-def here(run: Run, budget: int) -> Evaluate:
-    """In this process."""
-
-    def evaluate(rows: list[int], ends: list[int], samples: tuple[int, int]) -> Values:
-        first = run.samples("starts", samples[0]).only(np.array(rows, dtype=np.int64))
-        second = run.samples("ends", samples[1]).only(np.array(ends, dtype=np.int64))
-        return run.matrix(budget).grow(first, second).reshape(len(rows), len(ends), run.channels)
-
-    return evaluate
+"""Entries (starts, ends, channels) of some starts and ends, given the sample sizes; see `Run.entries`"""
 
 
 def evaluate_minor(
@@ -39,19 +27,19 @@ def evaluate_minor(
     report: Report,
     executor: Executor | None = None,
 ) -> Determinant | None:
-    """The minor, of which the determinant is asked next; None where it has no rows.
+    """Evaluate the minor, for `check_determinant`; None if it has no rows.
 
     Args:
-        certificate: whose minor.
-        channels: columns for each end.
-        evaluate: its question, in integers.
+        certificate: states the minor.
+        channels: columns per end.
+        evaluate: gives entries, computed in integers.
         budget: bytes that this and the determinant may take.
-        report: called with the rows that are done.
-        executor: whose workers evaluate; to these `evaluate` is sent.
+        report: called with the number of rows done.
+        executor: runs `evaluate` on its workers.
 
     Raises:
-        CertificateError: an entry is not defined.
-        MemoryBudgetError: there is too little memory.
+        CertificateError: an entry is undefined.
+        MemoryBudgetError: the minor exceeds the budget.
     """
     rows, count = certificate.minor.rows, certificate.rank
     if not rows:
@@ -73,20 +61,20 @@ def evaluate_minor(
 
 
 def check_determinant(certificate: Certificate, minor: Determinant | None, report: Report, *, hint: str) -> None:
-    """The determinant of the minor is the one stated, and not zero.
+    """Check that the determinant of the minor is the one stated, and not zero.
 
     Args:
-        certificate: what is stated.
-        minor: its minor, with the entries that were found.
-        report: called with the rows that are done.
-        hint: what else may be the cause of another determinant.
+        certificate: states the determinant.
+        minor: the minor as evaluated here.
+        report: called with the number of rows done.
+        hint: another possible cause of a difference, for the message.
 
     Raises:
-        CertificateError: it is another one, or 0.
+        CertificateError: the determinant is 0 or another.
         WrongFactors, BlasError: this machine computes wrongly.
     """
     prime, stated = certificate.question.prime, certificate.minor.determinant
-    # that of no rows is 1: rank 0 claims nothing that an entry could show
+    # The empty determinant is 1: rank 0 claims nothing that an entry could refute.
     found = 1 if minor is None else minor.value(lambda done, total: report("determinant", done, total))
     if found == 0:
         raise CertificateError("minor", f"its determinant modulo {prime} is 0, which proves no rank{hint}")
@@ -97,7 +85,7 @@ def check_determinant(certificate: Certificate, minor: Determinant | None, repor
 
 
 def _require(certificate: Certificate, columns: int, budget: int) -> None:
-    """Refuse a minor that exceeds the budget, whose ends have so many columns."""
+    """Refuse a minor that exceeds the budget; `columns` are those of all its ends."""
     need = minor_bytes(certificate.rank, columns)
     if need > budget:
         raise MemoryBudgetError(
@@ -109,7 +97,7 @@ def _require(certificate: Certificate, columns: int, budget: int) -> None:
 def _parts(
     evaluate: Evaluate, rows: list[int], ends: list[int], samples: tuple[int, int], step: int, executor: Executor | None
 ) -> Iterator[tuple[int, Values]]:
-    """The entries of some rows at a time, with the place of the first of them, in any order."""
+    """The entries of `step` rows at a time, with the place of the first row, in any order."""
     places = range(0, len(rows), step)
     if executor is None:
         yield from ((place, evaluate(rows[place : place + step], ends, samples)) for place in places)

@@ -1,4 +1,4 @@
-"""The parts that a certificate is made of, and what each of them may say, by itself."""
+"""The parts of a certificate, and the checks of each part by itself."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ OPTIONAL = {
     "question": ("squash", "split", "called"),
     "": ("left_out_starts", "left_out_ends"),
 }
-"""Fields that are there only if they say something"""
+"""Fields that are present only if they are not empty"""
+
+
+ModelSettings = dict[str, int | float | bool | str]
+"""inputs, width and depth of a registered model; the keyword arguments of a factory"""
 
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What a certificate says about the module."""
+    """The certified module."""
 
     __pydantic_config__ = STRICT
 
     name: str
     """Name in the registry, or file.py:factory, or module.Class"""
     kind: Literal["registry", "factory", "class"]
-    """Which of these the name is"""
-    settings: dict[str, int | float | bool | str]
-    """inputs, width and depth of a registered model; the keyword arguments of a factory"""
+    """What the name refers to"""
+    settings: ModelSettings
     sha256: str | None
     """Hash of the source file, None for a registered model"""
     parameters: dict[str, list[int]]
@@ -44,13 +47,13 @@ class ModelRecord:
     replaced: dict[str, list[str]] = field(default_factory=dict)
     """Operations that were replaced by the identity, and the sub-modules they were in"""
     functions: dict[str, str] = field(default_factory=dict)
-    """Parameters of which the network uses a function alone, for which an element was drawn, and the function"""
+    """Parameters that the network uses only through a function, in whose place an element was drawn; the function"""
     constants: dict[str, list[str]] = field(default_factory=dict)
-    """Operations on constants that were evaluated in float64, and SHA-256 of what they gave"""
+    """Operations on constants that were evaluated in float64, and SHA-256 of the results"""
     divisions: list[str] = field(default_factory=list)
-    """Operations that divide by values, with the sub-modules they are in"""
+    """Operations that divide by values, and the sub-modules they were in"""
     read_as: str = ""
-    """How the module is called, if not as `torch.nn.RNN` is"""
+    """How the module was read, if not by the convention of `torch.nn.RNN`"""
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,12 @@ class Draw:
 
     seed: int
     samples: int
-    """Halves on each side, or all words there are"""
+    """Halves per side, or all words there are"""
     rank: int
 
 
 def check_record(model: ModelRecord) -> None:
-    """What is said of the module."""
+    """Check the record of the module."""
     if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
         raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
     lists = {"replaced": model.replaced, "constants": model.constants, "divisions": {"": model.divisions}}
@@ -94,7 +97,7 @@ def check_record(model: ModelRecord) -> None:
 
 
 def check_split_of(question: Question) -> None:
-    """Which positions are the start."""
+    """Check which positions are the start."""
     if question.split is not None and (
         len(question.split) != question.cut
         or question.split != tuple(sorted(set(question.split)))
@@ -105,17 +108,17 @@ def check_split_of(question: Question) -> None:
 
 
 def check_called(question: Question) -> None:
-    """How the module is called."""
+    """Check how the module is called."""
     try:
         same = sorted(question.hints.stated()) == sorted(question.called)
     except TypeError as error:
         raise CertificateError("fields", f"question.called: {error}") from None
     if not same:
-        raise CertificateError("fields", "question.called must state no more than was said")
+        raise CertificateError("fields", "question.called must not state defaults")
 
 
 def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:
-    """Samples at which a divisor is 0."""
+    """Check the form of the samples at which a divisor is 0."""
     ends = [end for _, end in pairs]
     every = [*starts, *(n for pair in pairs for n in pair)]
     if any(not 0 <= n <= MOST_SIZE for n in every) or starts != sorted(set(starts)) or ends != sorted(set(ends)):
@@ -123,9 +126,9 @@ def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:
 
 
 def check_draws(confidence: float | None, draws: list[Draw]) -> None:
-    """What is said of further draws."""
+    """Check the confidence and its further draws."""
     if confidence is None and draws:
-        raise CertificateError("fields", "draws belong to a confidence, of which there is none")
+        raise CertificateError("fields", "draws are stated without a confidence")
     if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
         raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
     if len(draws) >= MOST_DRAWS:

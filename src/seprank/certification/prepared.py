@@ -1,9 +1,9 @@
-"""What a certificate is about: a module with weights and halves drawn modulo p, ready to be evaluated."""
+"""A module in the prime field, with drawn weights and halves, ready to evaluate Start-End matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..field import (
     Notes,
     PrimeField,
     Weights,
+    admit_table,
     constant,
     draw_elements,
     read,
@@ -48,7 +49,7 @@ _REMEDY = (
 
 
 class _Checked(StartEndMatrix):
-    """A Start-End matrix of which some entries are compared with their pairs run alone, each time it grows."""
+    """A Start-End matrix that, each time it grows, compares some entries with their pairs run alone."""
 
     def __init__(self, run: Run, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -65,7 +66,7 @@ class _Checked(StartEndMatrix):
 
 
 class Run:
-    """A module inside the prime field, with drawn weights: evaluates Start-End matrices of its question.
+    """A module in the prime field with drawn weights, which evaluates the Start-End matrix of its question.
 
     Made by `enter`. Streams of random numbers: "parameter/<name>" for each parameter, "templates", "readout",
     "starts" and "ends".
@@ -95,10 +96,10 @@ class Run:
         self._readout_weights = self._draw("readout", (self.model.channels,))
         self.recorded = Recorded(field, self.model, self._read, self._on_spare)
         self.notes = Notes()
-        """What the field noted while the module was checked"""
+        """Notes of the field from the time of the checks"""
 
     def matrix(self, budget: int, progress: Progress | None = None) -> StartEndMatrix:
-        """An empty Start-End matrix of this run, evaluated in blocks that fit the budget of bytes."""
+        """An empty Start-End matrix of this run; its blocks fit the budget in bytes."""
         layers = getattr(self._module, "num_layers", 1)
         features = 1 if self.question.templates == "ids" else self._example().shape[2]
         model, steps = self.model, max(self.question.halves.values())
@@ -127,12 +128,17 @@ class Run:
         words = draw_words(question.seed, side, count, steps=steps, letters=question.inputs)
         return Halves(words=words, alphabet=self._alphabet)
 
+    def entries(self, budget: int, rows: Sequence[int], ends: Sequence[int], samples: tuple[int, int]) -> Values:
+        """The entries (rows, ends, channels) at some starts and ends, numbered within `samples` of each."""
+        first = self.samples("starts", samples[0]).only(np.asarray(rows, dtype=np.int64))
+        second = self.samples("ends", samples[1]).only(np.asarray(ends, dtype=np.int64))
+        return self.matrix(budget).grow(first, second).reshape(len(rows), len(ends), self.channels)
+
     def check(self, count: int = 3) -> None:
         """Run some sequences alone and among others, at once and in halves, again, and on other representatives.
 
         Raises:
-            ConventionError: a sequence gives different values. The text names the check: `batch`, `halves`, `repeat` or
-                `residues`.
+            ConventionError: the values differ. The message names the check: `batch`, `halves`, `repeat` or `residues`.
         """
         starts, ends = self.samples("starts", count), self.samples("ends", count)
         both = min(len(starts), len(ends))
@@ -146,13 +152,17 @@ class Run:
             self.notes = deepcopy(self._field.notes)
 
     def load_loops(self, pairs: int) -> None:
-        """Compiled ones, for so many pairs in integers, if that is worth it: these take NumPy eight times as long."""
+        """Load compiled loops if that pays for this many pairs in integers, which take NumPy eight times as long."""
         if isinstance(self._field.arithmetic, Int64):
             load_loops(64 * pairs * self.model.state_size * max(self.question.halves.values()))
 
+    def outside(self) -> AbstractContextManager[None]:
+        """Outside of the field for a while."""
+        return self._field.left()
+
     @contextmanager
     def _on_spare(self) -> Iterator[None]:
-        """On the other copy of the module, for what leaves no balanced residues in its caches, if it has any."""
+        """Use the other copy of the module, for runs that may leave other values than residues in its caches."""
         module, self._module = self._module, self._spare
         try:
             yield
@@ -181,7 +191,7 @@ class Run:
         return self._field.admit(torch.from_numpy(values).reshape(shape).to(self._device))
 
     def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
-        """Every parameter that is learned at random, all else as it is."""
+        """Learned parameters drawn at random, everything else with its own values."""
         values = {}
         for name, tensor in weights.kept.items():
             values[name] = self._functions.constant(self._field.admit(tensor, name), tensor)
@@ -189,19 +199,19 @@ class Run:
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)
             rows = weights.rows.get(name, {})
-            values[name] = self._field.drawn(table.to(self._device), rows)
+            values[name] = admit_table(self._field, table.to(self._device), rows)
             if not rows:
                 self._functions.parameter(values[name], name)
         return values
 
     def _draw_function(self, text: str, count: int) -> Tensor:
-        """What stands for a function of a parameter."""
+        """Elements that stand for a function of a parameter."""
         drawn = draw_elements(self.question.seed, f"function/{text}", count, self.question.prime)
         return self._field.renew(torch.from_numpy(drawn).to(self._device))
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
-        """The module with the drawn weights; what it raises is put in terms of the question."""
-        # Blocks and states are used again, so the module may not write into them: what is admitted is read-only.
+        """Call the module with the drawn weights; errors are explained in terms of the question."""
+        # Blocks and states are reused, so the module must not write into them: admitted tensors are read-only.
         inputs, state = map_tensors(self._read_only, (inputs, state))
         self._functions.forget(inputs)
         arguments = (inputs,) if state is None else (inputs, state)
@@ -229,7 +239,7 @@ class Run:
         return self._draw("templates", (letters, features))
 
     def _example(self) -> Tensor:
-        """Three sequences, to try the module on."""
+        """Three sequences on which to try the module."""
         steps = self.question.length
         if self._alphabet is None:
             return self._draw("example", (3, steps, self.question.inputs))
@@ -241,7 +251,7 @@ class Run:
         return channels if check_readout(self.question.readout, channels) == "all" else 1
 
     def _read(self, output: Tensor) -> Tensor:
-        """From the last output (channels, pairs) to the columns of an end."""
+        """The columns of an end from the last output (channels, pairs)."""
         readout = self.question.readout
         if readout == "all":
             return output
@@ -251,10 +261,10 @@ class Run:
 
 
 def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
-    """The module as it can be called here, and how it is read, nothing if it has the convention of `torch.nn.RNN`.
+    """The module in the convention of `torch.nn.RNN`, and how it was read; empty if it has that convention itself.
 
     Raises:
-        ConventionError: it can be read in several ways that differ, or not as the user says.
+        ConventionError: the module can be read in several ways that differ, or not in the way the user states.
     """
     called = question.called
     if spec_of(module) is not None:
@@ -264,15 +274,20 @@ def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
             )
         return module, ""
     length = question.length if called else None
-    settings: dict[str, Any] = {"said": question.hints, "length": length}
-    generator, steps = torch.Generator().manual_seed(0), length or 6
+    return like_rnn(module, _random_sequences(module, question, length or 6), said=question.hints, length=length)
+
+
+def _random_sequences(module: nn.Module, question: Question, steps: int) -> Tensor:
+    """Sequences of the kind that the question is about, as ordinary numbers, to try the module on."""
+    generator = torch.Generator().manual_seed(0)
     if question.templates == "ids":
-        return like_rnn(module, torch.randint(question.inputs, (16, steps), generator=generator), **settings)
-    vectors = question.domain == "functional" or isinstance(question.templates, str)
-    features = question.inputs if question.domain == "functional" else getattr(module, "input_size", question.inputs)
-    features = features if vectors else len(question.templates[0])  # type: ignore[index]
-    example = torch.randn(16, steps, features, generator=generator, dtype=torch.float64)
-    return like_rnn(module, example, **settings)
+        return torch.randint(question.inputs, (16, steps), generator=generator)
+    features = question.inputs
+    if isinstance(question.templates, tuple):
+        features = len(question.templates[0])
+    elif question.domain == "tokens":
+        features = getattr(module, "input_size", question.inputs)
+    return torch.randn(16, steps, features, generator=generator, dtype=torch.float64)
 
 
 def _fill_caches(module: nn.Module, question: Question) -> None:
@@ -283,10 +298,8 @@ def _fill_caches(module: nn.Module, question: Question) -> None:
     inside, where it is said.
     """
     copy = copy_module(module).double().eval()
-    features = getattr(module, "input_size", question.inputs) if question.domain == "tokens" else question.inputs
     for steps in sorted({question.length, *question.halves.values()}):
-        ids = question.templates == "ids"
-        inputs = torch.zeros(3, steps, dtype=torch.int64) if ids else torch.ones(3, steps, features).double()
+        inputs = _random_sequences(module, question, steps)[:3]
         if not getattr(module, "batch_first", True):
             inputs = inputs.transpose(0, 1)
         with quiet(), torch.no_grad(), torch.random.fork_rng(devices=[]), suppress(Exception):
@@ -295,14 +308,14 @@ def _fill_caches(module: nn.Module, question: Question) -> None:
 
 @contextmanager
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
-    """A copy of the module in the prime field, in evaluation mode, on one thread, its calls checked.
+    """Enter the prime field with a copy of the module, in evaluation mode, on one thread, and check its calls.
 
     Raises:
         NotPolynomial: the module does something that has no meaning modulo a prime.
         ConventionError: it does not follow the calling convention, fails on inputs of this size, cannot be copied, or
-            does not pass `Run.check`.
+            fails `Run.check`.
     """
-    # Copies: what forward keeps on the module, such as a cache of constants, would be residues.
+    # Copies, because anything that forward caches on the module would be residues.
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
     _fill_caches(module, question)

@@ -31,7 +31,7 @@ Numbers = npt.NDArray[np.float64]
 
 
 RECORDED = 2**16
-"""From so many pairs on, a module is recorded: that costs as much as running some thousand of them"""
+"""Pairs from which a module is recorded, which costs as much as running a few thousand pairs"""
 
 _TRIED = 5
 """Starts, and ends, on which a program is compared with its module"""
@@ -44,13 +44,13 @@ _BITS = 80
 
 
 class Recorded:
-    """The end half of a model, which is recorded when there are pairs enough.
+    """The end half of a model, recorded as soon as there are enough pairs.
 
     Args:
         field: in which the model runs.
         model: runs the module.
-        readout: from the last output to the columns of an end.
-        on_copy: a context in which the model runs a copy of the module, which may keep names of numbers.
+        readout: maps the last output to the columns of an end.
+        on_copy: a context in which the model runs a copy of the module, which may cache symbolic names.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Recorded:
         self._field, self._model, self._readout, self._on_copy = field, model, readout, on_copy
         self._program: Stages | None = None
         self.reason = ""
-        """Why pairs are run by the module itself, where they are many"""
+        """Why the module itself runs, although there are many pairs"""
 
     def fill(self, values: Values, states: State, ends: Halves, done: Callable[[int], None]) -> bool:
-        """Each of the states with each end, into `values` (starts, ends, channels), or False: the module has to run."""
+        """Fill `values` (starts, ends, channels) for each state with each end; False if the module has to run."""
         many = values.shape[0] * values.shape[1] >= RECORDED
         if self._program is None and not self.reason and many and (not self._is_recheck or is_worth_compiling(0)):
             try:
@@ -131,7 +131,7 @@ class Recorded:
         return drawn, draw(sequences, 0)
 
     def _try_out(self, program: Stages, states: State, sequences: Tensor) -> None:
-        """Compare with the module itself on some pairs."""
+        """Compare a program with the module itself on some pairs."""
         most = _RANDOM if self._is_recheck else _TRIED
         count = min(most, _numbers(self._model, states).shape[1])
         pieces = self._model.pieces(sequences.repeat(count, 1, 1))
@@ -147,7 +147,7 @@ _MOST_ROWS = 2**15
 """Rows of a program, of which 64 lanes take 16 MiB"""
 
 _GIVEN = 2**21
-"""Numbers worked out for ends before they are paired, 16 MiB"""
+"""Numbers computed for ends before they are paired, 16 MiB"""
 
 
 def _require_low(degree: float, prime: int) -> None:
@@ -166,13 +166,13 @@ def _record(
 
     Args:
         field: in which the model runs.
-        model: its module may keep names from here on, so that it is of no use for anything else.
-        readout: from the last output to the columns of an end.
-        state: that two sequences left.
+        model: runs a module that may cache symbolic names, and is useless for anything else afterwards.
+        readout: maps the last output to the columns of an end.
+        state: left by two sequences.
         shape: of an end, (steps, features).
 
     Raises:
-        NotRecorded: the module cannot be recorded; the text says why.
+        NotRecorded: the module cannot be recorded; the message says why.
     """
     try:
         first, *others = [program for _ in range(2) for program in _once(field, model, readout, state, shape)]
@@ -202,7 +202,7 @@ def _once(
 
 
 def _named(field: PrimeField, symbolic: Symbolic, model: Certifiable, state: State) -> tuple[State, Registers]:
-    """A state of which nothing is known, and its registers (numbers, 2)."""
+    """A symbolic state, and its registers (numbers, 2)."""
     leaves, registers = [], [np.zeros((0, 2), dtype=np.int64)]
     for leaf, axis in zip(state, _axes(model, state), strict=True):
         if axis is None:
@@ -216,7 +216,7 @@ def _named(field: PrimeField, symbolic: Symbolic, model: Certifiable, state: Sta
 
 
 def _axes(model: Certifiable, state: State) -> list[int | None]:
-    """Where the sequences are in each leaf of a state, None for what belongs to none of them."""
+    """The batch axis of each leaf of a state, None for leaves that belong to no sequence."""
     if isinstance(model, Whole):
         return [0] * len(state)
     return [None if axis is None else model.held(axis) for axis in model.axes]

@@ -7,25 +7,24 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
-import numpy as np
 from torch import nn
 
 from ..adapters.copies import copy_module
-from ..startend import Progress, RowBlocks, Values
+from ..startend import Progress, RowBlocks, StartEndMatrix, Values
 from ..startend.workers import pack
 from .asked import Question
 from .prepared import Run, enter
 
-MakeMatrix = Callable[[Run, int, Progress | None], RowBlocks]
+MakeMatrix = Callable[[Run, int, Progress | None], StartEndMatrix | RowBlocks]
 
 
 def on_workers(module: nn.Module, executor: Executor, *, device: str) -> MakeMatrix:
-    """What makes the matrix of a run on the workers of an executor; each draws weights and samples from the seed again.
+    """A function that makes matrices on the workers of an executor; each worker draws weights and samples again.
 
     Args:
-        module: is sent to the workers.
+        module: sent to the workers.
         executor: such as `dask.distributed.Client.get_executor()`.
-        device: of the workers.
+        device: where the workers run it.
 
     Raises:
         ValueError: the module cannot be sent.
@@ -40,7 +39,7 @@ def on_workers(module: nn.Module, executor: Executor, *, device: str) -> MakeMat
 
 
 def sendable(module: nn.Module) -> bytes:
-    """A module for workers; to be asked for before a field is entered, inside which no tensor can be read.
+    """A module packed for workers; call this before entering a field, inside which no tensor can be read.
 
     Raises:
         ValueError: it cannot be sent.
@@ -58,9 +57,7 @@ def evaluate_rows(
     ends: Sequence[int],
     samples: tuple[int, int],
 ) -> Values:
-    """Entries of the Start-End matrix of a question: these starts with these ends, out of so many of both."""
+    """`Run.entries` for a question about a module that was sent."""
     with enter(pickle.loads(packed), question, arithmetic=arithmetic, device=device) as run:
         run.load_loops(len(rows) * len(ends))
-        first = run.samples("starts", samples[0]).only(np.asarray(rows))
-        second = run.samples("ends", samples[1]).only(np.asarray(ends))
-        return run.matrix(budget).grow(first, second).reshape(len(rows), len(ends), run.channels)
+        return run.entries(budget, rows, ends, samples)

@@ -17,7 +17,7 @@ from ..system.memory import MemoryBudgetError
 from ..system.names import quoted_name, shown
 from .certificate import Certificate
 from .cost import Meter, count_numbers
-from .description import describe, noted
+from .description import describe, with_notes
 from .form import CertificateError
 from .pieces import ModelRecord
 
@@ -30,14 +30,14 @@ def build_subject(
     """The module the certificate is about.
 
     Args:
-        certificate: whose cost of building has been checked.
-        module: the module, where the caller has it.
-        factory: where to build it from.
-        budget: bytes that building it may take.
+        certificate: its cost of building has been checked.
+        module: the module, if the caller has it.
+        factory: builds it otherwise.
+        budget: bytes that building may take.
 
     Raises:
-        CertificateError: it is another, or none was given.
-        MemoryBudgetError: a factory asks for more with the certificate's settings.
+        CertificateError: it is another module, or none was given.
+        MemoryBudgetError: the factory exceeds the budget with the certificate's settings.
     """
     record = certificate.model
     if module is not None:
@@ -59,10 +59,10 @@ def build_subject(
 def _require_same(name: str, record: ModelRecord, found: ModelRecord) -> None:
     stated, got = getattr(record, name), getattr(found, name)
     if name == "name" and record.kind == "factory":
-        # The same file may be reached by another path; its text decides, and which of its functions.
+        # The same file may have another path: its content decides, and the name of the function.
         same = stated.rpartition(":")[2] == got.rpartition(":")[2]
     else:
-        # As JSON, in which True is not 1, and sorted, because the order of fields says nothing.
+        # As JSON, where True differs from 1; sorted, because the order of fields has no meaning.
         same = json.dumps(stated, sort_keys=True) == json.dumps(got, sort_keys=True)
     if not same:
         raise CertificateError(
@@ -71,14 +71,15 @@ def _require_same(name: str, record: ModelRecord, found: ModelRecord) -> None:
 
 
 def check_notes(record: ModelRecord, notes: Notes) -> None:
-    """What was replaced, evaluated and divided by is what the certificate says.
+    """Check that the field noted what the certificate states.
 
     Raises:
-        CertificateError: it is not.
+        CertificateError: it noted something else.
     """
-    for name, got in noted(notes).items():
-        stated = getattr(record, name)
-        if json.dumps(stated, sort_keys=True) != json.dumps(got, sort_keys=True):
+    found = with_notes(record, notes)
+    for name in ("replaced", "functions", "constants", "divisions"):
+        stated, got = getattr(record, name), getattr(found, name)
+        if stated != got:
             hint = "; another machine may compute another last digit" if name == "constants" else ""
             raise CertificateError(
                 "model", f"{name} is {shown(stated)} in the certificate, but {shown(got)} as the module runs{hint}"
@@ -86,7 +87,7 @@ def check_notes(record: ModelRecord, notes: Notes) -> None:
 
 
 def _require_same_values(stated: dict[str, str], got: dict[str, str]) -> None:
-    """Values that are not drawn are part of the question: the proof holds for these and no others."""
+    """Compare the values that are not drawn: the proof holds for these and no others."""
     for name in sorted({*stated, *got}):
         if stated.get(name) != got.get(name):
             raise CertificateError(
@@ -103,7 +104,7 @@ def _from_registry(certificate: Certificate) -> nn.Module:
     except ValueError as error:
         raise CertificateError("model", str(error)) from None
     sizes, options = _stated_sizes(record, spec)
-    # Each layer has a tensor of its own, so a depth beyond them is false; and so is another count of numbers.
+    # Each layer has a tensor of its own, so a depth beyond the number of tensors is false.
     count = spec.count_parameters(*sizes.values(), **options)
     if sizes["depth"] > len(record.parameters) or count != count_numbers(record):
         raise CertificateError(
@@ -116,7 +117,7 @@ def _from_registry(certificate: Certificate) -> nn.Module:
 
 
 def _stated_sizes(record: ModelRecord, spec: ModelSpec) -> tuple[dict[str, int], dict[str, Any]]:
-    """The sizes, in the order of `count_parameters`, and the options that are not as by default."""
+    """The sizes, in the order of `count_parameters`, and the options that differ from their defaults."""
     options: dict[str, Any] = dict(record.settings)
     sizes, defaults = {name: options.pop(name, None) for name in _SIZES}, spec.option_defaults()
     if options.keys() - defaults.keys() or not all(map(_is_size, sizes.values())):
@@ -143,7 +144,7 @@ def _from_factory(certificate: Certificate, factory: Factory | None, budget: int
         )
     if record.kind != "factory":
         raise CertificateError("model", f"it is about a {record.kind}, {quoted_name(record.name)}, not about a factory")
-    # Before the function is called: another text may do anything with the certificate's settings.
+    # Before the function is called: another file could do anything with the certificate's settings.
     _require_same("sha256", record, replace(record, sha256=factory.sha256))
     _require_same("name", record, replace(record, name=factory.name))
     try:
@@ -154,6 +155,6 @@ def _from_factory(certificate: Certificate, factory: Factory | None, budget: int
 
 
 def _cause(error: FactoryError) -> Exception:
-    """The refusal of the meter, which the factory was ended by, or that the factory failed."""
+    """The refusal of the meter if that ended the factory, else the failure of the factory."""
     inside = error.__cause__
     return inside if isinstance(inside, MemoryBudgetError) else CertificateError("model", str(error))

@@ -9,6 +9,7 @@ from typing import Any
 from ..result.result import STRICT, validated
 from ..result.sureness import Rank
 from ..theory.bound import Bound, bounds_of
+from .pieces import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Summary:
     upper_bound: int | None
     bounds: list[Bound]
     model: str
-    settings: dict[str, int | float | bool | str]
+    settings: ModelSettings
     length: int
     cut: int
     domain: str
@@ -37,19 +38,19 @@ class Summary:
     seed: int
     seconds: float
     confidence: float | None = None
-    """If one was asked for, what the error had to fall below"""
+    """The requested upper limit of the error, if any"""
     draws: int = 0
-    """How many were made for it"""
+    """How many draws were made for it"""
 
     @property
     def known(self) -> Rank:
-        """The rank with what says how sure it is."""
+        """The rank, and how sure it is."""
         samples, sure = min(self.starts, self.ends), (self.exact, self.saturated, self.error)
         return Rank(self.rank, samples, self.upper_bound, *sure, prime=self.prime, draws=self.draws)
 
     @property
     def depth(self) -> int | float | bool | str | None:
-        """Of a registered model, or of a factory that was given it."""
+        """The depth of a registered model, or of a factory with such an argument."""
         return self.settings.get("depth")
 
     @property
@@ -58,7 +59,7 @@ class Summary:
         return self.settings.get("width")
 
     def but_seconds(self) -> Summary:
-        """All that it says, but for the time that it took."""
+        """Everything except the time that it took."""
         return replace(self, seconds=0.0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,10 +70,10 @@ class Summary:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Summary:
-        """What `to_dict` gave; bounds too long to be written are left out.
+        """The inverse of `to_dict`; bounds too long to be written are left out.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the content is something else.
         """
         found: Summary = validated(Summary, {**content, "bounds": bounds_of(content)})
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +10,20 @@ import numpy.typing as npt
 from ..startend import Matrix
 
 
-def without_undefined(values: Matrix, channels: int, ends: int) -> tuple[Matrix, dict[str, Any]]:
-    """A Start-End matrix with 0 for the starts, and then for the ends, at which a divisor is 0.
+@dataclass(frozen=True)
+class LeftOut:
+    """Samples left out because a divisor is 0."""
 
-    Returns:
-        The matrix, and the fields of `_Found` that say which these are.
+    starts: list[int] = field(default_factory=list)
+    ends: list[tuple[int, int]] = field(default_factory=list)
+    """Each with a start after which it is 0: (start, end)"""
+
+
+def without_undefined(values: Matrix, channels: int, ends: int) -> tuple[Matrix, LeftOut]:
+    """A Start-End matrix with 0 in the rows, and then in the columns, where a divisor is 0; and which these are.
 
     Raises:
-        ZeroDivisionError: these are more than half of one side.
+        ZeroDivisionError: more than half of one side would be left out.
     """
     by_channel = np.isnan(values).reshape(len(values), ends, channels)
     undefined: npt.NDArray[np.bool_] = np.logical_or.reduce(by_channel, axis=2)
@@ -33,4 +39,4 @@ def without_undefined(values: Matrix, channels: int, ends: int) -> tuple[Matrix,
         values = values.copy()
         values[starts] = 0.0
         values.reshape(len(values), ends, channels)[:, [end for _, end in pairs]] = 0.0
-    return values, {"left_out_starts": starts, "left_out_ends": pairs}
+    return values, LeftOut(starts, pairs)

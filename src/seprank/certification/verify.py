@@ -19,8 +19,9 @@ from ..adapters import ConventionError
 from ..field import DivisorVanishes, NotPolynomial
 from ..result.numbers import readable, shown_equality, shown_error
 from ..settings.certify_settings import CertifySettings
+from ..settings.verify_settings import MOST_SECONDS, VerifySettings
 from ..sources import Factory
-from ..system.memory import MemoryBudgetError, default_budget
+from ..system.memory import MemoryBudgetError
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
 from ..theory import Bound
@@ -31,7 +32,7 @@ from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
 from .known import known_bounds, least_upper
-from .minor import Evaluate, check_determinant, evaluate_minor, here
+from .minor import check_determinant, evaluate_minor
 from .prepared import Run, as_rnn, enter
 from .rows import evaluate_rows, sendable
 from .saturation import stated_error
@@ -48,31 +49,28 @@ def verify(
     *,
     factory: Factory | None = None,
     memory: int | None = None,
-    seconds: int | float = cost.MOST_SECONDS,
+    seconds: int | float = MOST_SECONDS,
     progress: bool = True,
     again: bool = False,
     executor: Executor | None = None,
 ) -> bool:
-    """Recheck a certificate, which may be from anybody.
+    """Recheck a certificate from any source.
 
-    The minor is evaluated again, rows and columns of the certificate only, in 64-bit integer arithmetic, and its
-    determinant comes from factors that are checked in the same arithmetic, and from FLINT for their blocks; bounds and
-    flags are recomputed from theory. What this takes is estimated from the certificate before anything of its sizes is
-    made. Not checked are `seconds` and `versions`, which tell about the
-    run; `starts` and `ends`, but that there can be so many and the minor is within them; and that the run found no
-    greater minor among them, on which `saturated` rests where the rank is not exact. The rank needs none of these.
+    The minor, and no other entry, is evaluated again in 64-bit integers. Its determinant comes from factors that are
+    checked in the same arithmetic, with FLINT for their diagonal blocks. Bounds and flags are recomputed from theory.
+    The cost is estimated before anything of the stated sizes is made. Not checked are `seconds` and `versions`, which
+    describe the run; `starts` and `ends`, beyond being possible and containing the minor; and that the run found no
+    greater minor among them, on which `saturated` rests if the rank is not exact. The rank needs none of these.
 
     Args:
         certificate: the certificate, or its file.
-        module: the module, where the certificate is not about a registered model and `factory` is not given.
-        factory: where to build the module from, for a certificate that names a factory; it is called with the settings
-            of the certificate.
-        memory: bytes this may take; by default half of what is free.
-        seconds: that this may be estimated to take.
-        progress: show progress bars on standard error if it is a terminal, and say there what takes long.
+        module: the module, unless it is a registered model or `factory` is given.
+        factory: builds the module if the certificate names a factory; it is called with the certificate's settings.
+        memory: budget in bytes; by default half of the free memory.
+        seconds: maximum of the estimated time.
+        progress: show progress bars if standard error is a terminal, and announce there what takes long.
         again: draw weights and samples once more, with a new seed, and compare the rank.
-        executor: evaluates the minor in blocks of rows on its workers, as that of `certify` does; each may take the
-            same memory.
+        executor: evaluates the minor in blocks of rows on its workers, as in `certify`; each may take the same memory.
 
     Returns:
         True.
@@ -80,8 +78,8 @@ def verify(
     Raises:
         CertificateError: a check failed; `step` says which.
         WrongFactors, BlasError: the machine, not the certificate, fails a check.
-        MemoryBudgetError: it would take more memory than it may; the text says the estimate.
-        LongerThanAllowed: it would take longer than it may.
+        MemoryBudgetError: the estimate exceeds the memory budget.
+        LongerThanAllowed: the estimate exceeds `seconds`.
         OSError: the file cannot be read.
 
     Source: docs/certificate.md, "What verify checks".
@@ -91,24 +89,24 @@ def verify(
         >>> verify(certify(RAC(2, 3), length=6))
         True
     """
-    settings: dict[str, Any] = {"factory": factory, "memory": memory, "seconds": seconds, "progress": progress}
-    recheck(certificate, module, **settings, again=again, executor=executor)
+    settings = VerifySettings(memory=memory, seconds=float(seconds), again=again)
+    recheck(certificate, module, settings, factory=factory, progress=progress, executor=executor)
     return True
 
 
 @dataclass(frozen=True)
 class Recheck:
-    """What a recheck that found nothing wrong has to say beside that."""
+    """The result of a recheck that found nothing wrong."""
 
     certificate: Certificate
     name: str
-    """Of the module that was checked, as it may be printed"""
+    """Name of the module, safe to print"""
     newer: list[Bound]
-    """Bounds that theory gives today and an older certificate does not state"""
+    """Bounds found since, which an older certificate does not state"""
     unchecked: list[str]
     """Claims that could not be recomputed"""
     again: str | None = None
-    """What another draw showed"""
+    """The outcome of another draw"""
 
     def __str__(self) -> str:
         relation = "is exactly" if self.certificate.exact else "is at least"
@@ -127,26 +125,24 @@ class Recheck:
 
 def recheck(
     certificate: Certificate | str | Path,
-    module: nn.Module | None = None,
+    module: nn.Module | None,
+    settings: VerifySettings,
     *,
     factory: Factory | None = None,
-    memory: int | None = None,
-    seconds: int | float = cost.MOST_SECONDS,
     progress: bool = True,
-    again: bool = False,
     executor: Executor | None = None,
 ) -> Recheck:
-    """As `verify`, which see, and say what was found."""
+    """`verify`, with its findings."""
     # An object goes through the same gate as a file.
     found = from_dict(certificate.to_dict()) if isinstance(certificate, Certificate) else Certificate.load(certificate)
-    budget = default_budget() if memory is None else memory
+    budget, seconds = settings.budget, settings.seconds
     check_numbers(found)
     if module is None:
         cost.building(found.model).check(budget, seconds)
     subject = build_subject(found, module, factory, budget)
     _check_question(found.question, subject)
     estimate = cost.checking(found, subject)
-    if again:
+    if settings.again:
         estimate = replace(estimate, seconds=2 * estimate.seconds)
     estimate.check(budget, seconds)
     if progress and estimate.seconds > _LONG:
@@ -158,7 +154,8 @@ def recheck(
             "model", f"read_as is {shown(found.model.read_as)} in the certificate, but {shown(read_as)} of this module"
         )
     newer = _check_bounds(found, subject)
-    on_workers = None if executor is None else _on_workers(subject, found.question, budget)
+    # Packed before the field is entered, inside which no tensor can be read.
+    packed = None if executor is None else sendable(subject)
     field = enter(subject, found.question, arithmetic="int64", device="cpu")
     with bars(progress) as report:
         with _of_the_certificate(), field as run:
@@ -166,43 +163,43 @@ def recheck(
             check_notes(found.model, run.notes)
             check_columns(found, channels)
             _check_left_out(found, run, budget)
-            run.load_loops(0 if on_workers else found.rank**2)
-            minor = evaluate_minor(found, channels, on_workers or here(run, budget), budget, report, executor)
+            here = partial(run.entries, budget)
+            there = packed and partial(evaluate_rows, packed, found.question, budget, "cpu", "int64")
+            run.load_loops(0 if there else found.rank**2)
+            minor = evaluate_minor(found, channels, there or here, budget, report, executor)
         is_proved = check_saturated(found, subject, channels)
         check_determinant(found, minor, report, hint=_unrecorded(found, subject))
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
-    drawn = _draw_again(found, subject, channels, budget) if again else None
+    drawn = _draw_again(found, subject, channels, budget) if settings.again else None
     return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
 
 
-def _on_workers(module: nn.Module, question: Question, budget: int) -> Evaluate:
-    """The same entries as in this process, evaluated where this is sent."""
-    return partial(evaluate_rows, sendable(module), question, budget, "cpu", "int64")
-
-
 def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budget: int) -> str:
-    """Another draw of weights and samples, and what it says of the rank.
+    """Draw weights and samples once more, and compare the rank.
 
     Raises:
-        CertificateError: its rank is higher than one that is called saturated.
+        CertificateError: the rank is higher than one called saturated.
     """
     question, draws = certificate.question, certificate.draws
-    asked: dict[str, Any] = {**question.of_degrees, "readout": question.readout, "prime": question.prime}
     seed = max([question.seed, *(draw.seed for draw in draws)]) + 1
     count = more_samples(certificate) if certificate.saturated else certificate.samples
-    found = certify(module, **asked, seed=seed, samples=count, memory=budget, progress=False)
+    found = certify(
+        module,
+        **question.of_degrees,
+        readout=question.readout,
+        prime=question.prime,
+        seed=seed,
+        samples=count,
+        memory=budget,
+        progress=False,
+    )
     shown = f"drawn once more, with seed {seed}: rank {found.rank:,}"
     if found.rank > certificate.rank and certificate.saturated:
         raise CertificateError("flags", f"{shown}, and not {certificate.rank:,}; `seprank certify` makes a new one")
     if found.rank != certificate.rank:
         return f"{shown}, {'which is more' if found.rank > certificate.rank else 'less by bad luck'}"
-    sizes: dict[str, Any] = {
-        "starts": certificate.starts,
-        "ends": certificate.ends,
-        "channels": channels,
-    }
     repeats = [*(draw.samples for draw in draws), found.samples]
-    error = stated_error(module, question, rank=found.rank, **sizes, upper=certificate.upper_bound, repeats=repeats)
+    error = stated_error(module, question, certificate.sampled(channels), repeats)
     known = "" if error is None else f"; error at most {shown_error(error)} for all {len(repeats) + 1} draws"
     return f"{shown} again{known}"
 
@@ -220,12 +217,12 @@ def _check_question(question: Question, module: nn.Module) -> None:
 
 
 def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
-    """The bounds stated are those that theory gives; returns those that an older version did not know yet."""
+    """Check that the stated bounds are those of theory; returns the ones that an older version did not know."""
     stated = certificate.bounds
     with _of_the_certificate():
         known = known_bounds(module, certificate.question)
     if certificate.schema == 1:
-        known = [replace(bound, counts="rank") for bound in known]  # as it is read: what they count was not stated
+        known = [replace(bound, counts="rank") for bound in known]  # schema 1 does not state what they count
     for bound in stated:
         if bound not in known:
             raise CertificateError(
@@ -252,7 +249,7 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
 
 @contextmanager
 def _of_the_certificate() -> Iterator[None]:
-    """What is wrong with a question to this module is said of the certificate that asks it."""
+    """Turn errors of the question into errors of the certificate that asks it."""
     try:
         yield
     except (CertificateError, MemoryBudgetError):
@@ -262,13 +259,12 @@ def _of_the_certificate() -> Iterator[None]:
 
 
 def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
-    """Starts, and pairs, that are said to have a divisor that is 0 have one."""
+    """Check that a divisor is 0 at each start and pair that was left out."""
     pairs = [(start, 0) for start in certificate.left_out_starts] + certificate.left_out_ends
     for start, end in pairs:
-        first = run.samples("starts", certificate.starts).only(np.array([start]))
-        second = run.samples("ends", certificate.ends).only(np.array([end]))
         try:
-            defined = not np.isnan(run.matrix(budget).grow(first, second)).any()
+            found = run.entries(budget, [start], [end], (certificate.starts, certificate.ends))
+            defined = not np.isnan(found).any()
         except DivisorVanishes:
             continue
         if defined:
@@ -276,7 +272,7 @@ def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
 
 
 def _unrecorded(certificate: Certificate, module: nn.Module) -> str:
-    """What else may be the cause where a minor differs."""
+    """Another possible cause of a different determinant, for its message."""
     names = [name for name, _ in module.named_buffers()]
     if certificate.schema > 1 or not names:
         return ""

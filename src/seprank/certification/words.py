@@ -1,4 +1,4 @@
-"""Words over an alphabet, drawn so that none comes twice."""
+"""Different words over an alphabet, drawn at random."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..field import raw_stream
 Words = npt.NDArray[np.int64]
 
 _PERMUTED = 2**22
-"""Up to so many words are drawn as the beginning of a permutation of all; beyond, letter by letter."""
+"""Up to this many words in all, the drawn ones begin a permutation of all; beyond, letters are drawn."""
 
 
 def draw_words(seed: int, name: str, count: int, *, steps: int, letters: int) -> Words:
     """The first `count` of a stream of different words, (count, steps) letters.
 
-    Where there are few words in all, the stream is a permutation of them: sorted by the raw random stream, the
-    number of a word written in base `letters`, first letter most significant. Otherwise letters are raw numbers
-    modulo `letters`, and repeated words are passed over.
+    If there are few words in all, the stream is a permutation of them, sorted by the raw random stream; a word is its
+    number in base `letters`, first letter most significant. Otherwise letters are raw numbers modulo `letters`, and
+    repeated words are skipped.
     """
-    # A word of more letters than the limit has bits is not counted: the number would be as long as the word.
+    # Capped, because the count would have as many digits as a long word has letters.
     in_all = letters ** min(steps, _PERMUTED.bit_length())
     if in_all <= _PERMUTED:
         numbers = np.argsort(raw_stream(seed, name, in_all), kind="stable")[:count]

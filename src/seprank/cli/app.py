@@ -1,120 +1,102 @@
 """The command line: one command per job, no logic, nothing heavy imported before it is needed.
 
-How commands speak and end, with the exit codes, is in `terminal`; a command is a function, and an entry in `COMMANDS`.
+How commands speak and end, with the exit codes, is in `terminal`; a command is a function in `PANELS`, and has lines in
+`EXAMPLES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from .measures import measure
-from .neighbours import neighbours
+from .flags import Explained, without_type
+from .measures import measure, neighbours, remember
 from .pages import demo, doctor, draw, report, serve
 from .ranks import bounds, certify, compare, explain, plan, verify
-from .remember import remember
 from .runs import models, results, sweep, tasks, train
 from .terminal import answers, say, speak
 from .terminal import run as end
 
-MEMORY, RANKS, WORK, SHOW, HELP = "I have a model", "Ranks and bounds", "Training and many jobs", "Show", "Help"
-"""Panels of `seprank --help`"""
+PANELS = {
+    "I have a model": (remember, neighbours, measure, certify),
+    "Ranks and bounds": (verify, bounds, explain, plan, compare),
+    "Training and many jobs": (train, sweep, results, models, tasks),
+    "Show": (draw, report, serve, demo),
+    "Help": (doctor,),
+}
+"""The commands, as `seprank --help` arranges them"""
+
+EXAMPLES = """
+seprank remember lstm --inputs 4 --width 64 --length 256
+seprank remember model.py:build@trained.pt --length 100 --json
+seprank remember model.py:build@before.safetensors model.py:build@after.safetensors --length 100 --out curves.svg
+seprank neighbours diagonal_ssm --inputs 2 --width 8 --length 32 --out page.html
+seprank neighbours model.py:build --length 32 --json
+seprank measure gru --inputs 2 --width 16 --length 32
+seprank measure model.py:build --length 64 --profile --out runs
+seprank certify rac --inputs 4 --width 3 --depth 3 --length 8 --out rac.json
+seprank certify model.py:build --inputs 2 --length 6
+seprank verify rac.json
+seprank verify own.json --model model.py:build
+seprank bounds rac --inputs 4 --width 3 --depth 3 --length 8
+seprank bounds mi_rnn --inputs 2 --width 2 --length 6
+seprank explain state-bound
+seprank explain degrees-input-bounds --json
+seprank plan --rank 1000000 --length 12 --inputs 3
+seprank plan --rank 1e100 --length 1000 --inputs 3 --json
+seprank compare --width 3 --depth 1,2 --length 2,4,6 --out compared.html
+seprank compare --models rac,mi_rnn --parameters 100 --length 4
+seprank train copying-memory --model gru --width 32 --set delay=20
+seprank train adding-problem --model lstm --steps 2000 --memory-every 500
+seprank sweep atlas --dry-run
+seprank sweep depth --workers 2 --store runs/depth.db
+seprank results runs/atlas.db
+seprank results runs/depth.db --command train --out depth.csv
+seprank models
+seprank models --json
+seprank tasks
+seprank tasks --json
+seprank draw rac --inputs 2 --width 3 --depth 2 --length 6 --out rac.svg
+seprank draw recurrence --depth 3 --length 5
+seprank report runs --out report.html
+seprank report rac.json
+seprank serve
+seprank serve --port 8081 --memory 4GiB
+seprank demo
+seprank demo --out runs/demo
+seprank doctor
+seprank doctor --json
+""".strip().splitlines()
+"""For the help of each command; what they name of the user's is model.py and runs/"""
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command as the help shows it."""
+class _Program(TyperGroup):
+    """All commands, with flags shown as those of a command."""
 
-    function: Callable[..., None]
-    panel: str
-    examples: tuple[str, ...]
-    """At least one, without the word seprank; what they name of the user's is model.py and runs/"""
+    def get_params(self, ctx: Any) -> list[Any]:
+        return without_type(super().get_params(ctx))
 
-
-COMMANDS = (
-    Command(
-        remember,
-        MEMORY,
-        ("remember lstm --inputs 4 --width 64 --length 256", "remember model.py:build@trained.pt --length 100 --json"),
-    ),
-    Command(
-        neighbours,
-        MEMORY,
-        (
-            "neighbours diagonal_ssm --inputs 2 --width 8 --length 32 --out page.html",
-            "neighbours model.py:build --length 32 --json",
-        ),
-    ),
-    Command(
-        measure,
-        MEMORY,
-        (
-            "measure gru --inputs 2 --width 16 --length 32",
-            "measure model.py:build --length 64 --profile --out runs",
-        ),
-    ),
-    Command(
-        certify,
-        MEMORY,
-        (
-            "certify rac --inputs 4 --width 3 --depth 3 --length 8 --out rac.json",
-            "certify model.py:build --inputs 2 --length 6",
-        ),
-    ),
-    Command(verify, RANKS, ("verify rac.json", "verify own.json --model model.py:build")),
-    Command(
-        bounds,
-        RANKS,
-        ("bounds rac --inputs 4 --width 3 --depth 3 --length 8", "bounds mi_rnn --inputs 2 --width 2 --length 6"),
-    ),
-    Command(explain, RANKS, ("explain state-bound", "explain degrees-input-bounds --json")),
-    Command(
-        plan, RANKS, ("plan --rank 1000000 --length 12 --inputs 3", "plan --rank 1e100 --length 1000 --inputs 3 --json")
-    ),
-    Command(
-        compare,
-        RANKS,
-        (
-            "compare --width 3 --depth 1,2 --length 2,4,6 --out compared.html",
-            "compare --models rac,mi_rnn --parameters 100 --length 4",
-        ),
-    ),
-    Command(
-        train,
-        WORK,
-        (
-            "train copying-memory --model gru --width 32 --set delay=20",
-            "train adding-problem --model lstm --steps 2000 --memory-every 500",
-        ),
-    ),
-    Command(sweep, WORK, ("sweep atlas --dry-run", "sweep depth --workers 2 --store runs/depth.db")),
-    Command(results, WORK, ("results runs/atlas.db", "results runs/depth.db --command train --out depth.csv")),
-    Command(models, WORK, ("models", "models --json")),
-    Command(tasks, WORK, ("tasks", "tasks --json")),
-    Command(
-        draw,
-        SHOW,
-        ("draw rac --inputs 2 --width 3 --depth 2 --length 6 --out rac.svg", "draw recurrence --depth 3 --length 5"),
-    ),
-    Command(report, SHOW, ("report runs --out report.html", "report rac.json")),
-    Command(serve, SHOW, ("serve", "serve --port 8081 --memory 4GiB")),
-    Command(demo, SHOW, ("demo", "demo --out runs/demo")),
-    Command(doctor, HELP, ("doctor", "doctor --json")),
-)
-"""In the order of `seprank --help`"""
 
 app = typer.Typer(
+    cls=_Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="How much can the end of a sequence depend on its start, in a given model?",
 )
-for _command in COMMANDS:
-    _examples = "\n\n".join(["Examples:", *(f"seprank {line}" for line in _command.examples)])
-    app.command(rich_help_panel=_command.panel, epilog=_examples)(answers(_command.function))
+
+
+def examples_of(command: str) -> list[str]:
+    """Command lines to try."""
+    return [line for line in EXAMPLES if line.split()[1] == command]
+
+
+for _panel, _commands in PANELS.items():
+    for _command in _commands:
+        _epilog = "\n\n".join(["Examples:", *examples_of(_command.__name__)])
+        app.command(cls=Explained, rich_help_panel=_panel, epilog=_epilog)(answers(_command))
 
 
 def main() -> None:

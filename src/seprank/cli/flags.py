@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from ..settings.entries import Entry, entries, option_names
 
@@ -38,7 +39,37 @@ def flagged(command: Callable[..., None]) -> Callable[..., None]:
 
     run.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in every}
+    run.entries = flags  # type: ignore[attr-defined]
     return run
+
+
+class Explained(TyperCommand):
+    """A command that reads what its flags mean when somebody asks: at every start that would take too long."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return without_type(super().get_params(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self.explain()
+        super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        self.explain()
+        return super().shell_complete(ctx, incomplete)
+
+    def explain(self) -> None:
+        explained: dict[str, Entry] = getattr(self.callback, "entries", {})
+        for parameter in self.params:
+            if parameter.name in explained:
+                parameter.help = explained[parameter.name].help  # type: ignore[attr-defined]
+
+
+def without_type(parameters: list[Any]) -> list[Any]:
+    """Parameters of a command, where switches are shown without a type: nothing follows them."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
 
 
 def _is_argument(annotation: Any) -> bool:
@@ -49,7 +80,7 @@ def _is_argument(annotation: Any) -> bool:
 def _parameter(entry: Entry) -> inspect.Parameter:
     """A field as a parameter that typer understands."""
     names, default = option_names(entry), inspect.Parameter.empty if entry.required else entry.default
-    option = typer.Option(*names, help=entry.help) if names else typer.Argument(help=entry.help)
+    option = typer.Option(*names) if names else typer.Argument()
     kind = entry.kind
     if entry.text is not None:
         option.metavar = entry.text.metavar

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..question import check_whole
+from ..system.files import check_writable
 from .terminal import leave_output
 
 if TYPE_CHECKING:
@@ -20,10 +23,6 @@ Model = Annotated[
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-
-Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
-
-Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler: tcp://host:8786.")]
 
 Store = Annotated[Path, typer.Option(help="SQLite file of jobs and records.")]
 
@@ -44,8 +43,6 @@ def write_to(text: str | Path) -> Path:
 
 def check_files(*paths: Path | None) -> None:
     """Refuse what could not be written before the work, which may take hours."""
-    from ..system.files import check_writable
-
     for path in paths:
         if path is not None:
             check_writable(path)
@@ -53,26 +50,28 @@ def check_files(*paths: Path | None) -> None:
             leave_output()
 
 
-def check_folder(path: Path | None) -> None:
-    from ..system.files import check_folder
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """Who does the work."""
 
-    if path is not None:
-        check_folder(path)
+    workers: int = 1
+    """Processes on this machine."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler: tcp://host:8786."""
 
+    def __post_init__(self) -> None:
+        check_whole("workers", self.workers, 1)
 
-@contextmanager
-def open_executor(workers: int, scheduler: str | None) -> Iterator[Any]:
-    """Where matrices are evaluated: None for this process."""
-    from ..question import check_whole
+    @contextmanager
+    def executor(self) -> Iterator[Any]:
+        """Where matrices are evaluated: None for this process."""
+        if self.workers == 1 and self.scheduler is None:
+            yield None
+            return
+        from ..startend.workers import connect
 
-    check_whole("workers", workers, 1)
-    if workers == 1 and scheduler is None:
-        yield None
-        return
-    from ..startend.workers import connect
-
-    with connect(workers=workers, scheduler=scheduler) as client:
-        yield client.get_executor()
+        with connect(workers=self.workers, scheduler=self.scheduler) as client:
+            yield client.get_executor()
 
 
 def named_network(name: str, network: Network, *, seed: int, budget: int) -> Loaded:

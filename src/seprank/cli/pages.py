@@ -10,9 +10,10 @@ import typer
 from ..settings.entries import values
 from ..settings.resources import Memory
 from ..settings.size_settings import DrawSettings
+from ..system.files import check_folder, write_whole
 from .flags import flagged
-from .options import Json, check_files, check_folder, write_to
-from .terminal import UsageError, say, say_json
+from .options import Json, check_files, write_to
+from .terminal import UsageError, reply, say
 
 
 @flagged
@@ -34,10 +35,7 @@ def draw(
     kind = "network" if what == "rac" else what
     picture = run(**values(settings), kind=kind)
     picture.save(path, bare=bare)
-    if as_json:
-        say_json({"picture": str(path), **picture.to_dict()})
-    else:
-        say(f"{picture}\npicture: {path}")
+    reply({"picture": str(path), **picture.to_dict()}, f"{picture}\npicture: {path}", as_json=as_json)
 
 
 def report(
@@ -48,7 +46,6 @@ def report(
 ) -> None:
     """Gather results into one HTML file that needs no network."""
     from ..report.folder import folder_page
-    from ..system.files import write_whole
 
     check_files(out)
     say(f"report: {write_whole(out, folder_page(source))}")
@@ -84,9 +81,6 @@ def doctor(as_json: Json = False) -> None:
     from .doctor import examine
 
     report = examine()
-    if as_json:
-        say_json(report.to_dict())
-    else:
-        say(str(report))
+    reply(report.to_dict(), str(report), as_json=as_json)
     if not report.healthy:
         raise typer.Exit(1)

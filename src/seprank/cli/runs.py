@@ -12,8 +12,8 @@ import typer
 from ..settings.resources import Memory, OnDevice
 from ..settings.train_settings import TrainSettings
 from .flags import flagged
-from .options import DEFAULT_STORE, Json, Scheduler, Store, Workers, check_files, read_from, write_to
-from .terminal import UsageError, say, say_json
+from .options import DEFAULT_STORE, Json, Store, Workers, check_files, read_from, write_to
+from .terminal import UsageError, reply, say, say_json
 
 
 @flagged
@@ -32,10 +32,7 @@ def train(
     from ..train import train as run
 
     record = run(settings, store=store, folder=out, device=place.device, logger=logger)
-    if as_json:
-        say_json(record)
-    else:
-        say(describe(settings, record))
+    reply(record, describe(settings, record), as_json=as_json)
     if record["outcome"] == "diverged":
         raise typer.Exit(1)
 
@@ -46,19 +43,18 @@ def sweep(
         Path, typer.Argument(parser=read_from, metavar="FILE", help="YAML file of jobs, or atlas, depth, depth-paper.")
     ],
     limit: Memory,
+    work: Workers,
     store: Annotated[
         Path | None, typer.Option(help="SQLite file of the records; runs/NAME OF THE FILE.db by default.")
     ] = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Do failed jobs again.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Run failed jobs again.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Continue an existing store, or stop if there is one.")
     ] = True,
     trust: Annotated[bool, typer.Option("--trust", help="Run code that the file names: file.py:name and the like.")] = (
         False
     ),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run every job of a sweep file that is not in the store yet, locally or on a cluster."""
@@ -68,24 +64,14 @@ def sweep(
     plan = read_sweep(config)
     store = Path("runs") / f"{config.stem}.db" if store is None else store
     if not resume and store.exists():
-        raise UsageError(f"{store} exists; leave out --fresh to go on with it, or give another --store")
+        raise UsageError(f"{store} exists; leave out --fresh to resume it, or give another --store")
     if dry_run:
         found = outlook(plan, store, trusted=trust)
-        say_json(found.to_dict()) if as_json else say(str(found))
+        reply(found.to_dict(), str(found), as_json=as_json)
         return
-    summary = run(
-        plan,
-        store=store,
-        workers=workers,
-        scheduler=scheduler,
-        memory=limit.memory,
-        retry=retry,
-        trusted=trust,
-    )
-    if as_json:
-        say_json(summary.to_dict())
-    else:
-        say(f"{summary}\nrecords: {store}")
+    how: dict[str, Any] = {"workers": work.workers, "scheduler": work.scheduler, "memory": limit.memory}
+    summary = run(plan, store=store, retry=retry, trusted=trust, **how)
+    reply(summary.to_dict(), f"{summary}\nrecords: {store}", as_json=as_json)
     if summary.failed:
         raise typer.Exit(1)
 
@@ -97,7 +83,7 @@ def results(
     command: Annotated[
         str | None, typer.Option(help="Only jobs of this command: certify, measure, remember or train.")
     ] = None,
-    status: Annotated[str | None, typer.Option(help="Only done, or only failed jobs.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only jobs of this status: done or failed.")] = None,
     out: Annotated[
         Path | None, typer.Option(parser=write_to, metavar="FILE", help="File to export to: .csv, .json or .json.gz.")
     ] = None,
@@ -119,7 +105,7 @@ def results(
         say_json({"records": [record.to_dict() for record in found], "open_jobs": waiting})
         return
     say(table(found))
-    say(f"{len(found)} records, {waiting} jobs noted and not done" + (f"; exported to {out}" if out else ""))
+    say(f"{len(found)} records, {waiting} jobs still open" + (f"; exported to {out}" if out else ""))
 
 
 def models(as_json: Json = False) -> None:

@@ -1,4 +1,4 @@
-"""What the commands say and how they end: one message on standard error, a right exit code, never a traceback.
+"""What the commands say and how they end: one message on standard error, the right exit code, never a traceback.
 
 Exit codes: 0 done, 1 the answer is no, 2 usage or input error, 130 interrupted, 141 nobody reads the output any more.
 """
@@ -10,8 +10,8 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, NoReturn
@@ -27,39 +27,39 @@ _LONGEST = 1500
 
 
 class UsageError(ValueError):
-    """Invalid combination of options."""
+    """Raised for an invalid combination of options."""
 
 
 class OutputError(OSError):
-    """Standard output cannot be written."""
+    """Raised when standard output cannot be written."""
 
 
 class Unheard(Exception):
-    """Nobody reads the output any more, as after `| head`."""
+    """Raised when nobody reads the output any more, as after `| head`."""
 
 
 def run(app: Callable[[], None]) -> NoReturn:
-    """Call a command line and end the process, whatever becomes of its output."""
+    """Run a command line and end the process, whatever happens to its output."""
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the process ends)
     if sys.stdout is not None:
         # What a terminal cannot show, or no text at all, as in names of files, is no reason to lose a result.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code: Any = 0
     try:
-        try:
-            app()
-            code: Any = 0
-        except SystemExit as end:
-            code = end.code
-        _flush()
+        # Help and usage are written by others, whose errors come as the system's.
+        with _heard():
+            try:
+                app()
+            except SystemExit as end:
+                code = end.code
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except Unheard:
         code = UNHEARD
         _silence(1)
-    except OSError as error:
-        # Help and usage are written by others, so that their errors come as the system's.
-        broken = isinstance(error, BrokenPipeError)
-        code = UNHEARD if broken else 2
-        if not broken:
-            tell(f"{error}" if isinstance(error, OutputError) else f"the output cannot be written: {error.strerror}")
+    except OutputError as error:
+        code = 2
+        tell(f"{error}")
         _silence(1)
     try:
         sys.stderr.flush()
@@ -90,7 +90,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
         except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
             stop(_worded(error), getattr(error, "exit_code", 2), paste=getattr(error, "__notes__", ()))
         except SystemExit as end:
-            stop(f"the module's own code ended the program (exit code {end.code}); take that call out of it", 2)
+            stop(f"the module's own code ended the program (exit code {end.code}); remove that call", 2)
         except Exception as error:
             if _verbose.get():
                 traceback.print_exception(error)
@@ -100,7 +100,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _worded(error: Exception) -> str:
-    """What an error says, in our words where it is the system's about a file."""
+    """The message of an error, in our words where it is the system's about a file."""
     if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename is not None:
         return f"there is no file {error.filename}; check the path"
     if isinstance(error, IsADirectoryError) and error.filename is not None:
@@ -111,7 +111,7 @@ def _worded(error: Exception) -> str:
 
 
 def _unforeseen(error: Exception) -> str:
-    """What to say of an error that nobody thought of: never a number, and where it came from."""
+    """The message of an unexpected error, with where it came from."""
     if isinstance(error, RuntimeError) and "memory" in str(error):
         return f"not enough memory: {error}"
     trace = error.__traceback__
@@ -122,7 +122,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def stop(message: str, code: int, paste: Sequence[str] = ()) -> NoReturn:
-    """Say why, and what could be pasted to mend it, and end the command."""
+    """Say why, with code that could be pasted to mend it, and end the command."""
     tell(message)
     with suppress(OSError):
         for text in paste:
@@ -156,7 +156,7 @@ def speak(*, quiet: bool, verbose: bool) -> None:
 
 
 def show_announcements() -> None:
-    """How long a run will take is logged, and shown on standard error."""
+    """Show what is logged, such as how long a run will take, on standard error."""
     log = logging.getLogger("seprank")
     if not log.handlers:
         log.addHandler(_Told())
@@ -169,15 +169,15 @@ class _Told(logging.Handler):
         tell(record.getMessage())
 
 
-def one_line(text: str, longest: int = _LONGEST) -> str:
+def one_line(text: str) -> str:
     r"""A text as one line of limited length, in which nothing moves the cursor or changes colours.
 
     Example:
         >>> one_line("two\n  lines \x1b[31m")
         'two lines \\x1b[31m'
     """
-    if len(text) > longest:
-        text = f"{text[: longest * 2 // 3]} ... {text[-longest // 3 :]}"
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST * 2 // 3]} ... {text[-_LONGEST // 3 :]}"
     lines = (line.strip() for line in text.splitlines())
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(line for line in lines if line))
 
@@ -192,34 +192,30 @@ def leave_output() -> None:
 
 
 def say(text: str) -> None:
-    """A line of the answer on standard output.
-
-    Raises:
-        Unheard: nobody reads it.
-        OutputError: it cannot be written.
-    """
-    try:
+    """A line of the answer on standard output; raises `Unheard` or `OutputError`."""
+    with _heard():
         print(text, file=sys.stderr if _beside.get() else sys.stdout)
-    except OSError as error:
-        raise _lost(error) from None
 
 
-def _flush() -> None:
+@contextmanager
+def _heard() -> Iterator[None]:
+    """What happens while standard output is written, as an error of ours."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        yield
+    except OutputError:
+        raise
+    except BrokenPipeError:
+        raise Unheard from None
     except OSError as error:
-        raise _lost(error) from None
+        raise OutputError(f"the output cannot be written: {error.strerror or error}") from None
 
 
-def _lost(error: OSError) -> Exception:
-    if isinstance(error, BrokenPipeError):
-        return Unheard()
-    return OutputError(f"the output cannot be written: {error.strerror or error}")
+def reply(content: Mapping[str, object], text: str, *, as_json: bool) -> None:
+    """The answer as JSON or as text, as it was asked for."""
+    say_json(content) if as_json else say(text)
 
 
 def say_json(content: Mapping[str, object]) -> None:
-    """The answer as one JSON object."""
     # Bounds may have thousands of digits, which Python only writes out when told so.
     sys.set_int_max_str_digits(0)
     say(json.dumps(content))

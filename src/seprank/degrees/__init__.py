@@ -3,6 +3,6 @@
 from .bounds import degree_bounds
 from .gradings import Grading, count_monomials
 from .mode import DegreeField
-from .totals import Totals, total_degrees
+from .totals import OfDegrees, Totals, total_degrees
 
-__all__ = ["DegreeField", "Grading", "Totals", "count_monomials", "degree_bounds", "total_degrees"]
+__all__ = ["DegreeField", "Grading", "OfDegrees", "Totals", "count_monomials", "degree_bounds", "total_degrees"]

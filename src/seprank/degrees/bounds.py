@@ -29,7 +29,7 @@ _SOURCE = "proved in docs/degrees.md: "
 
 @dataclass(frozen=True)
 class _Side:
-    """Degrees of the output in some groups of variables, lowest and highest, the last row in all together."""
+    """Lowest and highest degrees of the output in groups of variables; the last row is in all groups together."""
 
     variables: list[int]
     lowest: Degree
@@ -45,7 +45,7 @@ class _Side:
         return count_monomials(gradings, Grading(total.variables, total.least, total.most))
 
     def spans(self, channels: slice, row: int) -> tuple[int, int | None]:
-        """Lowest and highest degree over the channels that are not zero; highest None if it is infinite."""
+        """Lowest and highest degree over the channels that are not zero; None for an infinite highest degree."""
         highest, lowest = self.highest[channels, row], self.lowest[channels, row]
         occurring = highest >= 0
         if not occurring.any():
@@ -75,7 +75,7 @@ def degree_bounds(
 
     Args:
         module: a module with the calling convention of `torch.nn.RNN` that only adds, multiplies and rearranges. It
-            must keep nothing of a sequence outside of the state it returns, and not mix the sequences of a batch.
+            must keep nothing of a sequence outside the state it returns, and not mix the sequences of a batch.
         length: T, time steps in a sequence.
         cut: c, steps in the start half; by default T // 2.
         inputs: M, features per step, or templates in the tokens domain; by default `module.input_size`.
@@ -86,11 +86,11 @@ def degree_bounds(
         squash, split: as in `certify`.
 
     Returns:
-        "degrees: state", "degrees: start inputs" and "degrees: end inputs", least first; before them "degrees: joint"
-        where that is less than each. Without a state there is no bound by it.
+        "degrees: state" (if there is a state), "degrees: start inputs" and "degrees: end inputs", least first; before
+        them "degrees: joint" if it is less than each.
 
     Raises:
-        NotPolynomial: the module does something that is no sum, product or rearrangement.
+        NotPolynomial: an operation is not a sum, product or rearrangement.
         ConventionError: it does not follow the calling convention.
         ValueError, TypeError: an argument is out of range or of the wrong type.
 
@@ -108,13 +108,12 @@ def degree_bounds(
     length, cut = check_cut(length, cut if positions is None else len(positions))
     points, features = check_inputs(module, inputs, domain, templates)
     readout = check_readout(readout)
-    if batch_first is None:
-        batch_first = getattr(module, "batch_first", True)
-    variables = Variables(length, cut, features, positions, check_squash(squash))
+    order = getattr(module, "batch_first", True) if batch_first is None else batch_first
+    variables = Variables(length, cut, features, positions, check_squash(squash), order)
     with quiet():
-        highest = run_over_degrees(module, variables, batch_first=batch_first, lowest=False)
-        lowest = run_over_degrees(module, variables, batch_first=batch_first, lowest=True, of=highest)
-        weighted = weigh_steps(module, variables, batch_first=batch_first, of=highest)
+        highest = run_over_degrees(module, variables, lowest=False)
+        lowest = run_over_degrees(module, variables, lowest=True, of=highest)
+        weighted = weigh_steps(module, variables, of=highest)
     channels, copies = _read(readout, len(highest.output))
     start, end = points**cut if points else None, points ** (length - cut) if points else None
     if features is not None:
@@ -134,8 +133,9 @@ def degree_bounds(
         for name, statement, counts, value in found
         if value is not None
     ]
-    settings: dict[str, Any] = {"channels": channels, "points": points, "copies": copies}
-    joint = None if features is None else _joint(variables, highest, lowest, weighted, **settings)
+    joint = None
+    if features is not None:
+        joint = _joint(variables, highest, lowest, weighted, channels=channels, points=points, copies=copies)
     if joint is not None and all(joint < bound.value for bound in known):
         known.append(Bound("degrees: joint", "upper", joint, _SOURCE + "joint bounds", "rank"))
     return Bounds(sorted(known, key=lambda bound: bound.value))
@@ -151,7 +151,7 @@ def _joint(
     points: int | None,
     copies: int,
 ) -> int | None:
-    """The least bound by degrees in both sides together: state or start on one, the inputs of the end on the other."""
+    """The least bound by joint degrees: in the start or the state, and in the inputs of the end."""
     length, cut, features = variables.length, variables.cut, variables.features
     assert features is not None
 
@@ -172,7 +172,7 @@ def _joint(
 
 
 def _most(degrees: Degree) -> int | None:
-    """The highest degree over channels, None if it is infinite."""
+    """The highest degree over the channels, None if infinite."""
     most = degrees.max(initial=0)
     return int(most) if np.isfinite(most) else None
 
@@ -204,7 +204,7 @@ def check_inputs(module: nn.Module, inputs: int | None, domain: str, templates: 
 
 
 def _read(readout: str | int, channels: int) -> tuple[slice, int]:
-    """The channels that are read, and how many columns an end has."""
+    """The channels that are read, and the number of columns per end."""
     number = check_readout(readout, channels)
     if isinstance(number, str):
         return slice(None), channels if number == "all" else 1

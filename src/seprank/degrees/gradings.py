@@ -1,42 +1,40 @@
-"""How many monomials there are of given degrees, in Python integers."""
+"""Counts of monomials of given degrees, in Python integers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
-from ..theory import MOST_DIGITS, multichoose
+from ..theory.counting import MOST_DIGITS, bounded_product, count_digits, multichoose
 
 _MOST_THRESHOLDS = 64
 """Degrees at which the joint bound may divide its terms"""
 
 _MOST_STEPS = 50_000
-"""Products of coefficients that the joint count may take: well under a second."""
+"""Maximum number of products in a joint count: well under a second"""
 
 
 @dataclass(frozen=True)
 class Grading:
-    """Some variables, and the degrees in them that occur."""
+    """A group of variables, and the degrees in them that occur."""
 
     variables: int
     least: int
     """Lowest degree"""
     most: int | None
-    """Highest degree, None if it is not known; below `least` where nothing occurs"""
+    """Highest degree, None if unknown; below `least` if none occurs"""
     points: int | None = None
-    """How many values the tuple of these variables takes, None for infinitely many"""
+    """How many values these variables take together, None for infinitely many"""
 
     def at(self, degree: int) -> int:
         """The dimension of the functions of one degree."""
         return _capped(multichoose(self.variables, degree), self.points)
 
     def count(self) -> int | None:
-        """The dimension of the functions of all these degrees, None if it is too long a number."""
+        """The dimension of the functions of all these degrees, None if the number is too long."""
         if self.most is None:
             return self.points
-        if not _is_short(self.variables + 1, self.most):
+        if count_digits(self.variables + 1, self.most) > MOST_DIGITS:
             return self.points
         below = multichoose(self.variables + 1, min(self.least, self.most + 1) - 1)
         return _capped(multichoose(self.variables + 1, self.most) - below, self.points)
@@ -50,8 +48,8 @@ def count_monomials(gradings: Sequence[Grading], total: Grading) -> int | None:
         total: the degrees in all variables together; its number of variables is the sum.
 
     Returns:
-        The least of the product over the groups, the count by total degree, and where it is quick, the count of
-        monomials that fit both. None if all of them are too long.
+        The least of the product over the groups, the count by total degree and, if it is quick, the count of monomials
+        that fit both. None if all are too long.
 
     Source: docs/degrees.md, "Counting".
 
@@ -67,17 +65,17 @@ def count_monomials(gradings: Sequence[Grading], total: Grading) -> int | None:
 def count_jointly(start: Grading, end: Grading, most: int | None, copies: int = 1) -> int | None:
     """A bound on the rank of a sum of products of monomials in two sets of variables, of limited degree together.
 
-    Terms of degree below t in the first are counted there; in all others the second has degree `most` - t at most, and
-    they are counted there. The least over t is taken.
+    Terms of degree below t in the first set are counted by their first factors; all others have degree at most
+    `most` - t in the second set, and are counted by their second factors. The bound is the least over t.
 
     Args:
         start: all variables on one side, with the degrees that occur.
         end: all on the other side.
-        most: highest degree in both together, None if it is not known.
-        copies: how often the other side counts.
+        most: highest degree in both together, None if unknown.
+        copies: factor of the second count.
 
     Returns:
-        The bound, None where the degrees are unknown or too many.
+        The bound, None if degrees are unknown or too many.
 
     Source: docs/degrees.md, "Joint bounds".
 
@@ -101,12 +99,13 @@ def _least_of(most: int | None, other: int) -> int:
 
 
 def _joint(gradings: Sequence[Grading], total: Grading) -> int | None:
-    """Sum over the degrees of all groups that add up to a possible total."""
+    """The sum over all degrees in the groups that add up to a possible total."""
     if total.most is None:
         return None
     highest = total.most
     spans = [(g, min(highest if g.most is None else g.most, highest)) for g in gradings]
-    if _steps(spans, highest) > _MOST_STEPS or not all(_is_short(g.variables + 1, most) for g, most in spans):
+    digits = max((count_digits(g.variables + 1, most) for g, most in spans), default=0.0)
+    if _steps(spans, highest) > _MOST_STEPS or digits > MOST_DIGITS:
         return None
     by_degree = {0: 1}
     for grading, most in spans:
@@ -121,7 +120,7 @@ def _joint(gradings: Sequence[Grading], total: Grading) -> int | None:
 
 
 def _steps(spans: Sequence[tuple[Grading, int]], highest: int) -> int:
-    """An upper bound on the products that the joint count takes."""
+    """An upper bound on the number of products in the joint count."""
     steps, sums = 0, 1
     for grading, most in spans:
         terms = max(0, most - grading.least + 1)
@@ -132,18 +131,9 @@ def _steps(spans: Sequence[tuple[Grading, int]], highest: int) -> int:
 
 def _product(values: Sequence[int | None]) -> int | None:
     """The product, None if it or a factor is too long."""
-    if 0 in values:
+    if 0 in values:  # even if another factor is too long
         return 0
-    kept = [value for value in values if value is not None]
-    if len(kept) < len(values) or sum(value.bit_length() for value in kept) > MOST_DIGITS * math.log2(10):
-        return None
-    return reduce(lambda a, b: a * b, kept, 1)
-
-
-def _is_short(n: int, k: int) -> bool:
-    """Whether ((n; k)) is sure to have few enough digits, from C(a, b) <= (e a / b)^b."""
-    few = min(n - 1, k)
-    return few <= 0 or few * (1 + math.log(n - 1 + k) - math.log(few)) <= MOST_DIGITS * math.log(10)
+    return bounded_product(values, MOST_DIGITS)
 
 
 def _capped(value: int, cap: int | None) -> int:

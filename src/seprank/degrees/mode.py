@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -14,25 +14,26 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ..field import PrimeField, read
+from ..field.leaves import tensors
 from ..field.operands import Refusal
 from ..question import Squash
 from .tropical import RULES, Degrees
 
 ZERO = -1
-"""Stands for the degree of what is zero for certain."""
+"""The degree of what is certainly zero"""
 
 _LOOKING_UP = ("embedding", "index")
 
 _BAGS = ("_embedding_bag", "_embedding_bag_forward_only")
-"""Sums or means of rows that are looked up"""
+"""Sums or means of rows from a lookup"""
 
 
 class DegreeField(PrimeField):
     """Context in which torch computes highest or lowest degrees.
 
-    It is the prime field's context with another arithmetic: what is polynomial, where new tensors come from and what
-    may be written into is the same. Tensors from outside are constants, zero where they hold zeros; `degrees` makes
-    variables, `ids` makes token numbers that are not known.
+    It is the context of the prime field with another arithmetic: the same rules say what is polynomial, where new
+    tensors come from and what may be written into. Tensors from outside are constants, or zero at their zeros;
+    `degrees` makes variables, `ids` makes unknown token numbers.
 
     Args:
         lowest: lowest degrees rather than highest.
@@ -64,7 +65,7 @@ class DegreeField(PrimeField):
         return tensor
 
     def ids(self, shape: tuple[int, ...]) -> Tensor:
-        """Token numbers that may be looked up, but not decided by."""
+        """Unknown token numbers: they may be looked up, but nothing may be decided by them."""
         self._has_ids = True
         with _disable_current_modes():
             return _make_unknown(torch.zeros(shape, dtype=torch.int64))
@@ -80,12 +81,12 @@ class DegreeField(PrimeField):
         return self.degrees(np.zeros(()))
 
     def _run(self, operation: Any, args: Any, kwargs: Any) -> Any:
-        if not (self._has_ids and any(map(is_unknown, _leaves([args, *kwargs.values()])))):
+        if not (self._has_ids and any(map(is_unknown, tensors([args, kwargs])))):
             return super()._run(operation, args, kwargs)
         if operation.name in _LOOKING_UP and _looks_up_rows(args):
             return self._any_row(args[0], _only(args[1]))
         if operation.name in _BAGS and is_unknown(args[1]) and not any(map(is_unknown, args[2:])):
-            # Sums of any rows have the degrees of any row, and so they have where rows for padding are left out.
+            # A sum of any rows, padding left out or not, has the degrees of any row.
             row = self._any_row(args[0], args[1][:1])
             return super()._run(operation, (row, torch.zeros_like(args[1]), *args[2:8]), kwargs)
         if operation.name == "_local_scalar_dense":
@@ -98,7 +99,7 @@ class DegreeField(PrimeField):
         return self.degrees(np.zeros(tuple(result.shape)))
 
     def _any_row(self, table: Tensor, ids: Tensor) -> Tensor:
-        """A row of a table that may be any."""
+        """An unknown row of a table."""
         rows = self._admit(table)
         worst = self.arithmetic.sum(rows, [0])
         return self._mark(worst.expand(*ids.shape, *worst.shape).clone())  # type: ignore[no-any-return]
@@ -120,7 +121,7 @@ def _refuse(*_: Any, **__: Any) -> Tensor:
 
 
 def is_unknown(value: Any) -> bool:
-    """Whether these are integers that follow from token numbers."""
+    """Whether a value consists of integers that follow from token numbers."""
     return isinstance(value, Tensor) and hasattr(value, "_seprank_unknown")
 
 
@@ -130,18 +131,9 @@ def _make_unknown(ids: Tensor) -> Tensor:
 
 
 def _each_unknown(result: Any) -> Any:
-    for leaf in _leaves([result]):
-        if isinstance(leaf, Tensor):
-            _make_unknown(leaf)
+    for leaf in tensors([result]):
+        _make_unknown(leaf)
     return result
-
-
-def _leaves(values: Iterable[Any]) -> Iterable[Any]:
-    for value in values:
-        if isinstance(value, list | tuple):
-            yield from _leaves(value)
-        else:
-            yield value
 
 
 def _only(index: Any) -> Any:

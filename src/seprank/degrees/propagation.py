@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +12,11 @@ import numpy.typing as npt
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..adapters import Recurrent
+from ..adapters import Recurrent, State
 from ..adapters.batches import batch_axis
 from ..adapters.copies import copy_module
 from ..adapters.explained import explained
-from ..adapters.split import Cut, read_as
+from ..adapters.split import Certifiable, Cut, read_as
 from ..field import Functions, read_weights
 from ..question import Squash
 from .mode import ZERO, DegreeField, is_unknown
@@ -24,7 +25,7 @@ Degree = npt.NDArray[np.float64]
 """Degrees of the output, (channels, groups of variables)"""
 
 MOST_GROUPS = 128
-"""More slices than this of the state's tensors are taken together, each tensor one group."""
+"""If the state's tensors have more slices than this, each tensor is one group."""
 
 _CONSTANT, _ZERO = -1, -2
 
@@ -36,11 +37,13 @@ class Variables:
     length: int
     cut: int
     features: int | None
-    """Per step, None for token numbers"""
+    """Features per step, None for token numbers"""
     split: tuple[int, ...] | None = None
     """Positions of the start, None for the first `cut`"""
     squash: Squash | None = None
     """What activations, softmax and norms are replaced by"""
+    batch_first: bool = True
+    """The module's order of axes"""
 
     @property
     def where(self) -> Cut:
@@ -56,91 +59,102 @@ class Variables:
 
 @dataclass
 class Run:
-    """What one run over highest or lowest degrees found."""
+    """The result of a run over highest or lowest degrees."""
 
     output: Degree
     """Degrees in the input of each step, then in those of the start, those of the end, and all"""
     state: Degree | None = None
-    """Degrees in each group of state numbers, then in all; None if the state holds token numbers, or there is none"""
+    """Degrees in each group of state entries, then in all; None without a state, or if it holds token numbers"""
     joint: Degree | None = None
-    """Degrees in the state numbers and the inputs of the end together, one row"""
+    """Degrees in the state and the inputs of the end together, one row"""
     labels: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
-    """For each tensor of the state its numbers' groups, batch axis left out; None for what is constant"""
+    """For each tensor of the state the groups of its entries, without the batch axis; None for constants"""
 
     @property
     def variables(self) -> list[int]:
-        """How many state numbers there are in each group."""
+        """How many state entries there are in each group."""
         every = np.concatenate([np.zeros(0, int), *(x.reshape(-1) for x in self.labels if x is not None)])
         return [int(n) for n in np.bincount(every[every >= 0])]
 
 
-def run_over_degrees(
-    module: nn.Module, variables: Variables, *, batch_first: bool, lowest: bool, of: Run | None = None
-) -> Run:
+def run_over_degrees(module: nn.Module, variables: Variables, *, lowest: bool, of: Run | None = None) -> Run:
     """Degrees of the last output in the inputs and in the state at the cut.
 
     Args:
-        module: a copy of it is run, in evaluation mode.
+        module: run as a copy, in evaluation mode.
         variables: the sequence.
-        batch_first: the module's order of axes.
         lowest: lowest degrees rather than highest.
-        of: an earlier run, of which the groups of state numbers are taken.
+        of: an earlier run, whose groups of state entries are used.
 
     Source: docs/degrees.md, "Running a module over degrees".
     """
-    module = copy_module(module).eval()  # for what forward keeps on it
-    with DegreeField(lowest=lowest, squash=variables.squash) as mode:
-        call = with_generic_parameters(module, mode, variables)
-        model = read_as(call, _sequences(mode, variables, rows=3), variables.where, batch_first=batch_first)
-        sequences = _sequences(mode, variables)
-        if not isinstance(model, Recurrent):
-            return Run(mode.read(model(model.pieces(sequences), None)[0]))
-        start, end = sequences[:, : variables.cut], sequences[:, variables.cut :]
-        _, state = model(model.pieces(start), None)
-        output, _ = model(model.pieces(end), state)
+    with over_degrees(module, variables, lowest=lowest) as (mode, model):
+        output, state = run_halves(model, sequences_of(mode, variables), variables.cut)
         run = Run(mode.read(output))
-        if any(is_unknown(leaf) for leaf in state):
+        if not isinstance(model, Recurrent) or any(is_unknown(leaf) for leaf in state):
             return run
-        axes = [batch_axis(*pair) for pair in zip(*(model.spread(state, 0, 1, k) for k in (2, 3)), strict=True)]
+        axes = batch_axes(model, state)
         run.labels = of.labels if of else _group(mode, state, axes, everything=variables.features is None)
         groups = len(run.variables) + 2
         graded = graded_state(mode, model.spread(state, 0, 1, groups), axes, run.labels, groups=groups)
-        ends = _sequences(mode, variables, rows=groups, last=True)[:, variables.cut :]
+        ends = sequences_of(mode, variables, rows=groups, last=True)[:, variables.cut :]
         found = mode.read(model(model.pieces(ends), graded)[0])
         run.state, run.joint = found[:, :-1], found[:, -1:]
         return run
 
 
-def highest_output(
-    module: nn.Module, variables: Variables, *, batch_first: bool, inputs: int | None, weights: int
-) -> Degree:
+def highest_output(module: nn.Module, variables: Variables, *, inputs: int | None, weights: int) -> Degree:
     """Highest degrees of the last output, (channels, rows).
 
     Args:
-        module: a copy of it is run, in evaluation mode.
+        module: run as a copy, in evaluation mode.
         variables: the sequence.
-        batch_first: the module's order of axes.
-        inputs: degree of every input; None for two rows, of which one has the start for variables, one the end.
+        inputs: degree of every input; None for two rows: the start as variables, and the end as variables.
         weights: degree of every parameter.
     """
-    module = copy_module(module).eval()  # for what forward keeps on it
-    with DegreeField(squash=variables.squash) as mode:
-        call = with_generic_parameters(module, mode, variables, degree=weights)
-        model = read_as(call, _sequences(mode, variables, rows=3), variables.where, batch_first=batch_first)
+    with over_degrees(module, variables, weights=weights) as (mode, model):
         if variables.features is None:
-            sequences = _sequences(mode, variables, rows=2)
+            sequences = sequences_of(mode, variables, rows=2)
         else:
             both = variables.sequences()[-3:-1]
             sequences = mode.degrees(both if inputs is None else np.full_like(both, inputs))
-        if not isinstance(model, Recurrent):
-            return mode.read(model(model.pieces(sequences), None)[0])
-        _, state = model(model.pieces(sequences[:, : variables.cut]), None)
-        output, _ = model(model.pieces(sequences[:, variables.cut :]), state)
-        return mode.read(output)
+        return mode.read(run_halves(model, sequences, variables.cut)[0])
 
 
-def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None, last: bool = False) -> Tensor:
-    """Inputs as variables, or `rows` times as constants, but the last; as token numbers if that is what they are."""
+@contextmanager
+def over_degrees(
+    module: nn.Module, variables: Variables, *, lowest: bool = False, weights: int = 0
+) -> Iterator[tuple[DegreeField, Certifiable]]:
+    """Enter the field of degrees with a copy of a module, in evaluation mode.
+
+    Args:
+        module: the module.
+        variables: the sequences to run.
+        lowest: lowest degrees rather than highest.
+        weights: degree of every parameter.
+    """
+    module = copy_module(module).eval()  # because forward may keep something on it
+    with DegreeField(lowest=lowest, squash=variables.squash) as mode:
+        call = _with_generic_parameters(module, mode, variables, weights)
+        example = sequences_of(mode, variables, rows=3)
+        yield mode, read_as(call, example, variables.where, batch_first=variables.batch_first)
+
+
+def run_halves(model: Certifiable, sequences: Tensor, cut: int) -> tuple[Tensor, State]:
+    """The last output, and the state at the cut; empty for a function of whole sequences."""
+    if not isinstance(model, Recurrent):
+        return model(model.pieces(sequences), None)[0], []
+    _, state = model(model.pieces(sequences[:, :cut]), None)
+    return model(model.pieces(sequences[:, cut:]), state)[0], state
+
+
+def batch_axes(model: Recurrent, state: State) -> list[int | None]:
+    """The batch axis of each leaf of a state."""
+    return [batch_axis(*pair) for pair in zip(*(model.spread(state, 0, 1, k) for k in (2, 3)), strict=True)]
+
+
+def sequences_of(mode: DegreeField, variables: Variables, rows: int | None = None, last: bool = False) -> Tensor:
+    """Inputs as variables; or `rows` sequences of constants, the last of degree `last`; or token numbers."""
     degrees = variables.sequences()
     if rows is not None:
         degrees = np.zeros((rows, *degrees.shape[1:]))
@@ -148,10 +162,10 @@ def _sequences(mode: DegreeField, variables: Variables, rows: int | None = None,
     return mode.ids(degrees.shape[:2]) if variables.features is None else mode.degrees(degrees)
 
 
-def with_generic_parameters(
-    module: nn.Module, mode: DegreeField, variables: Variables, degree: int = 0
+def _with_generic_parameters(
+    module: nn.Module, mode: DegreeField, variables: Variables, degree: int
 ) -> Callable[..., Any]:
-    """The module with parameters of that degree of which nothing is known, and all that keeps its values as it is."""
+    """The module with unknown parameters of that degree, and everything else with its own values."""
     weights = read_weights(module)
 
     def stand_in(_: str, count: int) -> Tensor:
@@ -172,10 +186,10 @@ def with_generic_parameters(
 def _group(
     mode: DegreeField, state: list[Any], axes: list[int | None], *, everything: bool
 ) -> list[npt.NDArray[np.int64] | None]:
-    """A group for each index of a tensor's axes but the batch and the last; for each tensor if that makes too many.
+    """One group per index of a tensor's axes except the batch and the last; one per tensor if these are too many.
 
-    What does not depend on the start is no variable: it is zero, or a constant. Of what comes from token numbers
-    that is not known: `everything` that may be non-zero is a variable.
+    Entries that do not depend on the start are no variables, but zero or constants. For token numbers that is not
+    known: with `everything`, any entry that may be non-zero is a variable.
     """
     degrees = [
         np.moveaxis(mode.read(leaf), axis, -1) if axis is not None and leaf.is_floating_point() else None
@@ -200,7 +214,7 @@ def _group(
 
 
 def _renumbered(labels: list[npt.NDArray[np.int64] | None]) -> list[npt.NDArray[np.int64] | None]:
-    """The same groups without gaps in their numbers, left by slices that hold no variable."""
+    """The same groups, renumbered without the gaps of slices that have no variable."""
     used = np.unique(np.concatenate([np.zeros(0, int), *(x.reshape(-1) for x in labels if x is not None)]))
     used = used[used >= 0]
     return [None if x is None else np.where(x >= 0, np.searchsorted(used, x), x) for x in labels]
@@ -214,20 +228,15 @@ def graded_state(
     *,
     groups: int,
 ) -> list[Any]:
-    """A state of so many rows with its numbers for variables: a row for each group of them, and two rows for all."""
+    """A state whose entries are variables, in a batch: one row per group, and two rows for all groups."""
     return [
         leaf if label is None or axis is None else mode.degrees(_graded(label, groups, axis))
         for leaf, axis, label in zip(state, axes, labels, strict=True)
     ]
 
 
-def constant_sequences(mode: DegreeField, variables: Variables, rows: int) -> Tensor:
-    """So many sequences of constants."""
-    return _sequences(mode, variables, rows=rows)
-
-
 def _graded(labels: npt.NDArray[np.int64], groups: int, axis: int) -> npt.NDArray[np.float64]:
-    """Degrees of a state tensor in a batch: a row for each group, of degree 1 in it, and two rows for all."""
+    """Degrees of a state tensor in a batch: one row per group, of degree 1 in that group, and two rows for all."""
     inside = labels[..., None] == np.arange(groups)
     inside[..., -2:] = (labels >= 0)[..., None]
     degrees = np.where((labels == _ZERO)[..., None], ZERO, inside.astype(np.float64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from torch import nn
 
@@ -21,7 +21,19 @@ class Totals:
     """In all inputs of the start"""
     ends: float
     weights: float
-    """In all that is drawn once: parameters, and templates that are generic"""
+    """In everything drawn once: parameters, and generic templates"""
+
+
+class OfDegrees(TypedDict):
+    """The settings of `certify` that the degrees of a module depend on."""
+
+    length: int
+    cut: int
+    inputs: int
+    domain: str
+    templates: Any
+    squash: Squash | None
+    split: tuple[int, ...] | None
 
 
 def total_degrees(
@@ -35,17 +47,14 @@ def total_degrees(
     squash: Squash | None = None,
     split: tuple[int, ...] | None = None,
 ) -> Totals:
-    """Run a module over highest degrees, once with its inputs for variables, once with its weights.
+    """Run a module over highest degrees, once with its inputs and once with its weights as variables.
 
     Args:
         module: a polynomial module in the calling convention of `torch.nn.RNN`.
-        length: T, time steps in a sequence.
-        cut: c, steps in the start half.
-        inputs: M, features per step, or templates in the tokens domain.
-        domain, templates, squash, split: as in `certify`.
+        length, cut, inputs, domain, templates, squash, split: as in `certify`.
 
     Raises:
-        NotPolynomial: the module does something that degrees have no rule for.
+        NotPolynomial: an operation has no rule for degrees.
         ConventionError: it does not follow the calling convention.
 
     Source: docs/certainty.md, "What saturated means".
@@ -57,9 +66,8 @@ def total_degrees(
     """
     _, features = check_inputs(module, inputs, domain, templates)
     drawn = domain == "tokens" and templates in (None, "generic")
-    variables = Variables(length, cut, features, split, squash)
-    batch_first = getattr(module, "batch_first", True)
+    variables = Variables(length, cut, features, split, squash, getattr(module, "batch_first", True))
     with quiet():
-        sides = highest_output(module, variables, batch_first=batch_first, inputs=None, weights=0)
-        weights = highest_output(module, variables, batch_first=batch_first, inputs=int(drawn), weights=1)
+        sides = highest_output(module, variables, inputs=None, weights=0)
+        weights = highest_output(module, variables, inputs=int(drawn), weights=1)
     return Totals(*(max(0.0, float(degree)) for degree in (*sides.max(0), weights.max())))

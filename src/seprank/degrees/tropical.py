@@ -1,9 +1,9 @@
 """Sums and products of degrees: what the operations of torch do to the highest, or lowest, degree of polynomials.
 
-A polynomial of which d bounds the degree is carried as the float64 d + 1, and what is zero for certain as 0, so that
-operations that write zeros write them here, too. A product adds degrees, and is zero where a factor is. A sum takes
-the highest, or lowest, degree of those summands that are not zero. Nothing cancels: `x - x` has the degree of x,
-which makes highest degrees too high and lowest too low, never the other way round.
+A degree d is stored as the float64 d + 1, and the degree of what is certainly zero as 0, so that operations that write
+zeros are right here, too. A product adds degrees, and is zero if a factor is. A sum takes the highest, or lowest,
+degree of its non-zero summands. Nothing cancels: `x - x` has the degree of x. So highest degrees may be too high and
+lowest degrees too low, never the other way round.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ..field.operations import OPERATIONS
 from ..question import DEFAULT_PRIME
 
 LARGEST = 2.0**53
-"""Beyond, float64 skips integers: a highest degree becomes infinite, a lowest one stays here."""
+"""Beyond this float64 skips integers: a highest degree becomes infinite, a lowest degree stays at this."""
 
 _ENTRIES = 2**22
-"""Products that a matrix product holds at a time."""
+"""Products that a matrix product holds at a time"""
 
 
 class Degrees(Arithmetic):
@@ -54,7 +54,7 @@ class Degrees(Arithmetic):
         return (values != 0).double()
 
     def combine(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        """A sum, `function` being the same with maxima: of degrees, or of their negatives."""
+        """A sum, by a `function` that takes maxima: of degrees, or of their negatives."""
         if not self.lowest:
             return function(*tensors)
         result = function(*(torch.where(t == 0, -math.inf, -t) for t in tensors))
@@ -79,7 +79,7 @@ class Degrees(Arithmetic):
         return self.combine(lambda x, y: x.scatter_reduce(0, places, y, "amax"), flat, each).reshape(a.shape)
 
     def inverse(self, a: Tensor) -> Tensor:
-        """1 divided by constants: those of parameters are rational functions of these, and constants all the same."""
+        """1 divided by constants; a rational function of parameters alone is a constant, too."""
         if not bool(a.all()):
             raise ZeroDivisionError("division by zero; divide by another number")
         if bool((a != 1).any()):
@@ -87,7 +87,7 @@ class Degrees(Arithmetic):
         return a.clone()
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
-        """Matrix product of `a` (..., n, k) and `b` (..., k, m); fast where b holds one degree, as parameters do."""
+        """Matrix product of `a` (..., n, k) and `b` (..., k, m); fast if b has a single degree, as parameters have."""
         if a.shape[-1] and _is_uniform(b):
             sums = self.mul(self.sum(a, [-1], keepdim=True), b.flatten()[0])
             batch = a.shape[:-2] if b.ndim == 2 else torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -110,10 +110,10 @@ def _is_uniform(a: Tensor) -> bool:
 
 
 def number(value: Scalar) -> float:
-    """A number of the module's code, as a constant polynomial.
+    """A number in the module's code, as a constant polynomial.
 
     Raises:
-        NotFinite: it is not finite.
+        NotFinite: the number is not finite.
     """
     if not math.isfinite(value):
         raise NotFinite(f"a constant must be finite to be a polynomial, got {value}; use a finite number")
@@ -121,7 +121,7 @@ def number(value: Scalar) -> float:
 
 
 def _taking_numbers(handler: Callable[..., Any], *places: int) -> Callable[..., Any]:
-    """A handler of the prime field, given constant polynomials for the numbers at these places."""
+    """A handler of the prime field that gets the numbers at these places as constant polynomials."""
 
     def handle(f: Degrees, *args: Any, **kwargs: Any) -> Any:
         values = [
@@ -175,7 +175,7 @@ _WITH_NUMBERS = {
     "scatter": (3,),
     "constant_pad_nd": (2,),
 }
-"""Operations that take a number where they take a tensor, and the places where they do."""
+"""Operations that take numbers in place of tensors, and at which places"""
 
 RULES: dict[str, Callable[..., Any]] = {
     **{name: OPERATIONS[name] for name in _SAME.split()},
@@ -188,4 +188,4 @@ RULES: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "cumsum": _cumsum,
 }
-"""Name of the ATen operation -> what it does to degrees. An operation that is not listed is refused."""
+"""Name of the ATen operation -> what it does to degrees. Any other operation is refused."""

@@ -1,4 +1,4 @@
-"""Joint bounds that tell the steps of the end apart: the input of a later step weighs as much as the state it meets."""
+"""Joint bounds with a weight per step of the end: an input weighs as much as the state that it meets."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ import numpy.typing as npt
 from torch import nn
 
 from ..adapters import Recurrent
-from ..adapters.batches import batch_axis
-from ..adapters.copies import copy_module
-from ..adapters.split import read_as
 from ..theory import multichoose
 from .gradings import Grading
-from .mode import DegreeField, is_unknown
-from .propagation import Degree, Run, Variables, constant_sequences, graded_state, with_generic_parameters
+from .mode import is_unknown
+from .propagation import Degree, Run, Variables, batch_axes, graded_state, over_degrees, sequences_of
 
 _MOST_WEIGHT = 1000
 """Weighted degree up to which end monomials are counted: well under a second"""
@@ -23,7 +20,7 @@ _MOST_WEIGHT = 1000
 
 @dataclass(frozen=True)
 class Weighted:
-    """Highest degree where a number of the state counts once, and an input of a step of the end its weight."""
+    """Highest degrees that count a state entry once, and an input of the end by the weight of its step."""
 
     weights: list[int]
     """Of the steps of the end"""
@@ -31,35 +28,31 @@ class Weighted:
     """Highest weighted degree of each output channel"""
 
 
-def weigh_steps(module: nn.Module, variables: Variables, *, batch_first: bool, of: Run) -> Weighted | None:
-    """Run an end over weighted degrees, the weight of a step being the highest one in the state that it starts from.
+def weigh_steps(module: nn.Module, variables: Variables, *, of: Run) -> Weighted | None:
+    """Run an end over weighted degrees, the weight of a step being the highest degree in the state that it starts from.
 
-    Any weights would give a bound. These are the degrees of the state itself where a step raises all by one factor,
-    as gates do, and then tell best which inputs go with which powers of the state.
+    Any weights give a bound. These are the degrees of the state itself if a step multiplies all of them by one factor,
+    as gates do; then they tell best which inputs occur with which powers of the state.
 
     Args:
-        module: a copy of it is run, in evaluation mode.
+        module: run as a copy, in evaluation mode.
         variables: the sequence.
-        batch_first: the module's order of axes.
         of: an earlier run over highest degrees.
 
     Returns:
-        The weights and degrees, None without a state or where these are too high.
+        The weights and degrees, None without a state or if a weight is too high.
 
     Source: docs/degrees.md, "Joint bounds".
     """
     if variables.features is None or of.state is None:
         return None
-    module, weights = copy_module(module).eval(), []
-    with DegreeField(squash=variables.squash) as mode:
-        call = with_generic_parameters(module, mode, variables)
-        example = constant_sequences(mode, variables, rows=3)
-        model = read_as(call, example, variables.where, batch_first=batch_first)
+    weights = []
+    with over_degrees(module, variables) as (mode, model):
         assert isinstance(model, Recurrent)
-        _, state = model(model.pieces(example[:, : variables.cut]), None)
+        _, state = model(model.pieces(sequences_of(mode, variables, rows=3)[:, : variables.cut]), None)
         if any(is_unknown(leaf) for leaf in state):
             return None
-        axes = [batch_axis(*pair) for pair in zip(*(model.spread(state, 0, 1, k) for k in (2, 3)), strict=True)]
+        axes = batch_axes(model, state)
         state = graded_state(mode, model.spread(state, 0, 1, 2), axes, of.labels, groups=2)
         for _ in range(variables.length - variables.cut):
             found = [
@@ -75,20 +68,19 @@ def weigh_steps(module: nn.Module, variables: Variables, *, batch_first: bool, o
 
 
 def count_by_weight(state: Grading, features: int, weighted: Weighted, channels: slice, copies: int) -> int | None:
-    """The least over t of the monomials in the state of degree below t, and those in the inputs that others meet.
+    """The least over t of the monomials in the state of degree below t plus those in the inputs that meet the others.
 
-    A monomial of degree t or more in the state meets only inputs of a weighted degree of at most the highest one less
-    t.
+    A monomial of degree t or more in the state meets only inputs whose weighted degree is at most the highest minus t.
 
     Args:
-        state: the numbers of the state, with the degrees that occur.
+        state: the entries of the state, with the degrees that occur.
         features: per step of the end.
-        weighted: what `weigh_steps` found.
-        channels: that are read.
-        copies: how often the other side counts.
+        weighted: the result of `weigh_steps`.
+        channels: the channels that are read.
+        copies: factor of the second count.
 
     Returns:
-        The bound, None where the highest weighted degree is too high.
+        The bound, None if the highest weighted degree is too high.
     """
     most = float(weighted.most[channels].max(initial=0.0))
     if not most <= _MOST_WEIGHT:
@@ -104,7 +96,7 @@ def count_by_weight(state: Grading, features: int, weighted: Weighted, channels:
 
 
 def _monomials_by_weight(features: int, weights: list[int], most: int) -> npt.NDArray[np.object_]:
-    """How many monomials in all inputs there are of each weighted degree up to the highest."""
+    """How many monomials in all inputs have each weighted degree up to `most`."""
     counts = np.zeros(most + 1, dtype=object)
     counts[0] = 1
     for weight in weights:

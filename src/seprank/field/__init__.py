@@ -2,7 +2,7 @@
 
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import DivisorVanishes, constant
-from .drawn_weights import Weights, read_weights
+from .drawn_weights import Weights, admit_table, read_weights
 from .functions import Functions
 from .guard import read
 from .interpreter import evaluate
@@ -26,6 +26,7 @@ __all__ = [
     "Stages",
     "Symbolic",
     "Weights",
+    "admit_table",
     "constant",
     "draw_elements",
     "evaluate",

@@ -2,9 +2,8 @@
 
 A field element is carried by a float64 holding the integer a with |a| <= (p-1)/2 (balanced
 representation). `Float64` computes in the carrier itself, which is exact as long as every partial sum
-stays below 2^53, and therefore runs at the speed of BLAS. `Int64` computes in 64-bit
-integers, where no residue depends on rounding; it is several times slower and shares no arithmetic with the first,
-which is what a recheck wants.
+stays below 2^53, and therefore runs at the speed of BLAS. `Int64` computes in 64-bit integers, where nothing depends
+on rounding; it is several times slower and, as a recheck needs, shares no arithmetic with the first.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from ..kernels import for_integers, integers
 
 Scalar = int | float | Fraction
 Places = Callable[[Tensor], Tensor]
-"""From the numbers of a tensor's entries, in its shape, to some of them"""
+"""Picks some of the positions of a tensor's entries, which are given as a tensor of its shape"""
 
 
 class NotFinite(ValueError):
-    """A number from outside is infinite or undefined."""
+    """Raised when a number from outside is infinite or undefined."""
 
 
 def constant(value: Scalar, p: int) -> int:
     """The balanced residue of a constant, read as the decimal number it prints as.
 
-    0.1 is the fraction 1/10, not the binary number next to it: a network written with 0.1 means a tenth.
+    0.1 is the fraction 1/10, not the nearest binary number: a network written with 0.1 means a tenth.
 
     Args:
         value: a Python integer, fraction or finite float.
@@ -59,9 +58,9 @@ def constant(value: Scalar, p: int) -> int:
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b, laid out as `a` is: a tall `a` stored by columns gives a result stored by columns.
+    """a @ b in the memory layout of `a`: a tall `a` stored by columns gives a result stored by columns.
 
-    With a few units and thousands of pairs that is three to four times as fast as storing by rows.
+    With a few units and thousands of pairs this is three to four times as fast as storing by rows.
     """
     if a.ndim == 2 and a.stride(0) == 1 and a.shape[0] > 1:
         return (b.t() @ a.t()).t()
@@ -69,22 +68,22 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _balanced(x: Tensor, p: int) -> Tensor:
-    """The residues of int64 numbers below 2^63 - p that are nearest to zero."""
+    """Balanced residues of int64 numbers below 2^63 - p."""
     return (x + p // 2).remainder_(p).sub_(p // 2)
 
 
 def placed(a: Tensor, where: Places, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The entries of `a` in a row, the numbers of those that values are added to, and these values."""
+    """The entries of `a` as a vector, the positions that values are added to, and these values."""
     places = where(torch.arange(a.numel(), device=a.device).reshape(a.shape))
     return a.reshape(-1), places.reshape(-1), values.expand(places.shape).reshape(-1)
 
 
 class DivisorVanishes(ZeroDivisionError):
-    """A value that is divided by is 0 modulo the prime for these inputs and weights; for others it need not be."""
+    """Raised when a divisor is 0 modulo the prime for these inputs and weights, but not necessarily for others."""
 
 
 class Arithmetic(ABC):
-    """The ring operations of Z/p on float64 carriers; subclasses say in what numbers they are computed."""
+    """The ring operations of Z/p on float64 carriers; subclasses choose the numbers to compute in."""
 
     exact_limit: int
     """Integers below this size are computed exactly."""
@@ -97,7 +96,7 @@ class Arithmetic(ABC):
 
     @staticmethod
     def _largest(p: int) -> int:
-        """Size of the largest carrier."""
+        """Absolute value of the largest carrier."""
         return p // 2
 
     @abstractmethod
@@ -136,13 +135,13 @@ class Arithmetic(ABC):
         return self.apply(lambda t: t.sum(list(dims), keepdim=keepdim), a, bound=count * self.half)
 
     def add_at(self, a: Tensor, where: Places, values: Tensor, *, most: int) -> Tensor:
-        """`a` with values added to some of its entries, to one as many as `most`.
+        """`a` with values added to some of its entries.
 
         Args:
             a: of any shape.
-            where: of the numbers of the entries of `a`, in its shape, those that values are added to.
-            values: of a shape that goes with that of these numbers.
-            most: values for one entry, at most.
+            where: picks the positions that values are added to.
+            values: broadcast to these positions.
+            most: maximum number of values for one entry.
         """
 
         def add(a: Tensor, values: Tensor) -> Tensor:
@@ -155,7 +154,7 @@ class Arithmetic(ABC):
         """1 divided by each element, by Fermat's little theorem.
 
         Raises:
-            DivisorVanishes: one is 0.
+            DivisorVanishes: an element is 0.
         """
         if not bool(a.all()):
             raise DivisorVanishes(f"division by a value that is 0 modulo {self.p}")
@@ -173,7 +172,7 @@ class Arithmetic(ABC):
 
 
 class Float64(Arithmetic):
-    """In float64: the fast one."""
+    """Arithmetic in float64: fast."""
 
     exact_limit = 2**53
 
@@ -192,7 +191,7 @@ class Float64(Arithmetic):
 
 
 class Int64(Arithmetic):
-    """In int64, with quotients of integers: slow, and independent of `Float64`."""
+    """Arithmetic in int64, with integer quotients: slow, and independent of `Float64`."""
 
     exact_limit = 2**63
 
@@ -209,7 +208,7 @@ class Int64(Arithmetic):
 
 
 def _multiply(loops: ModuleType, a: Tensor, b: Tensor, p: int) -> Tensor | None:
-    """The products of tensors of one shape, laid out as `a` is if that is a matrix."""
+    """The products of two tensors of one shape; a matrix has the memory layout of `a`."""
     if a.shape != b.shape:
         return None
     if a.ndim == 2 and a.stride(0) == 1 and not a.is_contiguous():
@@ -220,7 +219,7 @@ def _multiply(loops: ModuleType, a: Tensor, b: Tensor, p: int) -> Tensor | None:
 
 
 def _multiply_matrices(loops: ModuleType, a: Tensor, b: Tensor, p: int) -> Tensor | None:
-    """The product of two matrices, by rows if it is wide, and by columns if it is tall."""
+    """The product of two matrices, by rows if it is wide, else by columns."""
     if a.ndim != 2 or b.ndim != 2:
         return None
     if len(a) > b.shape[1]:
@@ -233,17 +232,17 @@ _IN_MEMORY: dict[Callable[..., Tensor], Callable[[ModuleType, Tensor, Tensor, in
     torch.mul: _multiply,
     _product: _multiply_matrices,
 }
-"""What is computed in the memory of tensors, without a pass over it for each step"""
+"""Functions computed directly in the memory of tensors, in one pass"""
 
 _LARGE = 2**12
-"""Numbers from which on that is worth while"""
+"""Entries from which this pays"""
 
 
 class Far(Int64):
-    """`Int64` on other carriers than the balanced ones: a - p for a, but zero for zero.
+    """`Int64` on other carriers than the balanced ones: a - p for a, except that zero stays zero.
 
-    What computes with residues gives the same residues; what computes with carriers, such as a tanh, does not. All have
-    one sign, so that odd functions show, too.
+    Computing with residues gives the same residues; computing with carriers, such as a tanh, does not. All carriers
+    have one sign, so that odd functions are found out, too.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Operations on windows of the last axes: convolutions, means over windows, and what they are padded with."""
+"""Operations on windows of the last axes: padding, convolutions and means."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .arithmetic import Arithmetic
 from .operands import Refusal, div, element
 
 Spans = tuple[Tensor, Tensor]
-"""Where the windows along an axis begin, and where they end"""
+"""Beginnings and ends of the windows along an axis"""
 
 
 def pad(f: Arithmetic, a: Tensor, pad: list[int], value: Any = 0) -> Tensor:
@@ -71,7 +71,7 @@ def average_pool(
 
 
 def adaptive_average_pool(f: Arithmetic, x: Tensor, output_size: list[int]) -> Tensor:
-    """Means over as many windows as are asked for, which together cover the last axes."""
+    """Means over a given number of windows that together cover the last axes."""
     spans = []
     for length, count in zip(x.shape[-len(output_size) :], output_size, strict=True):
         numbers = torch.arange(count)
@@ -80,7 +80,7 @@ def adaptive_average_pool(f: Arithmetic, x: Tensor, output_size: list[int]) -> T
 
 
 def _count_windows(length: int, window: int, step: int, margin: int, ceil_mode: bool) -> int:
-    """How many begin within an axis or its left margin; without `ceil_mode` they end within it, too."""
+    """How many windows begin within an axis or its left margin and, without `ceil_mode`, end within its margins."""
     room = length + 2 * margin - window
     count = (-(-room // step) if ceil_mode else room // step) + 1
     return count - 1 if (count - 1) * step >= length + margin else count

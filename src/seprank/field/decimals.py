@@ -15,8 +15,8 @@ from .guard import read
 def read_decimals(value: Tensor, f: Arithmetic) -> Tensor:
     """Balanced residues of finite floating-point numbers.
 
-    Whole numbers below 2^53 are what they are, every other entry is the shortest decimal that is read back as
-    the same number in its own type: 0.1 is a tenth in float16 as in float64.
+    Whole numbers below 2^53 stand for themselves, every other entry for the shortest decimal that is read back as the
+    same number in its own type: 0.1 is a tenth in float16 as in float64.
 
     Raises:
         ZeroDivisionError: the prime divides the denominator of a decimal.
@@ -39,7 +39,7 @@ def _shortest(numbers: Tensor) -> Iterator[str]:
 
 
 def _shortest_by_search(number: Tensor) -> str:
-    """The same for types that NumPy does not have."""
+    """The shortest decimal of a number of a type that NumPy does not have."""
     candidates = (f"{number.item():.{digits}e}" for digits in range(17))
     exact = torch.float64
     return next(t for t in candidates if torch.tensor(float(t), dtype=exact).to(number.dtype).equal(number))

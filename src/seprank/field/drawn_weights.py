@@ -1,8 +1,9 @@
-"""What of a module is drawn at random, and what keeps its values."""
+"""Which weights of a module are drawn at random, and which keep their values."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +12,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from .guard import read
 from .not_polynomial import NotPolynomial
+from .prime import PrimeField
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ def read_weights(module: nn.Module) -> Weights:
             _require_real(name, buffer)
             kept[name] = buffer.detach()
         return Weights(drawn, kept, _padding_rows(module, drawn))
+
+
+def admit_table(field: PrimeField, elements: Tensor, rows: Mapping[int, Tensor]) -> Tensor:
+    """A table of drawn weights as values of a field; some rows, for padding, keep their own values."""
+    with _disable_current_modes():
+        table = elements.clone()
+        for number, row in rows.items():
+            table[number] = field.admit(row)
+        admitted = field.admit(table)
+    admitted._seprank_padding = frozenset(rows)  # type: ignore[attr-defined]
+    return admitted
 
 
 def _require_real(name: str, tensor: Tensor) -> None:

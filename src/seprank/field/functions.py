@@ -1,12 +1,12 @@
-"""Values that follow from parameters and constants alone: a function of them that is no polynomial is only a number.
+"""Values that follow from parameters and constants alone, which may be functions of these that are no polynomials.
 
-Such a value does not depend on the start or the end. What follows from constants is evaluated in float64 and read as
+Such a value does not depend on the start or the end. Functions of constants are evaluated in float64 and read as
 decimals, as buffers are. A function of one parameter, entry by entry, that is constant on no interval takes a set of
-values that no polynomial but zero vanishes on: a drawn element stands for it, as for the parameter itself, on condition
+values on which no polynomial except zero vanishes: a drawn element stands for it, as for the parameter itself, provided
 that the network uses the parameter nowhere else. Anything else is refused.
 
-A tensor carries what is known of it as an attribute, with its version: what was written into is not known any more,
-nor are its views.
+A tensor carries what is known of it as an attribute, with its version: after writing into it nothing is known of it or
+of its views.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .guard import read
+from .leaves import tensors
 from .notes import Notes
 from .operands import Refusal
 from .operations import JOINING, OPERATIONS, STRUCTURAL
@@ -35,7 +36,7 @@ _POINTWISE = frozenset(
 """Functions of one number, and of one number and a constant, that are constant on no interval; see `_keeps_apart`"""
 
 _WRITING = frozenset({"tril", "triu", "zero", "diag_embed", "masked_scatter", "index_copy"})
-"""Operations that only move entries, but for zeros that they write, or for which they take entries of two tensors"""
+"""Operations that move entries and also write zeros, or take entries from two tensors"""
 
 _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -46,13 +47,13 @@ class Known:
 
     version: int
     numbers: Tensor | None = None
-    """Of a constant, in float64"""
+    """Entries of a constant"""
     parameters: tuple[str, ...] = ()
-    """Whose function it is; none of a constant"""
+    """The parameters that it is a function of; none for a constant"""
     elements: Tensor | None = None
-    """Which number of the table each entry is a function of"""
+    """For each entry, its position in the table"""
     count: int = 0
-    """Numbers in the table: of the parameter, or of what stands for a function of it"""
+    """Size of the table, which is the parameter, or stands for a function of it"""
     stand: str = ""
     """The function that the table stands for"""
     text: str = ""
@@ -63,10 +64,10 @@ class Functions:
     """Follows what depends on parameters and constants alone through the operations of a run.
 
     Args:
-        draw: makes a table of so many elements for the function with this text.
-        read: constants as values of the run.
-        notes: is told of functions and constants.
-        integers: whether integer tensors are constants; they are not where they may be token numbers.
+        draw: draws a table of elements for a function, given its text and the size.
+        read: turns constants into values of the run.
+        notes: receives functions and constants.
+        integers: whether integer tensors are constants; they are not if they may be token numbers.
     """
 
     def __init__(
@@ -83,33 +84,33 @@ class Functions:
     # What is known of a tensor
 
     def parameter(self, tensor: Tensor, name: str) -> Tensor:
-        """Say that a tensor is a parameter that was drawn."""
+        """Mark a tensor as a drawn parameter."""
         elements = torch.arange(tensor.numel(), device=tensor.device).reshape(tensor.shape)
         return _mark(tensor, Known(0, None, (name,), elements, tensor.numel(), name, name))
 
     def constant(self, tensor: Tensor, numbers: Tensor) -> Tensor:
-        """Say that a tensor is a constant, and which."""
+        """Mark a tensor as a constant with these entries."""
         with _disable_current_modes():  # in a field, what is detached would be residues
             return _mark(tensor, Known(0, numbers.detach()))
 
     def forget(self, value: Any) -> Any:
-        """Say that values are the run's inputs: nothing is known of them."""
-        for leaf in _tensors([value]):
+        """Remove the marks from values, such as the inputs of a run."""
+        for leaf in tensors([value]):
             if hasattr(leaf, "_seprank_known"):
                 del leaf._seprank_known
         return value
 
     def give_out(self, value: Any) -> None:
-        """Note that values leave the module: parameters among them are used."""
-        for leaf in _tensors([value]):
+        """Record that values leave the module: parameters among them are used."""
+        for leaf in tensors([value]):
             known = _known(leaf)
             if known is not None and known.parameters:
                 self._use(known)
                 self.forget(leaf)
 
     def spend(self, arguments: Iterable[Any]) -> None:
-        """Note that parameters among arguments are used as they are."""
-        for leaf in _tensors(arguments):
+        """Record that parameters among the arguments are used in themselves."""
+        for leaf in tensors(arguments):
             known = _known(leaf)
             if known is not None and known.parameters:
                 self._use(known)
@@ -120,7 +121,7 @@ class Functions:
             if before != known.stand:
                 raise Refusal(
                     f"the network uses {name} as {before} and as {known.stand}, which are not independent of each "
-                    "other, so that no drawn element can stand for the function; keep the parameter to one of them"
+                    "other, so that no drawn element can stand for the function; use the parameter in one way only"
                 )
             if known.stand != name:
                 self._notes.functions[name] = known.stand
@@ -128,13 +129,13 @@ class Functions:
     # Operations
 
     def follow(self, name: str, function: Any, args: Any, kwargs: Any, where: Callable[[], str]) -> _Result | None:
-        """What an operation makes of parameters and constants alone.
+        """The result of an operation on parameters and constants alone.
 
         Returns:
-            None if it is to be computed from values, and nothing will be known of the result. Then all parameters among
-            the arguments count as used.
+            None if it is to be computed from values, with nothing known of the result. Then all parameters among the
+            arguments count as used.
         """
-        leaves = _tensors([args, *kwargs.values()])
+        leaves = tensors([args, *kwargs.values()])
         known = [self._of(leaf) for leaf in leaves]
         found: _Result | None = None
         if None in known:  # as in most operations
@@ -155,8 +156,8 @@ class Functions:
         return found
 
     def why_not(self, name: str, args: Any, kwargs: Any) -> str | None:
-        """Why an operation that has no meaning modulo a prime has none on parameters, None if it is on other values."""
-        known = [self._of(leaf) for leaf in _tensors([args, *kwargs.values()])]
+        """Why an operation is refused on parameters, None if it is on other values."""
+        known = [self._of(leaf) for leaf in tensors([args, *kwargs.values()])]
         if not known or None in known:
             return None
         return (
@@ -165,16 +166,16 @@ class Functions:
         )
 
     def _of(self, leaf: Tensor) -> Known | None:
-        """What is known of an argument; constants may be met for the first time."""
+        """What is known of an argument, which may be a constant seen for the first time."""
         if not leaf.is_floating_point():
             return Known(0, leaf) if self._integers and not leaf.is_complex() else None
         known = _known(leaf)
         if known is None and not hasattr(leaf, "_seprank_mark") and not leaf.requires_grad:
-            return Known(0, leaf.detach())  # of the code, or kept by it outside of buffers
+            return Known(0, leaf.detach())  # made by the code, or kept outside of buffers
         return known
 
     def _constants(self, name: str, function: Any, args: Any, kwargs: Any, where: Callable[[], str]) -> _Result:
-        """The operation on the numbers themselves; those that are no polynomials give the values, too."""
+        """An operation on constants, computed in float64; the result is that of the field if it is a polynomial."""
         if kwargs.get("dtype") in _FLOATING:
             kwargs = {**kwargs, "dtype": torch.float64}
         numbers = function(*_each_tensor(self._number, args), **_each_tensor(self._number, kwargs))
@@ -191,7 +192,7 @@ class Functions:
         return _in_double(known.numbers)
 
     def _note(self, place: str, numbers: Any) -> None:
-        for leaf in _tensors([numbers]):
+        for leaf in tensors([numbers]):
             if leaf.is_floating_point():
                 entries = read(leaf.double().contiguous().reshape(-1)).tobytes()
                 self._notes.constants.setdefault(place, set()).add(hashlib.sha256(entries).hexdigest())
@@ -219,7 +220,7 @@ class Functions:
         return _mark(value, replace(known, stand=known.text))
 
     def _moved(self, function: Any, args: Any, kwargs: Any, known: Known) -> _Result:
-        """Entries moved about."""
+        """An operation that moves entries."""
 
         def places(leaf: Tensor) -> Any:
             return known.elements if leaf.is_floating_point() else leaf
@@ -232,7 +233,7 @@ class Functions:
         return _Result(None, lambda made: _each_pair(attach, made, moved))
 
     def _keeps_apart(self, name: str, args: Any, kwargs: Any, known: Known) -> bool:
-        """Whether each number of the parameter goes through one function, which is constant on no interval."""
+        """Whether each entry of the parameter passes through one function that is constant on no interval."""
         elements = known.elements
         assert elements is not None
         numbers: list[Tensor] = []
@@ -264,7 +265,7 @@ class Functions:
         return "#" + hashlib.sha256(read(numbers.double().contiguous()).tobytes()).hexdigest()[:16]
 
     def _weight_norm(self, args: Any) -> _Result:
-        """Every matrix is the product of lengths and directions: a drawn one stands for it."""
+        """Every matrix is a product of lengths and directions, so a drawn matrix stands for it."""
         known = [self._of(a) for a in args[:2]]
         for k in known:
             if k is None or k.elements is None or k.text != k.parameters[0] or _is_rearranged(k):
@@ -279,14 +280,14 @@ class Functions:
 
 @dataclass(frozen=True)
 class _Result:
-    """What an operation gives: the values, or what to attach to those that are computed."""
+    """The result of an operation: its values, or a function that marks those the field computes."""
 
     values: Any
     attach: Callable[[Any], Any] | None
 
 
 def _is_beyond(name: str, args: Any) -> bool:
-    """Whether an operation that is a polynomial of some arguments is none of these."""
+    """Whether an operation that is a polynomial for some arguments is not one for these."""
     if name == "pow":
         exponent = args[1]
         return exponent.is_floating_point() if isinstance(exponent, Tensor) else float(exponent) != int(exponent)
@@ -294,7 +295,7 @@ def _is_beyond(name: str, args: Any) -> bool:
 
 
 def _in_double(numbers: Tensor) -> Tensor:
-    """Floating-point numbers as the float64 nearest to the decimals they are read as; all others as they are."""
+    """Floating-point numbers as the float64 nearest to their shortest decimals; others unchanged."""
     if numbers.dtype not in (torch.float16, torch.float32):
         return numbers.double() if numbers.is_floating_point() else numbers
     return torch.from_numpy(read(numbers).astype(str).astype(np.float64)).to(numbers.device)
@@ -307,7 +308,7 @@ def _is_rearranged(known: Known) -> bool:
 
 
 def _known(leaf: Tensor) -> Known | None:
-    """What is known of a tensor, if it was not written into since."""
+    """What is known of a tensor, unless it was written into since."""
     known: Known | None = getattr(leaf, "_seprank_known", None)
     return known if known is not None and known.version == leaf._version else None
 
@@ -319,20 +320,8 @@ def _mark(tensor: Tensor, known: Known) -> Tensor:
     return tensor
 
 
-def _tensors(values: Iterable[Any]) -> list[Tensor]:
-    found: list[Tensor] = []
-    for value in values:
-        if isinstance(value, Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple):
-            found += _tensors(value)
-        elif isinstance(value, dict):
-            found += _tensors(value.values())
-    return found
-
-
 def _each_tensor(function: Callable[[Tensor], Any], values: Any) -> Any:
-    # What an operation is given is simpler than what tree_map of torch takes apart, in a tenth of the time.
+    # Arguments are simpler than the trees of torch's tree_map, which takes ten times as long.
     if isinstance(values, Tensor):
         return function(values)
     if isinstance(values, list | tuple):
@@ -347,8 +336,8 @@ def _each_float(function: Callable[[Tensor], Any], values: Any) -> Any:
 
 
 def _each_pair(function: Callable[[Tensor, Tensor], Any], made: Any, numbers: Any) -> Any:
-    """`function` of each value that was made and of what belongs to it."""
-    for value, number in zip(_tensors([made]), _tensors([numbers]), strict=True):
+    """Call `function` with each floating-point value and its counterpart."""
+    for value, number in zip(tensors([made]), tensors([numbers]), strict=True):
         if value.is_floating_point():
             function(value, number)
     return made

@@ -1,4 +1,4 @@
-"""Attention by its definition, in the place of the operations that fuse it."""
+"""Attention by its definition, in place of the fused operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FUSED: frozenset[Operation] = frozenset(
         torch.ops.aten._scaled_dot_product_fused_attention_overrideable.default,
     }
 )
-"""What F.scaled_dot_product_attention may become, by device and settings; else it comes as its parts"""
+"""What F.scaled_dot_product_attention may become, by device and settings, if not its parts"""
 
 
 def attention(
@@ -48,7 +48,7 @@ def attention(
 
 
 def unfused(function: Operation, *args: Any, **kwargs: Any) -> list[Any]:
-    """What one of `FUSED` returns: the output, and nothing in the places of what gradients would need."""
+    """The output of one of `FUSED`, with empty values for what only gradients need."""
     schema = function._schema
     given = dict(zip((argument.name for argument in schema.arguments), args, strict=False)) | kwargs
     mask = given.get("attn_mask", given.get("attn_bias"))

@@ -1,4 +1,4 @@
-"""What torch does without telling a dispatch mode: reading memory out, and numbers that do not fit 64 bits."""
+"""What torch hides from a dispatch mode: reading memory out, and integers beyond 64 bits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 _WORDS = 2**63
-"""Integers from here on do not reach an operation of torch."""
+"""Integers of this size do not reach an operation of torch"""
 
 _LEAVING = frozenset(
     {
@@ -47,9 +47,9 @@ class Guard(TorchFunctionMode):
     """Refuses to hand out the memory of values, and passes large integers on as constants.
 
     Args:
-        refuse: raises the refusal of an operation, given its name and the reason.
-        number: a 0-dimensional tensor that stands for an integer, or for one divided by it.
-        stand_in: what is called in the place of a function, None for those that are called themselves.
+        refuse: raises an error, given the name of an operation and the reason.
+        number: makes a 0-dimensional tensor that stands for an integer, or for one divided by it.
+        stand_in: the replacement of a function, if any.
     """
 
     def __init__(
@@ -81,6 +81,6 @@ class Guard(TorchFunctionMode):
 
 
 def read(values: Tensor) -> npt.NDArray[Any]:
-    """The one way out of a field: the carriers of values, or any tensor's entries, as an array."""
+    """The only way out of a field: the entries of a tensor, as an array."""
     with torch._C.DisableTorchFunction(), _disable_current_modes():
         return np.asarray(values.detach().cpu().numpy())

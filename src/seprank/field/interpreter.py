@@ -1,6 +1,6 @@
 """Running straight-line programs modulo p on many pairs at once.
 
-`run_steps` and `run_pairs` here are the definition, in NumPy, and what runs where numba is not installed. `compiled`
+`run_steps` and `run_pairs` here are the definition, in NumPy, and run if numba is not installed. `compiled`
 has both for numba, on so few pairs at once that their numbers stay in the processor's cache. As a balanced residue is
 unique, both give the same numbers, and the same as the module that was recorded.
 """

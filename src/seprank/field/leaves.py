@@ -1,4 +1,4 @@
-"""What an operation is given: tensors, numbers, and lists of them, however nested."""
+"""Arguments of operations: tensors, numbers, and nested lists of them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,26 @@ def has_value(arguments: Iterable[Any]) -> bool:
     return False
 
 
-def has_tensor(arguments: Iterable[Any]) -> bool:
-    """Whether one of them is a tensor."""
-    return any(has_tensor(a) if isinstance(a, list | tuple) else isinstance(a, Tensor) for a in arguments)
+def tensors(values: Iterable[Any]) -> list[Tensor]:
+    """All tensors among them, in order."""
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found += tensors(value)
+        elif isinstance(value, dict):
+            found += tensors(value.values())
+    return found
 
 
 def each(function: Callable[[Any], Any], value: Any) -> Any:
-    """`function` of a value, or of each member of a list or tuple of them, however nested."""
+    """Apply a function to a value, or to each member of a nested list or tuple."""
     if value.__class__ is not Tensor and isinstance(value, list | tuple):
         return [each(function, member) for member in value]
     return function(value)
 
 
 def is_value(leaf: Any) -> bool:
-    """Whether it is a tensor of numbers of the network, and not of positions or decisions."""
+    """Whether it is a tensor of numbers of the network, rather than of positions or decisions."""
     return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())

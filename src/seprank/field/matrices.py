@@ -10,7 +10,7 @@ from torch import Tensor
 from .arithmetic import Arithmetic, Scalar
 
 _EXPANDED = 5
-"""Rows of a determinant that is expanded, which has the degree of its highest product; a longer one need not"""
+"""Rows up to which a determinant is expanded, which keeps its degree as low as that of its products"""
 
 
 def addmm(f: Arithmetic, c: Tensor, a: Tensor, b: Tensor, beta: Scalar = 1, alpha: Scalar = 1) -> Tensor:

@@ -1,4 +1,4 @@
-"""What handlers of operations have in common: how they read operands, divide, and refuse."""
+"""Shared by the handlers of operations: reading operands, dividing, refusing."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .arithmetic import Arithmetic, Scalar, constant
 
 
 class Refusal(Exception):
-    """A handler cannot give its operation a meaning; the text says why. Turned into `NotPolynomial` by the mode."""
+    """Raised when an operation has no meaning modulo p; the mode turns it into `NotPolynomial`."""
 
 
 def element(f: Arithmetic, value: Tensor | Scalar) -> Tensor:
-    """An operand: residues as they are, integers and masks reduced, numbers made 0-dimensional."""
+    """An operand as residues: integers and masks are reduced, numbers become 0-dimensional tensors."""
     if isinstance(value, Tensor):
         return value if value.is_floating_point() else f.residues(value)
     return torch.tensor(float(constant(value, f.p)), dtype=torch.float64)
 
 
 def div(f: Arithmetic, a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
-    """A quotient, by a number, integers, or values, which are not 0."""
+    """A quotient by a number, integers, or values, none of them 0."""
     if rounding_mode is not None:
         raise Refusal("rounding is not a polynomial; divide without rounding_mode")
     if not isinstance(b, Tensor):

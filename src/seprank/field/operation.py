@@ -1,4 +1,4 @@
-"""What the field knows of one of torch's operations before it runs it."""
+"""Properties of torch's operations, looked up before they run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .operations import CREATING, JOINING, OPERATIONS, STRUCTURAL
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What there is to know about an ATen overload, looked up once."""
+    """Properties of an ATen overload, looked up once."""
 
     function: Any
     name: str
@@ -27,7 +27,7 @@ class Operation:
     aliasing: bool
     handler: Callable[..., Any] | None
     parts: Callable[..., Any] | None
-    """What it is made of, for one that torch defines by others, or fuses"""
+    """Its definition by other operations, if torch composes or fuses it"""
 
     @staticmethod
     @cache

@@ -1,4 +1,4 @@
-"""Which operations of torch have a meaning modulo p, and what it is.
+"""Which operations of torch have a meaning modulo p, and which one.
 
 Three tables, read by `PrimeField`: `STRUCTURAL` operations move entries about and run as they are,
 `CREATING` operations make new tensors, `OPERATIONS` compute. An operation in none of them is not polynomial.
@@ -118,20 +118,8 @@ def _sub(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
     return f.sub(element(f, a), f.scale(element(f, b), alpha))
 
 
-def _rsub(f: Arithmetic, a: Any, b: Any, alpha: Scalar = 1) -> Tensor:
-    return _sub(f, b, a, alpha)
-
-
 def _mul(f: Arithmetic, a: Any, b: Any) -> Tensor:
     return f.mul(element(f, a), element(f, b))
-
-
-def _neg(f: Arithmetic, a: Tensor) -> Tensor:
-    return f.apply(torch.neg, a, bound=f.half)
-
-
-def _reciprocal(f: Arithmetic, a: Tensor) -> Tensor:
-    return div(f, 1, a)
 
 
 def _pow(f: Arithmetic, base: Any, exponent: Any) -> Tensor:
@@ -233,11 +221,11 @@ def _to_copy(f: Arithmetic, a: Tensor, dtype: torch.dtype | None = None, **place
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": _add,
     "sub": _sub,
-    "rsub": _rsub,
+    "rsub": lambda f, a, b, alpha=1: _sub(f, b, a, alpha),
     "mul": _mul,
-    "neg": _neg,
+    "neg": lambda f, a: f.apply(torch.neg, a, bound=f.half),
     "div": div,
-    "reciprocal": _reciprocal,
+    "reciprocal": lambda f, a: div(f, 1, a),
     "pow": _pow,
     "mm": Arithmetic.matmul,
     "bmm": Arithmetic.matmul,

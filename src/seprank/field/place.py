@@ -1,4 +1,4 @@
-"""Where in a network an operation happens: the sub-module that is running."""
+"""The sub-module that is running, for error messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 
 class Place:
-    """While it is entered, its text is the path of the sub-module that is running, as 'path (Class)'."""
+    """A context whose text is the running sub-module, as 'path (Class)'."""
 
     def __init__(self) -> None:
         self._path: list[nn.Module] = []

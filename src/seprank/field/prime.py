@@ -1,19 +1,18 @@
 """PrimeField: run an unchanged polynomial module exactly modulo p.
 
-Inside `with PrimeField(p):` every operation that torch is about to run comes here first. Operations on integer
-and boolean tensors run as they are (they are positions and masks); operations that touch a floating-point
-tensor are looked up in the tables of `operations` and computed on balanced residues. Whether a module is
-polynomial is thus found out by running it.
+Inside `with PrimeField(p):` every operation of torch comes here first. Operations on integer and boolean tensors run
+unchanged (they are positions and masks); operations that touch a floating-point tensor are looked up in the tables of
+`operations` and computed on balanced residues. Whether a module is polynomial is thus tested by running it.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,7 +27,7 @@ from .decimals import read_decimals
 from .functions import Functions
 from .fused_attention import attention
 from .guard import Guard
-from .leaves import each, has_tensor, has_value, is_value
+from .leaves import each, has_value, is_value, tensors
 from .loops import LOOPS, leave_alone
 from .not_polynomial import NotPolynomial
 from .notes import Notes
@@ -40,6 +39,8 @@ from .scattering import require_known_padding
 from .squash import FUNCTIONS, SQUASHED, carry, finite, hide, without_lowest
 from .symbolic import Symbolic
 
+A = TypeVar("A", bound=Arithmetic)
+
 _current = threading.local()
 
 _MASKS = (
@@ -48,7 +49,7 @@ _MASKS = (
 )
 
 _PLAIN = frozenset({int, bool, float, type(None)})
-"""What is no tensor, and has none in it"""
+"""Types that hold no tensor"""
 
 
 class PrimeField(TorchDispatchMode):
@@ -57,16 +58,16 @@ class PrimeField(TorchDispatchMode):
     Values are carried by float64 tensors holding integers a with |a| <= (p-1)/2. Numbers and tensors that come
     from outside (weights, inputs, constants in the code) are read as the decimals they print as: 3.0 is 3, and
     0.1 is the residue of 1/10, in whatever floating-point type it is stored. Gradients are off inside. Values cannot be
-    read out by `.numpy()`, `.tolist()` or the like, because what is computed outside would be no residue.
+    read out by `.numpy()`, `.tolist()` or the like, because results computed outside would be no residues.
 
     Args:
         prime: an odd prime below 2^27.
         arithmetic: "float64" (fast) or "int64" (slow and independent; results are equal).
-        squash: "identity" if activations, softmax and norms are to be replaced by it; `notes` says which were.
+        squash: "identity" to replace activations, softmax and norms by it; `notes` says which were.
 
     Raises:
         TypeError, ValueError: `prime` is not such a prime, or `arithmetic` is unknown.
-        NotPolynomial: from inside, when an operation is met that is not a sum, product or rearrangement.
+        NotPolynomial: from inside, for an operation that is not a sum, product or rearrangement.
         RuntimeError: on entering while another field is active.
 
     Example:
@@ -98,13 +99,12 @@ class PrimeField(TorchDispatchMode):
         kind = ARITHMETICS[check_choice("arithmetic", arithmetic, [*ARITHMETICS])]
         self.arithmetic: Arithmetic = kind(self.prime)
         self.parameters_are_drawn = False
-        """Whether a parameter that a module brings itself is refused, because its place is taken by a drawn one"""
+        """Whether undrawn parameters are refused, because a drawn one stands for each parameter of the module"""
         self.squash = check_squash(squash)
         self.notes = Notes()
-        """What was replaced, evaluated, or divided by, so far"""
+        """What was replaced, evaluated in float64, or divided by so far"""
         self.functions: Functions | None = None
-        """What follows parameters and constants, where somebody has said which these are"""
-        self._made_inside, self._from_outside = "", ""
+        """Follows parameters and constants, once it is said which these are"""
         self._renew_marks()
         self._place = Place()
         self._guard = Guard(self._refuse, self._number, self._stand_in)
@@ -131,44 +131,49 @@ class PrimeField(TorchDispatchMode):
         _current.field = None
 
     @contextmanager
-    def far(self) -> Iterator[None]:
-        """The same field on other representatives: values made before are read anew, and later those made inside."""
-        with self._on(Far(self.prime)):
-            yield
+    def left(self) -> Iterator[None]:
+        """Leave the field for a while, so that another may be entered; its values stay valid."""
+        with self._on(self.arithmetic):  # which keeps the marks
+            self.__exit__(None, None, None)
+            try:
+                yield
+            finally:
+                self.__enter__()
 
-    @contextmanager
-    def recording(self) -> Iterator[Symbolic]:
-        """What is computed inside is recorded instead: see `symbolic`. Run a copy of a module, which may keep names.
+    def far(self) -> AbstractContextManager[Far]:
+        """The same field on other representatives; values made before are read again."""
+        return self._on(Far(self.prime))
+
+    def recording(self) -> AbstractContextManager[Symbolic]:
+        """Record instead of computing, see `symbolic`; run a copy of the module, which may cache symbolic names.
 
         Raises:
-            NotRecorded: it cannot be, also from inside.
+            NotRecorded: recording is impossible; also from inside.
         """
-        symbolic = Symbolic(self.prime, self.arithmetic)
-        with self._on(symbolic):
-            yield symbolic
+        return self._on(Symbolic(self.prime, self.arithmetic))
 
     def unknown(self, *shape: int) -> Tensor:
-        """While it is recorded: names of new numbers, that may not be written into."""
+        """Names of new numbers, during a recording; they cannot be written into."""
         assert isinstance(self.arithmetic, Symbolic)
         with _disable_current_modes():
             return self._mark(self.arithmetic.unknown(*shape), self._from_outside)  # type: ignore[no-any-return]
 
     @contextmanager
-    def _on(self, arithmetic: Arithmetic) -> Iterator[None]:
-        """With another arithmetic, for which all values are from outside."""
+    def _on(self, arithmetic: A) -> Iterator[A]:
+        """Use another arithmetic, for which all values so far come from outside."""
         kept = (self.arithmetic, self._made_inside, self._from_outside)
         self.arithmetic = arithmetic
         self._renew_marks()
         try:
-            yield
+            yield arithmetic
         finally:
             self.arithmetic, self._made_inside, self._from_outside = kept
 
     def _renew_marks(self) -> None:
-        """A tensor that carries one of these very strings holds balanced residues of this run of the context.
+        """New marks: a tensor that carries one of these very strings holds residues of this run of the context.
 
-        Strings, so that tensors that carry them can be saved and loaded; compared by identity, so that a loaded
-        one, or one that was changed after the context was left, is not trusted.
+        They are strings, so that marked tensors can be saved and loaded; and compared by identity, so that a loaded
+        tensor, or one changed after the context was left, is not trusted.
         """
         self._made_inside = f"value modulo {self.prime}"
         self._from_outside = f"constant modulo {self.prime}"
@@ -177,7 +182,7 @@ class PrimeField(TorchDispatchMode):
         raise NotPolynomial(operation, str(self._place), reason)
 
     def _stand_in(self, function: Any) -> Callable[..., Any] | None:
-        """What a function of torch is replaced by, None if it is not."""
+        """The replacement of a function of torch, if any."""
         if function is F.scaled_dot_product_attention:
             return attention
         if self.squash is None or function not in FUNCTIONS:
@@ -187,7 +192,7 @@ class PrimeField(TorchDispatchMode):
         return replacement
 
     def _number(self, value: int, inverse: bool) -> Tensor:
-        """A 0-dimensional value of this run that is an integer of any size, or one divided by it."""
+        """A 0-dimensional value of this run: an integer of any size, or one divided by it."""
         with _disable_current_modes():
             residue = constant(Fraction(1, value) if inverse else value, self.prime)
             return self._mark(torch.tensor(float(residue), dtype=torch.float64), self._from_outside)  # type: ignore[no-any-return]
@@ -220,7 +225,7 @@ class PrimeField(TorchDispatchMode):
             return self._taken_apart(LOOPS[name], args, kwargs)
 
     def _taken_apart(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """What an operation is made of, each part of which comes here."""
+        """Run the parts of an operation, each of which comes here."""
         super().__enter__()
         try:
             return func(*args, **kwargs)
@@ -246,11 +251,11 @@ class PrimeField(TorchDispatchMode):
         return self._compute(operation, args, kwargs)
 
     def _without_values(self, operation: Operation, args: Any, kwargs: Any) -> Any:
-        """Integers, masks and new tensors: as torch does it, but what integers become as values is computed exactly."""
+        """Integers, masks and new tensors: run by torch, except that values made from integers are computed exactly."""
         result = operation.function(*args, **kwargs)
         if operation.name in UNINITIALISED:
             result.zero_()
-        if not operation.creating and has_value([result]) and has_tensor(args):
+        if not operation.creating and has_value([result]) and tensors(args):
             return self._compute(operation, args, kwargs)
         if self.functions is None:
             return each(lambda new: self._mark(self._admit(new)), result)
@@ -271,7 +276,7 @@ class PrimeField(TorchDispatchMode):
         return result if found is None or found.attach is None else found.attach(result)
 
     def _of_values(self, operation: Operation, args: Any, kwargs: Any) -> Any:
-        """The operation, whatever its arguments follow from."""
+        """The operation, computed from the values of its arguments."""
         given = (args, kwargs)
         if not self._all_admitted(args):
             args = each(self._admit_all if operation.joining else self._admit, args)
@@ -299,7 +304,7 @@ class PrimeField(TorchDispatchMode):
         raise Refusal(why or advice(operation.name))
 
     def _into(self, target: Any, operation: Operation, args: Any, kwargs: Any) -> Any:
-        """In-place operations and out=: the result is written where the module wants it."""
+        """In-place operations and out=: write the result where the module wants it."""
         if self._mark_of(target) is not self._made_inside:
             raise Refusal(
                 "it writes into a tensor that is not a value of this run (an integer tensor, or one made outside "
@@ -313,11 +318,10 @@ class PrimeField(TorchDispatchMode):
         return target.copy_(result)
 
     def admit(self, value: Tensor, name: str | None = None) -> Tensor:
-        """Balanced residues of a tensor, known to this context as values of its run.
+        """Balanced residues of a tensor, marked as values of this run that cannot be written into.
 
-        Module code needs no call to this, every tensor it touches is admitted by itself; admitting weights and
-        inputs once saves doing it at each operation. Like these they cannot be written into. Integer tensors stay
-        as they are.
+        Module code needs no call to this, because every tensor it uses is admitted automatically; admitting weights and
+        inputs once saves doing so at each operation. Integer tensors stay as they are.
 
         Raises:
             ValueError: an entry is infinite or not a number; NotPolynomial, which names it, of a tensor with a name.
@@ -336,20 +340,11 @@ class PrimeField(TorchDispatchMode):
         return admitted
 
     def renew(self, value: Tensor) -> Tensor:
-        """`admit` for what the run itself has made, which may be written into."""
+        """`admit` for values made by the run itself, which may be written into."""
         return self._mark(self._admit(value))  # type: ignore[no-any-return]
 
-    def drawn(self, elements: Tensor, rows: Mapping[int, Tensor]) -> Tensor:
-        """A table of weights drawn as residues, of which some rows are for padding and keep their values."""
-        with _disable_current_modes():
-            table = elements.clone()
-            for number, row in rows.items():
-                table[number] = self._admit(row)
-            table._seprank_padding = frozenset(rows)  # type: ignore[attr-defined]
-            return self._mark(table, self._from_outside)  # type: ignore[no-any-return]
-
     def _all_admitted(self, args: Any) -> bool:
-        """Whether these are values of this run, and numbers: as most are, there is nothing to do then."""
+        """Whether all are numbers and values of this run, as in most cases: there is nothing to do then."""
         inside, outside = self._made_inside, self._from_outside
         for arg in args:
             if arg.__class__ not in _PLAIN:
@@ -365,7 +360,7 @@ class PrimeField(TorchDispatchMode):
         return self._admit(value)
 
     def _admit(self, value: Any) -> Any:
-        """`admit` for anything that an operation may have as argument or result."""
+        """`admit` for any argument or result of an operation."""
         if isinstance(value, complex) or (isinstance(value, Tensor) and value.is_complex()):
             raise Refusal("it has complex numbers; write real and imaginary part as two channels")
         if not is_value(value) or self._mark_of(value) is not None:
@@ -391,7 +386,7 @@ class PrimeField(TorchDispatchMode):
         return value
 
     def _mark_of(self, value: Any) -> str | None:
-        """Whether something is a value of this run, and if so whether it may be written into."""
+        """The mark of a value of this run, which says whether it may be written into; None for anything else."""
         mark = getattr(value, "_seprank_mark", None)
         return mark if mark is self._made_inside or mark is self._from_outside else None
 

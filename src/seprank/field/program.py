@@ -1,6 +1,6 @@
 """Straight-line programs: the outputs of a sequence as sums and products of the numbers in its start and its end.
 
-What depends on the start alone, or on the end alone, is worked out once for each of them; the rest for each pair.
+Steps that depend on the start alone, or on the end alone, run once for each of them; the others for each pair.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .symbolic import ONE, Linear, NotRecorded, Numbers, Products, Registers, St
 _OF_START, _OF_END = 1, 2
 
 KINDS = {Sums: 0, Products: 1, Linear: 2}
-"""How the executors tell steps apart"""
+"""Kinds of steps, as numbers for the executors"""
 
 
 @dataclass(frozen=True)
 class Program:
-    """Steps in order; registers are numbered as they appear: one, the starts' numbers, the ends', the results."""
+    """Steps in order; registers: the number one, the numbers of the start, those of the end, the results."""
 
     steps: list[Step]
     starts: int
@@ -34,10 +34,10 @@ class Program:
 
     @staticmethod
     def of(steps: Sequence[Step], registers: int, starts: Registers, ends: Registers, outputs: Registers) -> Program:
-        """What of a recording the outputs need.
+        """The part of a recording that the outputs need.
 
         Raises:
-            NotRecorded: they need numbers that are neither given nor computed, so those of another sequence.
+            NotRecorded: they need numbers that are neither given nor computed: those of another sequence.
         """
         own = _needed(steps, registers, outputs)
         number = np.full(registers, -1)
@@ -67,7 +67,7 @@ class Program:
         return float(degrees[self.outputs].max(initial=0))
 
     def equals(self, other: Program) -> bool:
-        """Whether both are the same steps."""
+        """Whether both have the same steps."""
         if len(self.steps) != len(other.steps) or (self.starts, self.ends) != (other.starts, other.ends):
             return False
         pairs = zip(self._arrays(), other._arrays(), strict=True)
@@ -80,14 +80,14 @@ class Program:
             yield from vars(step).values()
 
     def stages(self) -> Stages:
-        """Sorted by what they depend on, with places in memory."""
+        """The steps sorted by what they depend on, with places in memory."""
         depends = np.zeros(1 + self.starts + self.ends + sum(len(s.outs) for s in self.steps), dtype=np.int8)
         depends[1 : 1 + self.starts] = _OF_START
         depends[1 + self.starts : 1 + self.starts + self.ends] = _OF_END
         sorted_: dict[int, list[Step]] = {_OF_START: [], _OF_END: [], _OF_START | _OF_END: []}
         for step in self.steps:
             for kind, part in _by_dependence(step, depends):
-                for stage in [kind] if kind else sorted_:  # what depends on nothing is worked out where it is needed
+                for stage in [kind] if kind else sorted_:  # constants are computed in each stage
                     sorted_[stage].append(part)
         pairs = sorted_[_OF_START | _OF_END]
         used = np.unique(np.concatenate([self.outputs, *(part.reshape(-1) for s in pairs for part in _reads(s))]))
@@ -103,7 +103,7 @@ class Program:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Steps on rows of memory. Row 0 holds ones, the rows that follow what is given."""
+    """Steps on rows of memory. Row 0 holds ones, the next rows hold what is given."""
 
     heads: Registers
     """(steps, 5): kind, results, terms of each, where its rows begin in `places`, where its factors begin"""
@@ -118,12 +118,12 @@ class Stage:
 
     @property
     def work(self) -> int:
-        """Numbers that NumPy reads and writes for one lane, about; a reduction goes over a sum eight times."""
+        """Roughly the numbers that NumPy reads and writes per lane; a reduction passes over a sum eight times."""
         return int((self.heads[:, 1] * (self.heads[:, 2] + 8)).sum())
 
     @staticmethod
     def of(steps: Sequence[Step], given: Registers, wanted: Registers) -> Stage:
-        """Give each register a row, and the row to another one when it is not read any more."""
+        """Give each register a row, which is reused after its last read."""
         rows = _Rows(steps, given, wanted)
         heads, places, factors = [], [np.zeros(0, np.int64)], [np.zeros(0)]
         at, by = 0, 0
@@ -148,7 +148,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Stages:
-    """A program in three parts."""
+    """A program in three stages."""
 
     starts: Stage
     ends: Stage
@@ -157,7 +157,7 @@ class Stages:
 
 
 class _Rows:
-    """Which row each register is in."""
+    """The row of each register."""
 
     def __init__(self, steps: Sequence[Step], given: Registers, wanted: Registers) -> None:
         most = max([0, *given, *wanted, *(int(s.outs.max()) for s in steps)]) + 1
@@ -177,7 +177,7 @@ class _Rows:
         self._free = np.zeros(self.count, dtype=bool)
 
     def place(self, registers: Registers) -> Registers:
-        """Rows next to each other, free ones if there are enough in one place."""
+        """Adjacent rows, reused if enough are free in one place."""
         count = len(registers)
         before = np.concatenate([[0], np.cumsum(self._free)])
         fitting = np.flatnonzero(before[count:] - before[:-count] == count)
@@ -208,7 +208,7 @@ def _factors(step: Step) -> Numbers:
 
 
 def _needed(steps: Sequence[Step], registers: int, outputs: Registers) -> list[Step]:
-    """What the outputs are computed from."""
+    """The steps that the outputs are computed from."""
     needed = np.zeros(registers, dtype=bool)
     needed[outputs] = True
     kept = []
@@ -239,7 +239,7 @@ def _renumber(step: Step, number: Registers) -> Step:
 
 
 def _by_dependence(step: Step, depends: npt.NDArray[np.int8]) -> list[tuple[int, Step]]:
-    """The step, or its results by what they depend on; notes that."""
+    """A step split by what its results depend on, which is stored in `depends`."""
     if isinstance(step, Linear):
         depends[step.outs] = kind = int(np.bitwise_or.reduce(depends[step.terms]))
         return [(kind, step)]

@@ -2,8 +2,8 @@
 
 The stream called `name` under `seed` is the raw 64-bit output of the counter-based generator Philox4x64-10
 (Salmon et al. 2011) whose 128-bit key is the first 16 bytes, little endian, of the SHA-256 of the text
-"<seed>/<name>". As in NumPy, the first four words come from the counter one, not zero. Nothing else (no
-floating-point distribution, no rejection) stands between the stream and the numbers.
+"<seed>/<name>". As in NumPy, the first four words come from the counter one, not zero. The numbers follow from the
+stream by a remainder alone: no floating-point distribution, no rejection.
 """
 
 from __future__ import annotations

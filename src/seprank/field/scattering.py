@@ -1,4 +1,4 @@
-"""Operations that put values where integer tensors say, or take them from there."""
+"""Operations that put values at positions given by integer tensors, or take them from there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def embedding(f: Arithmetic, weight: Tensor, indices: Tensor, *_: Any) -> Tensor
 
 
 def require_known_padding(table: Any, ids: Any, padding: int = -1, *_: Any) -> None:
-    """Training does not change a row for padding, which must therefore not have been drawn."""
+    """Refuse a row for padding that was drawn: training does not change such a row."""
     known = getattr(table, "_seprank_padding", None)
     if padding >= 0 and known is not None and padding not in known:
         raise Refusal(
@@ -54,7 +54,7 @@ def _indexed(indices: Any, places: Tensor) -> Tensor:
 
 
 def _most_at_one_place(indices: Sequence[Tensor | None]) -> int:
-    """How often these may name one place, at most: as often as positions have entries, and masks none twice."""
+    """The most often that these may name one place: positions as often as they have entries, masks once."""
     given = [index for index in indices if index is not None]
     positions = [index.shape for index in given if index.dtype != torch.bool]
     masks = math.prod(index.numel() for index in given if index.dtype == torch.bool) if positions else 1

@@ -1,13 +1,13 @@
-"""What stands for activations, softmax and norms where a network's polynomial skeleton is asked for: the identity.
+"""The polynomial skeleton of a network: the identity in place of activations, softmax and norms.
 
-A softmax becomes its argument, and 0 where that is minus infinity: what is masked stays masked. A norm becomes its
-affine part. An activation becomes its argument. Each is noted by the field that replaces it.
+A softmax becomes its argument, with 0 for minus infinity, so that masked entries stay masked. A norm becomes its affine
+part. An activation becomes its argument. The field notes each replacement.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .arithmetic import Arithmetic
+from .leaves import tensors
 from .operands import Refusal
 from .operations import STRUCTURAL
 
 LOWEST = -1e9
-"""From here on a number is minus infinity to a softmax: its exponential is 0 in float64"""
+"""A number up to this is minus infinity to a softmax: its exponential is 0 in float64"""
 
 
 def _identity(f: Arithmetic, a: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -68,7 +69,7 @@ SQUASHED: dict[str, Callable[..., Any]] = {
     "native_batch_norm": _group_norm,
     "_native_batch_norm_legit_no_training": _group_norm,
 }
-"""Name of the ATen operation -> what stands for it."""
+"""Name of the ATen operation -> its replacement"""
 
 
 def _rms_norm(x: Tensor, shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
@@ -84,19 +85,19 @@ FUNCTIONS: dict[Any, tuple[str, Callable[..., Any]]] = {
     torch.rms_norm: ("rms_norm", _rms_norm),
     F.normalize: ("normalize", _normalize),
 }
-"""Functions of torch that are many operations when they arrive, of which none would be a norm"""
+"""Functions of torch that arrive as many operations, none of which is a norm"""
 
 
 # Minus infinity
 
 
 def masked(value: Any) -> Tensor | None:
-    """Where a tensor is minus infinity, None if it is nowhere."""
+    """Where a tensor is minus infinity, None if nowhere."""
     return getattr(value, "_seprank_masked", None)
 
 
 def hide(value: Tensor, where: Tensor) -> Tensor:
-    """Say where a tensor is minus infinity."""
+    """Mark where a tensor is minus infinity."""
     if bool(where.any()):
         value._seprank_masked = where  # type: ignore[attr-defined]
     return value
@@ -108,12 +109,12 @@ def is_lowest(value: Any) -> bool:
 
 
 def carry(name: str, function: Any, args: Any, kwargs: Any) -> Callable[[Any], Any] | None:
-    """What says of the result of an operation where it is minus infinity; None where no argument is.
+    """A function that marks where the result of an operation is minus infinity; None if no argument is.
 
     Raises:
-        Refusal: an argument is, and the operation is none that a mask goes through.
+        Refusal: an argument is, and no mask passes through the operation.
     """
-    leaves = [*_leaves([args, *kwargs.values()])]
+    leaves = tensors([args, kwargs])
     hidden = [masked(leaf) for leaf in leaves]
     lowest = name in ("masked_fill", "where") and any(is_lowest(a) for a in args)
     if not lowest and all(h is None for h in hidden):
@@ -150,7 +151,7 @@ def _as_mask(value: Any) -> Any:
     if not isinstance(value, Tensor) or not value.is_floating_point():
         return value
     hidden = masked(value)
-    # As numbers: not all that moves these moves masks, too.
+    # As numbers, because not every operation that moves these moves masks.
     return torch.zeros_like(value) if hidden is None else hidden.double()
 
 
@@ -162,27 +163,19 @@ def _any(made: Tensor, hidden: list[Tensor]) -> Tensor:
 
 
 def _each_hidden(made: Any, moved: Any) -> Any:
-    for value, where in zip(_leaves([made]), _leaves([moved]), strict=True):
+    for value, where in zip(tensors([made]), tensors([moved]), strict=True):
         hide(value, where != 0)
     return made
 
 
-def _leaves(values: Iterable[Any]) -> Iterable[Any]:
-    for value in values:
-        if isinstance(value, list | tuple):
-            yield from _leaves(value)
-        elif isinstance(value, Tensor):
-            yield value
-
-
 def finite(value: Tensor) -> tuple[Tensor, Tensor]:
-    """A tensor with 0 in the place of minus infinity, and where that was."""
+    """A tensor with 0 in place of minus infinity, and where that was."""
     where = value <= LOWEST
     return value.masked_fill(where, 0.0), where
 
 
 def without_lowest(args: Any) -> Any:
-    """Arguments with 0 in the place of numbers that are minus infinity."""
+    """Arguments with 0 in place of numbers that stand for minus infinity."""
     return [0.0 if is_lowest(a) and not isinstance(a, bool) else a for a in args]
 
 

@@ -1,14 +1,12 @@
-"""Recording what a module computes: the third arithmetic, in which values are names of numbers yet unknown.
+"""Recording a module: the third arithmetic, in which values are names of unknown numbers.
 
-A module runs unchanged in the prime field on `Symbolic`: constants are the residues they are, and every number that is
-not known yet, such as an entry of the input, is a name. Operations that move entries move names; sums and products of
-names make new names and leave a `Step`. What is left in the end is a straight-line program of the module: sums and
-products of numbers, in which calls, views, shapes and batches are gone. Nothing in it can depend on the values of
-inputs, because there are none while it is recorded.
+A module runs unchanged in the prime field on `Symbolic`: constants are residues, and every unknown number, such as an
+entry of the input, is a name. Operations that move entries move names; sums and products of names make new names and
+record a `Step`. The result is a straight-line program of the module: sums and products of numbers, without calls,
+views, shapes and batches. Nothing in it can depend on the values of inputs, because there are none during recording.
 
-A name is a float64 that is not a number, and has the register's number where such a float has room for one. So memory
-may be copied as it likes, and a name that gets into arithmetic by another way is seen by whoever meets it: the field
-admits finite numbers only.
+A name is a float64 NaN that carries the number of its register in its free bits. So memory may be copied in any way,
+and a name that reaches arithmetic by another path is found out: the field admits finite numbers only.
 """
 
 from __future__ import annotations
@@ -30,17 +28,17 @@ Numbers = npt.NDArray[np.float64]
 Registers = npt.NDArray[np.int64]
 
 ONE = 0
-"""The register that holds the number one; sums with a constant are sums with a multiple of it."""
+"""The register that holds the number one; a constant in a sum is a multiple of it"""
 
 MOST_TERMS = 2**23
-"""Products of a recording: hundreds of megabytes; larger modules run as they are"""
+"""Products in a recording, hundreds of megabytes; larger modules are not recorded"""
 
 _NAME = 0x7FF8 << 48
-"""The bits of a float that is not a number; the 32 lowest are free."""
+"""The bits of a NaN, of which the lowest 32 are free"""
 
 
 class NotRecorded(ArithmeticError):
-    """What a module computes was not recorded; the text says why."""
+    """Raised when a module cannot be recorded; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ Step = Sums | Products | Linear
 
 
 class Symbolic(Arithmetic):
-    """Constants are computed, all else is recorded.
+    """Constants are computed, everything else is recorded.
 
     Args:
         p: the prime.
@@ -89,9 +87,9 @@ class Symbolic(Arithmetic):
         if self.longest_sum < 2:
             raise NotRecorded(f"sums of products modulo {p} leave float64")
         self.steps: list[Step] = []
-        """What was recorded, in order; each register is written once."""
+        """The recorded steps, in order; each register is written once"""
         self.registers = 1
-        """How many there are"""
+        """How many registers there are"""
         self._terms = 0
         self._known = known or Float64(p)
         self._constants: dict[float, int] = {}
@@ -101,7 +99,7 @@ class Symbolic(Arithmetic):
         return _named(self._new(math.prod(shape)).reshape(shape))
 
     def registers_of(self, values: Tensor) -> Registers:
-        """Where the numbers are that a tensor names; a constant gets a register."""
+        """The registers that a tensor names; a constant gets one."""
         return self._as_registers(_array(values))
 
     def apply(self, function: Callable[..., Tensor], *tensors: Tensor, bound: int) -> Tensor:
@@ -146,7 +144,7 @@ class Symbolic(Arithmetic):
         return self._known.inverse(a)
 
     def _each(self, function: Callable[..., Numbers], *tensors: Tensor) -> Tensor:
-        """Entry by entry, of tensors that are broadcast; stored as `torch.add` would store it."""
+        """Apply a function entry by entry to tensors that are broadcast."""
         shape = np.broadcast_shapes(*(t.shape for t in tensors))
         found = function(*(_array(t.expand(shape)).reshape(-1) for t in tensors))
         return torch.from_numpy(found.reshape(shape))
@@ -240,7 +238,7 @@ class Symbolic(Arithmetic):
         return ((integers + half) % self.p - half).astype(np.float64)
 
     def _as_registers(self, values: Numbers) -> Registers:
-        """Registers of names, and of constants, which get one each."""
+        """Registers of names, and of constants, each of which gets one."""
         known = ~np.isnan(values)
         registers = _registers(values)
         if known.any():

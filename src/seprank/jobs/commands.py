@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ..models import find_model
-from ..question import check_cut, nearest
+from ..question import check_cut, meant
 from ..settings.certify_settings import CertifySettings
 from ..settings.entries import entries, values
 from ..settings.measure_settings import MeasureSettings
@@ -22,7 +21,7 @@ from ..settings.resources import Place
 from ..settings.train_settings import TrainSettings
 from ..sources.code import is_code
 from ..sources.loaded import Loaded, load_network
-from ..store import Job
+from ..store import Job, JsonObject
 from .data import digests, letters, read_data, read_templates
 
 Settings = TypeVar("Settings", CertifySettings, MeasureSettings, RememberSettings)
@@ -37,11 +36,11 @@ class Work:
 
     command: ClassVar[str]
 
-    asked: Mapping[str, Any]
+    asked: JsonObject
     """Settings as a file has them"""
 
     @classmethod
-    def from_settings(cls, asked: Mapping[str, Any]) -> Work:
+    def from_settings(cls, asked: JsonObject) -> Work:
         """The job with these settings, checked.
 
         Raises:
@@ -50,8 +49,7 @@ class Work:
         known = cls.known()
         unknown = next((name for name in asked if name not in known), None)
         if unknown is not None:
-            near = nearest(unknown, known)
-            hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
+            hint = meant(unknown, known, f"known are {', '.join(known)}")
             raise ValueError(f"unknown key {unknown!r}; {hint}")
         missing = next((name for name, required in known.items() if required and name not in asked), None)
         if missing is not None:
@@ -79,7 +77,7 @@ class Work:
         return None
 
     @abstractmethod
-    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+    def run(self, folder: Path, memory: int) -> JsonObject:
         """Do it; returns the result to store.
 
         Args:
@@ -99,9 +97,8 @@ class _OfModel(Work, Generic[Settings]):
 
     @classmethod
     def known(cls) -> dict[str, bool]:
-        place = {entry.name for entry in entries(Place)}
-        every = {entry.name: entry.required for entry in (*entries(cls.sizes), *entries(cls.kind))}
-        return {"model": False} | {name: required for name, required in every.items() if name not in place}
+        every = (*entries(cls.sizes), *entries(cls.kind, but=Place))
+        return {"model": False} | {entry.name: entry.required for entry in every}
 
     @property
     def model(self) -> str:
@@ -119,26 +116,26 @@ class _OfModel(Work, Generic[Settings]):
         """Sizes, settings and weights of the network."""
         return self.sizes(**self._of(self.sizes, self.asked))
 
-    def _of(self, kind: type, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _of(self, kind: type, asked: JsonObject) -> JsonObject:
         return {entry.name: asked[entry.name] for entry in entries(kind) if entry.name in asked}
 
     @cached_property
     def job(self) -> Job:
-        said = {"model": self.model, **self._network()}
+        said: dict[str, Any] = {"model": self.model, **self._network()}
         said |= {
             entry.name: _plain(getattr(self.settings, entry.name))
-            for entry in entries(self.kind)
-            if entry.name in self.known()
-            and (entry.name in self.always or getattr(self.settings, entry.name) != entry.default)
+            for entry in entries(self.kind, but=Place)
+            if entry.name in self.always or getattr(self.settings, entry.name) != entry.default
         }
         read = digests(self.model, said)
         return Job(self.command, said | self._resolved() | ({"files": read} if read else {}))
 
-    def _network(self) -> dict[str, Any]:
+    def _network(self) -> JsonObject:
         """What the network is built from, with the name of its class checked."""
-        sizes = {} if is_code(self.model) else self.network.sizes(find_model(self.model).name)
         given = {name: value for name, value in values(self.network).items() if value is not None}
-        return given | sizes | {"model_settings": dict(self.network.model_settings)}
+        if not is_code(self.model):
+            given |= self.network.sizes(find_model(self.model).name)
+        return given | {"model_settings": dict(self.network.model_settings)}
 
     def _resolved(self) -> dict[str, Any]:
         """What defaults stand for."""
@@ -153,7 +150,8 @@ class _OfModel(Work, Generic[Settings]):
         width, depth = self.network.width or _UNKNOWN_WIDTH, self.network.depth or 1
         if is_code(self.model):
             return 2.0 * width * width * depth
-        return 2.0 * find_model(self.model).count_parameters(*self.network.sizes(self.model).values())
+        sizes = self.network.sizes(self.model)
+        return 2.0 * find_model(self.model).count_parameters(sizes["inputs"], sizes["width"], sizes["depth"])
 
     def _steps(self, cut: int, starts: int, ends: int) -> float:
         """Operations of evaluating a Start-End matrix."""
@@ -165,7 +163,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _with_cut(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_cut(asked: JsonObject) -> JsonObject:
     """A cut given as a fraction of the length, such as "1/4", as the number of steps that it stands for."""
     cut = asked.get("cut")
     if not isinstance(cut, str | Fraction):
@@ -206,7 +204,7 @@ class CertifyWork(_OfModel[CertifySettings]):
         family = find_model(self.model).family if as_named else None
         if family is None or self.settings.split is not None:
             return None
-        asked, sizes = self.settings, dict[str, Any](self.network.sizes(self.model))
+        asked, sizes = self.settings, self.network.sizes(self.model)
         bound = upper_bound(length=asked.length, cut=asked.cut, domain=asked.domain, model=family, **sizes)
         return None if bound is None else bound.value
 
@@ -215,7 +213,7 @@ class CertifyWork(_OfModel[CertifySettings]):
         count = float(self.settings.samples or min(self.upper_bound() or 1024, most))
         return self._steps(self.settings.start, int(count), int(count)) + count**3
 
-    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+    def run(self, folder: Path, memory: int) -> JsonObject:
         from ..certification import certify
 
         loaded, templates = self.load(memory), read_templates(self.settings.templates)
@@ -242,7 +240,7 @@ class MeasureWork(_OfModel[MeasureSettings]):
         figures = float(starts) * ends * min(starts, ends)
         return sum(self._steps(cut, starts, ends) + figures for cut in cuts)
 
-    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+    def run(self, folder: Path, memory: int) -> JsonObject:
         from ..measurement.profile import measure_all
 
         loaded, asked = self.load(memory), values(self.settings) | {"memory": memory}
@@ -263,7 +261,7 @@ class RememberWork(_OfModel[RememberSettings]):
         steps = asked.length + sum(asked.wanted) * (1 + asked.influence)
         return 2.0 * asked.samples * self._per_step() * steps
 
-    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+    def run(self, folder: Path, memory: int) -> JsonObject:
         from ..memory_curve import remember
 
         loaded, data = self.load(memory), read_data(self.settings.data, self.settings.tokenizer)
@@ -298,10 +296,10 @@ class TrainWork(Work):
         sequences = float(settings.steps * settings.batch)
         return 6.0 * sequences * settings.task_built.length * per_step
 
-    def run(self, folder: Path, memory: int) -> dict[str, Any]:
+    def run(self, folder: Path, memory: int) -> JsonObject:
         from ..train import fit
 
-        return dict(fit(self.training, folder=folder, progress=False))
+        return fit(self.training, folder=folder, progress=False)
 
 
 COMMANDS: dict[str, type[Work]] = {kind.command: kind for kind in (CertifyWork, MeasureWork, RememberWork, TrainWork)}

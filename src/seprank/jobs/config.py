@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..question import nearest
+from ..question import meant
 from ..sources.code import is_code
 from ..system.files import read_whole
 from .commands import COMMANDS, Work
@@ -27,7 +27,7 @@ _MOST_VALUES = 10**6
 
 
 class ConfigError(ValueError):
-    """A file of settings cannot be used; the message says where and why."""
+    """Raised where a file of jobs, or a combination of settings in it, is invalid; the message says where and why."""
 
 
 class Block(BaseModel):
@@ -56,11 +56,7 @@ class Block(BaseModel):
                     yield value
 
     def works(self) -> Iterator[Work]:
-        """The jobs of this block, in the order of the grid, its last name going fastest.
-
-        Raises:
-            ConfigError: a combination is not possible; the message says which.
-        """
+        """The jobs of this block, in the order of the grid, its last name going fastest."""
         if self.size > MOST_JOBS:
             raise ConfigError(
                 f"the grid has {self.size:,} cells, more than {MOST_JOBS:,}; divide it into several files"
@@ -91,14 +87,7 @@ class Sweep(BaseModel):
         return sorted({name for block in self.blocks for name in block.code()})
 
     def works(self, *, trusted: bool = False) -> list[Work]:
-        """All jobs, each once.
-
-        Args:
-            trusted: whether the code that the file names may be run.
-
-        Raises:
-            ConfigError: a combination of settings is not possible, or the file names code and is not trusted.
-        """
+        """All jobs, each once; a file that names code must be trusted, as it would be run."""
         if not trusted and (code := self.code()):
             raise ConfigError(
                 f"this file names code, which would be run: {', '.join(code)}; if you trust its author, allow it "
@@ -111,23 +100,13 @@ SHIPPED = Path(__file__).parents[1] / "configs"
 """Folder of the sweeps that come with the package"""
 
 
-def find_sweep(name: str | Path) -> Path:
-    """The file of that path, or the sweep of that name that comes with the package, if there is no such file."""
-    path = Path(name)
-    shipped = SHIPPED / f"{name}.yaml"
-    return shipped if path.parent == Path() and not path.exists() and shipped.is_file() else path
-
-
 def read_sweep(path: str | Path) -> Sweep:
-    """Read a YAML file, or one of those that come with the package: atlas, depth, depth-paper.
-
-    Raises:
-        ConfigError: it is not YAML, or a key or value does not fit.
-        FileError: it cannot be read.
-    """
+    """Read a YAML file; where there is none, one of those that come with the package: atlas, depth, depth-paper."""
     import yaml
 
-    path = find_sweep(path)
+    path, shipped = Path(path), SHIPPED / f"{path}.yaml"
+    if path.parent == Path() and not path.exists() and shipped.is_file():
+        path = shipped
     text = read_whole(path, most=MOST_BYTES)
     try:
         content = yaml.safe_load(text.decode("utf-8"))
@@ -167,9 +146,8 @@ def _reason(error: Exception) -> str:
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg'].lower()}, got {first['input']!r}"
     known = Sweep.model_fields if not folder else Block.model_fields
-    near = nearest(name, known)
-    hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
-    return f"unknown key {where!r}{hint}"
+    hint = meant(name, known, f"known are {', '.join(known)}")
+    return f"unknown key {where!r}; {hint}"
 
 
 def _put(settings: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..sources.code import is_code, source_hash, source_of
+from ..store import JsonObject
 from ..system.files import existing_file
 
 
@@ -16,10 +16,6 @@ def read_data(name: str | None, tokenizer: str | None = None) -> Any:
     Args:
         name: .npy, .npz, .csv or .safetensors; or .txt with a tokenizer.
         tokenizer: file.py:name of a function from text to token ids, or a tokenizer.json.
-
-    Raises:
-        DataError: the file cannot be read as sequences.
-        ValueError: a tokenizer is missing, or there is one too many.
     """
     if name is None:
         return None
@@ -46,16 +42,12 @@ def _read_tokenizer(name: str) -> Any:
         return load_factory(name).function
     tokenizers = need("tokenizers", "hf", "reading a tokenizer.json")
     if not Path(name).is_file():
-        raise ValueError(f"no file {name}")
+        raise ValueError(f"there is no file {name}; check the path")
     return tokenizers.Tokenizer.from_file(name)
 
 
 def read_templates(text: Any) -> Any:
-    """Templates as `certify` takes them: vectors from a .npy file, or the word itself.
-
-    Raises:
-        ValueError: the file is none of numbers.
-    """
+    """Templates as `certify` takes them: vectors from a .npy file, or the word itself."""
     if not isinstance(text, str) or not text.endswith(".npy"):
         return text
     import numpy as np
@@ -71,12 +63,8 @@ def letters(inputs: int | None, templates: Any) -> int | None:
     return inputs if templates is None or isinstance(templates, str) else None
 
 
-def digests(model: str, settings: Mapping[str, Any]) -> dict[str, str]:
-    """SHA-256 of every file that a job reads, by the setting that names it: another text is another job.
-
-    Raises:
-        FileError: there is no such file.
-    """
+def digests(model: str, settings: JsonObject) -> dict[str, str]:
+    """SHA-256 of every file that a job reads, by the setting that names it: another text is another job."""
     files = {name: settings[name] for name in ("data", "weights") if settings.get(name) is not None}
     templates, tokenizer = settings.get("templates"), settings.get("tokenizer")
     if isinstance(templates, str) and templates.endswith(".npy"):

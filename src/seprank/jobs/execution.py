@@ -1,4 +1,4 @@
-"""Where jobs are run: here one after the other, or on the workers of a Dask cluster."""
+"""Where jobs run: here, one after the other, or on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..startend.workers import connect
+from ..store import JsonObject
 from ..system.memory import default_budget
 from .commands import COMMANDS, Work
 
@@ -18,8 +19,7 @@ from .commands import COMMANDS, Work
 class Outcome:
     """How a job ended."""
 
-    work: Work
-    result: dict[str, Any] | None
+    result: JsonObject | None
     """None if it failed"""
     error: str | None
     """Traceback, if it failed"""
@@ -27,17 +27,17 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a job needs to know of where it runs."""
+class Workplace:
+    """What a job needs to know about where it runs."""
 
     folder: str
-    """For files of jobs; each gets a folder of its own in it"""
+    """For the files of jobs, a sub-folder each"""
     memory: int | None = None
-    """Bytes a job may take; half of what is free when it starts by default"""
+    """Memory budget of a job in bytes; by default half of what is free when it starts"""
 
 
-def run_one(command: str, settings: dict[str, Any], key: str, place: Place) -> tuple[Any, str | None, float]:
-    """Result, traceback and seconds of one job; on a worker, this is all that is called."""
+def run_one(command: str, settings: JsonObject, key: str, place: Workplace) -> Outcome:
+    """Run one job; on a worker, this is all that is called."""
     begin = time.perf_counter()
     try:
         work = COMMANDS[command].from_settings(settings)
@@ -46,17 +46,19 @@ def run_one(command: str, settings: dict[str, Any], key: str, place: Place) -> t
         memory = default_budget() if place.memory is None else place.memory
         result = work.run(Path(place.folder) / command / key[:16], memory)
     except Exception:  # any exception becomes the job's record
-        return None, traceback.format_exc(), time.perf_counter() - begin
-    return result, None, time.perf_counter() - begin
+        return Outcome(None, traceback.format_exc(), time.perf_counter() - begin)
+    return Outcome(result, None, time.perf_counter() - begin)
 
 
-def serially(works: list[Work], place: Place) -> Iterator[Outcome]:
+def serially(works: list[Work], place: Workplace) -> Iterator[tuple[Work, Outcome]]:
     """Run jobs here, one after the other."""
     for work in works:
-        yield Outcome(work, *run_one(work.command, dict(work.asked), work.job.key, place))
+        yield work, run_one(work.command, work.asked, work.job.key, place)
 
 
-def on_dask(works: list[Work], place: Place, *, workers: int | None, scheduler: str | None) -> Iterator[Outcome]:
+def on_dask(
+    works: list[Work], place: Workplace, *, workers: int | None, scheduler: str | None
+) -> Iterator[tuple[Work, Outcome]]:
     """Run jobs on workers, in the order given; outcomes come as they are ready.
 
     A job whose worker dies is given to another; one that kills four workers has failed.
@@ -80,14 +82,13 @@ def on_dask(works: list[Work], place: Place, *, workers: int | None, scheduler: 
             future = client.submit(run_one, *arguments, key=f"{work.command}-{work.job.key}", priority=-priority)
             futures[future] = work
         for future in as_completed(list(futures)):
-            yield _outcome(futures.pop(future), future)
+            yield futures.pop(future), _outcome(future)
 
 
-def _outcome(work: Work, future: Any) -> Outcome:
+def _outcome(future: Any) -> Outcome:
     error = future.exception()
     if error is not None:
-        text = f"{type(error).__name__}: {error}; the worker may have run out of memory"
-        return Outcome(work, None, text, 0.0)
-    outcome = Outcome(work, *future.result())
+        return Outcome(None, f"{type(error).__name__}: {error}; the worker may have run out of memory", 0.0)
+    outcome: Outcome = future.result()
     future.release()
     return outcome

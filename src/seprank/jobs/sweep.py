@@ -1,4 +1,4 @@
-"""The driver of a sweep: the only one that writes the store."""
+"""Runs a sweep, and is the only one that writes its store."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..system.memory import default_budget
 from ..system.progress import bars
 from .commands import Work
 from .config import Sweep
-from .execution import Outcome, Place, on_dask, serially
+from .execution import Outcome, Workplace, on_dask, serially
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a sweep."""
+    """The outcome of a sweep."""
 
     jobs: int
     """All that the file asks for"""
@@ -64,12 +64,7 @@ class Outlook:
 
 
 def outlook(plan: Sweep, store: str | Path, *, trusted: bool = False) -> Outlook:
-    """What `sweep` would do, without doing it. Tasks and models to be trained are made, to look at their parameters.
-
-    Raises:
-        ConfigError: a combination of settings is not possible, or the file names code and is not trusted.
-        StoreError: the store cannot be read.
-    """
+    """What `sweep` would do, without doing it. Tasks and models to be trained are made, to look at their parameters."""
     works = plan.works(trusted=trusted)
     known: Mapping[str, str] = {}
     if Path(store).is_file():
@@ -89,17 +84,17 @@ def sweep(
     trusted: bool = False,
     progress: bool = True,
 ) -> Summary:
-    """Do all jobs of a sweep that are not in the store yet, the longest first.
+    """Run all jobs of a sweep that are not in the store yet, the longest first.
 
-    A job is kept as soon as it is done. Whatever ends this process, calling it again goes on from there.
+    A job is kept as soon as it is done. Whatever ends this process, the same call resumes the sweep.
 
     Args:
-        plan: what is to be done, see `read_sweep`.
+        plan: the jobs, see `read_sweep`.
         store: SQLite file of the records; files of training runs are kept beside it.
         workers: processes on this machine; 1 runs the jobs in this one.
         scheduler: address of a running Dask scheduler, whose workers are used instead.
-        memory: bytes that all jobs at work on this machine may take together; half of what is free by default.
-        retry: do the jobs again that failed before.
+        memory: budget in bytes of all jobs that run at a time on this machine; half of what is free by default.
+        retry: run failed jobs again.
         trusted: whether code that the file names (models, tasks and tokenizers as file.py:name or package.module:name)
             may be run.
         progress: show progress with the time left on standard error if it is a terminal.
@@ -122,10 +117,13 @@ def sweep(
         costs = {work.job.key: work.cost() for work in open_works}
         open_works.sort(key=lambda work: -costs[work.job.key])
         total, spent, failed = sum(costs.values()), 0.0, 0
-        place = Place(str(Path(store).resolve().parent), _share(memory, workers, scheduler))
-        for number, outcome in enumerate(_outcomes(open_works, place, workers, scheduler), 1):
-            _keep(opened, outcome)
-            spent += costs[outcome.work.job.key]
+        place = Workplace(str(Path(store).resolve().parent), _share(memory, workers, scheduler))
+        for number, (work, outcome) in enumerate(_outcomes(open_works, place, workers, scheduler), 1):
+            if outcome.result is not None:
+                opened.finish(work.job, outcome.result, seconds=outcome.seconds)
+            else:
+                opened.fail(work.job, outcome.error or "", seconds=outcome.seconds)
+            spent += costs[work.job.key]
             failed += outcome.result is None
             # Bars count in whole numbers; a million of them are fine enough for any number of jobs.
             report(
@@ -147,16 +145,11 @@ def _share(memory: int | None, workers: int, scheduler: str | None) -> int | Non
     return memory // workers
 
 
-def _outcomes(works: list[Work], place: Place, workers: int, scheduler: str | None) -> Iterator[Outcome]:
+def _outcomes(
+    works: list[Work], place: Workplace, workers: int, scheduler: str | None
+) -> Iterator[tuple[Work, Outcome]]:
     if not works:
         return iter(())
     if workers == 1 and scheduler is None:
         return serially(works, place)
     return on_dask(works, place, workers=min(workers, len(works)), scheduler=scheduler)
-
-
-def _keep(store: Store, outcome: Outcome) -> None:
-    if outcome.result is not None:
-        store.finish(outcome.work.job, outcome.result, seconds=outcome.seconds)
-    else:
-        store.fail(outcome.work.job, outcome.error or "", seconds=outcome.seconds)

@@ -199,7 +199,7 @@ def read_sequences(path: str | Path) -> Array:
     if path.suffix not in (".npy", ".npz", ".csv", ".safetensors"):
         raise DataError(f"data must be a .npy, .npz, .csv or .safetensors file, got {path.name}")
     if not path.is_file():
-        raise DataError(f"no file {path}")
+        raise DataError(f"there is no file {path}; check the path")
     try:
         return _read(path)
     except DataError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +14,6 @@ from ..adapters import State
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.measure_settings import MeasureSettings
-from ..system.memory import default_budget
 from ..system.progress import Report, bars
 from .alphabet import find_alphabet
 from .figures import check_finite
@@ -100,10 +100,24 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     halves = _given(starts, ends, data)
     # Arrays are not settings, and are not sent to workers with them.
     asked |= {"data": None} | ({"starts": None, "ends": None} if halves else {})
-    settings = given(MeasureSettings, asked | {"memory": default_budget() if memory is None else memory})
-    alphabet = find_alphabet(
-        model, inputs, tokens, shown=halves[0] if halves else data, length=settings.length, said=settings.hints
-    )
+    settings = given(MeasureSettings, asked)
+    return measured(model, settings, inputs=inputs, data=data, halves=halves, executor=executor, progress=progress)
+
+
+def measured(
+    model: Any,
+    settings: MeasureSettings,
+    *,
+    inputs: int | tuple[int, ...] | None = None,
+    data: Array | Tensor | None = None,
+    halves: tuple[Array | Tensor, Array | Tensor] | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> Measurement:
+    """As `measure`, with its settings in one object."""
+    settings = replace(settings, data=None, memory=settings.budget)
+    shown = halves[0] if halves else data
+    alphabet = find_alphabet(model, inputs, settings.tokens, shown=shown, length=settings.length, said=settings.hints)
     cut = settings.shown
     if halves:
         samples = given_halves(*halves, alphabet, length=settings.length, cut=cut)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..result.chart import legend_above, mark, whole_numbers
 from ..result.palette import COLOURS
 from ..result.panels import Panel
-from ..result.result import STRICT, Result
+from ..result.result import STRICT, Result, Row
 from ..result.text import text_table
 from .figures import (
     EPSILON,
@@ -106,17 +106,12 @@ class Measurement(Result):
             f"{self.effective_rank:.3g}, {_percent(self.shares.interaction)} % of the variance by start and end jointly"
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each figure, with its 90 % interval."""
+        found = {label: self.errors[name] for name, label in LABELS.items()}
         return [
-            {
-                "figure": label,
-                "estimate": found.estimate,
-                "low": found.low,
-                "high": found.high,
-                "plug in": found.plug_in,
-            }
-            for label, found in ((label, self.errors[name]) for name, label in LABELS.items())
+            {"figure": label, "estimate": e.estimate, "low": e.low, "high": e.high, "plug in": e.plug_in}
+            for label, e in found.items()
         ]
 
     def panels(self) -> list[Panel]:

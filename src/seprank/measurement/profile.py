@@ -6,7 +6,8 @@ import pickle
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -16,17 +17,16 @@ from ..adapters import State
 from ..question import check_choice, check_cut, check_several, check_whole
 from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
-from ..result.result import STRICT, Result
+from ..result.result import STRICT, Result, Row
 from ..result.text import text_table
-from ..settings.entries import entries, values
+from ..settings.entries import entries
 from ..settings.measure_settings import PROFILE_SAMPLES, MeasureSettings
 from ..startend.workers import pack
-from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars, silent
 from .alphabet import find_alphabet
 from .inputs import Array, Samples, halved
 from .matrix import Entries
-from .measure import drawn, measure, measure_at
+from .measure import drawn, measure, measure_at, measured
 from .measured_model import Subject, adapt_to, prepared
 from .measurement import Measurement, measure_matrix
 
@@ -65,7 +65,7 @@ class Profile(Result):
         many = f"{self.over} {places[0]} to {places[-1]}" if places else f"no {self.over}"
         return f"{len(self.points)} measurements, {many}"
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each measurement."""
         return [
             {
@@ -161,64 +161,59 @@ def profile(
         [2, 6]
     """
     length, _ = check_cut(length)
-    counts: dict[str, Any] = {"starts": check_whole("starts", starts, 1), "ends": check_whole("ends", ends, 1)}
+    starts, ends = check_whole("starts", starts, 1), check_whole("ends", ends, 1)
     if check_choice("over", over, get_args(Axis)) == "length":
         if cuts is not None:
             raise ValueError("cuts are for a profile over cuts; over lengths each is cut in the middle, leave them out")
         powers = [2**k for k in range(1, length.bit_length()) if 2**k <= length]
         wanted = [*powers, length] if lengths is None else check_several("lengths", lengths, 2)
         each = sorted({check_cut(t)[0] for t in wanted})
-        return Profile(over, [measure(model, length=t, progress=progress, **counts, **settings) for t in each])
+        how = partial(measure, model, starts=starts, ends=ends, progress=progress, **settings)
+        return Profile(over, [how(length=t) for t in each])
     if lengths is not None:
         raise ValueError("lengths are for a profile over lengths; use over='length'")
     every = "all" if cuts is None else tuple(check_several("cuts", cuts, 1))
-    return Profile("cut", list(_over_cuts(model, progress, length=length, cuts=every, **counts, **settings)))
+    apart = {name: settings.pop(name) for name in ("inputs", "data", "executor") if name in settings}
+    _require_known(settings)
+    asked = MeasureSettings(length=length, cuts=every, starts=starts, ends=ends, **settings)
+    return profiled(model, asked, progress=progress, **apart)
 
 
-def measure_all(
-    model: Any, settings: MeasureSettings, *, progress: bool = True, **given: Any
-) -> tuple[Measurement, Profile]:
-    """What `measure` gives with these settings; with cuts, the profile and the one of its measurements to be shown.
-
-    Args:
-        model: as in `measure`.
-        settings: of both.
-        progress: show progress bars on standard error if it is a terminal.
-        given: `inputs`, `data` and `executor`, as in `measure`.
-    """
-    asked = values(settings, but=("data", "cuts"))
-    if settings.cuts is None:
-        return measure(model, **asked, **given, progress=progress), Profile("cut", [])
-    counts = dict(zip(("starts", "ends"), settings.halves, strict=True))
-    del asked["cut"]
-    points = profile(model, cuts=settings.profiled, progress=progress, **{**asked, **counts}, **given)
-    return points.at(settings.shown), points
-
-
-def _over_cuts(
-    model: Any,
-    progress: bool,
-    *,
-    inputs: int | None = None,
-    data: Array | Tensor | None = None,
-    executor: Executor | None = None,
-    **given: Any,
-) -> Iterator[Measurement]:
+def _require_known(settings: Iterable[str]) -> None:
     known = [entry.name for entry in entries(MeasureSettings) if entry.name != "cut"]
-    unknown = [name for name in given if name not in known]
+    unknown = [name for name in settings if name not in known]
     if unknown:
         every = ", ".join(["inputs", *known, "executor"])
         raise TypeError(f"profile has no setting {unknown[0]!r}; beside cuts and lengths it has {every}")
-    budget = default_budget() if given.get("memory") is None else given["memory"]
-    settings = MeasureSettings(**given | {"memory": budget})
-    how: dict[str, Any] = {"shown": data, "length": settings.length, "said": settings.hints}
-    alphabet, cuts = find_alphabet(model, inputs, settings.tokens, **how), settings.profiled
-    whole = drawn(alphabet, settings, data)
+
+
+def measure_all(model: Any, settings: MeasureSettings, **given: Any) -> tuple[Measurement, Profile]:
+    """What `measured` gives; with cuts, the profile that `profiled` gives, and its measurement to be shown in full."""
+    if settings.cuts is None:
+        return measured(model, settings, **given), Profile("cut", [])
+    points = profiled(model, settings, **given)
+    return points.at(settings.shown), points
+
+
+def profiled(
+    model: Any,
+    settings: MeasureSettings,
+    *,
+    inputs: int | tuple[int, ...] | None = None,
+    data: Array | Tensor | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> Profile:
+    """As `profile` over cuts, with its settings in one object."""
+    settings = replace(settings, data=None, memory=settings.budget)
+    alphabet = find_alphabet(model, inputs, settings.tokens, shown=data, length=settings.length, said=settings.hints)
+    whole, cuts = drawn(alphabet, settings, data), settings.profiled
     with bars(progress) as report, prepared(model, settings) as versions:
         run = _Run(adapt_to(versions, halved(whole, cuts[0]), settings, settings.length), whole, cuts, settings)
         what = f"profile of {len(cuts)} cuts, length {settings.length}, {len(whole.starts)} x {len(whole.ends)} halves"
         announce(report, STAGE, what, run.seconds(), shared=executor is not None)
-        yield from run.here(report) if executor is None else run.on_workers(model, executor, report)
+        points = run.here(report) if executor is None else run.on_workers(model, executor, report)
+        return Profile("cut", list(points))
 
 
 class _Run:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..adapters import Rescaled
-from ..adapters.agreement import failure, tolerance
+from ..adapters.agreement import NUDGED, failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
 from ..startend import Halves, Values
@@ -24,9 +24,6 @@ PAIRS = 4
 _BLOCK = 61
 """Sequences in a batch when rows are evaluated again, if as many fit: few, and unlike any number of samples in use"""
 _STREAM = 3
-_NUDGED = 100.0
-"""How much more than inputs that differ in their last digit rounding inside may change an output"""
-
 _DIGITS = 1000
 _MOST = 0.1
 """Beyond this relative difference outputs are rounding more than anything else"""
@@ -60,7 +57,7 @@ def recheck(entries: Entries, values: Values) -> float:
 
 
 def _refuse_rounding(by_one: float) -> None:
-    if by_one > _MOST / _NUDGED:
+    if by_one > _MOST / NUDGED:
         raise ValueError(
             f"inputs that differ in their last digit change outputs by {by_one:.1e} of the largest: they are rounding; "
             "use a shorter length, smaller weights, or float64"
@@ -107,7 +104,7 @@ class _Again:
         not grow with it. It is at most what is still small beside the outputs.
         """
         by_one, by_many = (self.apart(pairs, self.pairs(nudged=n)) for n in (1, _DIGITS))
-        return by_one, min(_NUDGED * by_many / _DIGITS, _MOST)
+        return by_one, min(NUDGED * by_many / _DIGITS, _MOST)
 
     def cause(self, rows: Values, pairs: Values, rows_apart: float) -> Check:
         """Which check it is that entries fail when they are evaluated again."""

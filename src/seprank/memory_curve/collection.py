@@ -12,13 +12,15 @@ from typing import Any
 
 import torch
 
-from ..measurement.measured_model import Subject
+from ..measurement.allocation import footprint
+from ..measurement.measured_model import Subject, adapt_to, prepared
 from ..settings.remember_settings import FEWEST, RememberSettings
+from ..startend import pairs_per_block
 from ..startend.workers import pack
+from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report, silent
 from .columns import nothing_left
 from .crossing import Crossing, steps_at
-from .curve_model import block_of_pairs, checked, state_bytes
 from .readout import Readout, choose_readout
 from .terms import Terms, join_lags, join_pairs
 from .windows import Pairs
@@ -47,7 +49,7 @@ class Collection:
     ) -> None:
         self._subject, self._model, self._readout, self._pairs = subject, subject.model, readout, pairs
         self._settings, self._report = settings, report
-        size = block_of_pairs(subject, pairs, settings)
+        size = _block_of_pairs(subject, pairs, settings)
         self._rows = [range(first, min(first + size, len(pairs))) for first in range(0, len(pairs), size)]
         self._kept: list[Crossing] = []
         self._done = self._total = 0
@@ -75,7 +77,7 @@ class Collection:
             KeyboardInterrupt: interrupted before there was anything to show.
         """
         self._total += self.steps(lags)
-        if self._kept or state_bytes(self._subject, tuple(lags), self._settings) <= self._settings.budget // 4:
+        if self._kept or _state_bytes(self._subject, tuple(lags), self._settings) <= self._settings.budget // 4:
             return join_lags(self._gathered(self._lag_by_lag(lags, enough), lambda found: len(found) > 0))
         blocks = self._block_by_block(lags)
         return join_pairs(self._gathered(blocks, lambda found: sum(map(len, found)) >= FEWEST))
@@ -122,6 +124,34 @@ class Collection:
     def _sequences(self, rows: range) -> torch.Tensor:
         halves = [half[rows.start : rows.stop] for half in (self._pairs.first, self._pairs.second)]
         return self._subject.version.cast(torch.cat(halves))
+
+
+def _block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings) -> int:
+    """How many pairs are run at once: as many as run fast, if they fit a quarter of the memory.
+
+    Raises:
+        MemoryBudgetError: not even one pair fits.
+    """
+    model, length, budget = subject.model, settings.length, settings.budget
+    halves = pairs.halves()
+    found = footprint(model, subject.cast(halves.starts), subject.cast(halves.ends))
+    # beside what the model takes inside: the sequences, states spread and joined, outputs and their differences
+    own = pairs.first[0].numel() + 8 * model.state_numbers(length) + 24 * model.channels
+    each = 2 * (found.per_pair + 8 * own)
+    most = (budget // 4 - found.fixed) // each
+    if most < 1:
+        raise MemoryBudgetError(
+            f"running one pair of sequences takes about {show_size(found.fixed + each)}, more than a quarter of the "
+            f"{show_size(budget)} this may take; use a shorter length, a narrower model, or more memory"
+        )
+    return max(1, min(most, pairs_per_block(model.width, 0, budget) // 2))
+
+
+def _state_bytes(subject: Subject, lags: tuple[int, ...], settings: RememberSettings) -> int:
+    """Memory that the states of all pasts take if they are kept at all lags."""
+    if not subject.model.splits:
+        return 0
+    return sum(16 * settings.samples * subject.model.state_numbers(settings.length - lag) for lag in lags)
 
 
 class SentCollection:
@@ -191,7 +221,8 @@ def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...], ends: boo
     """Terms of these pairs, if `ends` only up to a lag at which nothing is left; all that runs on a worker."""
     model, pairs, settings = pickle.loads(packed)
     own = replace(pairs, first=pairs.first[rows.start : rows.stop], second=pairs.second[rows.start : rows.stop])
-    with checked(model, own, settings) as subject:
+    with prepared(model, settings) as versions:
+        subject = adapt_to(versions, own.halves(), settings, settings.length)
         readout = choose_readout(settings, subject, pairs.alphabet.tokens)
         collection = Collection(subject, readout, own, settings, silent)
         return collection.terms(lags, partial(nothing_left, threshold=settings.threshold) if ends else None)

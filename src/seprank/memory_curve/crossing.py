@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 
 from ..adapters import State
-from ..adapters.agreement import failure, tolerance
+from ..adapters.agreement import NUDGED, failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
 from ..measurement.measured_model import Subject
 from ..settings.remember_settings import RememberSettings
-from .curve_model import relative_floor
 from .readout import Columns, Readout
 from .terms import Squares, Terms
 
@@ -28,8 +27,6 @@ SHAKEN = 8
 """Sequences of a block that are run a second time with rounding errors added, to see how far these grow"""
 ALONE = 2
 """Sequences of a block that are run again by themselves"""
-NUDGED = 100.0
-"""How much more than inputs that differ in their last digit rounding inside may change an output"""
 
 
 def steps_at(lags: Sequence[int], settings: RememberSettings, *, splits: bool) -> int:
@@ -58,7 +55,8 @@ class Crossing:
         settings: RememberSettings,
     ) -> None:
         self._subject, self._model = subject, subject.model
-        self._floor = relative_floor(subject)
+        self._floor = max(subject.model.floor, 4 * torch.finfo(subject.version.dtype).eps)
+        """Relative rounding error of outputs with a margin of four: as observed, but at least that of the type"""
         self._readout = readout
         self._sequences = sequences
         self._settings = settings

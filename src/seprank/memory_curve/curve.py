@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from ..measurement.figures import roy_vetterli_rank
 from ..result.panels import Panel
-from ..result.result import STRICT, Result
+from ..result.result import STRICT, Plain, Result, Row
 from ..settings.remember_settings import check_share
 from . import in_words
 from .drawing import curve_panels
@@ -215,7 +215,7 @@ class MemoryCurve(Result):
         """What came out, in one sentence."""
         return in_words.sentence(self)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Plain:
         """The figures that are asked for most, for JSON: what `seprank remember --json` prints."""
         return {
             "lags": list(self.lags),
@@ -233,11 +233,11 @@ class MemoryCurve(Result):
             **{name: getattr(self, name) for name in ("length", "samples", "readout", "dtype", "seed", "seconds")},
         }
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each lag."""
         rows = []
         for place, lag in enumerate(self.lags):
-            row: dict[str, Any] = {"lag": lag}
+            row: Row = {"lag": lag}
             for name in COLUMNS:
                 low, high = self.intervals[name][place]
                 row |= {name: getattr(self, name)[place], f"{name}_low": low, f"{name}_high": high}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..result.panels import Panel
-from ..result.result import Result, validated
+from ..result.result import Plain, Result, Row, validated
 from .curve import MemoryCurve
 from .drawing import curve_panels
 from .in_words import sparkline, table
@@ -34,15 +34,15 @@ class MemoryCurves(Result):
         least = {name: "at least " if curve.at_least() else "" for name, curve in self.curves.items()}
         return ", ".join(f"{name}: reach {least[name]}{curve.reach()}" for name, curve in self.curves.items())
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each lag of each curve."""
-        return [{"model": name} | row for name, curve in self.curves.items() for row in curve.records()]
+        return [{"model": name, **row} for name, curve in self.curves.items() for row in curve.records()]
 
     def panels(self) -> list[Panel]:
         """Memory by lag, a line for each."""
         return curve_panels(self.curves)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The curves by name, as plain values for JSON."""
         return {name: curve.to_dict() for name, curve in self.curves.items()}
 

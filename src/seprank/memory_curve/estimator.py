@@ -33,10 +33,7 @@ class Ratio:
 
 
 def ratio(above: Vector, below: Vector) -> Ratio:
-    """Mean of one term over the mean of another, over the same pairs.
-
-    Args:
-        above, below: terms of each pair, (pairs,); the second not negative, with a positive sum.
+    """Mean of one term over that of another, which is not negative and has a positive sum, over the same pairs.
 
     Example:
         >>> ratio(np.arange(16.0), np.full(16, 2.0)).value
@@ -61,10 +58,7 @@ def _without_each(sums: Vector) -> Vector:
 def interval(found: Ratio, *, logarithmic: bool, lowest: float = 0.0, highest: float = 1.0) -> Interval:
     """A 90 % interval by the delete-group jackknife, moved into the range that the figure can have.
 
-    Args:
-        found: the ratio.
-        logarithmic: whether the logarithm is jackknifed, for figures that are positive at any magnitude.
-        lowest, highest: the range.
+    The logarithm is jackknifed if `logarithmic`, for figures that are positive at any magnitude.
 
     Example:
         >>> interval(Ratio(0.5, np.full(8, 0.5)), logarithmic=True)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from ..measurement.alphabet import find_alphabet
+from ..measurement.measured_model import adapt_to, prepared
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.lags import bracket
@@ -19,7 +20,6 @@ from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
 from .columns import Column, Figures, figures, nothing_left
 from .curve import MemoryCurve, Series
-from .curve_model import checked
 from .readout import choose_readout
 from .terms import Terms, join_lags
 from .windows import Data, Pairs, make_pairs
@@ -102,7 +102,8 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
     alphabet = find_alphabet(model, inputs, tokens, shown=data, length=settings.length, said=settings.hints)
     pairs = make_pairs(data, alphabet, settings)
     began = time.perf_counter()
-    with bars(progress) as report, checked(model, pairs, settings) as subject:
+    with bars(progress) as report, prepared(model, settings) as versions:
+        subject = adapt_to(versions, pairs.halves(), settings, settings.length)
         read = choose_readout(settings, subject, alphabet.tokens)
         here = Collection(subject, read, pairs, settings, report)
         run = here if executor is None else SentCollection(executor, model, pairs, settings, report)

@@ -11,8 +11,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..measurement.inputs import Alphabet, DataError, as_array, checked_sequences, whole_sequences
+from ..measurement.inputs import (
+    Alphabet,
+    DataError,
+    Samples,
+    as_array,
+    checked_sequences,
+    halved,
+    whole_sequences,
+)
 from ..settings.remember_settings import FEWEST, RememberSettings
+from ..startend import Halves
 from ..system.memory import MemoryBudgetError, show_size
 
 Data = npt.NDArray[Any] | Tensor
@@ -36,6 +45,12 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def halves(self) -> Samples:
+        """Starts and ends on which a model is tried."""
+        whole = Halves(vectors=self.first)
+        samples = Samples(whole, whole, self.source, inferred=self.alphabet.inferred)
+        return halved(samples, max(1, self.first.shape[1] // 2))
 
 
 def make_pairs(data: Data | None, alphabet: Alphabet, settings: RememberSettings) -> Pairs:
@@ -121,7 +136,7 @@ def read_text(path: str | Path, tokenizer: Any) -> npt.NDArray[np.int64]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"no file {path}")
+        raise DataError(f"there is no file {path}; check the path")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from ..question import check_network, nearest
+from ..question import check_network, meant
 from .base.alterations import find_alteration
 
 if TYPE_CHECKING:
@@ -29,21 +30,21 @@ class ModelSpec:
     target: str
     """module:class, relative to this package"""
     count_parameters: Callable[..., int]
-    """Numbers in all parameters, from the sizes and the options; known before anything of that size is made"""
+    """Entries of all parameters, from sizes and options, without making anything of that size"""
     family: str | None = None
-    """Which family of bounds in `theory` holds for it, None if there is none"""
+    """The family of bounds in `theory` that holds for it, if any"""
     polynomial: bool = True
-    """Whether it can be certified; what is not polynomial is trained and measured"""
+    """Whether it can be certified; other models are trained and measured"""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Settings that training adds: what keeps its values in range over hundreds of steps"""
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments the constructor is always given, unless they are set"""
+    """Arguments of the constructor, unless they are set"""
     inputs: str = "input_size"
     """Name of the constructor argument, and attribute, that holds the number of inputs"""
     width: str = "hidden_size"
     depth: str = "num_layers"
     options: tuple[str, ...] = ()
-    """Whole numbers and switches of the constructor that, with the sizes, say which function the class computes"""
+    """Whole numbers and switches of the constructor that, with the sizes, determine the function of the class"""
     recurrent: bool = True
     """Whether it has a state; without one it returns a tensor, and is a function of whole sequences"""
 
@@ -54,7 +55,7 @@ class ModelSpec:
         return cls
 
     def draw(self, seed: int, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
-        """A new module whose weights follow from the seed alone: in every command the same ones."""
+        """A new module whose weights follow from the seed alone, the same in every command."""
         from ..system.seeds import seeded
 
         with seeded(seed):
@@ -67,25 +68,25 @@ class ModelSpec:
         return self.load()(**sizes, **{**self.defaults, **extra})
 
     def settings(self, module: nn.Module) -> dict[str, int]:
-        """The sizes of a module of this class, and those of its options that are not as by default."""
+        """The sizes of a module of this class, and those of its options that differ from their defaults."""
         sizes = {name: getattr(module, getattr(self, name)) for name in ("inputs", "width", "depth")}
         defaults = self.option_defaults()
         return sizes | {name: value for name in defaults if (value := getattr(module, name)) != defaults[name]}
 
     def count(self, inputs: int, width: int, depth: int, **extra: Any) -> int:
-        """Numbers in all parameters of the module that `build` makes with these arguments."""
+        """Entries of all parameters of the module that `build` makes with these arguments."""
         takes = signature(self.count_parameters).parameters
         counted = {name: value for name, value in extra.items() if name in takes}
         return self.count_parameters(inputs, width, depth, **counted)
 
     def option_defaults(self) -> dict[str, int]:
-        """What the constructor takes for the options where they are not given."""
+        """The defaults of the options."""
         parameters = signature(self.load()).parameters if self.options else {}
         return {name: parameters[name].default for name in self.options}
 
 
 def _features(m: int, r: int, depth: int) -> int:
-    """Inputs of all layers taken together."""
+    """Inputs of all layers together."""
     return m + (depth - 1) * r
 
 
@@ -94,8 +95,21 @@ def _torch_like(m: int, r: int, depth: int, *, gates: int) -> int:
     return gates * r * (_features(m, r, depth) + depth * (r + 2))
 
 
+def _of_torch(name: str, summary: str, year: int, source: str, *, gates: int) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        summary=f"torch.nn.{name.upper()}: {summary}",
+        year=year,
+        source=source,
+        target=f"torch.nn:{name.upper()}",
+        count_parameters=partial(_torch_like, gates=gates),
+        polynomial=False,
+        defaults={"batch_first": True},
+    )
+
+
 def _attention(m: int, r: int, depth: int, *, feed_forward: int = False, **_: int) -> int:
-    """An embedding, and for each layer queries, keys, values and outputs, and three matrices more for products."""
+    """An embedding; per layer queries, keys, values and outputs, and three more matrices for products."""
     return r * m + depth * (7 if feed_forward else 4) * r * r
 
 
@@ -106,13 +120,13 @@ def _cp_rnn(m: int, r: int, depth: int, *, rank: int | None = None) -> int:
 
 
 def _mlstm(m: int, r: int, depth: int, *, nonlinearity: str = "identity") -> int:
-    """Four maps and two gates, the first matrix, and with exponential gates what they are normalised by."""
+    """Four maps and two gates, the initial matrix and, with exponential gates, their normaliser."""
     kept = r * r + (r + 1 if nonlinearity == "exp" else 0)
     return (4 * r + 2) * (_features(m, r, depth) + depth) + depth * kept
 
 
 def _gated_delta_net(m: int, r: int, depth: int, *, nonlinearity: str = "identity") -> int:
-    """Four maps and two gates, the first matrix, the projection, and with squashing a rate."""
+    """Four maps and two gates, the initial matrix, the projection and, with squashing, a rate."""
     return (4 * r + 2) * _features(m, r, depth) + depth * (2 * r * r + 2 + (nonlinearity != "identity"))
 
 
@@ -314,59 +328,37 @@ MODELS = {
             count_parameters=lambda m, r, depth: r * _features(m, r, depth) + depth * (r * r + 2 * r),
             polynomial=False,
         ),
-        ModelSpec(
-            name="rnn",
-            summary="torch.nn.RNN: h' = tanh(W_H h + W_I x + b)",
-            year=1990,
-            source="Elman, doi:10.1207/s15516709cog1402_1",
-            target="torch.nn:RNN",
-            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=1),
-            polynomial=False,
-            defaults={"batch_first": True},
-        ),
-        ModelSpec(
-            name="gru",
-            summary="torch.nn.GRU: gated recurrent unit",
-            year=2014,
-            source="Cho et al., arXiv:1406.1078",
-            target="torch.nn:GRU",
-            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=3),
-            polynomial=False,
-            defaults={"batch_first": True},
-        ),
-        ModelSpec(
-            name="lstm",
-            summary="torch.nn.LSTM: long short-term memory",
-            year=1997,
-            source="Hochreiter, Schmidhuber, doi:10.1162/neco.1997.9.8.1735",
-            target="torch.nn:LSTM",
-            count_parameters=lambda m, r, depth: _torch_like(m, r, depth, gates=4),
-            polynomial=False,
-            defaults={"batch_first": True},
+        _of_torch("rnn", "h' = tanh(W_H h + W_I x + b)", 1990, "Elman, doi:10.1207/s15516709cog1402_1", gates=1),
+        _of_torch("gru", "gated recurrent unit", 2014, "Cho et al., arXiv:1406.1078", gates=3),
+        _of_torch(
+            "lstm",
+            "long short-term memory",
+            1997,
+            "Hochreiter, Schmidhuber, doi:10.1162/neco.1997.9.8.1735",
+            gates=4,
         ),
     )
 }
-"""Every model that has a name."""
+"""Every registered model"""
 
 
 def find_model(name: str) -> ModelSpec:
     """The entry of that name.
 
     Raises:
-        ValueError: there is none; the message names the nearest.
+        ValueError: there is no entry of that name; the message suggests the nearest.
     """
     if name in MODELS:
         return MODELS[name]
-    near = nearest(name, MODELS)
-    hint = f"did you mean {near!r}?" if near else f"the models are: {', '.join(MODELS)};"
+    hint = meant(name, MODELS, f"the models are: {', '.join(MODELS)};")
     raise ValueError(f"unknown model {name!r}; {hint} A module of your own is given as file.py:factory")
 
 
 def spec_of(module: nn.Module) -> ModelSpec | None:
     """The registry entry that a module was built from; its weights may be any.
 
-    None if its class has none (subclasses do not count), and if the module is not as its sizes alone make it: pruned,
-    parametrized, hooked, with a method overridden, with other parts or settings.
+    None if its class has no entry (a subclass has none), or if the module differs from what its sizes make it: pruned,
+    parametrized, hooked, with an overridden method, with other parts or settings.
     """
     spec = next((spec for spec in MODELS.values() if type(module) is spec.load()), None)
     if spec is None:

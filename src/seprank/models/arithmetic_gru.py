@@ -25,11 +25,7 @@ class ArithmeticGRU(TorchTwin):
     A step has degree 3 in the state, so that the rank of a single layer grows with the length.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: "identity" (can be certified) or "tanh" (nn.GRU).
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
 
     Source: Cho et al. 2014 (arXiv:1406.1078), in the form of the documentation of torch.nn.GRU, which applies the
         reset gate after the matrix, and in which z keeps the old state.

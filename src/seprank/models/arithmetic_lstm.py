@@ -27,11 +27,10 @@ class ArithmeticLSTM(TorchTwin):
     with the length, as it does for a Recurrent Arithmetic Circuit from depth 2 on.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: "identity" (can be certified) or "tanh" (nn.LSTM).
 
     Shape:
-        state (hidden, cell), each (num_layers, batch, hidden_size); the rest as in `StackedCell`. The parameters
+        state (hidden, cell), each (num_layers, batch, hidden_size). The parameters
         that hold the first state are `initial_hidden` and `initial_cell`.
 
     Source: Hochreiter, Schmidhuber 1997 (doi:10.1162/neco.1997.9.8.1735), forget gate by Gers, Schmidhuber, Cummins

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,14 +25,7 @@ class CPRNN(StackedCell):
     ±1/sqrt(hidden_size). With $F = R$ a layer then keeps the length of its state on one-hot inputs.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         rank: F, products per layer; by default `hidden_size`.
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
-
-    Raises:
-        ValueError: a size or the rank below 1, or inputs that do not fit.
 
     Source: Lizaire, Rizvi-Martel, Gamal Abdel Hameed, Rabusseau 2024 (arXiv:2406.05045), the CPRNN without
         non-linearity and first-order terms; the form goes back to Sutskever, Martens, Hinton 2011, "Generating text
@@ -59,15 +51,10 @@ class CPRNN(StackedCell):
             "weight_out": (self.hidden_size, self.rank),
         }
 
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(self.num_layers):
-            layer = self.layer(number)
-            nn.init.orthogonal_(layer["weight_hh"])
-            nn.init.orthogonal_(layer["weight_out"])
-            with torch.no_grad():
-                layer["weight_ih"].bernoulli_().mul_(2).sub_(1)
+    def reset_layer(self, layer: Weights) -> None:
+        nn.init.orthogonal_(layer["weight_hh"])
+        nn.init.orthogonal_(layer["weight_out"])
+        layer["weight_ih"].bernoulli_().mul_(2).sub_(1)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         products = F.linear(state[0], layer["weight_hh"]) * F.linear(x, layer["weight_ih"])

@@ -21,12 +21,8 @@ class DeltaRule(StackedCell):
     the input of the next layer. The state is affine in the one before, $S' = S (1 - \beta k k^\top) + \beta v
     k^\top$, and a read-out sees it through $w^\top S$, which has $R$ entries: a single layer has rank at most $R + 1$.
 
-    Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
-
     Shape:
-        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys; the rest as in
-        `StackedCell`.
+        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys.
 
     Source: Schlag, Irie, Schmidhuber 2021, "Linear transformers are secretly fast weight programmers"
         (arXiv:2102.11174), section 4.2.

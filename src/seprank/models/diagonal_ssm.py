@@ -21,12 +21,6 @@ class DiagonalSSM(StackedCell):
 
     Initialisation: $a$ uniform between 1/2 and 1, the rest as in `StackedCell`.
 
-    Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
-
     Source: Gupta, Gu, Berant 2022 (arXiv:2203.14343); Gu, Gupta, Goel, Ré 2022 (arXiv:2206.11893).
 
     Example:
@@ -39,11 +33,8 @@ class DiagonalSSM(StackedCell):
         units = self.hidden_size
         return {"decay": (units,), "weight_in": (units, below), "weight_out": (units, units)}
 
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law."""
-        super().reset_parameters()
-        for number in range(self.num_layers):
-            nn.init.uniform_(self.layer(number)["decay"], 0.5, 1.0)
+    def reset_layer(self, layer: Weights) -> None:
+        nn.init.uniform_(layer["decay"], 0.5, 1.0)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         hidden = layer["decay"] * state[0] + F.linear(x, layer["weight_in"])

@@ -22,11 +22,7 @@ class Elman(TorchTwin):
     weights that go from one to the other.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: φ, "identity" (can be certified) or "tanh" (nn.RNN).
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
 
     Source: Elman 1990, "Finding structure in time" (doi:10.1207/s15516709cog1402_1), in the form of the documentation
         of torch.nn.RNN.

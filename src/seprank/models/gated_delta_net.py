@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .base.gates import affine
-from .base.squashed import SquashedCell
+from .base.squashed import SquashedCell, affine
 from .base.stacked import Shapes, States, Weights
 from .linear_attention import apply
 
@@ -34,12 +33,10 @@ class GatedDeltaNet(SquashedCell):
     $w_\beta$ are a quarter of what they are otherwise, so that nothing grows at first.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
 
     Shape:
-        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys; the rest as in
-        `StackedCell`.
+        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys.
 
     Source: Yang, Kautz, Hatamizadeh 2024, "Gated delta networks: improving Mamba2 with delta rule" (arXiv:2412.06464),
         equation 10 and section 3.4.
@@ -64,15 +61,12 @@ class GatedDeltaNet(SquashedCell):
     def state_shapes(self) -> Shapes:
         return {"state": (self.hidden_size, self.hidden_size)}
 
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(self.num_layers if self.squashes else 0):
-            layer = self.layer(number)
-            with torch.no_grad():
-                nn.init.uniform_(layer["log_rate"], 1.0, 16.0).log_()
-                steps = nn.init.uniform_(layer["bias_forget"], -6.9, -2.3).exp_()
-                steps.expm1_().log_()  # softplus gives the step back
+    def reset_layer(self, layer: Weights) -> None:
+        super().reset_layer(layer)
+        if self.squashes:
+            nn.init.uniform_(layer["log_rate"], 1.0, 16.0).log_()
+            steps = nn.init.uniform_(layer["bias_forget"], -6.9, -2.3).exp_()
+            steps.expm1_().log_()  # softplus gives the step back
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         q, k, v = (self.silu(F.linear(x, layer[f"weight_{name}"])) for name in "qkv")

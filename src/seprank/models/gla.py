@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .base.gates import affine
-from .base.squashed import SquashedCell
+from .base.squashed import SquashedCell, affine
 from .base.stacked import Shapes, States, Weights
 from .linear_attention import apply
 
@@ -36,12 +35,10 @@ class GLA(SquashedCell):
     what it is otherwise, so that nothing grows at first.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
 
     Shape:
-        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys; the rest as in
-        `StackedCell`.
+        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys.
 
     Source: Yang, Wang, Shen, Panda, Kim 2023, "Gated linear attention transformers with hardware-efficient training"
         (arXiv:2312.06635), equation 3 for the recurrence, section 4.4 for gates and output.

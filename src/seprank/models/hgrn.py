@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .base.gates import affine, begin_at
-from .base.squashed import SquashedCell
+from .base.squashed import SquashedCell, affine
 from .base.stacked import Shapes, States, Weights
 
 
@@ -36,11 +35,10 @@ class HGRN(SquashedCell):
     quarter of what they are otherwise, and turns have modulus 1, so that nothing grows at first.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
 
     Shape:
-        state: real and imaginary part, each (num_layers, batch, hidden_size); the rest as in `StackedCell`.
+        state: real and imaginary part, each (num_layers, batch, hidden_size).
 
     Source: Qin, Yang, Zhong 2023, "Hierarchically gated recurrent neural network for sequence modeling"
         (arXiv:2311.04823), section 3.
@@ -52,6 +50,7 @@ class HGRN(SquashedCell):
     """
 
     SQUASHING = "sigmoid"
+    BEGINNINGS = (("forget", 0.5, 1.0),)
 
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
@@ -64,13 +63,9 @@ class HGRN(SquashedCell):
     def state_shapes(self) -> Shapes:
         return {"real": (self.hidden_size,), "imag": (self.hidden_size,)}
 
-    @torch.no_grad()
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(0 if self.squashes else self.num_layers):
-            layer = super().layer(number)
-            begin_at(layer, "forget", 0.5, 1.0)
+    def reset_layer(self, layer: Weights) -> None:
+        super().reset_layer(layer)
+        if not self.squashes:
             phase = nn.init.uniform_(layer["turn_real"], -math.pi, math.pi).clone()
             layer["turn_real"].copy_(phase.cos())
             layer["turn_imag"].copy_(phase.sin())

@@ -23,12 +23,8 @@ class LinearAttention(StackedCell):
     The state is affine in the one before, and a read-out sees it through $w^\top S$, which has $R$ entries: a single
     layer has rank at most $R + 1$.
 
-    Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
-
     Shape:
-        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys; the rest as in
-        `StackedCell`.
+        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys.
 
     Source: Katharopoulos, Vyas, Pappas, Fleuret 2020 (arXiv:2006.16236), section 3.4; this form, without feature map
         and normaliser, in Schlag, Irie, Schmidhuber 2021 (arXiv:2102.11174).

@@ -31,11 +31,10 @@ class LRU(StackedCell):
     C with 1 / columns, D with 1 / columns.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         exponential: the parametrisation that is stable while it is trained.
 
     Shape:
-        state: real and imaginary part, each (num_layers, batch, hidden_size); the rest as in `StackedCell`.
+        state: real and imaginary part, each (num_layers, batch, hidden_size).
 
     Source: Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De 2023, "Resurrecting recurrent neural networks for long
         sequences" (arXiv:2303.06349), section 3 and appendix A.
@@ -59,19 +58,11 @@ class LRU(StackedCell):
     def state_shapes(self) -> Shapes:
         return {"real": (self.hidden_size,), "imag": (self.hidden_size,)}
 
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law."""
-        super().reset_parameters()
-        for number in range(self.num_layers):
-            layer = super().layer(number)
-            for name, weight in layer.items():
-                if name.startswith("weight"):
-                    variance = (0.5 if name.startswith("weight_in") else 1.0) / weight.shape[1]
-                    nn.init.normal_(weight, std=variance**0.5)
-            self._draw_eigenvalues(layer)
-
-    @torch.no_grad()
-    def _draw_eigenvalues(self, layer: Weights) -> None:
+    def reset_layer(self, layer: Weights) -> None:
+        for name, weight in layer.items():
+            if name.startswith("weight"):
+                variance = (0.5 if name.startswith("weight_in") else 1.0) / weight.shape[1]
+                nn.init.normal_(weight, std=variance**0.5)
         square, turn = (torch.rand(self.hidden_size).clamp(1e-6, 1 - 1e-6) for _ in range(2))
         modulus, phase, gamma = square.sqrt(), 2 * math.pi * turn, (1 - square).sqrt()
         if self.exponential:

@@ -23,11 +23,7 @@ class MIRNN(SquashedCell):
     $\alpha = 1$, $\beta_1 = \beta_2 = 1/2$, $b = 0$.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: φ, "identity" (can be certified) or "tanh" (as in the paper).
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
 
     Source: Wu, Zhang, Zhang, Bengio, Salakhutdinov 2016, "On Multiplicative Integration with Recurrent Neural
         Networks" (arXiv:1606.06630), the general form.
@@ -43,14 +39,9 @@ class MIRNN(SquashedCell):
         vectors = dict.fromkeys(("alpha", "beta_1", "beta_2", "bias"), (units,))
         return {"weight_ih": (units, below), "weight_hh": (units, units), **vectors}
 
-    def reset_parameters(self) -> None:
-        """Draw matrices and initial state from torch's generator; the other parameters are constants."""
-        super().reset_parameters()
-        constants = {"alpha": 1.0, "beta_1": 0.5, "beta_2": 0.5, "bias": 0.0}
-        for name, parameter in self.named_parameters():
-            kind = name.rsplit("_l", 1)[0]
-            if kind in constants:
-                nn.init.constant_(parameter, constants[kind])
+    def reset_layer(self, layer: Weights) -> None:
+        for name, value in {"alpha": 1.0, "beta_1": 0.5, "beta_2": 0.5, "bias": 0.0}.items():
+            nn.init.constant_(layer[name], value)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         u, v = F.linear(x, layer["weight_ih"]), F.linear(state[0], layer["weight_hh"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .base.gates import affine
-from .base.squashed import SquashedCell
+from .base.squashed import SquashedCell, affine
 from .base.stacked import Shapes, States, Weights
 
 
@@ -23,11 +22,7 @@ class MinGRU(SquashedCell):
     so that nothing grows at first.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
 
     Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi 2024, "Were RNNs all we needed?" (arXiv:2410.01201), section 3.1.
 

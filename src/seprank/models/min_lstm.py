@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from .base.gates import affine
-from .base.squashed import SquashedCell
+from .base.squashed import SquashedCell, affine
 from .base.stacked import Shapes, States, Weights
 
 
@@ -27,12 +26,8 @@ class MinLSTM(SquashedCell):
     a quarter of what it is otherwise, so that nothing grows at first.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
         normalize: divide the gates by their sum.
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
 
     Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi 2024, "Were RNNs all we needed?" (arXiv:2410.01201), section 3.2.
 

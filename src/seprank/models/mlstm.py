@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .base.gates import affine
-from .base.squashed import SquashedCell
+from .base.squashed import SquashedCell, affine
 from .base.stacked import Shapes, States, Weights
 from .linear_attention import apply
 
@@ -33,12 +32,11 @@ class MLSTM(SquashedCell):
     between 0 and 1, and $w_f$, $w_i$ a quarter of what they are otherwise, so that nothing grows at first.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
         nonlinearity: "identity" (can be certified) or "exp" (as published, with the forget gate's sigmoid).
 
     Shape:
         state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys; with "exp" a tuple
-        of this, (num_layers, batch, hidden_size) and (num_layers, batch, 1): C, n and m. The rest as in `StackedCell`.
+        of this, (num_layers, batch, hidden_size) and (num_layers, batch, 1): C, n and m.
 
     Source: Beck, Pöppel, Spanring, Auer, Prudnikova, Kopp, Klambauer, Brandstetter, Hochreiter 2024, "xLSTM: extended
         long short-term memory" (arXiv:2405.04517), equations 19 to 27, and 15 to 17 for m.

@@ -35,7 +35,7 @@ class OrthogonalRNN(StackedCell):
             torch does not work on the device "meta".
 
     Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`. The recurrent matrix of layer l is
+        state (num_layers, batch, hidden_size). The recurrent matrix of layer l is
         `module.recurrent[l].weight`, and its parameter, of the same shape, `module.recurrent[l].parametrizations`'s:
         only what is below its diagonal counts.
 

@@ -35,7 +35,11 @@ class RAC(StackedCell):
     stays zero. The result is no polynomial and cannot be certified.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
+        input_size: M, features per time step.
+        hidden_size: R, width of every layer.
+        num_layers: L, depth.
+        batch_first: input and output are (batch, time, features) rather than (time, batch, features).
+        device, dtype: of the parameters.
         normalize: keep the root mean square of every state at 1.
 
     Shape:

@@ -38,10 +38,7 @@ class S6(StackedCell):
         state_size: N, numbers kept per channel.
 
     Shape:
-        state (num_layers, batch, hidden_size, state_size); the rest as in `StackedCell`.
-
-    Raises:
-        ValueError: a size below 1, or an input of another shape.
+        state (num_layers, batch, hidden_size, state_size).
 
     Source: Gu, Dao 2023 (arXiv:2312.00752), Algorithm 2 and equation 4.
 

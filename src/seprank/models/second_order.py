@@ -22,12 +22,6 @@ class SecondOrder(StackedCell):
     Initialisation: every $A_{\cdot\cdot k}$ is a random orthogonal matrix, so that a layer keeps the length of its
     state on one-hot inputs; the initial state is uniform in ±1/sqrt(hidden_size).
 
-    Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
-
     Source: Giles, Miller, Chen, Chen, Sun, Lee 1992 (doi:10.1162/neco.1992.4.3.393), without its non-linearity as in
         Rabusseau, Li, Precup 2019 (arXiv:1807.01406), definition of the linear 2-RNN.
 
@@ -40,12 +34,9 @@ class SecondOrder(StackedCell):
     def parameter_shapes(self, below: int) -> Shapes:
         return {"weight": (self.hidden_size, self.hidden_size, below)}
 
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(self.num_layers):
-            for matrix in self.layer(number)["weight"].unbind(2):
-                nn.init.orthogonal_(matrix)
+    def reset_layer(self, layer: Weights) -> None:
+        for matrix in layer["weight"].unbind(2):
+            nn.init.orthogonal_(matrix)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         matrices = F.linear(x, layer["weight"].flatten(0, 1)).unflatten(1, (self.hidden_size, self.hidden_size))

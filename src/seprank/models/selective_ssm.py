@@ -20,13 +20,7 @@ class SelectiveSSM(StackedCell):
     to be measured. The state is affine in the one before, so that a single layer has rank at most $R + 1$.
 
     Initialisation: $W_a = 0$ and $b_a$ uniform between 1/2 and 1, so that at first every input is kept for as long,
-    and nothing grows; the rest as in `StackedCell`.
-
-    Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
-
-    Shape:
-        state (num_layers, batch, hidden_size); the rest as in `StackedCell`.
+    and nothing grows.
 
     Source: after Gu, Dao 2023 (arXiv:2312.00752), Algorithm 2, with decay and input affine.
 
@@ -46,13 +40,9 @@ class SelectiveSSM(StackedCell):
             "weight_out": (units, units),
         }
 
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(self.num_layers):
-            layer = self.layer(number)
-            nn.init.zeros_(layer["weight_decay"])
-            nn.init.uniform_(layer["bias_decay"], 0.5, 1.0)
+    def reset_layer(self, layer: Weights) -> None:
+        nn.init.zeros_(layer["weight_decay"])
+        nn.init.uniform_(layer["bias_decay"], 0.5, 1.0)
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         decay = F.linear(x, layer["weight_decay"], layer["bias_decay"])

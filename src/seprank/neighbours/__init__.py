@@ -1,8 +1,8 @@
 """Neighbouring measures of memory, each with its own question; docs/neighbours.md sets them side by side.
 
 Effective state-size counts the numbers that a linear layer carries over a position, memory capacity the past inputs
-that a linear read-out finds in the state, gradients say what a small change of an old input does, and Hankel singular
-values how well a linear network is done by fewer units.
+that a linear read-out finds in the state, gradients tell what a small change of an old input does, and Hankel singular
+values how well fewer units can replace a linear network.
 """
 
 from .capacity import MemoryCapacity, memory_capacity

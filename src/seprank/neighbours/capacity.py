@@ -1,4 +1,4 @@
-"""Memory capacity: how many past inputs a linear read-out finds in the state; proved for linear networks."""
+"""Memory capacity: how many past inputs a linear read-out recovers from the state; proved for linear networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from ..question import keep_whole_if_given
 from ..result.chart import band, legend_above, look, mark, whole_numbers
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
@@ -26,11 +26,11 @@ from .sampled import FOLDS, fitted, interval
 from .stateful import Stateful, as_stateful
 
 SAMPLES = 2048
-"""Sampled states, where a read-out of them has few weights"""
+"""Sampled states, if a read-out of them has few weights"""
 EACH = 4
 """Samples for each weight of a read-out, at least; twice as many by default"""
 SETTLING = 100
-"""Steps before the last lag, in which the first state fades"""
+"""Steps before the last lag, during which the first state fades"""
 STAGE = "memory capacity"
 
 log = logging.getLogger("seprank")
@@ -38,15 +38,15 @@ log = logging.getLogger("seprank")
 
 @dataclass(frozen=True, repr=False)
 class MemoryCapacity(Result):
-    """How well the input of k steps ago can be read from the state by a linear read-out, for k = 0, 1, ...
+    """How well a linear read-out recovers the input of k steps ago from the state, for k = 0, 1, ...
 
-    Of a linear network everything is proved; of any other it is measured, and depends on the size of the inputs.
+    For a linear network everything is proved; for any other it is measured, and depends on the size of the inputs.
     """
 
     NOUN: ClassVar[str] = "memory capacity"
 
     total: float
-    """Sum over all lags from 0 on. Of a linear network over infinitely many: its certified rank; else over `per_lag`"""
+    """Sum over lags from 0: over all of them for a linear network, its certified rank; else over `per_lag`"""
     total_error: float
     """0 for a linear network whose rank is exact; else half of a 90 % interval"""
     per_lag: tuple[float, ...]
@@ -55,20 +55,20 @@ class MemoryCapacity(Result):
     """Largest error of each: proved for a linear network, else half of a 90 % interval"""
     kind: Literal["exact", "sampled"]
     certified_total: int | None
-    """Rank of [B, AB, A^2 B, ...], proved from below by a minor modulo a prime; of a linear network only"""
+    """Rank of [B, AB, A^2 B, ...], proved from below by a minor modulo a prime; for a linear network only"""
     prime: int | None
     """Modulus of that minor"""
     units: int
     """Numbers in the state, which no total exceeds"""
     inputs: int
     floor: float
-    """Sampled: relative loss of a read-out on an input that the state cannot know. It was taken off"""
+    """Sampled: relative loss of a read-out on an input that the state cannot know; already subtracted"""
     noise: float
-    """Sampled: what 95 % of inputs that the state cannot know stay below, after that"""
+    """Sampled: 95 % of inputs that the state cannot know are found below this, after the subtraction"""
     samples: int
     """Sampled states; 0 for a linear network"""
     scale: float
-    """Size of the normal inputs; of no consequence for a linear network"""
+    """Size of the normal inputs; irrelevant for a linear network"""
     seed: int
     seconds: float
     notes: tuple[str, ...] = ()
@@ -79,11 +79,9 @@ class MemoryCapacity(Result):
             raise ValueError("a memory capacity must have a value and an error at every lag from 0")
 
     def between(self, first: int = 1, last: int | None = None) -> tuple[float, float]:
-        """The sum over the lags first ... last, and how much it may be off at most.
+        """The sum over the lags first ... last (by default the last one), and its largest possible error.
 
-        Args:
-            first: 1 leaves out the input that was just read, as Jaeger does.
-            last: by default the last lag looked at.
+        `first` = 1 leaves out the input that was just read, as Jaeger does.
 
         Raises:
             ValueError: these lags were not looked at.
@@ -110,7 +108,7 @@ class MemoryCapacity(Result):
             f"for normal inputs of size {self.scale:g}."
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each lag."""
         rows = zip(self.per_lag, self.errors, strict=True)
         return [{"lag": lag, "capacity": value, "error": error} for lag, (value, error) in enumerate(rows)]
@@ -162,13 +160,13 @@ def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
     call: Mapping[str, Any] | None = None,
     progress: bool | Report = True,
 ) -> MemoryCapacity:
-    """How well inputs of k steps ago can be read from a model's state by a linear read-out: MC_k, and their sum.
+    """How well a linear read-out recovers the input of k steps ago from a model's state: MC_k, and their sum.
 
-    Inputs are independent. If a step of the state is linear, h' = A h + B x + c, which is found out by trying it at
-    states of many sizes, MC_k = b_k' G^-1 b_k with b_k = A^k B and G the sum of all b_k b_k' is found in Arb's balls,
-    and the sum over all k >= 0 is the rank of [B, AB, A^2 B, ...], certified modulo a prime. Floating point cannot do
-    this: G is close to singular as a rule. Any other model is sampled, with normal inputs and cross-validated
-    read-outs, and less what a read-out finds in numbers that the state cannot know.
+    Inputs are independent. If a step of the state is linear, h' = A h + B x + c, which is tested at states of many
+    sizes, MC_k = b_k' G^-1 b_k, with b_k = A^k B and G the sum of all b_k b_k', is computed in Arb's balls, and the sum
+    over all k >= 0 is the rank of [B, AB, A^2 B, ...], certified modulo a prime. Floating point cannot do this, because
+    G is usually close to singular. Any other model is sampled, with normal inputs and cross-validated read-outs; what a
+    read-out finds in numbers that the state cannot know is subtracted.
 
     Args:
         model: matrices (W, Win) of h' = W h + Win x; a node of reservoirpy with weights; or a module with a state, see

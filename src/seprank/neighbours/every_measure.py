@@ -1,4 +1,4 @@
-"""Every measure of memory of one model, each with what it sees and what it cannot, or why it has no meaning."""
+"""Every measure of memory of one model, each with what it can and cannot see, or why it has no meaning."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from .exact import Unstable
 from .gradients import gradient_curve
 from .hankel import hankel_singular_values
 from .linear import NotLinear
-from .overviews import WORDS, Found, Measure, Overview
+from .overviews import MEASURES, Found, Measure, Overview
 from .state_size import effective_state_size
 from .stateful import Meaningless
 
 CERTIFIED_LENGTH, CERTIFIED_SAMPLES = 8, 512
-"""What a rank is certified at: it grows with the length, and so does its cost"""
+"""At most these for a certified rank, whose cost grows with the length"""
 HALVES = 128
 """Starts and ends of the spectrum"""
 _OF_VECTORS = ("size", "capacity", "gradients", "hankel")
 _NONE: tuple[type[Exception], ...] = (Meaningless, NotLinear, Unstable, ConstantOutput)
 _BEYOND: tuple[type[Exception], ...] = (ConventionError, MemoryBudgetError)
-"""What these ask beyond the others: that a model also runs on shorter sequences, and memory for an operator"""
+"""Why further measures may fail: they run a model on shorter sequences, and need memory for an operator"""
 OPERATIONS = 2e11
-"""Of the decompositions of effective state-size; beyond it, the length is cut down, and the result says so"""
+"""At most so many in the decompositions of effective state-size; a longer length is reduced, as the result says"""
 
 
 def overview(  # noqa: PLR0913  (each is a setting a user has)
@@ -82,15 +82,18 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
     common: dict[str, Any] = {"seed": settings.seed, "memory": memory}
     reads = common | hints | {"inputs": inputs, "tokens": tokens, "progress": progress}
     vectors = common | hints | {"inputs": inputs}
-    curve, why = _tried(lambda: remember(model, length=length, samples=samples, **reads))
-    spectrum, no_spectrum = _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads))
-    rank, no_rank = _certified(model, inputs, tokens, settings, progress)
+    curve = _tried(lambda: remember(model, length=length, samples=samples, **reads))
+    found: dict[str, tuple[Found | None, str]] = {
+        "memory_curve": curve,
+        "rank": _certified(model, inputs, tokens, settings, progress),
+        "spectrum": _tried(lambda: measure(model, length=length, starts=HALVES, ends=HALVES, **reads)),
+    }
     if tokens is not None:
         nothing = "the model reads token ids, which are names, not numbers"
-        rest: dict[str, tuple[Found | None, str]] = dict.fromkeys(_OF_VECTORS, (None, nothing))
+        found |= dict.fromkeys(_OF_VECTORS, (None, nothing))
     else:
-        steps = _affordable(length, curve)
-        rest = {
+        steps = _affordable(length, curve[0])
+        found |= {
             "size": _tried(
                 lambda: effective_state_size(model, steps, frozen=frozen, values=values, **vectors), _BEYOND
             ),
@@ -98,8 +101,7 @@ def overview(  # noqa: PLR0913  (each is a setting a user has)
             "gradients": _tried(lambda: gradient_curve(model, length, progress=progress, **vectors)),
             "hankel": _tried(lambda: hankel_singular_values(model, length, **vectors), _BEYOND),
         }
-    every = {"memory_curve": (curve, why), "rank": (rank, no_rank), "spectrum": (spectrum, no_spectrum), **rest}
-    return Overview(name, length, tuple(Measure(key, *WORDS[key], *every[key]) for key in WORDS))
+    return Overview(name, length, tuple(Measure(key, *found[key]) for key in MEASURES))
 
 
 def _tried(run: Callable[[], Found], more: tuple[type[Exception], ...] = ()) -> tuple[Found | None, str]:

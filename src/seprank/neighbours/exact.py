@@ -1,6 +1,6 @@
 """Ranks and quadratic forms of linear networks without rounding: modulo a prime, in integers, and in Arb's balls.
 
-Every float64 is a whole number over a power of two, so that a network's matrices are taken as they are.
+Every float64 is a whole number over a power of two, so that a network's matrices are used exactly.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ..question import DEFAULT_PRIME
 from .linear import Array, LinearNetwork
 
 PRIMES = (DEFAULT_PRIME, 8388587, 8388581)
-"""A rank that one of them lowers by accident is found by another"""
+"""A rank that is lower modulo one of them by accident is found modulo another"""
 FIRST_BITS, MOST_BITS = 128, 2**15
 DOUBLINGS = 40
-"""A power of A beyond 2^40 that has not become small is not waited for"""
+"""Powers of A beyond 2^40 are not tried"""
 
 Integers = npt.NDArray[np.int64]
 
@@ -43,17 +43,17 @@ class Unstable(ValueError):
 
 @dataclass(frozen=True)
 class Reached:
-    """What the inputs of a linear network reach of its state space."""
+    """The part of the state space that the inputs of a linear network reach."""
 
     rank: int
     """Of [B, AB, A^2 B, ...]; certified: a minor of this size is not zero modulo a prime"""
     rows: tuple[int, ...]
-    """Units of such a minor: what they hold decides what the others hold"""
+    """Units of such a minor: their values determine those of the others"""
     steps: int
-    """Blocks after which the rank does not rise any more"""
+    """Blocks after which the rank no longer rises"""
     prime: int
     exact: bool
-    """Whether it is proved to be no larger, too: it is the number of units, or was found in integers"""
+    """Whether it is also proved to be no larger: it is the number of units, or was found in integers"""
 
 
 def residues(matrix: Array, p: int) -> Integers:
@@ -135,14 +135,14 @@ def capacities(
 ) -> list[Ball]:
     """MC_k = sum over the columns b of A^k B of b' G^-1 b, for k = 0 ... lags, with G = sum of all b b'.
 
-    On a state space that is not all reached, b and G are looked at on units that decide the others.
+    If only a part of the state space is reached, b and G are restricted to units that determine the others.
 
     Args:
         network: a stable one.
         found: what its inputs reach.
         lags: the last k.
-        width: the error that is allowed.
-        told: told of the bits of each attempt.
+        width: the largest error allowed.
+        told: called with the bits of each attempt.
 
     Raises:
         Unstable: its states grow, or are not shown to fade.
@@ -191,14 +191,14 @@ def _form(left: list[list[arb]], right: list[list[arb]], columns: range) -> arb:
 
 
 def _ball(found: arb) -> Ball:
-    """A float and what it may be off, both roundings included."""
+    """A float and its largest possible error, both roundings included."""
     value = float(found.mid())
     error = float((found - value).abs_upper())
     return Ball(value, math.nextafter(error, math.inf) if error else 0.0)
 
 
 def _gramian(network: LinearNetwork, a: arb_mat, b: arb_mat, bits: int) -> arb_mat:
-    """Sum over k of A^k B B' A'^k, doubled until the rest, which is bounded, is beyond the precision.
+    """Sum over k of A^k B B' A'^k, doubled until the rest, which is bounded, is below the precision.
 
     With m steps summed, the rest is A^m G A'^m, of norm at most |A^m|^2 |G|, and |G| <= |G_m| / (1 - |A^m|^2).
     """

@@ -1,9 +1,9 @@
-"""Operators whose entries depend on the input: gates are held where an input puts them, values go on.
+"""Operators whose entries depend on the input: gates are held at one input, while values vary.
 
 A layer y = T(u) u, such as attention or a gated state-space model, is linear once its gates are held. Which tensors are
-gates is found by running it: what depends on the input and went through anything but sums, rearrangements and products
-with constants or gates is a gate. What is then added to values, or comes out, without being multiplied by a value
-first, has left the linear path, and there is no such operator.
+gates is found by running it: a tensor that depends on the input through anything but sums, rearrangements and products
+with constants or gates is a gate. If a gate is added to values, or is itself an output, without being multiplied by a
+value first, the layer is not of this form, and there is no such operator.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _functions(names: str) -> frozenset[Any]:
 
 LINEAR, PRODUCTS, QUOTIENTS = _functions(_LINEAR), _functions(_PRODUCTS), _functions(_QUOTIENTS)
 CREATES = _functions(_CREATES)
-"""What takes type and place of a tensor, and none of its numbers"""
+"""Functions that take the type and device of a tensor, and none of its numbers"""
 _WITH_SUM = _functions("addmm baddbmm addmv addbmm addr")
 _REVERSED = frozenset({Tensor.__rtruediv__})
 _ATTENTION = F.scaled_dot_product_attention
@@ -75,7 +75,7 @@ _PLAIN = _functions("requires_grad requires_grad_ grad_fn is_leaf") | {torch.aut
 
 
 class Freezing(Tracked):
-    """While it is active values carry gradients, and gates do not."""
+    """While it is active, values carry gradients and gates do not."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: dict[str, Any] | None = None
@@ -104,7 +104,7 @@ class Freezing(Tracked):
 
 
 def _mark_of(tensors: list[Tensor], func: Callable[..., Any]) -> str | None:
-    """What comes of gates and constants."""
+    """The mark of a result of gates and constants."""
     if any(hasattr(tensor, _OPEN) for tensor in tensors):
         return _OPEN if func in LINEAR or func in PRODUCTS or func in QUOTIENTS else _GATE
     if any(hasattr(tensor, _GATE) for tensor in tensors):
@@ -113,7 +113,7 @@ def _mark_of(tensors: list[Tensor], func: Callable[..., Any]) -> str | None:
 
 
 def _product(func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    """A product is linear if one factor carries values; a quotient, if it is the dividend."""
+    """A product is linear if one factor carries values; a quotient, if only the dividend does."""
     operands = _operands(args, kwargs)
     factors = [_carries(part) for part in operands]
     if sum(factors) > 1 and func in PRODUCTS:
@@ -137,7 +137,7 @@ def _held(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], mark: str
 
 
 def _require_no_gate_added(func: Callable[..., Any], args: Any, tensors: list[Tensor]) -> None:
-    """Refuse that something is added to values which the input decides, and which is no value; zeros lose nothing."""
+    """Refuse to add a gate to values, as it depends on the input but is not linear in it; zeros do no harm."""
     if _positions_only(func, args):
         return
     if any(hasattr(tensor, _OPEN) for tensor in tensors):
@@ -147,7 +147,7 @@ def _require_no_gate_added(func: Callable[..., Any], args: Any, tensors: list[Te
 
 
 def mark_parameters(module: Any, frozen: Iterable[str], values: Iterable[str]) -> None:
-    """Say of the parameters in a copy of a module what they are; all others are constants.
+    """Mark what the parameters in a copy of a module are; all others are constants.
 
     Args:
         module: the copy.
@@ -178,7 +178,7 @@ def _named(own: dict[str, nn.Parameter], what: str, names: Iterable[str]) -> lis
 
 
 def require_value(output: Tensor) -> None:
-    """Refuse an output that is a gate: it has left the linear path.
+    """Refuse an output that is a gate.
 
     Raises:
         Meaningless: it is one.

@@ -17,7 +17,7 @@ from ..measurement.inputs import Alphabet, DataError, checked_sequences
 from ..question import check_readout, check_whole
 from ..result.chart import band, look, whole_numbers
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
@@ -35,7 +35,7 @@ STAGE = "gradients"
 
 @dataclass(frozen=True, repr=False)
 class GradientCurve(Result):
-    """E |dy_T / dx_(T-k)|^2 for every k: squares of all entries of the Jacobian added up, on average over sequences."""
+    """E |dy_T / dx_(T-k)|^2 for every k: the sum of the squared entries of the Jacobian, averaged over sequences."""
 
     NOUN: ClassVar[str] = "gradient curve"
 
@@ -80,7 +80,7 @@ class GradientCurve(Result):
             f"of {self.length - 1} steps ago; they are above 1 % of the largest up to {self.reach()} steps back."
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each lag."""
         rows = zip(self.values, self.errors, strict=True)
         return [{"lag": lag, "gradient": value, "error": error} for lag, (value, error) in enumerate(rows)]
@@ -123,8 +123,7 @@ def gradient_curve(  # noqa: PLR0913  (each is a setting a user has)
 ) -> GradientCurve:
     """Mean squared gradients of the last output by the input of k steps ago: the picture of vanishing gradients.
 
-    They are a local measure: what an infinitely small change does. A saturated unit has none, and may remember for
-    ever.
+    They are a local measure, of an infinitely small change: a saturated unit has none, and may still remember for ever.
 
     Args:
         model: a module or function that torch can differentiate, see `adapters.adapt`.
@@ -208,8 +207,8 @@ def _squares(checked: Opened, sequences: Tensor, chosen: Array) -> Array:
         output = checked.run(checked.pieces(given), None)[0]
         if not output.requires_grad:
             raise ValueError(
-                "the model has no gradients by its inputs, as functions of NumPy and what goes through .detach() have "
-                "none; write it in torch"
+                "the model has no gradients by its inputs; functions of NumPy, and whatever passes through .detach(), "
+                "have none: write it in torch"
             )
         total = np.zeros(tuple(sequences.shape[:2]))
         for direction in chosen:

@@ -1,4 +1,4 @@
-"""Hankel singular values of stable linear networks: what balanced truncation keeps, beside the spectrum at a cut."""
+"""Hankel singular values of stable linear networks, which balanced truncation keeps, and the spectrum at a cut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..question import check_cut
 from ..result.chart import legend_above, look, mark, whole_numbers
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
@@ -28,8 +28,8 @@ DOUBLINGS = 60
 class HankelSpectrum(Result):
     """Singular values of the map from all past inputs to all later outputs, and from those of one cut sequence.
 
-    The second is the Start-End matrix of a linear network whose outputs are all those after the cut, less what the end
-    alone adds; it tends to the first with the length.
+    The second are those of the Start-End matrix of a linear network, with all outputs after the cut and without what
+    the end alone adds; they tend to the first with growing length.
     """
 
     NOUN: ClassVar[str] = "Hankel spectrum"
@@ -39,7 +39,7 @@ class HankelSpectrum(Result):
     at_cut: tuple[float, ...]
     """Singular values between the two halves of a sequence of this length, as many"""
     floor: float
-    """Below which rounding decides"""
+    """Values below it are rounding"""
     radius: float
     """Spectral radius of the network"""
     length: int
@@ -56,7 +56,7 @@ class HankelSpectrum(Result):
             "network of so many units does nearly the same."
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each value."""
         rows = zip(self.values, self.at_cut, strict=True)
         return [{"number": n, "hankel": value, "at_cut": own} for n, (value, own) in enumerate(rows, 1)]
@@ -98,8 +98,8 @@ def hankel_singular_values(
 ) -> HankelSpectrum:
     """Hankel singular values of a stable linear network, and the spectrum between the halves of a sequence.
 
-    They are the square roots of the eigenvalues of the product of both Gramians, computed from square roots of these,
-    so that small ones are right to rounding times the largest.
+    They are the square roots of the eigenvalues of the product of both Gramians, computed from factors of these, so
+    that the error of small ones is rounding times the largest.
 
     Args:
         model: matrices (A, B, C), (A, B, C, D) or (W, Win); a node of reservoirpy; or a module whose step is linear.

@@ -1,4 +1,4 @@
-"""Linear networks, h' = A h + B x, y = C h + D x: given as matrices, or read out of what a model does in a step."""
+"""Linear networks, h' = A h + B x, y = C h + D x: given as matrices, or found from what a model does in a step."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ LARGE = 2.0**200
 SCALES = (1e-6, 1e-2, 1.0, 1e3, 1e8)
 """Sizes of states and inputs at which a step is compared with its matrices"""
 SLACK = 1e3
-"""Roundings of float64 that a step may make in a sum, on top of its terms"""
+"""Roundings of float64 that a step may make in a sum, relative to its terms"""
 
 
 class NotLinear(ValueError):
-    """What is asked for exists for linear networks alone; the text says by how much this one is none."""
+    """The measure exists for linear networks only; the message says by how much this one is not linear."""
 
 
 @dataclass(frozen=True)
 class LinearNetwork:
-    """Matrices in float64, each of whose numbers is meant exactly."""
+    """Matrices in float64, whose numbers are taken as exact."""
 
     a: Array
     """(units, units)"""
@@ -52,9 +52,9 @@ class LinearNetwork:
         return float(np.abs(np.linalg.eigvals(self.a)).max(initial=0.0))
 
     def blocks(self, length: int) -> list[Array]:
-        """What an input adds to the output 0, 1, ... length - 1 steps later: D', C A B, ...; each (channels, inputs).
+        """The effect of an input on the output 0, 1, ... length - 1 steps later: D, C B, C A B, ... (channels, inputs).
 
-        The output of a step is read after its input: y_t = C h_(t-1) + D x_t.
+        Here the output of a step is read after its input: y_t = C h_(t-1) + D x_t.
         """
         found, carried = [self.d], self.b
         for _ in range(length - 1):
@@ -113,12 +113,10 @@ def _matrix(name: str, given: Any) -> Array:
 
 
 def read_linear(step: Step, units: int, inputs: int, seed: int) -> LinearNetwork:
-    """The matrices of a step that is linear, up to a constant; each entry as the step itself multiplies by it.
+    """The matrices of a step that is linear up to a constant; each entry is the factor that the step itself applies.
 
     Args:
-        step: of a model in float64.
-        units: numbers in its state.
-        inputs: numbers that it reads.
+        step: of a model in float64, with `units` numbers in its state, which reads `inputs`.
         seed: of the states and inputs it is tried on.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The operator of a model that is linear, or linear once its gates are held: every output by every input before it."""
+"""The operator of a model that is linear, or linear once its gates are held: every output by every earlier input."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Kind = Literal["linear and time-invariant", "linear", "input-frozen"]
 
 @dataclass(frozen=True)
 class Operator:
-    """What comes of an input at every later step."""
+    """The effect of each input on the outputs of all later steps."""
 
     entries: Array
     """(steps, channels, steps, inputs): outputs by inputs, zero where the input is later"""
     kind: Kind
     network: LinearNetwork | None
-    """Its matrices, where it is time-invariant with a state"""
+    """Its matrices, if it is time-invariant with a state"""
     notes: tuple[str, ...]
 
     def after(self, position: int, channel: int | None = None) -> Array:
@@ -93,7 +93,7 @@ def _notes(checked: Opened) -> tuple[str, ...]:
 
 
 def _require_seen(checked: Opened, entries: Array, length: int, seed: int) -> None:
-    """Refuse a linear model of which torch has no gradients, or not all: its outputs are not T u.
+    """Refuse a linear model whose gradients torch does not have, or not all of them: its outputs are not T u.
 
     Raises:
         Meaningless: it is one.

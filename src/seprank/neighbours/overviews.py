@@ -1,4 +1,4 @@
-"""Measures of memory of one model side by side, each with what it sees and what it cannot, or why it has no meaning."""
+"""Measures of memory of one model side by side, each with what it can and cannot see, or why it has no meaning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..memory_curve import MemoryCurve
 from ..result.chart import chart
 from ..result.document import SURE, Figure, Section, report_page
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Plain, Result, Row
 from .capacity import MemoryCapacity
 from .gradients import GradientCurve
 from .hankel import HankelSpectrum
@@ -21,56 +21,68 @@ from .state_size import EffectiveStateSize
 Found = MemoryCurve | Certificate | Measurement | EffectiveStateSize | MemoryCapacity | GradientCurve | HankelSpectrum
 
 _LEAD = (
-    "Memory is measured in several ways, which answer different questions and may disagree. Here is each, with "
-    "what it sees and what it cannot."
+    "Memory is measured in several ways, which answer different questions and may disagree. Each is shown with "
+    "what it can and cannot see."
 )
-WORDS: Mapping[str, tuple[str, str, str]] = {
-    "memory_curve": (
+
+
+@dataclass(frozen=True)
+class About:
+    """What a measure is."""
+
+    title: str
+    sees: str
+    blind: str
+    """What it cannot see"""
+    form: type[Found]
+    """Of its results"""
+
+
+MEASURES: Mapping[str, About] = {
+    "memory_curve": About(
         "Memory curve",
         "how much of the output's variance depends on inputs before the last k steps",
         "in how many ways it does, nor what the state holds beside this output",
+        MemoryCurve,
     ),
-    "rank": (
+    "rank": About(
         "Separation rank",
         "in how many independent ways start and end are tied, for generic weights, with proof",
         "how strongly, nor how far back",
+        Certificate,
     ),
-    "spectrum": (
+    "spectrum": About(
         "Spectrum of the Start-End matrix",
         "how strong each product of a function of the start and one of the end is, for these weights",
         "weak ones below rounding and sampling error, nor which steps of the start count",
+        Measurement,
     ),
-    "size": (
+    "size": About(
         "Effective state-size",
         "how many numbers linear in the inputs cross each position, with gates held",
         "what gates carry, nor anything of a layer with another non-linearity",
+        EffectiveStateSize,
     ),
-    "capacity": (
+    "capacity": About(
         "Memory capacity",
         "how many past inputs a linear read-out finds in the state",
         "what only a non-linear read-out finds, nor whether the model's own output uses it",
+        MemoryCapacity,
     ),
-    "gradients": (
+    "gradients": About(
         "Gradients",
         "what an infinitely small change of an old input does to the output",
         "large changes: a saturated unit has no gradient, and may remember for ever",
+        GradientCurve,
     ),
-    "hankel": (
+    "hankel": About(
         "Hankel singular values",
-        "by how few units a stable linear network could be done, and with what error",
+        "how few units could replace a stable linear network, and with what error",
         "anything of a network that is not linear",
+        HankelSpectrum,
     ),
 }
-"""Title, what it sees and what it cannot, by name"""
-_FORMS: Mapping[str, type[Found]] = {
-    "memory_curve": MemoryCurve,
-    "rank": Certificate,
-    "spectrum": Measurement,
-    "size": EffectiveStateSize,
-    "capacity": MemoryCapacity,
-    "gradients": GradientCurve,
-    "hankel": HankelSpectrum,
-}
+"""By name, in the order in which they are shown"""
 
 
 @dataclass(frozen=True)
@@ -78,12 +90,14 @@ class Measure:
     """One measure of a model."""
 
     name: str
-    title: str
-    sees: str
-    blind: str
     result: Found | None
     reason: str = ""
     """Why there is no result"""
+
+    @property
+    def about(self) -> About:
+        """What it sees, and what it cannot."""
+        return MEASURES[self.name]
 
     def sentence(self) -> str:
         """What came out, or why nothing did."""
@@ -111,9 +125,9 @@ class Measure:
                 return "floating point"
         return "measured, 90 % intervals"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """As plain values for JSON."""
-        said = {"sentence": self.sentence(), "sees": self.sees, "cannot_see": self.blind}
+        said = {"sentence": self.sentence(), "sees": self.about.sees, "cannot_see": self.about.blind}
         if self.result is None:
             return said | {"result": None, "reason": self.reason}
         return said | {"result": self.result.to_dict()}
@@ -125,28 +139,28 @@ class Measure:
         Raises:
             ValueError: it is something else.
         """
-        if name not in WORDS or not isinstance(content, dict) or "result" not in content:
-            raise ValueError(f"{name} is no measure; the measures are {', '.join(WORDS)}")
+        if name not in MEASURES or not isinstance(content, dict) or "result" not in content:
+            raise ValueError(f"{name} is no measure; the measures are {', '.join(MEASURES)}")
         found = content["result"]
         if found is not None and not isinstance(found, dict):
             raise ValueError(f"the result of {name} must be an object of JSON, got {type(found).__name__}")
-        result = None if found is None else _FORMS[name].from_dict(found)
-        return Measure(name, *WORDS[name], result, str(content.get("reason", "")))
+        result = None if found is None else MEASURES[name].form.from_dict(found)
+        return Measure(name, result, str(content.get("reason", "")))
 
     def _text(self) -> str:
-        return f"{self.sentence()} It sees {self.sees}. It cannot see {self.blind}."
+        return f"{self.sentence()} It sees {self.about.sees}. It cannot see {self.about.blind}."
 
     def panel(self) -> Panel | None:
         """The most important picture of it, if there is one."""
         if self.result is None:
             return None
-        return replace(self.result.panels()[0], title=self.title, caption=self._text())
+        return replace(self.result.panels()[0], title=self.about.title, caption=self._text())
 
     def section(self) -> Section:
         """Its part of a page."""
         drawn = [] if self.result is None else self.result.panels()[:1]
         return Section(
-            self.title, self._text(), [Figure(chart(panel.draw, panel.height), panel.caption) for panel in drawn]
+            self.about.title, self._text(), [Figure(chart(panel.draw, panel.height), panel.caption) for panel in drawn]
         )
 
 
@@ -168,10 +182,16 @@ class Overview(Result):
         meant = sum(measure.result is not None for measure in self.measures)
         return f"{self.model}, length {self.length}: {meant} of {len(self.measures)} measures"
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each measure, in words."""
         return [
-            {"measure": m.title, "what came out": m.sentence(), "sees": m.sees, "cannot see": m.blind, SURE: m.sure()}
+            {
+                "measure": m.about.title,
+                "what came out": m.sentence(),
+                "sees": m.about.sees,
+                "cannot see": m.about.blind,
+                SURE: m.sure(),
+            }
             for m in self.measures
         ]
 
@@ -192,7 +212,7 @@ class Overview(Result):
         usual = f"{self.model}: every measure of memory, length {self.length}"
         return report_page(usual if title is None else title, _LEAD, self.sections())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """As plain values for JSON, by name of the measure."""
         return {"model": self.model, "length": self.length} | {m.name: m.to_dict() for m in self.measures}
 
@@ -212,5 +232,6 @@ class Overview(Result):
     def __str__(self) -> str:
         parts = [f"{self.model}, length {self.length}"]
         for found in self.measures:
-            parts += ["", found.title, f"  {found.sentence()}", f"  sees: {found.sees}", f"  cannot see: {found.blind}"]
+            about = found.about
+            parts += ["", about.title, f"  {found.sentence()}", f"  sees: {about.sees}", f"  cannot see: {about.blind}"]
         return "\n".join(parts)

@@ -1,12 +1,12 @@
-"""How much of inputs a linear read-out finds in sampled states, without what it finds in any numbers at all.
+"""How much of past inputs a linear read-out finds in sampled states, beyond what it finds by chance.
 
-A read-out of p weights that is fitted to n samples explains p / n of anything, and of other samples it leaves 1 + p / n
-of what cannot be known. So read-outs are scored on samples that they were not fitted to, and what they leave is
-divided by what they leave of numbers drawn anew, which the states cannot know:
+A read-out of p weights that is fitted to n samples explains p / n of any target, and on other samples its loss on an
+unknowable target is 1 + p / n of the variance. So read-outs are scored on samples that they were not fitted to, and
+their loss is divided by that on independent random targets, which the states cannot know:
 
-    MC_k = 1 - left(x_(T-k)) / left(anything)
+    MC_k = 1 - loss(x_(T-k)) / loss(random target)
 
-which is right at both ends, and without bias in between where errors of the best read-out do not depend on the state.
+This is right at both ends, and without bias in between if errors of the best read-out do not depend on the state.
 """
 
 from __future__ import annotations
@@ -27,23 +27,18 @@ STRANGERS = 64
 
 @dataclass(frozen=True)
 class Fitted:
-    """Capacities in each fold, and what came of targets that cannot be known."""
+    """Capacities in each fold, and the results for targets that the states cannot know."""
 
     folds: Array
     """(FOLDS, targets)"""
     floor: float
-    """Relative loss of a read-out on what it cannot know; taken off"""
+    """Relative loss of a read-out on a target that the states cannot know; already subtracted"""
     noise: float
-    """What 95 % of the targets that cannot be known stay below, after that"""
+    """95 % of the targets that the states cannot know are below this, after the subtraction"""
 
 
 def fitted(states: Array, targets: Array, seed: int) -> Fitted:
-    """Cross-validated capacities.
-
-    Args:
-        states: (samples, units), samples independent.
-        targets: (samples, targets).
-        seed: of the targets that cannot be known.
+    """Cross-validated capacities from independent states (samples, units) and targets (samples, targets).
 
     Example:
         >>> generator = np.random.default_rng(0)

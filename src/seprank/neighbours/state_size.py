@@ -14,7 +14,7 @@ from ..measurement.figures import roy_vetterli_rank
 from ..question import DEFAULT_PRIME, check_whole
 from ..result.chart import legend_above, look, whole_numbers
 from ..result.panels import Panel
-from ..result.result import Result
+from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
@@ -28,7 +28,7 @@ TOLERANCE = 1e-10
 
 @dataclass(frozen=True, repr=False)
 class EffectiveStateSize(Result):
-    """Of H, the outputs from a position on by the inputs before it, at every position: two sizes of its spectrum."""
+    """Two sizes of the spectrum of H, outputs from a position on by inputs before it, at every position."""
 
     NOUN: ClassVar[str] = "record of effective state-size"
 
@@ -39,15 +39,15 @@ class EffectiveStateSize(Result):
     entropy: tuple[float, ...]
     """exp of the entropy of the singular values over their sum, all channels together"""
     tolerance_by_channel: tuple[tuple[int, ...], ...]
-    """The same of each output channel alone"""
+    """The same for each output channel alone"""
     entropy_by_channel: tuple[tuple[float, ...], ...]
     certified: tuple[int, ...] | None
-    """Rank of H modulo a prime, a proved lower bound of its rank; of linear time-invariant models with a state"""
+    """Rank of H modulo a prime, a proved lower bound of its rank; for linear time-invariant models with a state"""
     prime: int | None
     spectrum: tuple[float, ...]
     """Singular values of H in the middle, largest first"""
     threshold: float
-    """Above which singular values count"""
+    """Singular values above it count"""
     kind: Kind
     """Why there is an operator: the model is linear, or it is with its gates held at one input"""
     length: int
@@ -71,11 +71,11 @@ class EffectiveStateSize(Result):
             f"{proved}; by its entropy on {max(self.entropy):.3g}."
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each position."""
         rows = []
         for place, position in enumerate(self.positions):
-            row: dict[str, Any] = {
+            row: Row = {
                 "position": position,
                 "tolerance": self.tolerance[place],
                 "entropy": self.entropy[place],
@@ -128,12 +128,12 @@ def effective_state_size(  # noqa: PLR0913  (each is a setting a user has)
 ) -> EffectiveStateSize:
     """How many numbers a linear layer, or one that is linear with its gates held, carries over each position.
 
-    For y = T u with an operator T that may depend on the input, H_i = T[i:, :i] says what outputs from position i on
-    owe to inputs before it. Its rank is the size of the smallest state that does the same; counted are singular
-    values above a threshold, and the exponential of the entropy of their shares.
+    For y = T u with an operator T that may depend on the input, H_i = T[i:, :i] says how outputs from position i on
+    depend on inputs before it. Its rank is the size of the smallest state that does the same. Its size is given as the
+    number of singular values above a threshold, and as the exponential of the entropy of their shares.
 
-    Gates are found by running the model: see `neighbours.freezing`. A model in which it is open what is a gate, as in
-    linear attention, says so, and takes their names in `frozen`.
+    Gates are found by running the model, see `neighbours.freezing`. Where it is open which factors are gates, as in
+    linear attention, the error says so, and `frozen` must name them.
 
     Args:
         model: matrices (A, B, C), (A, B, C, D) or (W, Win); a node of reservoirpy; or a module or function that is

@@ -1,4 +1,4 @@
-"""Models as this folder takes them: copied, adapted, checked; their states as vectors, and a step of them."""
+"""Models as this folder uses them: copied, adapted and checked, with states as vectors and one step as a function."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Opened:
 
     @property
     def run(self) -> SequenceModel:
-        """The model by its plain kernels, which is the definition that faster ones are checked against."""
+        """The model with its plain kernels, the definition against which faster ones are checked."""
         return self.subject.model.plain()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What should be known of it, without that its states were rescaled, which `run` does not do."""
+        """What should be known of it, except that its states were rescaled, which `run` does not do."""
         return self.subject.notes[:-1] if self.subject.rescaled else self.subject.notes
 
     @property
@@ -63,12 +63,7 @@ def opened(
 ) -> Iterator[Opened]:
     """A copy of a model that reads vectors, adapted and checked on random sequences of this length.
 
-    Args:
-        model: a module or function, see `adapters.adapt`.
-        settings: how it is called, the seed of the sequences, and bytes that this may take.
-        length: of the sequences.
-        inputs: features per step, where the model does not say it itself.
-        whole: whether functions of whole sequences need take no other length; else they are run on shorter ones.
+    Functions of whole sequences also run on shorter ones, unless `whole` says that they may refuse any other length.
 
     Raises:
         Meaningless: it reads token ids.
@@ -95,7 +90,7 @@ class Vectors:
 
     Args:
         model: an adapter.
-        pieces: of one step of one sequence, to have a state to begin with.
+        pieces: of one step of one sequence, from which the shapes of a state are known.
 
     Raises:
         Meaningless: it has no state, or one that grows.

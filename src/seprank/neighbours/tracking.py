@@ -1,4 +1,4 @@
-"""Gradients through checked models: the adapters turn them off, as measurements need none."""
+"""Gradients through checked models, which the adapters turn off because measurements need none."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class Tracked(TorchFunctionMode):
-    """While it is active gradients are recorded, and nothing turns that off.
-
-    What is differentiated is the function that is computed, whatever part of it was written under `no_grad`.
-    """
+    """While it is active gradients are recorded, even in code that runs under `no_grad`."""
 
     def __enter__(self) -> Any:
         self._grad = torch.enable_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from io import StringIO
+from io import BytesIO
 from math import ceil
 from typing import Any
 
@@ -13,19 +13,50 @@ from .text import shortened
 
 WIDTH = 5.2
 """Inches of a chart in a page: its words can still be read where a phone shrinks it"""
-_PAGE = {
-    "font.size": 10,
-    "axes.labelsize": 10,
-    "legend.fontsize": 9,
+PLAIN = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.3,
+    "svg.hashsalt": "seprank",
+}
+"""What charts in pages and in papers have in common"""
+_PAGE = PLAIN | {
+    "font.size": 10,
+    "axes.labelsize": 10,
+    "legend.fontsize": 9,
     "grid.linewidth": 0.6,
     # Words stay words, which are found and read aloud, in the font of the page.
     "svg.fonttype": "none",
-    "svg.hashsalt": "seprank",
 }
+
+
+def new_figure(**settings: Any) -> Any:
+    """A figure of matplotlib, not made by pyplot, which keeps every figure.
+
+    Raises:
+        ImportError: matplotlib is not installed; so does everything that draws.
+    """
+    return need("matplotlib.figure", "draw", "drawing").Figure(**settings)
+
+
+def look_of(settings: dict[str, Any]) -> Any:
+    """A context in which figures look like that."""
+    return need("matplotlib", "draw", "drawing").rc_context(settings)
+
+
+def file_of(figure: Any, kind: str, title: str | None = None, **settings: Any) -> bytes:
+    """The file of a figure, the same each time: svg, pdf or png."""
+    file = BytesIO()
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
+    figure.savefig(file, format=kind, metadata={"Title": title, **undated} if title else undated, **settings)
+    return file.getvalue()
+
+
+def svg_of(file: bytes) -> str:
+    """The text of an SVG file as it stands in a page."""
+    text = file.decode()
+    return text[text.index("<svg") :]
 
 
 def chart(draw: Callable[[Any], None], height: float = 0.68) -> str:
@@ -34,23 +65,16 @@ def chart(draw: Callable[[Any], None], height: float = 0.68) -> str:
     Args:
         draw: is given the axes.
         height: as a part of its width.
-
-    Raises:
-        ImportError: matplotlib is not installed.
     """
     return drawn(lambda figure: draw(figure.subplots()), WIDTH, height * WIDTH)
 
 
 def drawn(draw: Callable[[Any], Any], width: float, height: float) -> str:
     """What is drawn into a figure of that size in inches, such as several panels, as SVG for a page."""
-    matplotlib = need("matplotlib", "draw", "drawing")
-    new = need("matplotlib.figure", "draw", "drawing").Figure
-    with matplotlib.rc_context(_PAGE):
-        figure = new(figsize=(width, height), layout="constrained")
+    with look_of(_PAGE):
+        figure = new_figure(figsize=(width, height), layout="constrained")
         draw(figure)
-        text = StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()[text.getvalue().index("<svg") :]
+        return svg_of(file_of(figure, "svg"))
 
 
 def label(name: str) -> str:
@@ -78,9 +102,9 @@ def band(axes: Any, places: Sequence[int], low: Sequence[float], high: Sequence[
     axes.fill_between(places, low, high, color=look(number)["color"], alpha=0.2, lw=0)
 
 
-def mark(axes: Any, value: float, name: str | None = None, *, upright: bool = False) -> None:
+def mark(axes: Any, value: float, name: str | None = None) -> None:
     """A thin dark line across at a value, such as a tolerance."""
-    (axes.axvline if upright else axes.axhline)(value, color="#555555", ls=(0, (2, 1)), lw=0.9, label=name)
+    axes.axhline(value, color="#555555", ls=(0, (2, 1)), lw=0.9, label=name)
 
 
 def legend_above(axes: Any) -> None:

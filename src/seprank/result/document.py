@@ -27,6 +27,18 @@ class Share(float):
     """A share of the whole: so small a one that nothing depends on it is shown as that, and in full in the CSV file."""
 
 
+class Link(str):
+    """A text that leads somewhere: to a place in the page (#...) or an address, which opens beside it."""
+
+    __slots__ = ("address",)
+    address: str
+
+    def __new__(cls, text: str, address: str) -> Link:
+        link = super().__new__(cls, text)
+        link.address = address
+        return link
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under names; `name` is that of its CSV file."""
@@ -44,7 +56,7 @@ class Table:
 
     def heads(self) -> list[tuple[str, bool]]:
         """Names of the columns, and whether one holds numbers only."""
-        columns = zip(*self.cells(), strict=True)
+        columns = zip(*self.cells, strict=True)
         return [(n, all(number or not text for text, number in c)) for n, c in zip(self.columns, columns, strict=True)]
 
     @property
@@ -52,13 +64,17 @@ class Table:
         """The table as CSV, inside a link."""
         return "data:text/csv;charset=utf-8," + quote(csv_text(self.rows))
 
+    @cached_property
     def cells(self) -> list[list[tuple[str, bool]]]:
         """Text of every cell, and whether it is a number."""
         return [[_cell(row.get(name)) for name in self.columns] for row in self.rows]
 
-    def named_cells(self) -> list[list[tuple[str, str, bool]]]:
-        """The same with the name of the column before each."""
-        return [[(n, *cell) for n, cell in zip(self.columns, row, strict=True)] for row in self.cells()]
+    def named_cells(self) -> list[list[tuple[str, str, bool, str]]]:
+        """The same with the name of the column before each, and behind it where it leads, if anywhere."""
+        return [
+            [(n, *cell, getattr(row.get(n), "address", "")) for n, cell in zip(self.columns, cells, strict=True)]
+            for row, cells in zip(self.rows, self.cells, strict=True)
+        ]
 
 
 def _cell(value: Any) -> tuple[str, bool]:
@@ -87,12 +103,21 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """A text that is unfolded by who wants to read it, and by links to `#name`."""
+
+    name: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A heading, what it says in words, and what shows it."""
 
     heading: str
     text: str
-    parts: Sequence[Figure | Table] = ()
+    parts: Sequence[Figure | Table | Passage] = ()
 
 
 _PAGE = Template(
@@ -115,7 +140,8 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
 .csv { font-size: .88rem; margin: 0 } details { margin: 1rem 0 } summary { cursor: pointer; padding: .3rem 0 }
 .picture svg { max-width: 100% } pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem }
 @media (min-width: 900px) { pre { white-space: pre-wrap } }
-.wrapped { white-space: pre-wrap } .chart svg { width: 100%; max-width: 38rem; height: auto }
+.wrapped, .passage { white-space: pre-wrap } .passage { font-size: .92rem; padding-left: .8rem }
+ .chart svg { width: 100%; max-width: 38rem; height: auto }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .8rem; padding: 0 }
 .cards li { list-style: none; border-top: 4px solid #0072B2; background: #f5f7fa; padding: .6rem .8rem }
 @media (max-width: 600px) { .picture svg { max-width: none } .aside { display: block }
@@ -146,6 +172,8 @@ th.number { white-space: normal } .aside { display: none; font-size: .88rem; col
 {% if section.heading %}<h2>{{ section.heading }}</h2>{% endif %}
 {% if section.text %}<p class="answer">{{ section.text }}</p>{% endif %}
 {% for part in section.parts %}{% if part.rows is defined %}{{ table(part) }}
+{% elif part.name is defined %}<details><summary>{{ part.title }}</summary>
+<div class="passage" id="{{ part.name }}">{{ part.text }}</div></details>
 {% else %}<figure>{{ picture(part) }}
 {% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}</figure>
 {% endif %}{% endfor %}</section>{% endfor %}
@@ -163,9 +191,11 @@ _TABLE = Template(
 {% if not long %}<caption>{{ table.caption }}</caption>{% endif %}
 <thead><tr>{% for name, number in table.heads() %}
 <th scope="col"{% if number %} class="number"{% endif %}>{{ name|replace("_", " ") }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in table.named_cells() %}<tr>{% for name, text, number in row %}
+<tbody>{% for row in table.named_cells() %}<tr>{% for name, text, number, address in row %}
 <td{% if name == sure %} class="sure"{% elif number %} class="number"{% endif %}
- data-name="{{ name|replace("_", " ") }}">{{ text }}</td>{% endfor %}</tr>
+ data-name="{{ name|replace("_", " ") }}">{% if address %}<a href="{{ address }}"
+{%- if address[0] != "#" %} target="_blank" rel="noopener"{% endif %}>{{ text }}</a>{% else %}{{ text }}{% endif %}</td>
+{%- endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if long %}</details>{% endif %}
 {% if link %}<p class="csv">

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 from ..question import check_choice
-from ..system.extras import need
-from .chart import drawn, label
+from .chart import PLAIN, drawn, file_of, label, look_of, new_figure
 
 PICTURES = ("pdf", "svg", "png")
 """Kinds of files that a figure is written as"""
 COLUMNS = {"single": 3.4, "double": 7.0}
 """Inches: the width of one column, and of both, of a paper with two"""
-_PAPER = {
+_PAPER = PLAIN | {
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8,
@@ -25,20 +23,16 @@ _PAPER = {
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
     "grid.linewidth": 0.4,
     "hatch.linewidth": 0.4,
     # Printers refuse fonts that are not in the file, some publishers those of type 3. In an SVG letters are outlines.
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
-    "svg.hashsalt": "seprank",
 }
-_FACTS: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 _WIDEST = 4.2
 """Inches: a panel that is wider than this is no higher"""
+_PAGE_WIDTH = 9.0
+"""Inches: of several panels side by side in a page"""
 _DOTS = 300
 """Pixels of a PNG for an inch"""
 
@@ -90,27 +84,19 @@ def figure_of(panels: Sequence[Panel], across: int, width: float, *, bare: bool 
 
     Raises:
         ValueError: there are no panels.
-        ImportError: matplotlib is not installed.
     """
     if not panels:
         raise ValueError("there is nothing to draw")
-    # Not by pyplot, which keeps every figure.
-    figure = need("matplotlib.figure", "draw", "drawing").Figure(layout="constrained")
+    figure = new_figure(layout="constrained")
     across = min(across, len(panels))
     figure.set_size_inches(width, min(width / across, _WIDEST) * sum(_heights(panels, across)))
     return figure, draw_panels(figure, panels, across, bare=bare)
 
 
-def page_figure(panels: Sequence[Panel], across: int, width: float = 9.0) -> str:
-    """Panels side by side as SVG for a page, which is moved sideways on a phone.
-
-    Args:
-        panels: in the order in which they are read.
-        across: how many are side by side.
-        width: in inches.
-    """
-    height = width / across * sum(_heights(panels, across))
-    return drawn(lambda figure: draw_panels(figure, panels, across), width, height)
+def page_figure(panels: Sequence[Panel], across: int) -> str:
+    """Panels, so many side by side, as SVG for a page, which scrolls sideways on a phone."""
+    height = _PAGE_WIDTH / across * sum(_heights(panels, across))
+    return drawn(lambda figure: draw_panels(figure, panels, across), _PAGE_WIDTH, height)
 
 
 def figure_bytes(
@@ -125,15 +111,9 @@ def figure_bytes(
         across: how many are side by side over both columns; in one column they are below each other.
         title: of the file, not shown.
         bare: leave out the titles of the panels.
-
-    Raises:
-        ValueError: there is no such kind or column.
-        ImportError: matplotlib is not installed.
     """
     check_choice("kind", kind, PICTURES)
     check_choice("column", column, tuple(COLUMNS))
-    file = BytesIO()
-    with need("matplotlib", "draw", "drawing").rc_context(_PAPER):
+    with look_of(_PAPER):
         figure, _ = figure_of(panels, across if column == "double" else 1, COLUMNS[column], bare=bare)
-        figure.savefig(file, format=kind, dpi=_DOTS, metadata={"Title": title, **_FACTS[kind]})
-    return file.getvalue()
+        return file_of(figure, kind, title, dpi=_DOTS)

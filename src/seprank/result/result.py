@@ -23,6 +23,11 @@ STRICT = {"extra": "forbid", "strict": True}
 ENDINGS = (".json", ".csv", ".tex", ".html", ".pdf", ".svg", ".png")
 """Of the files that a result is written as"""
 
+Row = dict[str, str | int | float | None]
+"""What came out at one place, by the headings of a table"""
+Plain = dict[str, Any]
+"""An object of JSON: plain values by name"""
+
 R = TypeVar("R", bound="Result")
 
 
@@ -48,7 +53,10 @@ def without(content: Any, *names: str) -> Any:
 
 
 class Result:
-    """Base of the results. A subclass is a frozen dataclass with `headline`, `records` and `panels`."""
+    """Base of the results. A subclass is a frozen dataclass with `headline`, `records` and `panels`.
+
+    What draws needs matplotlib, and `to_frame` pandas: an `ImportError` says what to install.
+    """
 
     NOUN: ClassVar[str] = "result"
     """What one is called in messages"""
@@ -61,7 +69,7 @@ class Result:
         """What came out, in one line."""
         raise NotImplementedError
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """What came out as rows, with the same names in each."""
         raise NotImplementedError
 
@@ -73,7 +81,7 @@ class Result:
         """What came out, in plain words; by default the headline."""
         return self.headline()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """All fields by name, as plain values for JSON."""
         plain = json.loads(json.dumps(asdict(self), allow_nan=False))  # type: ignore[call-overload]
         assert isinstance(plain, dict)
@@ -116,8 +124,7 @@ class Result:
     def to_frame(self) -> Any:
         """The rows as a pandas.DataFrame.
 
-        Raises:
-            ImportError: pandas is not installed; `to_csv` does without.
+        `to_csv` does without pandas.
         """
         return need("pandas", "data", "a data frame").DataFrame(self.records())
 
@@ -132,9 +139,6 @@ class Result:
 
         Args:
             title: its heading; by default what came out.
-
-        Raises:
-            ImportError: matplotlib is not installed.
         """
         from .document import report_page
 
@@ -142,11 +146,7 @@ class Result:
         return report_page(title, "", self.sections(), summary=str(self), wrap=not self.TABULAR)
 
     def sections(self) -> list[Section]:
-        """What a page shows of it: each panel with its caption, and the table.
-
-        Raises:
-            ImportError: matplotlib is not installed.
-        """
+        """What a page shows of it: each panel with its caption, and the table."""
         from .chart import chart
         from .document import Figure, Section
 
@@ -161,9 +161,6 @@ class Result:
 
         Returns:
             Figure and axes; a list of them where there are several panels.
-
-        Raises:
-            ImportError: matplotlib is not installed.
         """
         if ax is not None:
             self.panels()[0].draw(ax)
@@ -184,7 +181,6 @@ class Result:
 
         Raises:
             ValueError: the ending or the column is none of these.
-            ImportError: matplotlib is not installed.
         """
         ending = check_choice("the ending of a file", Path(path).suffix, ENDINGS)
         texts: dict[str, Callable[[], str]] = {
@@ -196,11 +192,9 @@ class Result:
             return self.save(path)
         if ending in texts:
             return write_whole(path, texts[ending]())
-        figure = self._figure(ending[1:], column, bare)
+        about: dict[str, Any] = {"column": column, "bare": bare, "across": self.ACROSS, "title": self.headline()}
+        figure = figure_bytes(self.panels(), ending[1:], **about)
         return write_whole(path, lambda draft: draft.write_bytes(figure))
-
-    def _figure(self, kind: str, column: str, bare: bool) -> bytes:
-        return figure_bytes(self.panels(), kind, column=column, bare=bare, across=self.ACROSS, title=self.headline())
 
     def noted(self) -> list[str]:
         """Lines of text that say what else should be known."""

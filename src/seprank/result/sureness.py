@@ -90,14 +90,14 @@ class Rank:
         return self.number if is_alone else f"{self.number} ≤{at_most(self.upper_bound or 0)}"
 
 
-def at_most(value: int, digits: int = 5) -> str:
+def at_most(value: int) -> str:
     """An upper bound in few characters; where digits are left out it is rounded up, to remain one.
 
     Example:
         >>> at_most(40_040), at_most(123_456_789)
         ('40,040', '1.3e8')
     """
-    if value < 10**digits:
+    if value < 10**5:
         return f"{value:,}"
     power = len(str(value)) - 1
     tenths = -(-value // 10 ** (power - 1))

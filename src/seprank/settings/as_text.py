@@ -1,4 +1,4 @@
-"""Values as people write them on a command line or in an address."""
+"""Values as people write them on a command line or in an address; `ValueError` for what cannot be read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from .entries import FromText
 
 
 def whole_number(option: str, text: str) -> int:
-    """A whole number of any size, also written as 1e100.
-
-    Raises:
-        ValueError: it is none, or has more than 10,000 digits.
-    """
+    """A whole number of any size up to 10,000 digits, also written as 1e100."""
     from decimal import Decimal, InvalidOperation
 
     try:
@@ -35,32 +31,22 @@ def split_names(text: str) -> tuple[str, ...]:
 
 
 def split_numbers(option: str, text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between them.
-
-    Raises:
-        ValueError: one is none.
-    """
+    """Whole numbers with commas between them."""
     if not all(name.isdecimal() for name in split_names(text)):
         raise ValueError(f"{option} must be whole numbers with commas between them, got {text!r}")
     return tuple(int(name) for name in split_names(text))
 
 
-def numbers_or_all(option: str, text: str) -> str | tuple[int, ...]:
-    """Whole numbers with commas between them, or all."""
-    return text if text == "all" else split_numbers(option, text)
-
-
-def number_or_name(text: str) -> int | str:
-    """A whole number where the text is one."""
+def _number_or_name(_: str, text: str) -> int | str:
     return int(text) if text.removeprefix("-").isdecimal() and len(text) < 20 else text
 
 
-def key_values(option: str, texts: Iterable[str]) -> dict[str, Any]:
-    """key=value pairs; values are read as JSON or as Python writes it where they are that, else as text.
+def _numbers_or_all(option: str, text: str) -> str | tuple[int, ...]:
+    return text if text == "all" else split_numbers(option, text)
 
-    Raises:
-        ValueError: one is no such pair, or a key is there twice.
-    """
+
+def key_values(option: str, texts: Iterable[str]) -> dict[str, Any]:
+    """key=value pairs; values are read as JSON or as Python writes it where they are that, else as text."""
     parsed: dict[str, Any] = {}
     for text in texts:
         key, separator, value = text.partition("=")
@@ -89,10 +75,10 @@ def _with_commas(values: Iterable[Any]) -> str:
     return ",".join(map(str, values))
 
 
-Channel = Annotated[str | int, FromText(lambda _, text: number_or_name(text))]
+Channel = Annotated[str | int, FromText(_number_or_name)]
 """A word, or the number of an output channel"""
 Numbers = Annotated[tuple[int, ...], FromText(split_numbers, _with_commas)]
-NumbersOrAll = Annotated[str | tuple[int, ...] | None, FromText(numbers_or_all, _with_commas)]
+NumbersOrAll = Annotated[str | tuple[int, ...] | None, FromText(_numbers_or_all, _with_commas)]
 Names = Annotated[tuple[str, ...], FromText(lambda _, text: split_names(text), _with_commas)]
 Arguments = Annotated[Mapping[str, Any], FromText(key_values, several=True, metavar="KEY=VALUE")]
 Big = Annotated[int, FromText(whole_number)]

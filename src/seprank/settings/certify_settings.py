@@ -29,11 +29,7 @@ LETTERS: tuple[Letters, ...] = get_args(Letters)
 
 @dataclass(frozen=True, kw_only=True)
 class CertifySettings(Place, Hints):
-    """Settings of `certify`, checked as far as they can be without a module.
-
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
+    """Settings of `certify`.
 
     Example:
         >>> settings = CertifySettings(length=6, split=[4, 0])
@@ -50,21 +46,21 @@ class CertifySettings(Place, Hints):
     templates: Annotated[Any, AsItIs] = None
     """In the tokens domain: generic, one-hot, ids, or a .npy file (M, features)."""
     samples: int | None = None
-    """K: halves to draw; as many as needed by default."""
+    """K: halves to draw per side; as many as needed by default."""
     max_samples: int | None = None
-    """Draw as many as needed, but no more than this."""
+    """Maximum number of halves per side, where it is not fixed."""
     readout: Channel = "random"
     """random, all, or the number of an output channel."""
     squash: str | None = None
-    """identity: leave out tanh, sigmoid, relu, softmax, norms and the like; they are listed."""
+    """identity: replace tanh, sigmoid, relu, softmax, norms and the like by the identity; the answer lists them."""
     split: Numbers | None = None
-    """Positions of the start with commas, instead of a cut, such as 0,2,4."""
+    """Positions that form the start, comma-separated, in place of a cut, such as 0,2,4."""
     seed: int = 0
     """Seed of weights and samples."""
     prime: int = DEFAULT_PRIME
     """Modulus, a prime below 2^27."""
     confidence: float | None = None
-    """Repeat the draw until the error of the rank is at most this, such as 1e-12."""
+    """Repeat the draw until the probability of a wrong rank is at most this, such as 1e-12."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

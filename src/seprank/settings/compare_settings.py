@@ -17,20 +17,15 @@ MAX_SAMPLES = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class CompareSettings(Memory):
-    """Settings of `compare`.
-
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
-    """
+    """Settings of `compare`."""
 
     models: Names | None = None
-    """Names from `seprank models`, file.py:factory or package.module:factory, with commas; all polynomial models by
+    """Names from `seprank models`, file.py:factory or package.module:factory, comma-separated; all polynomial models by
     default."""
     length: Numbers = (2, 4, 6, 8)
-    """T: time steps, one or several with commas."""
+    """T: time steps in a sequence; several are comma-separated."""
     depth: Numbers = (1, 2, 3)
-    """L: numbers of layers, one or several with commas."""
+    """L: number of layers; several are comma-separated."""
     width: int | None = None
     """R: width of every layer."""
     parameters: int | None = None
@@ -40,11 +35,11 @@ class CompareSettings(Memory):
     domain: str = "functional"
     """functional (inputs are any vectors) or tokens (M templates)."""
     max_samples: Annotated[int, Flag("--samples", "--max-samples")] = MAX_SAMPLES
-    """Maximum number of halves per side; a rank equal to it is only ≥."""
+    """Maximum number of halves per side; a rank equal to it is only a lower bound."""
     seed: int = 0
     """Seed of weights and samples."""
     measured: bool = False
-    """Memory curves beside ranks, of any models; without activations where one is not polynomial."""
+    """Show memory curves beside ranks, for any models; ranks are those without activations where needed."""
     model_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
     """key=value, passed to the factories of your own; may be repeated."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, reduce
@@ -48,7 +47,8 @@ class Entry:
     """Its type"""
     default: Any
     """`MISSING` if it must be given"""
-    help: str
+    owner: type
+    """The class that declares it"""
     text: FromText | None = None
     flag: Flag | None = None
 
@@ -56,33 +56,40 @@ class Entry:
     def required(self) -> bool:
         return self.default is MISSING
 
+    @property
+    def help(self) -> str:
+        """The text below it, read from the source, which takes too long to be done at every start."""
+        return help_texts(self.owner).get(self.name, "")
 
-def entries(settings: type[Any]) -> tuple[Entry, ...]:
-    """The fields of a settings class, its own before those that it inherits.
+
+def entries(settings: type[Any], but: type[Any] | None = None) -> tuple[Entry, ...]:
+    """The fields of a settings class, its own before those that it inherits, without those of another.
 
     Example:
         >>> from seprank.settings.remember_settings import RememberSettings
         >>> entries(RememberSettings)[1].name, entries(RememberSettings)[1].default
         ('samples', 256)
     """
-    found: tuple[Entry, ...] = _entries(settings)  # type: ignore[arg-type]
+    found: tuple[Entry, ...] = _entries(settings, but)  # type: ignore[arg-type]
     return found
 
 
 @cache
-def _entries(settings: Any) -> tuple[Entry, ...]:
+def _entries(settings: Any, but: Any) -> tuple[Entry, ...]:
+    out = set() if but is None else {entry.name for entry in entries(but)}
     hints = get_type_hints(settings, include_extras=True)
     defaults = {
         field.name: field.default if field.default_factory is MISSING else field.default_factory()
         for field in fields(settings)
     }
-    owners = [owner for owner in settings.__mro__ if owner is not object]
     found: dict[str, Entry] = {}
-    for owner in owners:
-        helps = _texts_below(owner)
+    for owner in settings.__mro__:
         for name in inspect.get_annotations(owner):
-            if name in defaults and name not in found:
-                found[name] = _entry(name, hints[name], defaults[name], helps.get(name, ""))
+            if name in defaults and name not in found and name not in out:
+                kind, marks = _unmarked(hints[name])
+                reader = next((mark for mark in marks if isinstance(mark, FromText)), None)
+                flag = next((mark for mark in marks if isinstance(mark, Flag)), None)
+                found[name] = Entry(name, kind, defaults[name], owner, reader, flag)
     return tuple(found.values())
 
 
@@ -113,12 +120,6 @@ def values(settings: Any, but: type | tuple[str, ...] = ()) -> dict[str, Any]:
     return {entry.name: getattr(settings, entry.name) for entry in entries(type(settings)) if entry.name not in out}
 
 
-def _entry(name: str, hint: Any, default: Any, text: str) -> Entry:
-    kind, marks = _unmarked(hint)
-    reader = next((mark for mark in marks if isinstance(mark, FromText)), None)
-    return Entry(name, kind, default, text, reader, next((mark for mark in marks if isinstance(mark, Flag)), None))
-
-
 def _unmarked(hint: Any) -> tuple[Any, list[Any]]:
     """A type without what `Annotated` adds to it or to a member of it, and what that was."""
     if get_origin(hint) is Annotated:
@@ -131,21 +132,17 @@ def _unmarked(hint: Any) -> tuple[Any, list[Any]]:
     return reduce(or_, (kind for kind, _ in members)), [mark for _, marks in members for mark in marks]
 
 
-def _texts_below(owner: type) -> dict[str, str]:
+@cache
+def help_texts(owner: type) -> dict[str, str]:
     """The text below each field of a class, which Python itself does not keep."""
-    body = _classes(owner.__module__).get(owner.__name__, [])
+    (declared,) = ast.parse(inspect.getsource(owner)).body
+    assert isinstance(declared, ast.ClassDef)
     return {
         field.target.id: inspect.cleandoc(below.value.value)
-        for field, below in pairwise(body)
+        for field, below in pairwise(declared.body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(below, ast.Expr)
         and isinstance(below.value, ast.Constant)
         and isinstance(below.value.value, str)
     }
-
-
-@cache
-def _classes(module: str) -> dict[str, list[ast.stmt]]:
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
-    return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}

@@ -1,4 +1,4 @@
-"""What only the user can say of how a model is called."""
+"""What only the user knows about how a model is called."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from ..question import keep
 from .as_text import Arguments, AsItIs, Channel
 from .entries import Flag, values
 
 Key = str | int
-"""Of a part of what a call returns: the name of a field, or a place"""
+"""Of a part of what a call returns: the name of a field, or an index"""
 
 FirstState = Callable[[int], Any]
-"""From the size of a batch to the state in which its sequences begin"""
+"""From the batch size to the initial state"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hints:
-    """Arguments for what cannot be found out by trying.
-
-    Raises:
-        TypeError: one is of another type.
+    """Arguments for what cannot be found out by trying; `TypeError` if one has another type.
 
     Example:
         >>> Hints(output="logits").output
@@ -30,15 +28,15 @@ class Hints:
     """
 
     batch_first: Annotated[bool | None, Flag("--batch-first/--time-first")] = None
-    """Order of the model's axes, (batch, time, ...) or (time, batch, ...), if it does not say it itself."""
+    """Order of the model's axes, (batch, time, ...) or (time, batch, ...), where the model does not state it."""
     output: Channel | None = None
-    """Which part of what the model returns is its output, such as logits."""
+    """Part of the returned value that is the output, such as logits."""
     state: Annotated[str | FirstState | None, AsItIs] = None
-    """Argument or field that holds the model's state, or its method that makes the first one; in Python also a function
-    from the size of a batch to the first one."""
+    """Argument or field that holds the model's state, or method that makes the initial one. In Python also a function
+    from the batch size to the initial state."""
     call: Arguments = field(default_factory=dict)
-    """key=value, passed to each call of the model; may be repeated. In Python, a function among them is called with the
-    inputs."""
+    """key=value, passed to each call of the model; may be repeated. In Python, a value that is a function is called
+    with the inputs."""
 
     def __post_init__(self) -> None:
         state, call = self.state, self.call
@@ -53,7 +51,7 @@ class Hints:
             )
         if call is not None and not (isinstance(call, Mapping) and all(isinstance(name, str) for name in call)):
             raise TypeError(f"call must be arguments by name, such as {{'sr': 16000}}, got {call!r}")
-        object.__setattr__(self, "call", dict(call or {}))
+        keep(self, call=dict(call or {}))
 
     @property
     def hints(self) -> Hints:

@@ -14,10 +14,7 @@ TOTAL = 24
 
 
 def check_lags(lags: Any, length: int) -> tuple[int, ...]:
-    """Lags in ascending order, each once.
-
-    Raises:
-        ValueError: there are none, or one is outside 1..length - 1, or they are no numbers.
+    """Lags from 1 to length - 1 in ascending order, each once.
 
     Example:
         >>> check_lags([4, 1, 4], 8)

@@ -12,16 +12,12 @@ from .floating import FloatingSettings
 SAMPLES = 256
 """Start and end halves drawn by default"""
 PROFILE_SAMPLES = 64
-"""The same at each cut of a profile: there are many, and what is looked at is how they differ"""
+"""The same at each cut of a profile: there are many, and only their differences matter"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureSettings(FloatingSettings):
     """Settings of `measure`, and with `cuts` of `profile`.
-
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
 
     Example:
         >>> MeasureSettings(length=9).halves, MeasureSettings(length=9, cuts="all", ends=32).halves
@@ -33,13 +29,13 @@ class MeasureSettings(FloatingSettings):
     cut: int | None = None
     """c: steps in the start half; the middle by default."""
     cuts: NumbersOrAll = None
-    """Measure at these cuts, with commas, such as 4,8,12, or at all."""
+    """Measure at several cuts, comma-separated, such as 4,8,12, or at all."""
     starts: int | None = None
     """Start halves to draw; 256 by default, 64 at each cut of a profile."""
     ends: int | None = None
     """End halves to draw; 256 by default, 64 at each cut of a profile."""
     data: Annotated[Any, AsItIs] = None
-    """Sequences to halve: .npy, .npz, .csv or .safetensors."""
+    """Sequences to cut in halves: .npy, .npz, .csv or .safetensors."""
     readout: Channel = "all"
     """random, all, or the number of an output channel."""
     tolerance: float | None = None

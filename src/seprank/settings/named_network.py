@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ..question import check_network
+from ..question import Sizes, check_network
 from .as_text import Arguments
 from .entries import Flag
 
@@ -28,20 +28,17 @@ class Network:
         """File of its weights."""
         return None
 
-    def sizes(self, name: str) -> dict[str, int]:
+    def sizes(self, name: str) -> Sizes:
         """Inputs, width and depth of a network that is built from these.
 
         Args:
-            name: of the model, for what is said where one is missing.
-
-        Raises:
-            ValueError: one is missing, or out of range.
+            name: of the model, for the message where one is missing.
         """
         if self.inputs is None or self.width is None:
             raise ValueError(f"{name} needs --inputs and --width, and takes --depth (1 by default)")
         depth = 1 if self.depth is None else self.depth
-        found = check_network(inputs=self.inputs, width=self.width, depth=depth)
-        return dict(zip(("inputs", "width", "depth"), found, strict=True))
+        inputs, width, depth = check_network(inputs=self.inputs, width=self.width, depth=depth)
+        return {"inputs": inputs, "width": width, "depth": depth}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,23 +12,18 @@ from .resources import Memory
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursSettings(Memory, Hints):
-    """Settings of `neighbours`.
-
-    Raises:
-        ValueError: one of them is out of range.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
-    """
+    """Settings of `neighbours`."""
 
     length: int
     """T: time steps in a sequence."""
     tokens: int | None = None
     """Number of token ids, for a model that reads them."""
     samples: int = 256
-    """Pairs of sequences of the memory curve."""
+    """N: pairs of sequences for the memory curve."""
     frozen: Names = ()
-    """Parameters or sub-modules that make gates, with commas, for effective state-size."""
+    """Parameters or sub-modules that form gates, comma-separated, for effective state-size."""
     values: Names = ()
-    """Parameters that are values as inputs are, with commas, such as an initial state."""
+    """Parameters that are values like inputs, comma-separated, such as an initial state."""
     seed: int = 0
     """Seed of weights and samples."""
 

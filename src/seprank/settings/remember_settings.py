@@ -20,20 +20,15 @@ PROBABILITIES = "probabilities"
 
 @dataclass(frozen=True, kw_only=True)
 class RememberSettings(FloatingSettings):
-    """Settings of `remember`.
-
-    Raises:
-        ValueError: one of them is out of range; the text says which and what to do.
-        NotWholeError: one that must be a whole number is none; it is a TypeError and a ValueError.
-    """
+    """Settings of `remember`."""
 
     length: int
     """T: time steps in a sequence."""
     samples: int = 256
     """N: pairs of independent sequences; errors shrink as 1 / sqrt of it."""
     lags: NumbersOrAll = None
-    """Steps back to look at, with commas, or all; by default 1 to 8, then ever wider apart, and finer where memory
-    falls through the threshold and through a half."""
+    """Steps back to look at, comma-separated, or all; by default 1 to 8, then wider and wider apart, and finer where
+    memory drops below the threshold and below one half."""
     threshold: float = 0.01
     """Share of the variance that counts as remembered."""
     readout: Channel | None = None
@@ -42,9 +37,9 @@ class RememberSettings(FloatingSettings):
     past: str = "resampled"
     """resampled; or dropped: also let the model see the last steps alone."""
     influence: bool = False
-    """Also resample single steps."""
+    """Also resample single steps, for the influence of each."""
     data: Annotated[Any, AsItIs] = None
-    """Sequences to take windows of: .npy, .npz, .csv, .safetensors, or .txt with --tokenizer."""
+    """Sequences to take windows from: .npy, .npz, .csv, .safetensors, or .txt with --tokenizer."""
     tokenizer: str | None = None
     """For .txt: file.py:name of a function from text to ids, or a tokenizer.json."""
 
@@ -67,7 +62,7 @@ class RememberSettings(FloatingSettings):
 
     @property
     def wanted(self) -> tuple[int, ...]:
-        """Lags that are looked at in any case."""
+        """Lags that are measured in any case."""
         if self.lags is None:
             return default_lags(self.length)
         return tuple(range(1, self.length)) if isinstance(self.lags, str) else self.lags
@@ -87,11 +82,7 @@ def shared_with_measure(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_share(name: str, value: float) -> float:
-    """A share of the variance.
-
-    Raises:
-        ValueError: it is not between 0 and 1.
-    """
+    """A share of the variance, between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
         raise ValueError(f"{name} must be a share of the variance between 0 and 1, got {value}; 0.01 is usual")
     return value

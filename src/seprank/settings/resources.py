@@ -1,4 +1,4 @@
-"""Where a command works, and what it may take there; no number depends on it."""
+"""Where a command works, and what it may use there; no number depends on it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from .entries import FromText
 
 
 def find_device(name: str) -> str:
-    """The device of torch that a name on the command line stands for.
-
-    Raises:
-        ValueError: it is another, or there is none.
-    """
+    """The device of torch that a name on the command line stands for."""
     if name not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device must be auto, cpu or cuda, got {name!r}")
     import torch
@@ -31,20 +27,20 @@ Device = Annotated[str, FromText(lambda _, text: find_device(text))]
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a command may take."""
+    """What a command may use."""
 
     memory: Bytes = None
-    """Memory this may take, such as 4GiB; half of what is free by default."""
+    """Memory budget, such as 4GiB; half of the free memory by default."""
 
     @property
     def budget(self) -> int:
-        """Bytes that this may take."""
+        """The budget in bytes."""
         return default_budget() if self.memory is None else self.memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnDevice:
-    """What a network is run by."""
+    """What runs a network."""
 
     device: Device = "cpu"
     """auto, cpu or cuda; only cpu is tested."""

@@ -37,7 +37,7 @@ class PlanSettings:
     domain: str = "functional"
     """functional (inputs are any vectors) or tokens (M templates)."""
     max_depth: Annotated[int, Flag("--depth")] = 4
-    """Largest depth to look at."""
+    """Maximum depth to consider."""
 
 
 @dataclass(frozen=True, kw_only=True)

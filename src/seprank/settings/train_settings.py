@@ -19,15 +19,12 @@ if TYPE_CHECKING:
     from ..tasks import Task
 
 USUAL_WIDTH = 64
-"""Where neither a width nor a number of parameters is asked for"""
+"""Used where neither a width nor a number of parameters is given"""
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """Settings of one training run; equal settings give equal numbers on one machine.
-
-    Raises:
-        ValueError: a setting is out of range, or task or model do not exist.
 
     Example:
         >>> settings = TrainSettings(task="copying-memory", task_settings={"delay": 10}, model="gru", width=16)
@@ -36,45 +33,45 @@ class TrainSettings:
     """
 
     task: Annotated[str, Flag()]
-    """A name from `seprank tasks`, or file.py:name, or package.module:name of a task of your own"""
+    """A name from `seprank tasks`, or file.py:name, or package.module:name of a task of your own."""
     model: str = "orthogonal"
-    """A name from `seprank models`, or file.py:factory, or package.module:factory"""
+    """A name from `seprank models`, or file.py:factory, or package.module:factory."""
     width: int | None = None
-    """R, width of every layer, 64 if `parameters` is not given"""
+    """R: width of every layer; 64 by default."""
     parameters: int | None = None
-    """Numbers in network and read-out together; the nearest width is taken"""
+    """Target number of parameters, read-out included, in place of --width; the closest width is used."""
     depth: int = 1
-    """L, number of layers"""
+    """L: number of layers."""
     residual: bool = False
-    """Add to the output of each upper layer what it was fed with"""
+    """Add its input to the output of each layer above the first."""
     task_settings: Annotated[Arguments, Flag("--set")] = field(default_factory=dict)
     """key=value for the task; may be repeated."""
     model_settings: Annotated[Arguments, Flag("--model-set")] = field(default_factory=dict)
     """key=value for the model; may be repeated."""
     steps: int = 5000
-    """Maximum number of optimizer steps"""
+    """Maximum number of optimizer steps."""
     batch: int = 64
-    """Sequences in a step"""
+    """Sequences per step."""
     rate: float = 1e-3
-    """Learning rate of RMSprop"""
+    """Learning rate of RMSprop."""
     decay: float = 0.9
-    """Smoothing constant of RMSprop"""
+    """Smoothing constant of RMSprop."""
     clip: float = 1.0
-    """Largest norm of the gradient"""
+    """Maximum norm of the gradient."""
     evaluate_every: int = 100
-    """Steps between two validations, which is also how much an interrupted run repeats at most"""
+    """Steps between two validations; an interrupted run repeats at most that many."""
     validation: int = 512
-    """Sequences in a validation"""
+    """Sequences per validation."""
     test: int = 10_000
-    """Sequences in the test that decides whether the task is solved"""
+    """Sequences in the test that decides whether the task is solved."""
     memory_every: int = 0
-    """Steps between two measurements of long-term memory, a multiple of `evaluate_every`; 0 for none"""
+    """Steps between two measurements of long-term memory, a multiple of --evaluate-every; 0 for none."""
     memory_samples: int = 64
-    """Start halves, and end halves, of these measurements; with 32 or more there is a memory curve, too"""
+    """Start halves and end halves of each measurement; 32 or more also give a memory curve."""
     memory_cut: int | None = None
-    """c, steps in their start halves; the task's own by default"""
+    """c: steps in the start half of each measurement; the task decides by default."""
     seed: int = 0
-    """Of weights and batches"""
+    """Seed of weights and batches."""
 
     def __post_init__(self) -> None:
         _ = self.task_built
@@ -146,7 +143,7 @@ class TrainSettings:
         return [first] + [{**first, "inputs": self.architecture.outputs(**first)}] * (self.depth - 1)
 
     def count_parameters(self, width: int | None) -> int:
-        """Numbers in a network of that width, read-out included."""
+        """Parameters of a network of that width, read-out included."""
         layers = self.layers(width)
         body = sum(self.architecture.count(**layer) for layer in layers)
         return body + self.task_built.outputs * (self.architecture.outputs(**layers[-1]) + 1)

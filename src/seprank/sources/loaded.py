@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from ..models import ModelSpec, find_model
+from ..question import Sizes
 from ..system.memory import check_weights
 from .code import is_code
 from .factory import Factory, load_factory
@@ -30,7 +31,7 @@ class Network(Protocol):
     def trained(self) -> str | None:
         """File of its weights"""
 
-    def sizes(self, name: str) -> dict[str, int]:
+    def sizes(self, name: str) -> Sizes:
         """All three sizes; refused where one is missing."""
 
 
@@ -76,13 +77,13 @@ def _of_factory(name: str, network: Network, seed: int) -> Loaded:
 def _of_registry(name: str, network: Network, seed: int, budget: int) -> Loaded:
     spec = find_model(name)
     sizes = network.sizes(name)
-    check_weights(spec.count_parameters(*sizes.values()), budget)
+    check_weights(spec.count_parameters(sizes["inputs"], sizes["width"], sizes["depth"]), budget)
     if network.model_settings:
         return _of_class(spec, sizes, network.model_settings, seed)
     return Loaded(spec.draw(seed, **sizes), None, None)
 
 
-def _of_class(spec: ModelSpec, sizes: Mapping[str, int], settings: Mapping[str, Any], seed: int) -> Loaded:
+def _of_class(spec: ModelSpec, sizes: Sizes, settings: Mapping[str, Any], seed: int) -> Loaded:
     """A model of the registry in another form, which a certificate states by its class and these settings."""
     cls = spec.load()
     named = {getattr(spec, size): value for size, value in sizes.items()}

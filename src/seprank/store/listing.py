@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..result.sureness import Rank
 from ..result.text import shortened, text_table
-from .record import Record
+from .record import JsonObject, Record
 
 _ALWAYS = ("task", "model")
 """Settings with a column of their own in any case, before those in which records differ"""
 
 
-def flat(content: Mapping[str, Any]) -> dict[str, Any]:
+def flat(content: JsonObject) -> dict[str, Any]:
     """Values by name, those inside others after a dot; lists are left out.
 
     Example:
@@ -72,44 +72,27 @@ def _outcome(record: Record) -> dict[str, Any]:
     if record.status == "failed":
         reason = (record.error or "").strip().splitlines()[-1:] or ["failed"]
         return {"outcome": f"failed: {reason[0]}"}
-    said = _OUTCOMES.get(record.job.command, _any)
-    return {name: value for name, value in said(flat(record.result)) if value is not None}
+    found = flat(record.result)
+    if record.job.command == "certify":
+        return _certified(found)
+    shown = _SHOWN.get(record.job.command, {name: name for name in found})
+    said = {head: found.get(name) for head, name in shown.items()}
+    if record.job.command == "train":
+        said |= {name.replace(".", " ").replace("_", " "): found[name] for name in found if name.startswith("test.")}
+    return {head: value for head, value in said.items() if value is not None}
 
 
-def _certified(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _certified(found: JsonObject) -> dict[str, Any]:
     samples = min(found.get("starts", 0), found.get("ends", 0))
     sure = (found.get("exact", False), found.get("saturated", False), found.get("error"))
     rank = Rank(found.get("rank"), samples, found.get("upper_bound"), *sure)
-    yield "rank", rank.number
-    yield "at most", found.get("upper_bound")
-    yield "how sure", rank.sureness.value
+    most = {} if rank.upper_bound is None else {"at most": rank.upper_bound}
+    return {"rank": rank.number} | most | {"how sure": rank.sureness.value}
 
 
-def _measured(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield "effective rank", found.get("effective_rank")
-    yield "jointly", found.get("shares.interaction")
-
-
-def _remembered(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from ((name, found.get(name)) for name in ("reach", "half", "mean"))
-
-
-def _trained(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield "outcome", found.get("outcome")
-    yield "its parameters", found.get("parameters")
-    yield "steps taken", found.get("steps")
-    for name, value in found.items():
-        if name.startswith("test."):
-            yield f"test {name.removeprefix('test.').replace('_', ' ')}", value
-
-
-def _any(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from ((name, value) for name, value in found.items() if isinstance(value, int | float | str | bool))
-
-
-_OUTCOMES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[tuple[str, Any]]]] = {
-    "certify": _certified,
-    "measure": _measured,
-    "remember": _remembered,
-    "train": _trained,
+_SHOWN = {
+    "measure": {"effective rank": "effective_rank", "jointly": "shares.interaction"},
+    "remember": {"reach": "reach", "half": "half", "mean": "mean"},
+    "train": {"outcome": "outcome", "its parameters": "parameters", "steps taken": "steps"},
 }
+"""Heads of columns, and what stands below them; of other commands everything is shown"""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
+JsonObject = Mapping[str, Any]
+"""An object of JSON: the settings of a job, or what it found, as files and stores have them"""
 Status = Literal["done", "failed"]
 STATUSES: tuple[Status, ...] = ("done", "failed")
 
 
 class RecordError(ValueError):
-    """A record or a job is not what was kept; the message says which, and how that is known."""
+    """Raised for a record or a job that is not what was kept; the message says which, and how that is known."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Job:
 
     command: str
     """Which command of this package: certify, measure, remember or train"""
-    settings: Mapping[str, Any]
+    settings: JsonObject
     """All settings, of JSON's types"""
 
     @cached_property
@@ -43,7 +45,7 @@ class Record:
 
     job: Job
     status: Status
-    result: dict[str, Any]
+    result: JsonObject
     """What the job found; of a failed job, what was known by then"""
     error: str | None
     """Traceback of a failed job"""
@@ -53,16 +55,14 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON's types."""
-        return {
-            "key": self.job.key,
-            "command": self.job.command,
-            "settings": dict(self.job.settings),
-            "status": self.status,
-            "result": self.result,
-            "error": self.error,
-            "seconds": self.seconds,
-            "finished": self.finished,
-        }
+        job = {"key": self.job.key, "command": self.job.command, "settings": dict(self.job.settings)}
+        return job | {field.name: getattr(self, field.name) for field in fields(self) if field.name != "job"}
+
+    @classmethod
+    def from_dict(cls, content: JsonObject) -> Record:
+        """The record that `to_dict` made these values of."""
+        said = {field.name: content[field.name] for field in fields(cls) if field.name != "job"}
+        return cls(Job(content["command"], content["settings"]), **said)
 
 
 def digest(said: Sequence[Any]) -> str:
@@ -71,11 +71,7 @@ def digest(said: Sequence[Any]) -> str:
 
 
 def checked_job(key: str, command: str | None, settings: str | None) -> Job:
-    """The job of a row.
-
-    Raises:
-        RecordError: it is not the job that has this key.
-    """
+    """The job of a row, if it has this key."""
     if command is None or settings is None:
         raise RecordError(f"record {_short(key)} belongs to no job")
     job = Job(command, _object(key, "settings", settings))
@@ -85,11 +81,7 @@ def checked_job(key: str, command: str | None, settings: str | None) -> Job:
 
 
 def checked_record(row: Sequence[Any]) -> Record:
-    """The record of a row: key, command, settings, then what `digest` takes, then the digest, None if it had none.
-
-    Raises:
-        RecordError: something in it is not what was kept.
-    """
+    """The record of a row: key, command, settings, then what `digest` takes, then the digest, None if it had none."""
     key, command, settings, *said, kept = row
     if kept is not None and digest([key, *said]) != kept:
         raise RecordError(f"record {_short(key)} ({command}) does not have the digest it states: it has changed")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +22,7 @@ from typing import Any
 from ..system.files import FileError, csv_text, existing_file, write_whole
 from ..system.lock import acquire
 from .listing import flat
-from .record import Job, Record, RecordError, Status, canonical, checked_job, checked_record, digest
-
-__all__ = ["Job", "Record", "Store", "StoreError", "export", "record_from_dict", "rows"]
+from .record import Job, JsonObject, Record, RecordError, Status, canonical, checked_job, checked_record, digest
 
 APPLICATION = 0x73657072
 """Marks a file as ours ("sepr"), in SQLite's application_id"""
@@ -45,7 +43,7 @@ _SELECT += "LEFT JOIN jobs USING (key)"
 
 
 class StoreError(ValueError):
-    """A store cannot be opened, read or written; the message says why and what to do."""
+    """Raised where a store cannot be opened, read or written, or a record has changed; the message says what to do."""
 
 
 class Store:
@@ -98,7 +96,7 @@ class Store:
         return connection
 
     def _check(self, connection: sqlite3.Connection, write: bool) -> None:
-        """Refuse what is no store of a version we know; turn an empty file into one."""
+        """Refuse what is not a store of a known version; turn an empty file into one."""
         application, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS)
         empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if application == 0 and empty and write:
@@ -138,7 +136,7 @@ class Store:
 
     @contextmanager
     def _explained(self, done: str) -> Iterator[None]:
-        """SQLite's errors as ours, with the file and what to do."""
+        """SQLite's errors as ours, with the file and the remedy."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -154,7 +152,7 @@ class Store:
             raise StoreError(f"{self.path} is damaged: {error}; {_RESCUE}") from error
 
     def close(self) -> None:
-        """Give up the file; others may write it then."""
+        """Close the file; others may write it then."""
         self._connection.close()
         self._release()
 
@@ -171,20 +169,20 @@ class Store:
         self.close()
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Note jobs that are to be done; those already known stay as they are."""
+        """Register jobs that are to be done; known ones stay as they are."""
         rows = [(job.key, job.command, canonical(job.settings), _now()) for job in jobs]
         with self._transaction():
             self._connection.executemany("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?)", rows)
 
-    def finish(self, job: Job, result: Mapping[str, Any], *, seconds: float) -> None:
+    def finish(self, job: Job, result: JsonObject, *, seconds: float) -> None:
         """Keep what a job found; it is on the disk when this returns."""
         self._keep(job, "done", result, None, seconds)
 
-    def fail(self, job: Job, error: str, *, seconds: float, result: Mapping[str, Any] | None = None) -> None:
-        """Keep how a job failed; it may be tried again, and then gets a new record."""
+    def fail(self, job: Job, error: str, *, seconds: float, result: JsonObject | None = None) -> None:
+        """Keep how a job failed; when it is tried again, it gets a new record."""
         self._keep(job, "failed", result or {}, error, seconds)
 
-    def _keep(self, job: Job, status: Status, result: Mapping[str, Any], error: str | None, seconds: float) -> None:
+    def _keep(self, job: Job, status: Status, result: JsonObject, error: str | None, seconds: float) -> None:
         settings, now = canonical(job.settings), _now()
         row = (job.key, status, canonical(result), error, float(seconds), now)
         with self._transaction():
@@ -209,19 +207,11 @@ class Store:
                 raise
 
     def record(self, job: Job) -> Record | None:
-        """How a job ended, None if it has not.
-
-        Raises:
-            StoreError: the record is not what was kept; the message names it.
-        """
+        """How a job ended, None if it has not."""
         return next(iter(self._read("key = ?1", (job.key,))), None)
 
     def records(self, *, command: str | None = None, status: Status | None = None) -> list[Record]:
-        """All records, the oldest first, or those of one command or of one status.
-
-        Raises:
-            StoreError: one of them is not what was kept; the message names it.
-        """
+        """All records, the oldest first, or those of one command or of one status."""
         # Chosen here and not by the file, in which a damaged record might hide from the question.
         return [
             record
@@ -241,11 +231,7 @@ class Store:
             return [checked_record(row if self._version > 1 else (*row, None)) for row in rows]
 
     def open_jobs(self) -> list[Job]:
-        """Jobs that were noted and have no record yet.
-
-        Raises:
-            StoreError: one of them is not what was noted.
-        """
+        """Registered jobs without a record."""
         query = "SELECT key, command, settings FROM jobs WHERE key NOT IN (SELECT key FROM records) ORDER BY added, key"
         with self._explained("read"):
             return [checked_job(*row) for row in self._connection.execute(query).fetchall()]
@@ -256,7 +242,7 @@ _RESCUE = "move it away to start anew, or put a copy of it back"
 
 
 def _check_kind(path: Path, write: bool) -> None:
-    """Refuse what is no file: a folder, a pipe or a device is not opened as a database."""
+    """Refuse what is not a file: a folder, a pipe or a device is not opened as a database."""
     if not write and not path.exists():
         raise StoreError(f"there is no store {path}; `seprank train` and `seprank sweep` make one")
     if path.exists():
@@ -280,12 +266,6 @@ def _lock(path: Path, wait: float) -> Any:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def record_from_dict(content: Mapping[str, Any]) -> Record:
-    """The record that `Record.to_dict` made these values of."""
-    fields = {name: content[name] for name in ("status", "result", "error", "seconds", "finished")}
-    return Record(Job(content["command"], content["settings"]), **fields)
 
 
 def rows(records: Iterable[Record]) -> list[dict[str, Any]]:

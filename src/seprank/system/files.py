@@ -28,7 +28,7 @@ _PATIENCE = 10.0
 
 
 class FileError(OSError):
-    """A file cannot be read or written; the message says which, why, and what to do."""
+    """Raised here for all files that cannot be read or written; the message says which, why, and what to do."""
 
 
 class FileTooLarge(FileError):
@@ -71,11 +71,7 @@ def write_whole(path: str | Path, write: Write) -> Path:
 
 
 def check_writable(path: str | Path) -> None:
-    """Refuse a file that `write_whole` could not write, before the work whose result it is to hold.
-
-    Raises:
-        FileError: it is a folder, a disk or write-protected, or its folder cannot be one.
-    """
+    """Refuse a file that `write_whole` could not write, before the work whose result it is to hold."""
     path = Path(path)
     with _explained(path, "written"):
         found = _writable(path)
@@ -84,11 +80,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def check_folder(path: str | Path) -> None:
-    """Refuse a folder into which no file could be written, before the work whose results it is to hold.
-
-    Raises:
-        FileError: it is a file, or may not be written.
-    """
+    """Refuse a folder into which no file could be written, before the work whose results it is to hold."""
     path = Path(path)
     with _explained(path, "written"):
         real = Path(os.path.realpath(path))
@@ -214,11 +206,7 @@ def _explained(path: Path, done: str) -> Iterator[None]:
 
 
 def existing_file(path: str | Path) -> Path:
-    """The path, if there is a file of ordinary kind.
-
-    Raises:
-        FileError: there is none, or it is a folder or a device.
-    """
+    """The path, if there is a file of ordinary kind: no folder and no device."""
     path = Path(path)
     with _explained(path, "read"):
         mode = _mode(path)
@@ -238,15 +226,7 @@ def _mode(path: Path) -> int:
 
 
 def read_whole(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
-    """The content of a file, or of a pipe that somebody writes to.
-
-    Args:
-        path: of the file.
-        most: bytes; a larger one is refused.
-
-    Raises:
-        FileError: there is no such file, it cannot be read, it is too large, or nobody writes to the pipe.
-    """
+    """The content of a file of at most so many bytes, or of a pipe that somebody writes to."""
     path = Path(path)
     with _explained(path, "read"):
         _mode(path)
@@ -261,12 +241,7 @@ def read_whole(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
 
 
 def read_json(path: str | Path) -> Any:
-    """What a file of JSON holds.
-
-    Raises:
-        FileError: it cannot be read, see `read_whole`.
-        ValueError: it is not JSON, or nested too deeply to be read.
-    """
+    """What a file of JSON holds; `ValueError` as `parsed`."""
     try:
         return parsed(read_whole(path))
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def acquire(path: Path, busy: Exception, *, wait: float = 0.0) -> Any:
-    """Take a lock; the system takes it back when the process ends, however it ends.
+    """Take a lock; the system releases it when the process ends, however it ends.
 
     Args:
         path: of the lock file.
@@ -15,7 +15,7 @@ def acquire(path: Path, busy: Exception, *, wait: float = 0.0) -> Any:
         wait: seconds to wait for it.
 
     Returns:
-        The lock, to be given back by its method `release`.
+        The lock, with a method `release`.
     """
     from filelock import FileLock, Timeout
 

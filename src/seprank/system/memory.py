@@ -19,11 +19,7 @@ def default_budget() -> int:
 
 
 def check_weights(numbers: int, budget: int) -> None:
-    """Refuse a network of so many parameters if they alone exceed the budget of bytes.
-
-    Raises:
-        MemoryBudgetError: they do.
-    """
+    """Refuse a network of so many parameters if they alone exceed the budget of bytes."""
     need = numbers * 20  # as float32 in the module, as float64 in the field, and while they are drawn
     if need > budget:
         raise MemoryBudgetError(

@@ -17,12 +17,6 @@ def quoted_name(name: str) -> str:
     Names of letters, digits and the usual marks of paths stand as they are. Every other one is quoted as Python quotes
     it, so that blanks, line breaks and invisible signs show; long ones are cut.
 
-    Args:
-        name: any text.
-
-    Returns:
-        At most `MOST_SHOWN` characters, and the quotes.
-
     Example:
         >>> print(quoted_name("cells.py:build"), quoted_name("rac is exactly 9\\nvalid"))
         cells.py:build 'rac is exactly 9\\nvalid'
@@ -31,13 +25,13 @@ def quoted_name(name: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as Python writes it, cut after `MOST_SHOWN` characters.
+    """A value as Python writes it, on one line, cut after `MOST_SHOWN` characters.
 
     Example:
         >>> print(shown({"width": 3}))
         {'width': 3}
     """
-    text = repr(value[: MOST_SHOWN + 1] if isinstance(value, str) else value)
+    text = repr(value[: MOST_SHOWN + 1]) if isinstance(value, str) else " ".join(repr(value).split())
     if len(text) <= MOST_SHOWN + 2:
         return text
     # A text keeps the quote it began with, so that what follows is seen to be outside.

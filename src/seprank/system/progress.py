@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Protocol, runtime_checkable
 
 LONG = 10.0
-"""Seconds from which on work is announced"""
+"""Seconds beyond which work is announced"""
 
 log = logging.getLogger("seprank")
 
@@ -27,13 +27,13 @@ def silent(stage: str, done: int, total: int, note: str = "") -> None:
 
 
 def announce(report: Report, stage: str, what: str, seconds: float, *, shared: bool = False) -> None:
-    """Say in the log, and beside the bar, about how long work will take; nothing of what is done in a moment.
+    """Log, and show beside the bar, about how long work will take; nothing is said of short work.
 
     Args:
         report: that draws the bar.
         stage: name of the bar.
         what: the work, in words.
-        seconds: that it takes in one process.
+        seconds: estimate for one process.
         shared: whether workers share it.
     """
     if seconds > LONG:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..question import nearest
+from ..question import meant
 
 if TYPE_CHECKING:
     from .task import Batch, Task
@@ -61,8 +61,7 @@ class TaskSpec:
         known = self.parameters()
         for setting in settings:
             if setting not in known:
-                near = nearest(setting, known)
-                hint = f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}"
+                hint = meant(setting, known, f"it takes {', '.join(known)}")
                 raise ValueError(f"{self.name} has no setting {setting!r}; {hint}")
         try:
             return self.load()(**settings)
@@ -128,8 +127,7 @@ def find_task(name: str) -> TaskSpec:
     """
     if name in TASKS:
         return TASKS[name]
-    near = nearest(name, TASKS)
-    hint = f"did you mean {near!r}?" if near else f"the tasks are: {', '.join(TASKS)}"
+    hint = meant(name, TASKS, f"the tasks are: {', '.join(TASKS)}")
     raise ValueError(f"unknown task {name!r}; {hint}")
 
 

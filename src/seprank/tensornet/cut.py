@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
@@ -72,9 +71,13 @@ class MinimalCut:
         }
 
     def __str__(self) -> str:
-        lines = [f"cuts of the network of a RAC: {self.sizes}, domain {self.domain}"]
-        lines += [f"  minimal cut          {_product(self.bonds)}   {counted(self.bonds)}"]
-        lines += comparison(self.sizes)
+        dimensions = Counter(bond.dimension for bond in self.bonds)
+        product = " · ".join(f"{d}^{n}" if n > 1 else f"{d}" for d, n in sorted(dimensions.items())) or "1"
+        lines = [
+            f"cuts of the network of a RAC: {self.sizes}, domain {self.domain}",
+            f"  minimal cut          {product} = {readable(self.value)}   {counted(self.bonds)}",
+            *comparison(self.sizes),
+        ]
         return "\n".join(lines)
 
 
@@ -85,41 +88,22 @@ def comparison(sizes: Sizes) -> list[str]:
         (f"layer {c.layer}, {c.copies:,} {'copy' if c.copies == 1 else 'copies'}", c.words, c.monomials) for c in counts
     ]
     named.append(("together", math.prod(c.words for c in counts), math.prod(c.monomials for c in counts)))
-    cells = [("cut through all states", "copies apart", "copies equal")]
-    cells += [(name, readable(words), readable(monomials)) for name, words, monomials in named]
-    notes = [
-        "",
-        *(_reason(count, sizes.width) for count in counts),
-        "R^copies, and the state bound: both at least the rank",
-    ]
-    rows = [(*cell, note) for cell, note in zip(cells, notes, strict=True)]
+    notes = []
+    for c in counts:
+        unordered = "" if c.copies == 1 else f", (({sizes.width}; {c.copies:,})) when their order does not matter"
+        notes.append(f"{sizes.width}^{c.copies:,}{unordered}")
+    notes.append("R^copies, and the state bound: both at least the rank")
+    rows = [("cut through all states", "copies apart", "copies equal", "")]
+    for (name, words, monomials), note in zip(named, notes, strict=True):
+        rows.append((name, readable(words), readable(monomials), note))
     return text_table(rows, left=(0, 3), indent=2).splitlines()
-
-
-def _reason(count: LayerCount, width: int) -> str:
-    symmetric = "" if count.copies == 1 else f", (({width}; {count.copies:,})) when their order does not matter"
-    return f"{width}^{count.copies:,}{symmetric}"
-
-
-def _product(bonds: Iterable[Bond]) -> str:
-    return f"{power_text(bonds)} = {readable(math.prod(bond.dimension for bond in bonds))}"
-
-
-def power_text(bonds: Iterable[Bond]) -> str:
-    """The product of dimensions as powers, such as 2^3 · 3^4."""
-    counts = Counter(bond.dimension for bond in bonds)
-    return " · ".join(f"{d}^{n}" if n > 1 else f"{d}" for d, n in sorted(counts.items())) or "1"
 
 
 def counted(bonds: tuple[Bond, ...]) -> str:
     """How many bonds between tensors and how many legs to inputs there are, in words."""
     legs = sum(bond.ends[0].kind == "token" for bond in bonds)
-    parts = [
-        f"{number} {name}{'s' * (number > 1)}"
-        for number, name in ((len(bonds) - legs, "bond"), (legs, "leg"))
-        if number
-    ]
-    return " and ".join(parts)
+    found = {"bond": len(bonds) - legs, "leg": legs}
+    return " and ".join(f"{number} {name}{'s' * (number > 1)}" for name, number in found.items() if number)
 
 
 def state_copies(sizes: Sizes) -> list[LayerCount]:
@@ -217,8 +201,7 @@ def cheapest(bonds: list[Bond], favoured: set[Bond], *, limit: int, cut: int) ->
     for bond in bonds:
         # Within a step, a cut before W_H is easier to see than one between W_H and the state.
         rank = 1 if bond in favoured else 2 if bond.ends[1].kind == "hidden" else 3
-        capacity = logarithms[bond.dimension] + step * rank
-        graph.add_edge(*bond.ends, capacity=capacity)
+        graph.add_edge(*bond.ends, capacity=logarithms[bond.dimension] + step * rank)
     for node in [node for node in graph if node.kind == "token"]:
         graph.add_edge(node, START if node.time <= cut else END)  # no capacity means that it cannot be cut
     _, (start_side, _) = nx.minimum_cut(graph, START, END, flow_func=nx.algorithms.flow.boykov_kolmogorov)

@@ -11,16 +11,12 @@ from typing import Any
 from ..system.extras import need
 
 PATIENCE = 3.0
-"""Seconds after which a line says what is being waited for"""
+"""Seconds after which standard error says what takes so long"""
 COMPILING = "loading quimb; at its first import it compiles parts of itself, which takes 15 to 45 s"
 
 
 def load_quimb() -> Any:
-    """`quimb.tensor`; when that takes a while, standard error says why.
-
-    Raises:
-        ImportError: it or cotengra is not installed.
-    """
+    """`quimb.tensor`; when that takes a while, standard error says why."""
     purpose = "contracting tensor networks"
     with said_if_slow(COMPILING):
         need("cotengra", "draw", purpose)
@@ -30,14 +26,10 @@ def load_quimb() -> Any:
 @contextmanager
 def said_if_slow(text: str, patience: float | int = PATIENCE) -> Iterator[None]:
     """A line on standard error if what is done inside takes longer than that many seconds."""
-    timer = threading.Timer(patience, _say, [text])
+    timer = threading.Timer(patience, lambda: print(f"seprank: {text}", file=sys.stderr, flush=True))  # noqa: T201
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
-
-
-def _say(text: str) -> None:
-    print(f"seprank: {text}", file=sys.stderr, flush=True)  # noqa: T201

@@ -32,7 +32,7 @@ class RACNetwork:
     """The tensor network of a RAC, with an open leg for every copy of every input."""
 
     unrolling: Unrolling
-    """Which tensors there are and how they hang together"""
+    """The tensors and how they are connected"""
     tensors: Any
     """The `quimb.tensor.TensorNetwork`. Tags of a tensor: its kind (`delta`, `hidden`, `input`, `initial`, `readout`),
     `layer1`, `time3`, `copy2`, `start` or `end`, and a name of its own. Legs are called `from-token-...`"""
@@ -165,11 +165,7 @@ def network(
 
 
 def check_number(sizes: Sizes) -> None:
-    """Refuse a network of too many tensors before one is made.
-
-    Raises:
-        MemoryBudgetError: there are more than `MOST_TENSORS`.
-    """
+    """Refuse a network of more than `MOST_TENSORS` tensors before one is made."""
     # Of sizes that are both large the number itself takes long to compute.
     if min(sizes.length, sizes.depth) > MOST_TENSORS.bit_length():
         raise MemoryBudgetError(f"the network of {sizes} has too many tensors; use a smaller length or depth")
@@ -188,16 +184,12 @@ def wired(unrolling: Unrolling, array_of: Callable[[Node], Array]) -> Any:
         source, target = bond.ends
         indices[source].insert(0, bond.name)  # a matrix has its output first
         indices[target].append(bond.name)
-    return quimb.TensorNetwork(
-        [quimb.Tensor(array_of(n), inds=indices[n], tags=tags(unrolling, n)) for n in unrolling.tensors]
-    )
-
-
-def tags(unrolling: Unrolling, node: Node) -> list[str]:
-    """Tags of a tensor."""
-    side = "end" if unrolling.on_end_side(node) else "start"
-    places = [f"layer{node.layer}", f"time{node.time}", f"copy{unrolling.copy_number(node)}"]
-    return [node.kind, *places, side, node.name]
+    tensors = []
+    for node in unrolling.tensors:
+        places = [f"layer{node.layer}", f"time{node.time}", f"copy{unrolling.copy_number(node)}"]
+        tags = [node.kind, *places, unrolling.side(node), node.name]
+        tensors.append(quimb.Tensor(array_of(node), inds=indices[node], tags=tags))
+    return quimb.TensorNetwork(tensors)
 
 
 def _array(node: Node, weights: Weights, copies: Array) -> Array:

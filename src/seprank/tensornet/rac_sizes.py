@@ -69,24 +69,14 @@ class Sizes:
 
 
 def check_sizes(*, inputs: int, width: int, depth: int, length: int, cut: int | None) -> Sizes:
-    """The sizes, checked, with the cut in the middle by default.
-
-    Raises:
-        NotWholeError: one is no whole number.
-        ValueError: one is too small, or the cut is not inside the sequence.
-    """
+    """The sizes, checked, with the cut in the middle by default."""
     inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
     length, cut = check_cut(length, cut)
     return Sizes(inputs, width, depth, length, cut)
 
 
 def sizes_of(rac: RAC, length: int, cut: int | None) -> Sizes:
-    """The sizes of a module.
-
-    Raises:
-        TypeError: it is no `RAC`.
-        ValueError: it normalises its states, or the length or the cut is invalid.
-    """
+    """The sizes of a module that `check_rac` lets pass."""
     check_rac(rac)
     return check_sizes(inputs=rac.input_size, width=rac.hidden_size, depth=rac.num_layers, length=length, cut=cut)
 

@@ -32,11 +32,7 @@ class Weights:
 
 
 def weights_of(rac: RAC, readout: Any = None, *, exact: bool = False) -> Weights:
-    """The weights of a module; `readout` is ones by default, which adds up the outputs.
-
-    Raises:
-        TypeError, ValueError: it is no RAC, the read-out does not fit, or for `exact` a number is not whole.
-    """
+    """The weights of a module; `readout` is ones by default, which adds up the outputs."""
     check_rac(rac)
     array = whole_numbers if exact else floats
     parameters = {name: array(name, tensor.detach().cpu().numpy()) for name, tensor in rac.named_parameters()}
@@ -53,11 +49,7 @@ def weights_of(rac: RAC, readout: Any = None, *, exact: bool = False) -> Weights
 
 
 def floats(name: str, values: Any) -> Array:
-    """The numbers as float64.
-
-    Raises:
-        ValueError: they are no numbers.
-    """
+    """The numbers as float64."""
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -65,11 +57,7 @@ def floats(name: str, values: Any) -> Array:
 
 
 def whole_numbers(name: str, values: Any) -> Array:
-    """The numbers as Python integers, of any size.
-
-    Raises:
-        ValueError: one is not whole.
-    """
+    """The numbers as Python integers, of any size; `ValueError` if one is not whole."""
     array = np.asarray(values, dtype=object)
     try:
         result = np.array([int(value) for value in array.flat], dtype=object).reshape(array.shape)

@@ -90,9 +90,9 @@ class Unrolling:
     def tensors(self) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes if node.kind != "token")
 
-    def on_end_side(self, node: Node) -> bool:
-        """Whether it belongs to a step after the cut."""
-        return node.time > self.sizes.cut
+    def side(self, node: Node) -> str:
+        """The half of the sequence that it belongs to: start, or end."""
+        return "end" if node.time > self.sizes.cut else "start"
 
     def copy_number(self, node: Node) -> int:
         """Which copy of the states or inputs at its time and layer it belongs to, counted from 1."""

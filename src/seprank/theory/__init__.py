@@ -1,30 +1,31 @@
-"""What theory says about a rank, without running anything.
+"""Known bounds on a rank, without running anything.
 
 Only the standard library is imported, so that bounds are printed without waiting for NumPy or PyTorch.
 """
 
 from ..result.numbers import readable, shown_error
 from .attention_bounds import attention_bounds
-from .bound import KINDS, Bound, Bounds, Counts, for_readout, max_distance_squared
+from .bound import KINDS, Asked, Bound, Bounds, Counts, Sizes, for_readout, max_distance_squared
 from .counting import MOST_DIGITS, multichoose
-from .matrix_state_bounds import delta_rule_bounds, linear_attention_bounds, mlstm_bounds
+from .matrix_state_bounds import MatrixState, matrix_state_bounds
 from .rac_bounds import bounds, least_ceiling, lower_bound, upper_bound
 
 __all__ = [
     "KINDS",
     "MOST_DIGITS",
+    "Asked",
     "Bound",
     "Bounds",
     "Counts",
+    "MatrixState",
+    "Sizes",
     "attention_bounds",
     "bounds",
-    "delta_rule_bounds",
     "for_readout",
     "least_ceiling",
-    "linear_attention_bounds",
     "lower_bound",
+    "matrix_state_bounds",
     "max_distance_squared",
-    "mlstm_bounds",
     "multichoose",
     "readable",
     "shown_error",

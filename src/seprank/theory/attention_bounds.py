@@ -10,14 +10,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, product
-from typing import Any
+from typing import Any, Unpack
 
 from ..question import check_cut, check_domain, check_network, check_split, check_whole
-from .bound import KINDS, Bound, Bounds, Kind
+from .bound import PROVED, Bound, Bounds, Kind, Sizes
 from .counting import MOST_DIGITS, count_digits, least, multichoose
 from .partitions import count_gram, count_read, is_quick
 
-_PROVED = "proved in docs/theory.md: "
 _MOST_DEPTH = 6
 """Layers up to which monomials are counted by degree; the number of degrees triples with each"""
 _MOST_DEGREES = 20_000
@@ -49,12 +48,12 @@ class _Cell:
 
     @property
     def seen(self) -> int:
-        """u, of these, how many combinations the heads of the first layer see at most."""
+        """u, how many combinations of these the heads of the first layer see at most."""
         return min(self.moments, self.heads * count_seen(self.channels, self.width // self.heads))
 
 
 def count_seen(inputs: int, units: int) -> int:
-    """How many combinations of the entries of a Gram sum Σ x xᵀ a matrix V (Σ x xᵀ) Kᵀ of so many units shows at most.
+    """At most this many combinations of the entries of a Gram sum Σ x xᵀ are in V (Σ x xᵀ) Kᵀ with so many units.
 
     Example:
         >>> count_seen(3, 3), count_seen(3, 2), count_seen(4, 3)
@@ -67,38 +66,28 @@ def count_seen(inputs: int, units: int) -> int:
 
 def attention_bounds(
     *,
-    inputs: int,
-    width: int,
-    depth: int,
-    length: int,
-    cut: int | None = None,
     split: Any = None,
-    domain: str = "functional",
     num_heads: int = 1,
     feed_forward: bool = False,
     causal: bool = False,
+    **sizes: Unpack[Sizes],
 ) -> Bounds:
     """Every known statement about the generic separation rank of self-attention without softmax.
 
     The read-out is one linear functional of the output at the last position.
 
     Args:
-        inputs: M, numbers per input vector, or number of tokens.
-        width: R, units per layer.
-        depth: L, number of layers.
-        length: T, number of positions.
-        cut: c, how many of them, from the first, are the start; `length // 2` if not given.
-        split: or which positions are the start.
-        domain: `functional` (inputs range over all vectors) or `tokens` (over M of them).
+        sizes: inputs, width, depth, length (T, number of positions), cut and domain, as in `bounds`.
+        split: instead of a cut, the positions of the start.
         num_heads: H, a divisor of the width.
         feed_forward: whether each layer ends in a product of two linear maps.
         causal: whether a position sees only those before it and itself.
 
     Returns:
-        Exact, lower and upper statements in this order. None of them for causal layers from the second on.
+        Exact, lower and upper statements in this order; none for two or more causal layers.
 
     Raises:
-        ValueError, TypeError: a size is out of range or no whole number.
+        ValueError, TypeError: a size is out of range or not a whole number.
 
     Source: docs/theory.md, "Attention".
 
@@ -109,18 +98,26 @@ def attention_bounds(
         upper moments 49
         upper monomials 210
     """
-    cell = _checked(inputs, width, depth, length, cut, split, domain, num_heads)
-    if causal and depth > 1:
+    cell = _checked(split, num_heads, **sizes)
+    if causal and cell.depth > 1:
         return Bounds([])
     found = [*_upper(cell, feed_forward), *_lower(cell, feed_forward)]
     if cell.tokens:
         words = min(multichoose(cell.inputs, cell.other), cell.inputs * multichoose(cell.inputs, cell.reading - 1))
-        found.append(Bound("multisets", "upper", words, _PROVED + "attention over tokens", "rank"))
-    return Bounds(sorted(found, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
+        found.append(Bound("multisets", "upper", words, PROVED + "attention over tokens", "rank"))
+    return Bounds.in_order(found)
 
 
 def _checked(
-    inputs: int, width: int, depth: int, length: int, cut: int | None, split: Any, domain: str, num_heads: int
+    split: Any,
+    num_heads: int,
+    *,
+    inputs: int,
+    width: int,
+    depth: int,
+    length: int,
+    cut: int | None = None,
+    domain: str = "functional",
 ) -> _Cell:
     inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
     heads = check_whole("num_heads", num_heads, 1)
@@ -134,26 +131,26 @@ def _checked(
 
 
 def _upper(cell: _Cell, feed_forward: bool) -> Iterator[Bound]:
-    """What is exact is an upper bound, too."""
+    """Upper bounds, exact statements included."""
     if cell.depth == 1 and not feed_forward:
         kind: Kind = "upper" if cell.tokens else "exact"
-        yield Bound("one layer", kind, cell.channels + 1, _PROVED + "one layer of attention", "rank")
+        yield Bound("one layer", kind, cell.channels + 1, PROVED + "one layer of attention", "rank")
         return
     section = "attention with products" if feed_forward else "layers of attention"
     counted = {"moments": _products(cell)} if feed_forward else {"moments": _gram(cell), "monomials": _monomials(cell)}
     for name, value in counted.items():
         if value is not None:
-            yield Bound(name, "upper", value, _PROVED + section, "rank")
+            yield Bound(name, "upper", value, PROVED + section, "rank")
 
 
 def _lower(cell: _Cell, feed_forward: bool) -> Iterator[Bound]:
-    """One for each degree in the inputs of the other side that occurs."""
+    """Lower bounds: one function for each degree in the inputs of the other side that occurs."""
     if cell.tokens:
-        yield Bound("not zero", "lower", 1, _PROVED + "attention over tokens", "rank")
+        yield Bound("not zero", "lower", 1, PROVED + "attention over tokens", "rank")
     elif cell.depth <= _MOST_DEPTH and (feed_forward or cell.depth > 1):
         degrees = [2 * 6 ** (cell.depth - 1 - layer) for layer in range(cell.depth)]
         highest = sum(2**layer * degree for layer, degree in enumerate(degrees)) if feed_forward else _degree(cell)
-        yield Bound("degrees", "lower", highest + 1, _PROVED + "layers of attention", "rank")
+        yield Bound("degrees", "lower", highest + 1, PROVED + "layers of attention", "rank")
 
 
 def _degree(cell: _Cell) -> int:
@@ -170,7 +167,7 @@ def _monomials(cell: _Cell) -> int | None:
 
 
 def _gram(cell: _Cell) -> int | None:
-    """Over all degrees k in the other side's Gram sum, the lesser of what is independent on either side."""
+    """The sum over all degrees k in the other side's Gram sum of the lesser dimension of the two sides."""
     if cell.depth > _MOST_DEPTH:
         return None
     degree = _degree(cell)
@@ -182,7 +179,7 @@ def _gram(cell: _Cell) -> int | None:
 
 
 def _staircase(cell: _Cell, k: int, rest: int, unseen: int) -> int:
-    """The rank of monomials of degrees k and rest on the sides, with `unseen` unseen variables at most in both."""
+    """The rank of monomials of degrees k and rest on the two sides, with at most `unseen` unseen variables in both."""
     hidden = cell.moments - cell.seen
     if not hidden:
         return min(multichoose(cell.moments, k), cell.channels * multichoose(cell.moments, rest))
@@ -194,7 +191,7 @@ def _staircase(cell: _Cell, k: int, rest: int, unseen: int) -> int:
 
 
 def _of_few_vectors(cell: _Cell, k: int, rest: int) -> Iterator[int]:
-    """Fewer vectors than entries have Gram sums of lower rank, of which fewer polynomials are independent."""
+    """Fewer vectors than entries have Gram sums of lower rank, with fewer independent polynomials."""
     if cell.other < cell.channels and is_quick(cell.channels, cell.other, k):
         yield count_gram(cell.channels, cell.other, k)
     if cell.reading < cell.channels and is_quick(cell.channels, cell.reading, rest):
@@ -202,7 +199,7 @@ def _of_few_vectors(cell: _Cell, k: int, rest: int) -> Iterator[int]:
 
 
 def _products(cell: _Cell) -> int | None:
-    """The same with a moment for each layer: of degree 2 in the inputs, 4, 8, and so on."""
+    """The same with one moment per layer, of degree 2, 4, 8, ... in the inputs."""
     layers = range(cell.depth)
     degrees = [2 * 6 ** (cell.depth - 1 - layer) for layer in layers]
     if cell.depth > 12 or math.prod(degree + 1 for degree in degrees) > _MOST_DEGREES:
@@ -221,7 +218,7 @@ def _products(cell: _Cell) -> int | None:
 
 
 def _limited(cell: _Cell, count: int, degree: int, top: int) -> int:
-    """At most as many as there are polynomials of these degrees in the inputs of either side."""
+    """Capped by the number of polynomials of these degrees in the inputs of either side."""
     sides = ((cell.other, degree), (cell.reading, top - degree))
     found = (multichoose(vectors * cell.channels, of) for vectors, of in sides)
     return least(count, *found) or 0

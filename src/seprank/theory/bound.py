@@ -1,11 +1,11 @@
-"""A statement about a rank, and what it says of other read-outs"""
+"""Statements about a rank, and what they say about other read-outs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, TypedDict
 
 from ..question import check_whole
 from ..result.captions import statements_panel
@@ -14,14 +14,42 @@ from ..result.panels import Panel
 from ..result.result import Result, validated, without
 from ..result.text import text_table
 
+if TYPE_CHECKING:
+    from ..result.document import Section
+
 Kind = Literal["exact", "lower", "conjectured", "upper"]
 
 Counts = Literal["rank", "state", "start", "end"]
 
 KINDS: tuple[Kind, ...] = ("exact", "lower", "conjectured", "upper")
 
+PROVED = "proved in docs/theory.md: "
+"""Beginning of the source of a bound, before the title of its proof"""
+
 # Python turns at most 4300 digits into text, and JSON is text.
 MOST_JSON_BITS = 14_000
+
+
+class Asked(TypedDict):
+    """The halves that a statement is about."""
+
+    length: int
+    """T, number of time steps"""
+    cut: NotRequired[int | None]
+    """c, number of steps in the start; `length // 2` if not given"""
+    domain: NotRequired[str]
+    """`functional` (inputs range over all vectors) or `tokens` (over M of them)"""
+
+
+class Sizes(Asked):
+    """The halves, and the sizes of the network."""
+
+    inputs: int
+    """M, numbers per input vector, or number of tokens"""
+    width: int
+    """R, units per layer"""
+    depth: int
+    """L, number of layers"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,14 +64,14 @@ class Bound:
     name: str
     """Short name of the statement, unique within its kind."""
     kind: Kind
-    """`exact`, `lower` and `upper` are proved; `conjectured` is a lower bound nobody has proved."""
+    """`exact`, `lower` and `upper` are proved; `conjectured` is an unproved lower bound."""
     value: int
     """The number itself, exact however long."""
     source: str
     """Where the statement is proved or stated."""
     counts: Counts
-    """What it is the dimension of: functions of the `state` at the cut, of the `start`, of the `end` (those of one
-    output channel), or only the `rank` of one read-out itself."""
+    """What the value is the dimension of: functions of the `state` at the cut, of the `start`, of the `end` (for one
+    output channel), or only the `rank` for one read-out."""
 
     def __repr__(self) -> str:
         value = readable(self.value).replace(",", "")
@@ -69,7 +97,7 @@ class Bound:
 
 
 def bounds_of(content: Mapping[str, Any]) -> Any:
-    """The bounds in a file's content, as they can be read back: without their text, and without those too long."""
+    """The bounds in a file's content, in readable form: without their text, and without those too long to write."""
     found = content.get("bounds")
     if not isinstance(found, list):
         return found
@@ -85,7 +113,7 @@ class Bounds(Result, list[Bound]):
     TABULAR: ClassVar[bool] = True
 
     def headline(self) -> str:
-        """How many there are, and what they leave open, in a line."""
+        """The number of statements and the interval they leave, on one line."""
         least = min((b.value for b in self if b.kind in ("upper", "exact")), default=None)
         most = max((b.value for b in self if b.kind in ("lower", "exact")), default=1)
         count = "1 statement" if len(self) == 1 else f"{len(self)} statements"
@@ -95,18 +123,29 @@ class Bounds(Result, list[Bound]):
         """A row for each statement."""
         return [{"kind": b.kind, "name": b.name, "value": b.value, "source": b.source} for b in self]
 
+    @staticmethod
+    def in_order(known: Iterable[Bound]) -> Bounds:
+        """Exact, lower, conjectured and upper statements, each kind least first."""
+        return Bounds(sorted(known, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
+
     def to_dict(self) -> dict[str, Any]:
         """The statements as plain values for JSON."""
         return {"bounds": [bound.to_dict() for bound in self]}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Bounds:
-        """The statements that `to_dict` gave; what was too long to be written is missing."""
+        """The inverse of `to_dict`; statements too long to be written are missing."""
         return cls(validated(list[Bound], bounds_of(content)))
 
     def panels(self) -> list[Panel]:
         """The statements on one logarithmic axis."""
         return [statements_panel(self.records())]
+
+    def sections(self) -> list[Section]:
+        """The figure, the table, and the proofs that the bounds rest on."""
+        from .proofs import with_proofs
+
+        return with_proofs(super().sections())
 
     def __str__(self) -> str:
         rows = [[bound.kind, bound.name, readable(bound.value), bound.source] for bound in self]
@@ -114,7 +153,7 @@ class Bounds(Result, list[Bound]):
 
 
 def max_distance_squared(rank: int) -> Fraction:
-    """How far, at most, a function of this separation rank lies from the nearest separable one.
+    """The greatest distance from the nearest separable function that this separation rank allows.
 
     Args:
         rank: Separation rank, at least 1.
@@ -136,8 +175,8 @@ def max_distance_squared(rank: int) -> Fraction:
     return 1 - Fraction(1, check_whole("rank", rank, 1, remedy="a separable function has rank 1"))
 
 
-def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, independent: bool = True) -> list[Bound]:
-    """What statements about one generic read-out say of another one, in the order of `known`.
+def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, independent: bool = True) -> Bounds:
+    """What statements about one generic read-out say about another read-out.
 
     Args:
         known: as `bounds` gives them.
@@ -147,8 +186,8 @@ def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, in
         independent: whether the templates of the tokens domain are linearly independent.
 
     Returns:
-        The statements that hold. A value of `all` channels is C times that of one where what is counted is not a
-        function of the start.
+        The statements that hold, in order. For `all` channels a value is C times that of one channel, unless it counts
+        functions of the start or the state.
 
     Source: docs/theory.md, "Read-outs".
 
@@ -164,12 +203,12 @@ def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, in
         upper end inputs 16
     """
     is_generic = channels == 1 or readout == "random"
-    found = [b for bound in known for b in _carried(bound, channels, readout if not is_generic else None, independent)]
-    return sorted(found, key=lambda bound: (KINDS.index(bound.kind), bound.value))
+    other = None if is_generic else readout
+    return Bounds.in_order(b for bound in known for b in _carried(bound, channels, other, independent))
 
 
 def _carried(bound: Bound, channels: int, readout: str | int | None, independent: bool) -> Iterator[Bound]:
-    """What a statement says of a read-out that is not generic, None if it is."""
+    """What a statement says about a read-out; None stands for a generic one."""
     if readout is None and independent:
         yield bound
         return

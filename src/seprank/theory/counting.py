@@ -1,11 +1,11 @@
-"""How many monomials there are, in exact integers that may be long."""
+"""Counts of monomials, in exact integers that may be long."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
-# Longer values say nothing a shorter one does not, and products of them take seconds.
+# Longer values tell nothing more, and products of them take seconds.
 MOST_DIGITS = 100_000
 
 
@@ -34,7 +34,7 @@ def multichoose(n: int, k: int) -> int:
 
 
 def count_digits(n: int, k: int) -> float:
-    """log10 ((n; k)), good to a small part of a digit; infinite where the value is far beyond use."""
+    """log10 ((n; k)) to a small fraction of a digit; infinite if the value is far beyond use."""
     few, many = sorted((n - 1, k))
     if few <= 0:
         return 0.0

@@ -2,99 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Literal, Unpack
+
 from ..question import check_cut, check_domain, check_network
 from .attention_bounds import count_seen
-from .bound import Bound, Bounds
+from .bound import PROVED, Bound, Bounds, Sizes
 from .counting import multichoose
 
-_PROVED = "proved in docs/theory.md: "
+MatrixState = Literal["linear attention", "delta rule", "mlstm"]
+_TITLES: dict[MatrixState, str] = {
+    "linear attention": "linear attention",
+    "delta rule": "the delta rule",
+    "mlstm": "mLSTM",
+}
+"""As docs/theory.md calls them"""
 
 
-def linear_attention_bounds(
-    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
-) -> Bounds:
-    """Statements about linear attention of one or two layers; none for more.
+def matrix_state_bounds(model: MatrixState, **sizes: Unpack[Sizes]) -> Bounds:
+    """Statements about the generic separation rank of one layer, and of two of linear attention; none for more.
 
     Args:
-        inputs: M, numbers per input vector, or number of tokens.
-        width: R, units per layer.
-        depth: L, number of layers.
-        length: T, number of time steps.
-        cut: c, number of steps in the start; `length // 2` if not given.
-        domain: `functional` (inputs range over all vectors) or `tokens` (over M of them).
+        model: "linear attention", "delta rule", or "mlstm", each without squashing.
+        sizes: inputs, width, depth, length, cut and domain, as in `bounds`.
 
     Raises:
         ValueError, TypeError: a size is out of range or no whole number.
 
-    Source: docs/theory.md, "Linear attention".
+    Source: docs/theory.md, "Linear attention" and "One layer of mLSTM".
 
     Example:
-        >>> [bound.value for bound in linear_attention_bounds(inputs=3, width=3, depth=2, length=8)]
+        >>> sizes = {"inputs": 3, "width": 3, "length": 8}
+        >>> [bound.value for bound in matrix_state_bounds("linear attention", **sizes, depth=2)]
         [47]
-    """
-    inputs, width, depth, tokens = _checked(inputs, width, depth, length, cut, domain)
-    if depth == 1:
-        value = min(inputs, width) + 1
-        return Bounds([Bound("one layer", "upper" if tokens else "exact", value, _source("one layer"), "rank")])
-    if depth > 2:
-        return Bounds([])
-    return Bounds([Bound("two layers", "upper", _two_layers(inputs, width), _source("two layers"), "rank")])
-
-
-def delta_rule_bounds(
-    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
-) -> Bounds:
-    """Statements about the delta rule in one layer; none for more. Arguments and errors as in the above.
-
-    Source: docs/theory.md, "Linear attention".
-
-    Example:
-        >>> [bound.value for bound in delta_rule_bounds(inputs=3, width=10, depth=1, length=8)]
+        >>> [bound.value for bound in matrix_state_bounds("delta rule", **sizes, depth=1)]
         [4]
-    """
-    inputs, width, depth, _ = _checked(inputs, width, depth, length, cut, domain)
-    if depth > 1:
-        return Bounds([])
-    return Bounds([Bound("one layer", "upper", min(inputs, width) + 1, _source("delta rule"), "rank")])
-
-
-def mlstm_bounds(
-    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
-) -> Bounds:
-    """Statements about an mLSTM without squashing in one layer; none for more. Arguments and errors as in the above.
-
-    Source: docs/theory.md, "One layer of mLSTM".
-
-    Example:
-        >>> [bound.value for bound in mlstm_bounds(inputs=3, width=3, depth=1, length=8)]
+        >>> [bound.value for bound in matrix_state_bounds("mlstm", **sizes, depth=1)]
         [9]
     """
-    inputs, width, depth, _ = _checked(inputs, width, depth, length, cut, domain)
-    if depth > 1:
-        return Bounds([])
-    # Output gates and queries each span so many of the inputs + 1 affine functions of the last input.
-    spanned = min(width, inputs + 1)
-    shared = max(2 * spanned - (inputs + 1), 0)
-    value = spanned**2 - shared * (shared - 1) // 2 + 1
-    return Bounds([Bound("one layer", "upper", value, _source("mlstm"), "rank")])
+    inputs, width, depth, tokens = _checked(**sizes)
+    is_exact = model == "linear attention" and not tokens
+    if depth == 1:
+        value = _mlstm(inputs, width) if model == "mlstm" else min(inputs, width) + 1
+        source = f"{PROVED}one layer of {_TITLES[model]}"
+        return Bounds([Bound("one layer", "exact" if is_exact else "upper", value, source, "rank")])
+    if depth == 2 and model == "linear attention":
+        source = f"{PROVED}two layers of linear attention"
+        return Bounds([Bound("two layers", "upper", _two_layers(inputs, width), source, "rank")])
+    return Bounds([])
 
 
 def _checked(
-    inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str
+    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
 ) -> tuple[int, int, int, bool]:
-    """M, R, L, and whether over tokens; length and cut have no part in these statements, but must be possible."""
+    """M, R, L, and whether over tokens; the cut has no part in these statements, but must be possible."""
     check_cut(length, cut)
     return *check_network(inputs=inputs, width=width, depth=depth), check_domain(domain) == "tokens"
 
 
-def _source(section: str) -> str:
-    titles = {
-        "one layer": "one layer of linear attention",
-        "two layers": "two layers of linear attention",
-        "delta rule": "one layer of the delta rule",
-        "mlstm": "one layer of mLSTM",
-    }
-    return _PROVED + titles[section]
+def _mlstm(inputs: int, width: int) -> int:
+    """Output gates and queries each span so many of the inputs + 1 affine functions of the last input."""
+    spanned = min(width, inputs + 1)
+    shared = max(2 * spanned - (inputs + 1), 0)
+    return spanned**2 - shared * (shared - 1) // 2 + 1
 
 
 def _two_layers(inputs: int, width: int) -> int:

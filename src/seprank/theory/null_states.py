@@ -19,18 +19,18 @@ FOUR_LAYERS = range(4, 7)
 For fewer the stepwise bound is less."""
 
 THREE_LAYERS = {3: (5,)}
-"""Likewise for three layers with one input less than units: end steps by width. For fewer the end inputs say less."""
+"""Likewise for three layers with one input less than units: end steps by width. For fewer the end inputs give less."""
 
 TWO_STEP_EQUATIONS = {3: 153, 4: 845}
 """By end steps: independent multiples of the equations of three layers of width 3 after two steps"""
 
 FOUR_LAYERS_ON_IMAGE = {4: 140, 5: 280}
-"""By end steps: at most so many of the conditions of four layers of width 2 are independent on the multiples of the
-equation of the states after three steps"""
+"""By end steps: the most conditions of four layers of width 2 that are independent on the multiples of the equation of
+the states after three steps"""
 
 
 def null_states(*, width: int, channels: int, depth: int, end: int) -> int | None:
-    """What null states leave of the monomials of the state at the cut, for any start.
+    """The monomials of the state at the cut that null states leave, for any start.
 
     Args:
         width: R.
@@ -67,7 +67,7 @@ def null_steps(*, width: int, channels: int, depth: int, end: int) -> int | None
 
 
 def start_image(*, width: int, channels: int, depth: int, start: int, end: int) -> int | None:
-    """What is left on the states that a short start reaches.
+    """The monomials that are independent on the states a short start reaches.
 
     Args:
         width: R.

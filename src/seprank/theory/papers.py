@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Paper:
-    """One that statements name by its number on arXiv."""
+    """A paper that statements name by its number on arXiv."""
 
     key: str
     arxiv: str
@@ -17,7 +17,7 @@ class Paper:
 
     @property
     def url(self) -> str:
-        """Where it can be read."""
+        """The paper's page."""
         return f"https://arxiv.org/abs/{self.arxiv}"
 
     def bibtex(self) -> str:
@@ -67,7 +67,7 @@ def entry(kind: str, key: str, **fields: str) -> str:
 
 
 def page_entry(page: str, title: str, slug: str, version: str) -> str:
-    """An entry for a proof on a page of this documentation, which the package prints."""
+    """An entry for a proof in this documentation, as the package prints it."""
     return entry(
         "misc",
         f"seprank-{slug}",

@@ -12,7 +12,7 @@ Partition = tuple[int, ...]
 
 
 def partitions(size: int, rows: int, longest: int | None = None) -> Iterator[Partition]:
-    """All partitions of a number into at most so many rows.
+    """All partitions of a number into at most `rows` rows.
 
     Example:
         >>> list(partitions(4, 2))
@@ -92,7 +92,7 @@ def count_read(variables: int, vectors: int, degree: int) -> int:
 
 
 def _boxes_added(shape: Partition, rows: int) -> Iterator[Partition]:
-    """2λ and one more box, in at most so many rows."""
+    """2λ with one more box, in at most `rows` rows."""
     doubled = tuple(2 * row for row in shape)
     for i, row in enumerate(doubled):
         if i == 0 or doubled[i - 1] > row:
@@ -102,5 +102,5 @@ def _boxes_added(shape: Partition, rows: int) -> Iterator[Partition]:
 
 
 def is_quick(variables: int, vectors: int, degree: int) -> bool:
-    """Whether the sums above have few terms, well under a second for all degrees up to this one."""
+    """Whether the sums above take well under a second for all degrees up to this one."""
     return vectors in (0, 1) or vectors >= variables or math.comb(degree + vectors, vectors) * degree <= 10**6

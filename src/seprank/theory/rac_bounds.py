@@ -10,13 +10,13 @@ Only the standard library is imported, so that bounds are printed without waitin
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Unpack
 
 from ..question import check_choice, check_cut, check_domain, check_network, check_whole
 from .attention_bounds import attention_bounds
-from .bound import KINDS, Bound, Bounds, Counts
+from .bound import KINDS, PROVED, Asked, Bound, Bounds, Counts, Sizes
 from .counting import (
     MOST_DIGITS,
     bounded_power,
@@ -33,13 +33,13 @@ MODELS = ("rac", "additive", "attention")
 
 MOST_DIGITS_OF_COPIES = 10_000
 
-# About one second of the alternating sum in `_layered`: number of terms times digits of each.
+# Terms times digits of each in the alternating sum of `_layered`: about one second.
 MOST_WORK = 20_000_000
 
 # Supports of monomials that `_short_start` counts one by one.
 _MOST_TERMS = 1000
 
-# The last resort is a power of two of at most 16 MB.
+# Largest power of two used as a last resort: 16 MB.
 MOST_BITS = 2**27
 
 PAPER = "Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431)"
@@ -90,7 +90,7 @@ def bounds(
         domain: `functional` (inputs range over all vectors) or `tokens` (over M linearly independent ones).
         model: `rac` (multiplicative integration), `additive`, or `attention` (of one head, without products).
         kinds: Which statements are wanted; the others are not computed.
-        below: If given, upper bounds above it may be left out, which saves the time that long numbers take.
+        below: If given, upper bounds above it may be left out, which saves the time of computing long numbers.
 
     Returns:
         Exact, lower and conjectured statements in this order, then the upper bounds, least first.
@@ -113,30 +113,20 @@ def bounds(
         upper copies 1024
         upper start inputs 3872
     """
-    cell = _checked(inputs, width, depth, length, cut, domain, below)
+    sizes: Sizes = {"inputs": inputs, "width": width, "depth": depth, "length": length, "cut": cut, "domain": domain}
+    cell = _checked(below, **sizes)
     wanted = {check_choice("kinds", kind, KINDS) for kind in kinds}
     if check_choice("model", model, MODELS) == "attention":
-        sizes: dict[str, Any] = {"inputs": inputs, "width": width, "depth": depth, "length": length, "cut": cut}
-        return Bounds(bound for bound in attention_bounds(**sizes, domain=domain) if bound.kind in wanted)
-    if model == "additive":
+        found: Iterable[Bound] = attention_bounds(**sizes)
+    elif model == "additive":
         found = [_additive(cell)]
     else:
-        found = [_shallow(cell)] if cell.depth == 1 else [*_lower(cell, wanted)]
-        found += _upper(cell) if "upper" in wanted else []
-    listed = (bound for bound in found if bound.kind in wanted)
-    return Bounds(sorted(listed, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
+        below_it = [_shallow(cell)] if cell.depth == 1 else _lower(cell, wanted)
+        found = [*below_it, *(_upper(cell) if "upper" in wanted else ())]
+    return Bounds.in_order(bound for bound in found if bound.kind in wanted)
 
 
-def upper_bound(
-    *,
-    inputs: int,
-    width: int,
-    depth: int,
-    length: int,
-    cut: int | None = None,
-    domain: str = "functional",
-    model: str = "rac",
-) -> Bound:
+def upper_bound(*, model: str = "rac", **sizes: Unpack[Sizes]) -> Bound:
     """The least proved upper bound, an exact statement included; arguments as in `bounds`.
 
     Raises:
@@ -146,64 +136,45 @@ def upper_bound(
         >>> upper_bound(inputs=4, width=3, depth=3, length=8).value
         2844
     """
-    sizes: dict[str, Any] = {"inputs": inputs, "width": width, "depth": depth, "length": length, "cut": cut}
-    found = bounds(**sizes, domain=domain, model=model, kinds=("exact", "upper"))
+    found = bounds(**sizes, model=model, kinds=("exact", "upper"))
     if not found:
         raise ValueError(
-            f"upper bounds must have at most {MOST_BITS:,} bits, got more for width {width}, depth {depth}, "
-            f"length {length}; use a smaller width, depth or length"
+            f"upper bounds must have at most {MOST_BITS:,} bits, got more for width {sizes['width']}, "
+            f"depth {sizes['depth']}, length {sizes['length']}; use a smaller width, depth or length"
         )
     return min(found, key=lambda bound: bound.value)
 
 
-def lower_bound(
-    *,
-    inputs: int,
-    width: int,
-    depth: int,
-    length: int,
-    cut: int | None = None,
-    domain: str = "functional",
-    model: str = "rac",
-) -> Bound:
+def lower_bound(*, model: str = "rac", **sizes: Unpack[Sizes]) -> Bound:
     """The greatest proved lower bound, an exact statement included; arguments and errors as in `bounds`.
 
     Example:
         >>> lower_bound(inputs=4, width=3, depth=2, length=8).value
         15
     """
-    sizes: dict[str, Any] = {"inputs": inputs, "width": width, "depth": depth, "length": length, "cut": cut}
-    return max(bounds(**sizes, domain=domain, model=model, kinds=("exact", "lower")), key=lambda bound: bound.value)
+    return max(bounds(**sizes, model=model, kinds=("exact", "lower")), key=lambda bound: bound.value)
 
 
-def least_ceiling(
-    *,
-    inputs: int,
-    depth: int,
-    length: int,
-    cut: int | None = None,
-    domain: str = "functional",
-    below: int | None = None,
-) -> int | None:
-    """The least upper bound on the rank of a RAC of any width, as wide as may be; arguments as in `bounds`.
+def least_ceiling(*, inputs: int, depth: int, below: int | None = None, **asked: Unpack[Asked]) -> int | None:
+    """The least upper bound on the rank of a RAC of any width; arguments as in `bounds`.
 
-    It is that of the input bounds, in which m is M from width M on.
+    It is the lesser input bound, with m = M, as from width M on.
 
     Returns:
-        The bound, None if it is too long a number, or above `below` and left out.
+        The bound, None if the number is too long, or above `below` and left out.
 
     Example:
         >>> least_ceiling(inputs=2, depth=3, length=6)
         56
     """
-    cell = _checked(inputs, inputs, depth, length, cut, domain, below)
+    cell = _checked(below, **asked, inputs=inputs, width=inputs, depth=depth)
     return least(*(value for _, _, value, _ in _by_inputs(cell)))
 
 
 def _additive(cell: _Cell) -> Bound:
-    # One token makes one start and one end: nothing is left to add up.
+    # With one token there is one start and one end.
     value = 1 if cell.tokens and cell.inputs == 1 else 2
-    return Bound("additive", "exact", value, "proved in docs/theory.md: additive integration", "rank")
+    return Bound("additive", "exact", value, PROVED + "additive integration", "rank")
 
 
 def _shallow(cell: _Cell) -> Bound:
@@ -228,15 +199,15 @@ def _lower(cell: _Cell, wanted: Collection[str]) -> Iterator[Bound]:
     if value is None:
         yield _last_input(cell)
     elif cell.depth == 2:
-        at_middle, elsewhere = f"{PAPER}, Theorem 1", "proved in docs/theory.md: two layers"
+        at_middle, elsewhere = f"{PAPER}, Theorem 1", PROVED + "two layers"
         yield Bound("two-layer", "lower", value, at_middle if cell.start == cell.end else elsewhere, "rank")
     else:
-        source = f"proved in docs/theory.md: power bound (for vectors it implies Conjecture 1 of {PAPER})"
+        source = f"{PROVED}power bound (for vectors it implies Conjecture 1 of {PAPER})"
         yield Bound("power", "lower", value, source, "rank")
 
 
 def _last_input(cell: _Cell) -> Bound:
-    return Bound("last input", "lower", cell.channels, "proved in docs/theory.md: last input", "rank")
+    return Bound("last input", "lower", cell.channels, PROVED + "last input", "rank")
 
 
 def _conjecture(cell: _Cell) -> Iterator[Bound]:
@@ -261,7 +232,7 @@ def _upper(cell: _Cell) -> Iterator[Bound]:
         found = [("state", "state", _rounded_state(cell), "state bound, rounded up to a power of two")]
     for name, counts, value, statement in found:
         if value is not None:
-            yield Bound(name, "upper", value, f"proved in docs/theory.md: {statement}", counts)
+            yield Bound(name, "upper", value, PROVED + statement, counts)
 
 
 def _by_null_states(cell: _Cell) -> Iterator[tuple[str, Counts, int | None, str]]:
@@ -274,7 +245,7 @@ def _by_null_states(cell: _Cell) -> Iterator[tuple[str, Counts, int | None, str]
 
 
 def _by_inputs(cell: _Cell) -> Iterator[tuple[str, Counts, int | None, str]]:
-    """The two bounds that see nothing of the network but m."""
+    """The two bounds that depend on the network only through m."""
     steps = range(cell.start + cell.end)
     sides: list[tuple[Counts, range]] = [("end", steps[: cell.end]), ("start", steps[cell.end :])]
     for side, of in sides:
@@ -380,7 +351,14 @@ def _copies(cell: _Cell) -> int | None:
 
 
 def _checked(
-    inputs: int, width: int, depth: int, length: int, cut: int | None, domain: str, below: int | None
+    below: int | None,
+    *,
+    inputs: int,
+    width: int,
+    depth: int,
+    length: int,
+    cut: int | None = None,
+    domain: str = "functional",
 ) -> _Cell:
     inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
     length, cut = check_cut(length, cut)

@@ -1,4 +1,4 @@
-"""What is proved, with its proof: sections of two pages of the documentation, found by the names that bounds give."""
+"""Theorems with their proofs: sections of two documentation pages, found by the sources that bounds state."""
 
 from __future__ import annotations
 
@@ -7,44 +7,45 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..question import nearest
+from ..question import meant
+from ..system.versions import versions
 from .papers import MEMORY, PAPERS, Paper, page_entry
 
 PAGES = ("theory.md", "degrees.md")
 _HERE = Path(__file__).parent
 _PLACES = (_HERE, _HERE.parents[2] / "docs")
-"""Where the pages are: beside this file in an installed package, in `docs` where the package runs from its sources"""
+"""Where the pages are: beside this file in an installed package, in `docs` in a source tree"""
 _THE_PAPER = re.compile(r"\bthe paper\b|\bTheorem 1\b")
 """As the pages call the first of them"""
 _HEADING = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
 
 
 class NoStatement(ValueError):
-    """There is no statement of that name; the text says which there are."""
+    """Raised when there is no statement of that name; the message lists the statements."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A section of a page: what is stated, and why it holds."""
+    """A section of a page: a theorem and its proof."""
 
     page: str
     """Its file in the documentation"""
     title: str
     """As the source of a bound gives it"""
     text: str
-    """Markdown, formulas in LaTeX between dollar signs where there are any"""
+    """Markdown, with formulas in LaTeX between dollar signs"""
     chapter: str = ""
-    """What stands before the first section of its chapter, if it is in one"""
+    """The introduction of its chapter, if it is in one"""
 
     @property
     def slug(self) -> str:
-        """The name to ask for: of small letters, with dashes; after "degrees-" where it is from that page."""
+        """Its name on the command line: lower case with dashes, prefixed with "degrees-" if it is on that page."""
         name = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
         return name if self.page == PAGES[0] else f"{self.page.removesuffix('.md')}-{name}"
 
     @property
     def papers(self) -> tuple[Paper, ...]:
-        """Those that it, or its chapter, refers to."""
+        """The papers that it or its chapter refers to."""
         said = f"{self.title} {self.text} {self.chapter}"
         return tuple(
             paper
@@ -54,9 +55,7 @@ class Statement:
 
     def citations(self) -> list[str]:
         """BibTeX of the page with the proof, and of the papers."""
-        from .. import __version__
-
-        own = page_entry(self.page, self.title, self.slug, __version__)
+        own = page_entry(self.page, self.title, self.slug, versions("seprank")["seprank"])
         return [own, *(paper.bibtex() for paper in self.papers)]
 
 
@@ -78,7 +77,7 @@ def explain(name: str) -> Statement:
         name: its slug, its title, or the source of a bound, such as "proved in docs/theory.md: state bound".
 
     Raises:
-        NoStatement: there is none.
+        NoStatement: there is no statement of that name.
 
     Example:
         >>> explain("state-bound").title
@@ -97,8 +96,7 @@ def explain(name: str) -> Statement:
     known = statements()
     if prefix + plain in known:
         return known[prefix + plain]
-    near = nearest(prefix + plain, known)
-    hint = f"did you mean {near!r}?" if near else f"the statements are: {', '.join(known)}"
+    hint = meant(prefix + plain, known, f"the statements are: {', '.join(known)}")
     raise NoStatement(f"there is no statement {name!r}; {hint}")
 
 

@@ -1,10 +1,13 @@
-"""The addresses of the server: the page, and the certificates of a tab."""
+"""The addresses of the server: the page, the certificates of a tab, and proofs."""
 
 from __future__ import annotations
 
 from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
 from nicegui import app, ui
 
+from ..theory.proofs import proof_page
+from ..theory.statements import NoStatement
 from .budget import Budget
 from .session import Session
 
@@ -34,6 +37,13 @@ def add_routes(budget: Budget) -> Sessions:
             return Response("there is no such certificate; certify again, its tab was closed or changed", 404)
         disposition = f'attachment; filename="{name}"'
         return Response(file[1], media_type="application/json", headers={"Content-Disposition": disposition})
+
+    @app.get("/proofs/{name}")
+    def proof(name: str) -> Response:
+        try:
+            return HTMLResponse(proof_page(name))
+        except NoStatement as error:
+            return Response(str(error), 404)
 
     return sessions
 

@@ -101,7 +101,7 @@ class Settings:
 
     def network(self) -> dict[str, Any]:
         """What the network is built from."""
-        return self.sizes.sizes(self.model)
+        return dict(self.sizes.sizes(self.model))
 
     def chart_lengths(self) -> list[int]:
         """Lengths up to the chosen one, at most eight of them, at which the rank is certified for the chart."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..result.document import SURE, Table, table_html
 from ..theory import readable
 from ..theory.bound import Bounds
+from ..theory.proofs import linked_sources
 from .panel import Panel
 
 
@@ -14,7 +15,8 @@ def bounds_table(panel: Panel) -> str:
     """The bounds of the chosen sizes, or why there are none."""
     if panel.known:
         known = Bounds(panel.known)
-        return table_html(Table("bounds", known.records(), known.headline()))
+        table = Table("bounds", known.records(), known.headline())
+        return table_html(linked_sources(table, lambda statement: f"/proofs/{statement.slug}"))
     if panel.known is None:
         why = "computing bounds by degree ..."
     elif not panel.certifiable:

@@ -1,4 +1,4 @@
-"""What makes a module another function than its class with its sizes: what is known of the class does not hold then."""
+"""Alterations after which a module no longer computes the function of its class, so that no known bound holds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 _FREE = ("training", "batch_first")
-"""Settings that leave the function of a sequence as it is in evaluation mode"""
+"""Settings that do not change the function in evaluation mode"""
 
 
 def find_alteration(module: nn.Module, twin: nn.Module) -> str | None:
-    """The first difference between a module and one as it is built, None if there is none; weights may differ.
+    """The first difference between a module and a newly built one, if any; weights may differ.
 
     Args:
         module: may be pruned, parametrized, hooked or overridden.
-        twin: newly built with the same sizes; it may be on the device "meta".
+        twin: newly built with the same sizes, possibly on the device "meta".
     """
     from torch.nn.utils.parametrize import type_before_parametrizations
 

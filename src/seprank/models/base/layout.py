@@ -1,4 +1,4 @@
-"""The shapes that every model of the registry takes."""
+"""The input shapes of the registered models."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Layers of recurrences with backward passes of their own: the time that training takes is spent here.
+"""Recurrent layers with backward passes of their own, because training spends its time here.
 
-A step of a layer is a product of small matrices and a few element-wise operations. Recorded one by one, they cost more
-than they compute. Here a layer over all steps is one operation: the input weights are applied in one matrix product,
-the steps write into buffers made before, and the gradients of the weights are one product over many steps.
+A step of a layer is a product of small matrices and a few element-wise operations; recording these one by one costs
+more than computing them. Here a layer over all steps is one operation: the input weights are applied in one matrix
+product, the steps write into preallocated buffers, and the gradients of the weights are one product over many steps.
 
-`product_step` and `modrelu_step` are the definitions. They are what runs wherever operations may mean something else
-than numbers in memory (see `ordinary`), and what a second derivative is taken of.
+`product_step` and `modrelu_step` are the definitions. They run wherever operations may mean something else than numbers
+in memory (see `ordinary`), and for second derivatives.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Step = Callable[..., Tensor]
 
 
 def product_step(projected: Tensor, hidden: Tensor, weight_hh: Tensor, normalize: bool) -> Tensor:
-    r"""$(W_H h) \odot u$, divided by its root mean square if that is wanted; zero stays zero."""
+    r"""$(W_H h) \odot u$, divided by its root mean square if `normalize`; zero stays zero."""
     return times_projected(hidden @ weight_hh.T, projected, normalize)
 
 
@@ -46,7 +46,7 @@ def ordinary(*tensors: Tensor) -> bool:
     """Whether gradients of ordinary tensors are recorded, and nothing else.
 
     A dispatch mode (the prime field), a transform of torch.func, forward-mode differentiation, autocasting and
-    compilation each give operations a meaning that writing into buffers would miss.
+    compilation each give operations a meaning that writing into buffers misses.
     """
     return (
         torch.is_grad_enabled()
@@ -64,7 +64,7 @@ def ordinary(*tensors: Tensor) -> bool:
 def run_layers(
     layer: Callable[..., Tensor], sequence: Tensor, states: Tensor, weights: Sequence[tuple[Any, ...]]
 ) -> tuple[Tensor, Tensor]:
-    """Layers on top of each other.
+    """Run layers on top of each other.
 
     Args:
         layer: `ProductLayer.apply` or `ModReluLayer.apply`.
@@ -85,7 +85,7 @@ def run_layers(
 class ProductLayer(Function):
     """`product_step` over all steps: (sequence, state, weight_ih, weight_hh, normalize) to states (time, batch, units).
 
-    The states, the input as it was projected and the product with the recurrent weights are kept.
+    It keeps the states, the projected input and the product with the recurrent weights.
     """
 
     @staticmethod
@@ -114,7 +114,7 @@ class ProductLayer(Function):
         if not _first_derivative(grads[0]):
             inputs = (sequence, state, weight_ih, weight_hh)
             return (*_plain_gradients(ctx, product_step, inputs, (ctx.normalize,), grads[0]), None)
-        # Written over where nobody reads them again: fresh memory costs as much as the arithmetic.
+        # Reuse buffers that nobody reads again: fresh memory costs as much as the arithmetic.
         on_input, on_product = (carried.clone(), projected.clone()) if _kept() else (carried, projected)
         inverse = torch.where(lengths > torch.finfo(lengths.dtype).tiny, 1 / lengths, 1.0)
         total, buffer = torch.empty_like(outputs[0]), torch.empty_like(outputs[0])
@@ -136,7 +136,7 @@ class ProductLayer(Function):
 class ModReluLayer(Function):
     """`modrelu_step` over all steps: (sequence, state, weight_ih, weight_hh, bias) to states (time, batch, units).
 
-    Nothing is kept but the states: a state has the sign of its $z$ where gradients pass, and is zero where they don't.
+    It keeps only the states: a state has the sign of its $z$ where gradients pass, and is zero where they do not.
     """
 
     @staticmethod
@@ -180,7 +180,7 @@ class ModReluLayer(Function):
 
 
 def _project(sequence: Tensor, weight_ih: Tensor) -> Tensor:
-    """Inputs of all steps times the input weights, in one product, in memory of its own."""
+    """Inputs of all steps times the input weights, in one product, in new memory."""
     return (sequence.reshape(-1, sequence.shape[2]) @ weight_ih.T).view(*sequence.shape[:2], len(weight_ih))
 
 
@@ -194,7 +194,7 @@ def _gradients(
     weight_hh: Tensor,
     outputs: Tensor,
 ) -> tuple[Tensor | None, ...]:
-    """Of sequence, state and both weights, from those of the input as projected and of the recurrent product."""
+    """Gradients of sequence, state and both weights, from those of the projected input and the recurrent product."""
     flat, needed = on_input.flatten(0, 1), ctx.needs_input_grad
     on_weight = on_product[0].T @ state
     on_weight.addmm_(on_product[1:].flatten(0, 1).T, outputs[:-1].flatten(0, 1))
@@ -207,12 +207,12 @@ def _gradients(
 
 
 def _kept() -> bool:
-    """Whether the graph is kept for another backward pass, so that what it holds must stay as it is."""
+    """Whether the graph is kept for another backward pass, so that its buffers must not be reused."""
     return bool(torch._C._autograd._get_current_graph_task_keep_graph())
 
 
 def _first_derivative(grad: Tensor) -> bool:
-    """Whether plain numbers are asked for, rather than something to be differentiated again or batched."""
+    """Whether plain numbers are wanted, rather than something to differentiate again or to batch."""
     batched = torch._C._functorch.is_legacy_batchedtensor(grad) or torch._C._are_functorch_transforms_active()
     return not torch.is_grad_enabled() and not batched and type(grad) is Tensor
 
@@ -221,7 +221,7 @@ def _plain_gradients(
     ctx: Any, step: Step, inputs: tuple[Tensor, ...], settings: tuple[Any, ...], grad: Tensor
 ) -> tuple[Tensor | None, ...]:
     """Gradients by automatic differentiation of the definition, which can be differentiated again."""
-    # Views have no history but the tensor itself: what one input owes to another is not counted here.
+    # Views have no history except the tensor itself, so that dependences between the inputs do not count here.
     with torch.enable_grad():
         own = [tensor.view_as(tensor) for tensor in inputs]
         sequence, hidden, weight_ih, *rest = own

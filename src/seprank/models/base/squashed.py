@@ -1,4 +1,4 @@
-"""Cells that exist in two forms: with squashing functions, as they are trained, and without, as they are certified."""
+"""Cells in two forms: with squashing functions, to be trained, and without, to be certified."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...question import check_choice
-from .gates import begin_at
-from .stacked import Shapes, StackedCell
+from .stacked import Shapes, StackedCell, Weights
+
+
+def affine(layer: Weights, name: str, x: Tensor) -> Tensor:
+    """$W x + b$ with the parameters `weight_<name>` and `bias_<name>` of a layer."""
+    return F.linear(x, layer[f"weight_{name}"], layer[f"bias_{name}"])
 
 
 class SquashedCell(StackedCell):
@@ -18,7 +22,7 @@ class SquashedCell(StackedCell):
 
     Args:
         input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
-        nonlinearity: that of `SQUASHING` for the original with its squashing functions, which can be trained and
+        nonlinearity: the value of `SQUASHING` for the original with its squashing functions, which can be trained and
             measured; "identity" for the same equations without them, which are polynomial and can be certified.
 
     Raises:
@@ -27,17 +31,19 @@ class SquashedCell(StackedCell):
 
     OPTIONS: ClassVar[dict[str, Any]] = {"nonlinearity": "identity"}
     SQUASHING: ClassVar[str] = "tanh"
-    """What the original's form is called: after the function that squashes most"""
+    """Name of the original form, after its main squashing function"""
     BEGINNINGS: ClassVar[tuple[tuple[str, float, float], ...]] = ()
-    """Affine gates that begin elsewhere in the polynomial form, and the bounds of their biases; see `begin_at`"""
+    """Affine gates that begin elsewhere in the polynomial form, and the bounds of their biases"""
     nonlinearity: str
 
-    def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
-        super().reset_parameters()
-        for number in range(0 if self.squashes else self.num_layers):
-            for name, low, high in self.BEGINNINGS:
-                begin_at(self.layer(number), name, low, high)
+    def reset_layer(self, layer: Weights) -> None:
+        """Draw the gates of the polynomial form anew: biases between two numbers, weights a quarter of what they were.
+
+        A gate without a sigmoid is a factor of its own size at every step: near 0 all is forgotten, above 1 all grows.
+        """
+        for name, low, high in () if self.squashes else self.BEGINNINGS:
+            nn.init.uniform_(layer[f"bias_{name}"], low, high)
+            layer[f"weight_{name}"].mul_(0.25)
 
     def check_options(self) -> None:
         check_choice("nonlinearity", self.nonlinearity, ("identity", self.SQUASHING))
@@ -48,15 +54,15 @@ class SquashedCell(StackedCell):
         return self.nonlinearity != "identity"
 
     def tanh(self, x: Tensor) -> Tensor:
-        """Between -1 and 1, or as it is."""
+        """tanh, or the identity."""
         return torch.tanh(x) if self.squashes else x
 
     def sigmoid(self, x: Tensor) -> Tensor:
-        """A gate between 0 and 1, or as it is."""
+        """The sigmoid, or the identity."""
         return torch.sigmoid(x) if self.squashes else x
 
     def silu(self, x: Tensor) -> Tensor:
-        """x times its own sigmoid, or as it is."""
+        """silu, or the identity."""
         return F.silu(x) if self.squashes else x
 
     def extra_repr(self) -> str:
@@ -66,10 +72,10 @@ class SquashedCell(StackedCell):
 class TorchTwin(SquashedCell):
     """A squashed cell with the parameters of torch's own module of that kind.
 
-    With nonlinearity="tanh" it is the function of torch's module, so that a trained network can be measured and its
-    polynomial form certified. Weights go both ways: `twin.load_state_dict(original.state_dict())` makes the initial
-    states zero, as they are in torch's module; `original.load_state_dict(twin.state_dict(), strict=False)` leaves them
-    out, and `original(x, twin.initial_states(batch))` brings them back.
+    With nonlinearity="tanh" it computes the function of torch's module, so that a trained network can be measured and
+    its polynomial form certified. Weights can be copied both ways: `twin.load_state_dict(original.state_dict())` sets
+    the initial states to zero, as in torch's module; `original.load_state_dict(twin.state_dict(), strict=False)` drops
+    them, and `original(x, twin.initial_states(batch))` passes them in.
 
     Example:
         >>> from seprank.models.arithmetic_lstm import ArithmeticLSTM
@@ -82,7 +88,7 @@ class TorchTwin(SquashedCell):
     """
 
     gates: int
-    """Affine maps per layer, one after the other in each parameter"""
+    """Affine maps per layer, concatenated in each parameter"""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -99,7 +105,7 @@ class TorchTwin(SquashedCell):
 
 
 def _start_from_zero(module: nn.Module, weights: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Weights of torch's module come without initial states: there, the first state is zero."""
+    """Complete weights of torch's module, which has no initial states, by zeros."""
     for name, parameter in module.named_parameters():
         if name.startswith("initial_"):
             weights.setdefault(prefix + name, torch.zeros_like(parameter))

@@ -1,4 +1,4 @@
-"""What recurrent models share: layers on top of each other, layouts, checks, initial states."""
+"""The base of recurrent models: stacked layers, layouts, checks, initial states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StackedCell(nn.Module, ABC):
     one vector of `hidden_size` numbers), what happens in a step (`cell`), and which keyword arguments it has
     (`OPTIONS`). Parameters are named as in `nn.RNN`: `weight_hh` of layer 1 is `weight_hh_l1`. The states before the
     first step are parameters, `initial_<name of the state>` (num_layers, ...): a zero state would make every product
-    zero.
+    zero. The docstring of a cell says only what is not as it is here.
 
     Args:
         input_size: M, features per time step.
@@ -32,10 +32,10 @@ class StackedCell(nn.Module, ABC):
         num_layers: L, depth.
         batch_first: input and output are (batch, time, features) rather than (time, batch, features).
         device, dtype: of the parameters.
-        options: those of the cell.
+        options: of the cell.
 
     Shape:
-        input (batch, time, input_size), state None or as it is returned; returns the top layer's outputs
+        input (batch, time, input_size), state None or as returned; returns the top layer's outputs
         (batch, time, hidden_size) and the last states of all layers: a tensor (num_layers, batch, ...), or a tuple of
         such where the cell keeps several. Without the batch dimension throughout, too.
 
@@ -91,7 +91,7 @@ class StackedCell(nn.Module, ABC):
         self.reset_parameters()
 
     def __init_subclass__(cls, **more: Any) -> None:
-        """The options are part of the signature that help and inspection show."""
+        """Add the options to the signature that help and inspection show."""
         super().__init_subclass__(**more)
         own = signature(StackedCell.__init__)
         *first, device, dtype, _ = list(own.parameters.values())[1:]
@@ -99,14 +99,14 @@ class StackedCell(nn.Module, ABC):
         cls.__signature__ = own.replace(parameters=[*first, *options, device, dtype])  # type: ignore[attr-defined]
 
     def check_options(self) -> None:
-        """Refuse or complete the values of `OPTIONS`, which are attributes by now; shapes are asked for afterwards."""
+        """Refuse or complete the values of `OPTIONS`, which are attributes by now; called before the shapes."""
 
     @abstractmethod
     def parameter_shapes(self, below: int) -> Shapes:
         """Names and shapes of the parameters of a layer whose inputs have `below` features."""
 
     def state_shapes(self) -> Shapes:
-        """Names and shapes of what a layer keeps of one sequence."""
+        """Names and shapes of the state of a layer for one sequence."""
         return {"state": (self.hidden_size,)}
 
     @abstractmethod
@@ -116,20 +116,28 @@ class StackedCell(nn.Module, ABC):
         Args:
             layer: its parameters by the names of `parameter_shapes`.
             x: the inputs of the step (batch, below).
-            state: what it kept (batch, ...), in the order of `state_shapes`.
+            state: each (batch, ...), in the order of `state_shapes`.
 
         Returns:
             Outputs (batch, hidden_size) and the new state.
         """
 
+    @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw all parameters uniformly in ±1/sqrt(hidden_size), as torch does, from torch's generator."""
+        """Draw new parameters from torch's generator: uniformly in ±1/sqrt(hidden_size), as torch does, except for what
+        `reset_layer` draws by another law, which the class explains.
+        """
         bound = self.hidden_size**-0.5
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
+        for number in range(self.num_layers):
+            self.reset_layer(StackedCell.layer(self, number))
+
+    def reset_layer(self, layer: Weights) -> None:
+        """Redraw the parameters of a layer that have another law."""
 
     def initial_states(self, batch: int) -> Tensor | States:
-        """The learned states before the first step, for that many sequences: what `state=None` stands for."""
+        """The learned states before the first step, for `batch` sequences; the default of `state`."""
         return self._packed(self._first(batch))
 
     def forward(self, input: Tensor, state: Tensor | States | None = None) -> tuple[Tensor, Tensor | States]:
@@ -147,7 +155,7 @@ class StackedCell(nn.Module, ABC):
         return {name: getattr(self, f"{name}_l{number}") for name in self.parameter_shapes(1)}
 
     def run(self, sequence: Tensor, states: States) -> tuple[Tensor, States]:
-        """All layers on all steps, one layer after the other; a subclass may know a faster order.
+        """Run all steps of one layer after the other; a subclass may use a faster order.
 
         Args:
             sequence: (time, batch, input_size).

@@ -12,7 +12,7 @@ def nearest_width(count: Callable[[int], int], parameters: int) -> int:
 
     Args:
         count: parameters of a model of some width; must grow with the width.
-        parameters: how many there should be, at least 1.
+        parameters: wanted number, at least 1.
 
     Raises:
         ValueError: `parameters` is below 1.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from io import BytesIO
 from typing import Any
 
+from ...result.chart import file_of, look_of, new_figure
 from ...system.extras import need
-from .scene import INK, STYLES, Area, Element, Item, Length, Line, Mark, Scene, Words, text_width
+from .scene import INK, MARGIN, STYLES, Element, Item, Length, Line, Mark, Scene, Words, text_width
 
-MARGIN = 16.0
-HEADING, CUT_WORDS = 26.0, 36.0
+HEADING, CONTENT = 26.0, 36.0
 """Base line of the heading, and where the rest begins"""
 NARROWEST = 660.0
 """Width that legend and notes need"""
@@ -25,30 +24,22 @@ _ANCHORS = {"start": "left", "middle": "center", "end": "right"}
 _MARKERS = {"circle": "o", "square": "s", "diamond": "D", "right": ">", "left": "<", "line": "none"}
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "seprank", "pdf.fonttype": 42, "font.family": "DejaVu Sans"}
 """Text stays text, and a file is the same each time"""
-_FACTS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
 def picture_bytes(scene: Scene, kind: str, *, bare: bool = False) -> bytes:
-    """The scene as a file: svg, png or pdf.
-
-    Raises:
-        ImportError: matplotlib is not installed.
-    """
-    file = BytesIO()
-    with need("matplotlib", "draw", "drawing").rc_context(_SETTINGS):
-        figure = draw_scene(scene, bare=bare)
-        figure.savefig(file, format=kind, metadata={"Title": scene.title, **_FACTS[kind]})
-    return file.getvalue()
+    """The scene as a file: svg, png or pdf."""
+    with look_of(_SETTINGS):
+        return file_of(draw_scene(scene, bare=bare), kind, scene.title)
 
 
 def draw_scene(scene: Scene, *, bare: bool = False) -> Any:
     """A matplotlib figure with axes in the lengths of the scene."""
-    figure = need("matplotlib.figure", "draw", "drawing").Figure(dpi=_INCH * _SCALE)
+    figure = new_figure(dpi=_INCH * _SCALE)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     for order, element in enumerate(scene.elements):
         _draw(axes, element, order)
-    width, top, bottom = scene.width, CUT_WORDS, scene.height + MARGIN
+    width, top, bottom = scene.width, CONTENT, scene.height + MARGIN
     if not bare:
         width, top = max(width, NARROWEST), 0.0
     left = (scene.width - width) / 2
@@ -81,8 +72,6 @@ def _draw(axes: Any, element: Element, order: int) -> None:
             axes.add_patch(patches.Circle(element.centre, element.radius, gid=name or None, **paint))
         case Mark(name=name):
             axes.add_patch(patches.Polygon(element.corners, closed=True, gid=name or None, **paint))
-        case Area():
-            axes.add_patch(patches.Rectangle(element.corner, element.width, element.height, **paint))
         case Words():
             axes.text(*element.at, element.text, ha=_ANCHORS[element.anchor], zorder=order, **_font(element.style))
 

@@ -8,9 +8,9 @@ from ...theory import readable
 from ..cut import cheapest
 from ..rac_sizes import Sizes
 from ..unrolling import Bond, Node
-from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .frame import STEPS, TOP, draw_sides, label_cut
 from .notation import powers, unbroken
-from .scene import Item, Length, Point, Scene, power, subscript, text_width
+from .scene import MARGIN, Item, Length, Point, Scene, power, subscript, text_width
 from .strokes import draw_cut
 
 _COLUMN, _LEFT, _SITE, _TOKEN = 96.0, 70.0, 18.0, 13.0
@@ -47,16 +47,9 @@ def chain_picture(sizes: Sizes) -> Scene:
 
 def chain_bonds(sizes: Sizes) -> list[Bond]:
     """Bonds and legs of the matrix product state of a circuit of one layer, as `tensornet.mps` makes it."""
-    legs = [Bond(f"leg-{t}", sizes.inputs, (_token(t), _site(t))) for t in sizes.times]
-    return legs + [Bond(f"bond-{t}", sizes.width, (_site(t), _site(t + 1))) for t in range(1, sizes.length)]
-
-
-def _token(time: int) -> Node:
-    return Node("token", 0, time, 0)
-
-
-def _site(time: int) -> Node:
-    return Node("site", 1, time, 0)
+    sites = {time: Node("site", 1, time, 0) for time in sizes.times}
+    legs = [Bond(f"leg-{t}", sizes.inputs, (Node("token", 0, t, 0), site)) for t, site in sites.items()]
+    return legs + [Bond(f"bond-{t}", sizes.width, (sites[t], sites[t + 1])) for t in range(1, sizes.length)]
 
 
 def _x(time: int) -> Length:

@@ -12,9 +12,9 @@ from functools import cached_property
 
 from ..cut import MinimalCut
 from ..unrolling import Bond, Node, Unrolling
-from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .frame import STEPS, TOP, draw_sides, label_cut
 from .notation import count_notes, powers
-from .scene import Item, Length, Point, Scene, subscript
+from .scene import MARGIN, Item, Length, Point, Scene, subscript
 from .strokes import draw_cut
 
 _COLUMN, _LEFT = 104.0, 148.0
@@ -131,5 +131,4 @@ def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
         scene.mark(shape, place, radius, "leg", node.name, "token")
         scene.words(subscript("x", node.time), (place[0], place[1] + 3.5), "small")
     else:
-        side = "end" if layout.unrolling.on_end_side(node) else "start"
-        scene.mark(shape, place, radius, side, node.name, "tensor")
+        scene.mark(shape, place, radius, layout.unrolling.side(node), node.name, "tensor")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...question import check_choice
+from ...result.chart import svg_of
 from ...result.document import Figure, Section, report_page
 from ...system.files import write_whole
 from ...theory import readable
@@ -48,8 +50,7 @@ class Picture:
 
     def svg(self, *, bare: bool = False) -> str:
         """The picture as the text of an SVG file, which may stand in a page."""
-        text = picture_bytes(self.scene, "svg", bare=bare).decode()
-        return text[text.index("<svg") :]
+        return svg_of(picture_bytes(self.scene, "svg", bare=bare))
 
     def html(self, *, bare: bool = False) -> str:
         """A page that needs no other file and no network."""
@@ -65,22 +66,19 @@ class Picture:
 
         Raises:
             ValueError: the name ends in something else.
-            ImportError: matplotlib is not installed.
         """
         path = check_name(path)
-        if path.suffix in (".html", ".svg"):
-            return write_whole(path, self.html(bare=bare) if path.suffix == ".html" else self.svg(bare=bare))
+        if path.suffix == ".html":
+            return write_whole(path, self.html(bare=bare))
+        if path.suffix == ".svg":
+            return write_whole(path, self.svg(bare=bare))
         content = picture_bytes(self.scene, path.suffix[1:], bare=bare)
-
-        def write(draft: Path) -> None:
-            draft.write_bytes(content)
-
-        return write_whole(path, write)
+        return write_whole(path, lambda draft: draft.write_bytes(content))
 
     def to_dict(self) -> dict[str, Any]:
         """What it shows, as plain values for JSON."""
-        sizes = {name: getattr(self.sizes, name) for name in ("inputs", "width", "depth", "length", "cut")}
-        return {"style": self.style, "settings": sizes, "minimal_cut": self.cut.to_dict() if self.cut else None}
+        cut = None if self.cut is None else self.cut.to_dict()
+        return {"style": self.style, "settings": asdict(self.sizes), "minimal_cut": cut}
 
     def __str__(self) -> str:
         if self.style == "recurrence":
@@ -123,9 +121,8 @@ def draw(
         ('copies', 81)
     """
     sizes = check_sizes(inputs=inputs, width=width, depth=depth, length=length, cut=cut)
-    _check_choice("kind", kind, KINDS)
-    _check_choice("style", style, STYLES)
-    _check_choice("line", line, LINES)
+    for name, value, known in (("kind", kind, KINDS), ("style", style, STYLES), ("line", line, LINES)):
+        check_choice(name, value, known)
     if kind == "recurrence":
         _check_recurrence(sizes)
         return Picture(recurrence_picture(sizes), sizes, "recurrence", None)
@@ -149,11 +146,7 @@ def _network_scene(sizes: Sizes, style: str, cut: MinimalCut | None, line: str) 
 
 
 def check_name(path: str | Path) -> Path:
-    """The path, if its name says which kind of file it is to be.
-
-    Raises:
-        ValueError: it does not.
-    """
+    """The path; `ValueError` if its name does not say which kind of file it is to be."""
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ValueError(f"a picture is written to a file ending in {', '.join(SUFFIXES)}, got {str(path)!r}")
@@ -166,11 +159,6 @@ def _chosen(sizes: Sizes, style: str) -> str:
     if sizes.depth == 1 and sizes.length <= MOST_ROWS:
         return "chain"
     return "copies" if sizes.rows <= MOST_ROWS and sizes.length <= MOST_ROWS else "folded"
-
-
-def _check_choice(name: str, value: str, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}")
 
 
 def _check_recurrence(sizes: Sizes) -> None:

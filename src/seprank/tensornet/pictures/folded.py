@@ -10,9 +10,9 @@ from ..cut import MinimalCut
 from ..rac_sizes import Sizes
 from ..unrolling import Bond, Node
 from .copies_picture import ITEMS, SHAPES
-from .frame import MARGIN, STEPS, TOP, draw_sides, label_cut
+from .frame import STEPS, TOP, draw_sides, label_cut
 from .notation import count_notes, product_words
-from .scene import Length, Point, Scene, power, subscript
+from .scene import MARGIN, Length, Point, Scene, power, subscript
 from .strokes import draw_cut
 
 _COLUMN, _GAP, _LEFT, _ROW = 132.0, 66.0, 96.0, 122.0

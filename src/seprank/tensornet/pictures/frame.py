@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ..rac_sizes import Sizes
-from .scene import Length, Line, Scene, text_width
+from .scene import MARGIN, Length, Line, Scene, text_width
 from .strokes import lengthen
 
-MARGIN = 16.0
 CUT_WORDS, SIDE_WORDS, STEPS = 52.0, 76.0, 96.0
 """Base lines from the top"""
 TOP = 104.0
@@ -15,10 +14,10 @@ TOP = 104.0
 
 def draw_sides(scene: Scene, sizes: Sizes, *, left: Length, middle: Length, right: Length, bottom: Length) -> None:
     """Two areas, with words above, and the line between them."""
-    height = bottom - SIDE_WORDS + 16
-    scene.area((left, SIDE_WORDS - 16), middle - left, height, "start-side")
-    scene.area((middle, SIDE_WORDS - 16), right - middle, height, "end-side")
-    scene.line((middle, SIDE_WORDS - 16), (middle, bottom), style="side")
+    top = SIDE_WORDS - 16
+    for style, a, b in (("start-side", left, middle), ("end-side", middle, right)):
+        scene.line((a, top), (b, top), (b, bottom), (a, bottom), style=style)
+    scene.line((middle, top), (middle, bottom), style="side")
     scene.words(_steps("start", 1, sizes.cut), (left + 8, SIDE_WORDS), "start-word", "start")
     scene.words(_steps("end", sizes.cut + 1, sizes.length), (right - 8, SIDE_WORDS), "end-word", "end")
 

@@ -40,7 +40,10 @@ def count_notes(sizes: Sizes, cut: MinimalCut | None) -> list[str]:
         f"The end uses copies of the last start states: {apart}. A line between start and end cuts them all: {product}."
     ]
     if any(count.monomials < count.words for count in counts):
-        equal = unbroken(_equal(counts, sizes.width))
+        symbols = " · ".join(_monomials(count, sizes.width) for count in counts)
+        values = " · ".join(readable(count.monomials) for count in counts)
+        steps = [symbols, values, readable(math.prod(count.monomials for count in counts))]
+        equal = unbroken(" = ".join(steps if len(counts) > 1 else steps[:2]))
         notes.append(
             "The copies of a layer are equal, so that their order does not matter: counted without order that is "
             f"{equal}, the state bound. The rank is at most each of these numbers."
@@ -50,13 +53,6 @@ def count_notes(sizes: Sizes, cut: MinimalCut | None) -> list[str]:
     elif cut.value < cut.copies:
         notes.append(f"There is a cheaper cut, through {counted(cut.bonds)}: {unbroken(powers(cut.bonds))}.")
     return notes
-
-
-def _equal(counts: list[LayerCount], width: int) -> str:
-    each = " · ".join(_monomials(count, width) for count in counts)
-    values = " · ".join(readable(count.monomials) for count in counts)
-    total = readable(math.prod(count.monomials for count in counts))
-    return " = ".join([each, values, total] if len(counts) > 1 else [each, total])
 
 
 def unbroken(formula: str) -> str:

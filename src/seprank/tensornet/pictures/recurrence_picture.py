@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..rac_sizes import Sizes
-from .frame import MARGIN, STEPS, TOP, draw_sides
-from .scene import Item, Length, Point, Scene, subscript
+from .frame import STEPS, TOP, draw_sides
+from .scene import MARGIN, Item, Length, Point, Scene, subscript
 
 _COLUMN, _LEFT, _ROW, _STATE, _TOKEN = 112.0, 84.0, 96.0, 21.0, 14.0
 _HEAD = 7.0

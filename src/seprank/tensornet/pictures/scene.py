@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ...result.palette import COLOURS
+
 Length = float | int
 """In pixels"""
 Point = tuple[Length, Length]
 """To the right and down"""
+MARGIN = 16.0
+"""Around a picture"""
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ class Style:
     bold: bool = False
 
 
-# Okabe and Ito's palette, told apart by colour-blind readers. In print the start is dark and filled, the end light with
-# a thick outline, and what a tensor does is told by its shape.
-BLUE, ORANGE, VERMILION, INK, PALE = "#0072B2", "#E69F00", "#D55E00", "#222222", "#666666"
+# In print the start is dark and filled, the end light with a thick outline, and its shape tells what a tensor does.
+BLUE, VERMILION = COLOURS[:2]
+INK, PALE = "#222222", "#666666"
 STYLES = {
     "start-side": Style(fill="#EAF3F9"),
     "end-side": Style(fill="#FDF3DC"),
@@ -52,7 +56,7 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Line:
-    """Straight from point to point."""
+    """Straight from point to point; a polygon if its style has a filling."""
 
     points: tuple[Point, ...]
     style: str
@@ -88,16 +92,6 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Area:
-    """A filled rectangle behind the picture."""
-
-    corner: Point
-    width: Length
-    height: Length
-    style: str
-
-
-@dataclass(frozen=True)
 class Words:
     """A line of text."""
 
@@ -109,7 +103,7 @@ class Words:
     """start, middle or end"""
 
 
-Element = Line | Mark | Area | Words
+Element = Line | Mark | Words
 
 
 @dataclass(frozen=True)
@@ -141,9 +135,6 @@ class Scene:
 
     def mark(self, shape: str, centre: Point, radius: Length, style: str, name: str = "", kind: str = "") -> None:
         self.elements.append(Mark(shape, centre, radius, style, name, kind))
-
-    def area(self, corner: Point, width: Length, height: Length, style: str) -> None:
-        self.elements.append(Area(corner, width, height, style))
 
     def words(self, text: str, at: Point, style: str = "word", anchor: str = "middle") -> None:
         self.elements.append(Words(text, at, style, anchor))
