@@ -293,7 +293,7 @@ def test_what_heads_see_by_brute_force(inputs: int, width: int, heads: int) -> N
         for v, k in itertools.product(values, keys):
             form = [(v[i] * k[j] + (v[j] * k[i] if i != j else 0)) % OTHER for i in range(m) for j in range(i, m)]
             rows.append(form)
-    cell = _checked(inputs, width, 2, 4, None, None, "functional", heads)
+    cell = _checked(None, heads, inputs=inputs, width=width, depth=2, length=4)
     assert rank_mod(rows, OTHER) == cell.seen
 
 

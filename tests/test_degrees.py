@@ -625,7 +625,7 @@ def test_a_module_of_unknown_inputs_needs_them() -> None:
             sums = before + input.cumsum(1)
             return sums, sums[:, -1]
 
-    with pytest.raises(ValueError, match=r"inputs \(features per step\) must be given"):
+    with pytest.raises(ValueError, match=r"give inputs \(features per step\)"):
         degree_bounds(Bare(), length=4)
     assert found(Bare(), length=4, inputs=3)["state"] == 4
 

@@ -161,7 +161,7 @@ def explained(what: str) -> Iterator[None]:
     except FactoryError:
         raise
     except SystemExit as end:
-        raise FactoryError(f"{what} ended the program (exit code {end.code}); take that call out of it") from end
+        raise FactoryError(f"{what} ended the program (exit code {end.code}); remove that call") from end
     except Exception as error:
         raise FactoryError(f"{what} failed with {type(error).__name__}: {error}") from error
 
