@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch._C._dynamo.eval_frame import _FrameAction, _FrameExecStrategy, set_code_exec_strategy
+
+_FRAMES: Any = getattr(torch._C._dynamo, "eval_frame", None)
+"""Of torch's compiler; older ones cannot be told to skip a function, and then these operators are refused"""
 
 
 def _branch(decides: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], operands: Sequence[Any]) -> Any:
@@ -32,12 +34,16 @@ def _scan(combine: Callable[..., Any], first: Sequence[Any], along: Sequence[Any
     return (*carried, *(None if each[0] is None else torch.stack(each) for each in zip(*given, strict=True)))
 
 
-LOOPS: dict[str, Callable[..., Any]] = {"cond": _branch, "while_loop": _repeat, "scan": _scan}
+LOOPS: dict[str, Callable[..., Any]] = (
+    {"cond": _branch, "while_loop": _repeat, "scan": _scan} if hasattr(_FRAMES, "set_code_exec_strategy") else {}
+)
 """Name of the operator -> what it does. What a branch or a loop is decided by must be an integer or a truth value."""
 
 
 def leave_alone(*functions: Any) -> None:
     """Have torch's compiler, which these operators bring in, skip functions and what they call."""
-    skip = _FrameExecStrategy(_FrameAction.SKIP, _FrameAction.SKIP)
+    if not LOOPS:
+        return
+    skip = _FRAMES._FrameExecStrategy(_FRAMES._FrameAction.SKIP, _FRAMES._FrameAction.SKIP)
     for function in functions:
-        set_code_exec_strategy(function.__code__, skip)
+        _FRAMES.set_code_exec_strategy(function.__code__, skip)
