@@ -465,3 +465,10 @@ def test_models_say_what_can_be_done_with_them() -> None:
         None,
     ]
     assert [rows[name]["certified"] for name in ("rac", "elman", "mi_rnn", "lstm")] == [True, True, True, False]
+
+
+def test_the_folder_of_the_demonstration_is_not_a_file(tmp_path: Path) -> None:
+    result = run("demo", "--out", str(tmp_path / "page.html"))
+    assert result.exit_code == 2
+    assert "--out is a folder here, got 'page.html'; the report in it is report.html" in result.stderr
+    assert not list(tmp_path.iterdir())

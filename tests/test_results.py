@@ -356,13 +356,6 @@ def test_an_unknown_ending_or_column_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_line_knows_the_same_endings() -> None:
-    from seprank.cli.output import ENDINGS
-    from seprank.result import result
-
-    assert ENDINGS == result.ENDINGS
-
-
 def test_what_a_stranger_called_a_model_is_escaped_in_a_notebook() -> None:
     found = made("certificate")
     html = type(found).from_dict(found.to_dict())._repr_html_()

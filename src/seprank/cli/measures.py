@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..result.panels import ENDINGS
 from ..settings.entries import values
 from ..settings.figure_settings import FigureSettings
 from ..settings.measure_settings import MeasureSettings
@@ -16,7 +17,7 @@ from ..settings.neighbours_settings import NeighboursSettings
 from ..settings.remember_settings import RememberSettings, shared_with_measure
 from .flags import flagged
 from .options import Json, Model, Workers, named_network
-from .output import ENDINGS, Output
+from .output import Output
 from .terminal import UsageError, say, say_json, show_announcements, stop
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from ..result.panels import ENDINGS
 from ..settings.entries import Flag, FromText
 from ..settings.figure_settings import FigureSettings
 from .options import STANDARD_OUTPUT, check_files, write_to
@@ -14,9 +15,6 @@ from .terminal import UsageError, say, say_json
 
 if TYPE_CHECKING:
     from ..result.result import Result
-
-ENDINGS = (".json", ".csv", ".tex", ".html", ".pdf", ".svg", ".png")
-"""As `Result.export` writes them: compared in a test, since that module is not needed for help"""
 
 Files = Annotated[
     tuple[Path, ...], FromText(lambda _, texts: tuple(map(write_to, texts)), several=True, metavar="FILE")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..result.panels import ENDINGS
 from ..settings.entries import values
 from ..settings.resources import Memory
 from ..settings.size_settings import DrawSettings
@@ -60,6 +61,8 @@ def demo(
     from ..system.files import check_folder
 
     check_folder(out)
+    if out.suffix in ENDINGS and not out.is_dir():
+        raise UsageError(f"--out is a folder here, got {out.name!r}; the report in it is {show.REPORT}")
     found = show.compute(out, show.Sizes(), say)
     page = show.save(found, out)
     say(f"\n{meaning(found.growth)}\n\ncertificates: {out}/*.json, recheck one with `seprank verify FILE`")

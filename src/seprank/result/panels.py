@@ -11,6 +11,8 @@ from .chart import PLAIN, drawn, file_of, label, look_of, new_figure
 
 PICTURES = ("pdf", "svg", "png")
 """Kinds of files that a figure is written as"""
+ENDINGS = (".json", ".csv", ".tex", ".html", *(f".{kind}" for kind in PICTURES))
+"""Of the files that a result is written as"""
 COLUMNS = {"single": 3.4, "double": 7.0}
 """Inches: the width of one column, and of both, of a paper with two"""
 _PAPER = PLAIN | {

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from ..question import check_choice
 from ..system.extras import need
 from ..system.files import csv_text, parsed, read_whole, write_whole
-from .panels import Panel, figure_bytes, figure_of
+from .panels import ENDINGS, Panel, figure_bytes, figure_of
 
 if TYPE_CHECKING:
     from .document import Section, Table
 
 STRICT = {"extra": "forbid", "strict": True}
 """How records are read back from files: no unknown fields, no conversions"""
-
-ENDINGS = (".json", ".csv", ".tex", ".html", ".pdf", ".svg", ".png")
-"""Of the files that a result is written as"""
 
 Row = dict[str, str | int | float | None]
 """What came out at one place, by the headings of a table"""
