@@ -70,7 +70,7 @@ def test_blocks_fit_the_memory() -> None:
 
 
 WITHIN = """
-import resource, sys, torch
+import sys, torch
 from seprank import measure
 
 class Wide(torch.nn.Module):
@@ -81,7 +81,9 @@ class Wide(torch.nn.Module):
         return torch.sin(inside).cumsum(1).reshape(*x.shape[:2], 40, 100).sum(3) + x[:, :1, :1]
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # not getrusage: what the process that started this one had in memory counts there
+    [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
 
 torch.set_num_threads(1)
 # what is loaded at the first call
@@ -93,6 +95,7 @@ print(peak() - before)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has had in memory is read from /proc")
 def test_the_memory_asked_for_is_kept() -> None:
     done = subprocess.run([sys.executable, "-c", WITHIN], capture_output=True, text=True, timeout=300, check=True)
     assert 0 < int(done.stdout) <= 1.2 * 512 * 2**20

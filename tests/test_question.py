@@ -163,16 +163,21 @@ def test_what_is_no_whole_number_is_refused_in_one_wording(name: str) -> None:
             assert words in said, (argument, kind)
 
 
+SWEPT = ("certify", "measure")
 MEMBER = " must be a whole number, got 'many'; use "
 FRACTION = "cut must be a fraction between 0 and 1 or a number of steps, got 'many'"
 ELSEWHERE = {
     ("compare", "length", "list"): f"length{MEMBER}",
     ("compare", "depth", "list"): f"depth{MEMBER}",
     ("compare at equal parameters", "length", "list"): f"length{MEMBER}",
+    **{(verb, "inputs", "list"): f"each of inputs{MEMBER}" for verb in ("measure", "profile")},
+    **{
+        (f"sweep of {verb}", "inputs", "list"): "inputs must be a whole number, got (3, 'many'); use " for verb in SWEPT
+    },
     ("sweep of certify", "cut", "text"): FRACTION,
     ("sweep of measure", "cut", "text"): FRACTION,
 }
-"""Several lengths and depths may be compared, and in a sweep a cut may be a text such as "1/4"."""
+"""Several lengths and depths may be compared, inputs may have several axes, and in a sweep a cut may be "1/4"."""
 
 CUT = "cut must be between 1 and length - 1 = 3, got {cut}; leave it out for the middle, 2"
 OTHERS = {

@@ -158,7 +158,7 @@ def test_a_folder_belongs_to_one_run(tmp_path: Path) -> None:
 class Trouble:
     """A stand-in for what writes the result, which fails."""
 
-    def __call__(self, *_: object) -> None:
+    def __call__(self, *_: object, **__: object) -> None:
         raise OSError("no space left on device")
 
 
