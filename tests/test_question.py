@@ -163,7 +163,7 @@ def test_what_is_no_whole_number_is_refused_in_one_wording(name: str) -> None:
             assert words in said, (argument, kind)
 
 
-SWEPT = ("certify", "measure")
+AXES = "inputs must be a whole number, got (3, 'many'); use "
 MEMBER = " must be a whole number, got 'many'; use "
 FRACTION = "cut must be a fraction between 0 and 1 or a number of steps, got 'many'"
 ELSEWHERE = {
