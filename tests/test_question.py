@@ -171,9 +171,7 @@ ELSEWHERE = {
     ("compare", "depth", "list"): f"depth{MEMBER}",
     ("compare at equal parameters", "length", "list"): f"length{MEMBER}",
     **{(verb, "inputs", "list"): f"each of inputs{MEMBER}" for verb in ("measure", "profile")},
-    **{
-        (f"sweep of {verb}", "inputs", "list"): "inputs must be a whole number, got (3, 'many'); use " for verb in SWEPT
-    },
+    **{(f"sweep of {verb}", "inputs", "list"): AXES for verb in ("certify", "measure")},
     ("sweep of certify", "cut", "text"): FRACTION,
     ("sweep of measure", "cut", "text"): FRACTION,
 }
