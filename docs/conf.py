@@ -53,6 +53,23 @@ def write_block(writer, node):
     raise nodes.SkipNode
 
 
+_COLON = "\ue000"
+
+
+def hide_colon(app, what, name, obj, options, lines):
+    """Keep napoleon from taking what is before a colon for the type of an attribute."""
+    if what in ("attribute", "property", "data"):
+        lines[:1] = [line.replace(":", _COLON) for line in lines[:1]]
+
+
+def mark_formulas(app, what, name, obj, options, lines):
+    """Write formulas, which docstrings have in dollars as the pages do, as reStructuredText has them."""
+    text = "\n".join(lines).replace(_COLON, ":")
+    text = re.sub(r"(?ms)^( *)\$\$(.*?)\$\$", lambda m: f"{m[1]}.. math:: {' '.join(m[2].split())}", text)
+    text = re.sub(r"\$(?=\S)([^$`]+)(?<=\S)\$", lambda m: f":math:`{' '.join(m[1].split())}`", text)
+    lines[:] = text.split("\n")
+
+
 def keep_bars(app, what, name, obj, options, lines):
     """Escape vertical bars outside code, which reStructuredText would take for substitutions."""
     lines[:] = [re.sub(r"`[^`]*`|\|", lambda m: "\\|" if m[0] == "|" else m[0], line) for line in lines]
@@ -84,4 +101,6 @@ def setup(app):
     app.add_html_math_renderer("mathml", inline_renderers=(write_inline, None), block_renderers=(write_block, None))
     app.connect("builder-inited", draw_pictures)
     app.connect("builder-inited", make_parts)
+    app.connect("autodoc-process-docstring", hide_colon, priority=100)
+    app.connect("autodoc-process-docstring", mark_formulas)
     app.connect("autodoc-process-docstring", keep_bars)
