@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..sources.code import is_code, source_hash, source_of
-from ..sources.factory import Sizes
+from ..sources.factory import Size
 from ..store import JsonObject
 from ..system.files import existing_file
 
@@ -59,7 +59,7 @@ def read_templates(text: Any) -> Any:
         raise ValueError(f"{text} is not a .npy file of numbers: {error}") from None
 
 
-def letters(inputs: Sizes | None, templates: Any) -> Sizes | None:
+def letters(inputs: Size | None, templates: Any) -> Size | None:
     """`inputs` as `certify` takes them from the sizes of a network: vectors say themselves how many there are."""
     return inputs if templates is None or isinstance(templates, str) else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal, get_args
@@ -22,7 +22,7 @@ from ..result.result import STRICT, Result, Row
 from ..result.text import text_table
 from ..settings.entries import entries
 from ..settings.measure_settings import PROFILE_SAMPLES, MeasureSettings
-from ..startend.workers import pack
+from ..startend.workers import finished, pack
 from ..system.progress import Report, announce, bars, silent
 from .inputs import Array, Samples, halved
 from .matrix import Entries
@@ -283,18 +283,12 @@ class _Run:
     def on_workers(self, model: Any, executor: Executor, report: Report) -> Iterator[Measurement]:
         """A cut is one piece of work; the longest ends go first, so that no worker is left with one at the end."""
         packed = pack((model, self._whole, self._settings))
-        futures = {executor.submit(measure_cut, packed, cut): cut for cut in self._cuts}
         total, done = sum(self._steps(cut) for cut in self._cuts), 0
         found: dict[int, Measurement] = {}
-        try:
-            for future in as_completed(futures):
-                cut = futures[future]
-                found[cut] = future.result()
-                done += self._steps(cut)
-                report(STAGE, done, total, f"{len(found)} of {len(self._cuts)} cuts")
-        finally:
-            for future in futures:
-                future.cancel()
+        for (cut,), measurement in finished(executor, partial(measure_cut, packed), zip(self._cuts, strict=True)):
+            found[cut] = measurement
+            done += self._steps(cut)
+            report(STAGE, done, total, f"{len(found)} of {len(self._cuts)} cuts")
         yield from (found[cut] for cut in self._cuts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from ..measurement.allocation import footprint
 from ..measurement.measured_model import Subject, adapt_to, prepared
 from ..settings.remember_settings import FEWEST, RememberSettings
 from ..startend import pairs_per_block
-from ..startend.workers import pack
+from ..startend.workers import finished, pack
 from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report, silent
 from .columns import nothing_left
@@ -201,19 +201,15 @@ class SentCollection:
         self, blocks: Sequence[range], lags: tuple[int, ...], *, ends: bool = False, already: int = 0
     ) -> list[Terms]:
         """Terms of blocks of pairs; of fewer if interrupted once there are enough with those that are there already."""
-        futures = {self._executor.submit(terms_on_worker, self._packed, rows, lags, ends): rows for rows in blocks}
-        found: dict[int, Terms] = {}
+        evaluate, found = partial(terms_on_worker, self._packed), dict[int, Terms]()
         try:
-            for future in as_completed(futures):
-                found[futures[future].start] = future.result()
+            for (rows,), terms in finished(self._executor, evaluate, zip(blocks, strict=True), lags, ends):
+                found[rows.start] = terms
                 self._report(STAGE, len(found), len(blocks))
         except KeyboardInterrupt:
             if already + sum(map(len, found.values())) < FEWEST:
                 raise
             self.interrupted = True
-        finally:
-            for future in futures:
-                future.cancel()
         return [found[first] for first in sorted(found)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, runtime_checkable
 
 from ..models import ModelSpec, find_model
 from .code import FactoryError, Found, find_code, is_code, source_hash
@@ -37,22 +37,18 @@ class Architecture(Protocol):
     def takes(self) -> frozenset[str]:
         """Which of width and depth it can be made with; the others are its own affair."""
 
-    def build(self, *, inputs: int, width: int | None, depth: int) -> nn.Module:
+    def build(self, **sizes: Unpack[Sizes]) -> nn.Module:
         """A new network, drawn from torch's global generator.
-
-        Args:
-            inputs: features per step.
-            width, depth: passed over by what does not take them.
 
         Raises:
             FactoryError: the user's code failed.
             ValueError: a size is out of range.
         """
 
-    def count(self, *, inputs: int, width: int | None, depth: int) -> int:
+    def count(self, **sizes: Unpack[Sizes]) -> int:
         """Numbers in all parameters of the network that `build` makes."""
 
-    def outputs(self, *, inputs: int, width: int | None, depth: int) -> int:
+    def outputs(self, **sizes: Unpack[Sizes]) -> int:
         """Numbers that this network gives at each step.
 
         Raises:
@@ -72,18 +68,18 @@ class Registered:
     def name(self) -> str:
         return self.spec.name
 
-    def build(self, *, inputs: int, width: int | None, depth: int) -> nn.Module:
-        return self.spec.build(inputs=inputs, width=width or 1, depth=depth, **self.settings)
+    def build(self, **sizes: Unpack[Sizes]) -> nn.Module:
+        return self.spec.build(inputs=sizes["inputs"], width=sizes["width"] or 1, depth=sizes["depth"], **self.settings)
 
-    def count(self, *, inputs: int, width: int | None, depth: int) -> int:
+    def count(self, **sizes: Unpack[Sizes]) -> int:
         if self._is_plain:
-            return self.spec.count(inputs, width or 1, depth, **self.settings)
-        return _counted(self, inputs=inputs, width=width, depth=depth)
+            return self.spec.count(sizes["inputs"], sizes["width"] or 1, sizes["depth"], **self.settings)
+        return _counted(self, **sizes)
 
-    def outputs(self, *, inputs: int, width: int | None, depth: int) -> int:
+    def outputs(self, **sizes: Unpack[Sizes]) -> int:
         if self._is_plain:
-            return width or 1
-        return _tried(self, inputs=inputs, width=width, depth=depth)
+            return sizes["width"] or 1
+        return _tried(self, **sizes)
 
     @property
     def _is_plain(self) -> bool:
@@ -112,18 +108,18 @@ class Own:
     def takes(self) -> frozenset[str]:
         return frozenset({"width", "depth"} & self._names.keys())
 
-    def build(self, *, inputs: int, width: int | None, depth: int) -> nn.Module:
-        return self.factory(inputs=inputs, width=width, depth=depth).draw()
+    def build(self, **sizes: Unpack[Sizes]) -> nn.Module:
+        return self.factory(**sizes).draw()
 
-    def count(self, *, inputs: int, width: int | None, depth: int) -> int:
-        return _counted(self, inputs=inputs, width=width, depth=depth)
+    def count(self, **sizes: Unpack[Sizes]) -> int:
+        return _counted(self, **sizes)
 
-    def outputs(self, *, inputs: int, width: int | None, depth: int) -> int:
-        return _tried(self, inputs=inputs, width=width, depth=depth)
+    def outputs(self, **sizes: Unpack[Sizes]) -> int:
+        return _tried(self, **sizes)
 
-    def factory(self, *, inputs: int, width: int | None, depth: int) -> Factory:
+    def factory(self, **sizes: Unpack[Sizes]) -> Factory:
         """What makes the network of these sizes."""
-        given = {"inputs": inputs, "width": width, "depth": depth}
+        given = dict[str, Any](sizes)
         named = {name: given[size] for size, name in self._names.items() if given[size] is not None}
         return factory_of(self.found, self._function, {**named, **self.settings})
 
@@ -161,20 +157,20 @@ def find_architecture(name: str, settings: Mapping[str, Any] | None = None) -> R
     return own
 
 
-def _counted(architecture: Architecture, *, inputs: int, width: int | None, depth: int) -> int:
-    module = _example(architecture, inputs=inputs, width=width, depth=depth)
+def _counted(architecture: Architecture, **sizes: Unpack[Sizes]) -> int:
+    module = _example(architecture, **sizes)
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _tried(architecture: Architecture, *, inputs: int, width: int | None, depth: int) -> int:
+def _tried(architecture: Architecture, **sizes: Unpack[Sizes]) -> int:
     from .steps import count_outputs
 
-    return count_outputs(_example(architecture, inputs=inputs, width=width, depth=depth), inputs, architecture.name)
+    return count_outputs(_example(architecture, **sizes), sizes["inputs"], architecture.name)
 
 
-def _example(architecture: Architecture, *, inputs: int, width: int | None, depth: int) -> nn.Module:
+def _example(architecture: Architecture, **sizes: Unpack[Sizes]) -> nn.Module:
     """A network that is built only to see its size."""
     from ..system.seeds import seeded
 
     with seeded(0):
-        return architecture.build(inputs=inputs, width=width, depth=depth)
+        return architecture.build(**sizes)

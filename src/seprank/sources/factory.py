@@ -78,7 +78,7 @@ class Factory:
         return FactoryError(f"{self.name} needs {', '.join(missing)}; give {options}")
 
 
-def load_factory(name: str, *, sizes: Mapping[str, Sizes | None] | None = None, **settings: Any) -> Factory:
+def load_factory(name: str, *, sizes: Mapping[str, Size | None] | None = None, **settings: Any) -> Factory:
     """Import the code and find the factory.
 
     Args:
@@ -136,18 +136,16 @@ def made_anew(found: Found, given: Iterable[str]) -> Callable[[], Any]:
     return found.again
 
 
-Sizes = int | tuple[int, ...]
+Size = int | tuple[int, ...]
 """A size, or the sizes of several axes"""
 
 TORCH_NAMES = {"inputs": "input_size", "width": "hidden_size", "depth": "num_layers"}
 """What torch calls the sizes of its recurrent layers"""
 
 
-def _named(
-    function: Callable[..., Any], sizes: Mapping[str, Sizes | None], settings: dict[str, Any]
-) -> dict[str, Sizes]:
+def _named(function: Callable[..., Any], sizes: Mapping[str, Size | None], settings: dict[str, Any]) -> dict[str, Size]:
     """Sizes under the names that a factory takes; those given as settings are left out."""
-    takes, named = parameters_of(function), dict[str, Sizes]()
+    takes, named = parameters_of(function), dict[str, Size]()
     names = size_names(function)
     for size, value in sizes.items():
         name = names.get(size, size)

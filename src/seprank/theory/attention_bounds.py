@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate, product
 from typing import Any, Unpack
 
-from ..question import check_cut, check_domain, check_network, check_split, check_whole
-from .bound import PROVED, Bound, Bounds, Kind, Sizes
+from ..question import check_split, check_whole
+from .bound import PROVED, Bound, Bounds, Kind, Sizes, check_sizes
 from .counting import MOST_DIGITS, count_digits, least, multichoose
 from .partitions import count_gram, count_read, is_quick
 
@@ -108,26 +108,16 @@ def attention_bounds(
     return Bounds.in_order(found)
 
 
-def _checked(
-    split: Any,
-    num_heads: int,
-    *,
-    inputs: int,
-    width: int,
-    depth: int,
-    length: int,
-    cut: int | None = None,
-    domain: str = "functional",
-) -> _Cell:
-    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
+def _checked(split: Any, num_heads: int, **sizes: Unpack[Sizes]) -> _Cell:
+    inputs, width, depth, length, cut, tokens = check_sizes(**sizes)
     heads = check_whole("num_heads", num_heads, 1)
     if width % heads:
         raise ValueError(f"num_heads must divide the width, got {heads} for {width}")
-    positions = check_split(split, check_cut(length)[0])
-    length, cut = check_cut(length, cut if positions is None else len(positions))
+    positions = check_split(split, length)
+    start = cut if positions is None else len(positions)
     at_start = positions is not None and length - 1 in positions
-    reading, other = (cut, length - cut) if at_start else (length - cut, cut)
-    return _Cell(inputs, width, depth, heads, reading, other, check_domain(domain) == "tokens")
+    reading, other = (start, length - start) if at_start else (length - start, start)
+    return _Cell(inputs, width, depth, heads, reading, other, tokens)
 
 
 def _upper(cell: _Cell, feed_forward: bool) -> Iterator[Bound]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NotRequired, TypedDict
 
-from ..question import check_whole
+from ..question import check_cut, check_domain, check_network, check_whole
 from ..result.captions import statements_panel
 from ..result.numbers import readable
 from ..result.panels import Panel
@@ -50,6 +50,30 @@ class Sizes(Asked):
     """R, units per layer"""
     depth: int
     """L, number of layers"""
+
+
+class CheckedSizes(NamedTuple):
+    """Sizes that fit each other."""
+
+    inputs: int
+    width: int
+    depth: int
+    length: int
+    cut: int
+    tokens: bool
+
+
+def check_sizes(
+    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
+) -> CheckedSizes:
+    """The sizes of a network and of its halves.
+
+    Raises:
+        NotWholeError: one of them is no whole number; it is a TypeError and a ValueError.
+        ValueError: one is too small, the cut outside the sequence, or the domain unknown.
+    """
+    network = check_network(inputs=inputs, width=width, depth=depth)
+    return CheckedSizes(*network, *check_cut(length, cut), check_domain(domain) == "tokens")
 
 
 @dataclass(frozen=True, repr=False)

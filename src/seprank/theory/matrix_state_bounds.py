@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Unpack
 
-from ..question import check_cut, check_domain, check_network
 from .attention_bounds import count_seen
-from .bound import PROVED, Bound, Bounds, Sizes
+from .bound import PROVED, Bound, Bounds, Sizes, check_sizes
 from .counting import multichoose
 
 MatrixState = Literal["linear attention", "delta rule", "mlstm"]
@@ -39,7 +38,7 @@ def matrix_state_bounds(model: MatrixState, **sizes: Unpack[Sizes]) -> Bounds:
         >>> [bound.value for bound in matrix_state_bounds("mlstm", **sizes, depth=1)]
         [9]
     """
-    inputs, width, depth, tokens = _checked(**sizes)
+    inputs, width, depth, _, _, tokens = check_sizes(**sizes)  # no cut changes these statements
     is_exact = model == "linear attention" and not tokens
     if depth == 1:
         value = _mlstm(inputs, width) if model == "mlstm" else min(inputs, width) + 1
@@ -49,14 +48,6 @@ def matrix_state_bounds(model: MatrixState, **sizes: Unpack[Sizes]) -> Bounds:
         source = f"{PROVED}two layers of linear attention"
         return Bounds([Bound("two layers", "upper", _two_layers(inputs, width), source, "rank")])
     return Bounds([])
-
-
-def _checked(
-    *, inputs: int, width: int, depth: int, length: int, cut: int | None = None, domain: str = "functional"
-) -> tuple[int, int, int, bool]:
-    """M, R, L, and whether over tokens; the cut has no part in these statements, but must be possible."""
-    check_cut(length, cut)
-    return *check_network(inputs=inputs, width=width, depth=depth), check_domain(domain) == "tokens"
 
 
 def _mlstm(inputs: int, width: int) -> int:

@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Unpack
 
-from ..question import check_choice, check_cut, check_domain, check_network, check_whole
+from ..question import check_choice, check_whole
 from .attention_bounds import attention_bounds
-from .bound import KINDS, PROVED, Asked, Bound, Bounds, Counts, Sizes
+from .bound import KINDS, PROVED, Asked, Bound, Bounds, Counts, Sizes, check_sizes
 from .counting import (
     MOST_DIGITS,
     bounded_power,
@@ -350,20 +350,10 @@ def _copies(cell: _Cell) -> int | None:
     return bounded_power(cell.width, multichoose(cell.end + 1, cell.depth - 1), most_digits)
 
 
-def _checked(
-    below: int | None,
-    *,
-    inputs: int,
-    width: int,
-    depth: int,
-    length: int,
-    cut: int | None = None,
-    domain: str = "functional",
-) -> _Cell:
-    inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
-    length, cut = check_cut(length, cut)
-    tokens = check_domain(domain) == "tokens"
+def _checked(below: int | None, **sizes: Unpack[Sizes]) -> _Cell:
+    given = check_sizes(**sizes)
     # Digits are computed to a small part of one, hence the spare.
     bits = None if below is None else check_whole("below", below).bit_length()
     most_digits = MOST_DIGITS if bits is None else min(MOST_DIGITS, int(bits * math.log10(2)) + 2)
-    return _Cell(inputs, width, depth, cut, length - cut, tokens, most_digits)
+    end = given.length - given.cut
+    return _Cell(given.inputs, given.width, given.depth, given.cut, end, given.tokens, most_digits)
