@@ -377,11 +377,6 @@ def test_bounds_as_plain_values() -> None:
     assert repr(short) == "Bound(name='state', kind='upper', value=45, source='s', counts='state')"
 
 
-@pytest.mark.parametrize("rank", [1, 2, 10**30])
-def test_distance(rank: int) -> None:
-    assert theory.max_distance_squared(rank) == Fraction(rank - 1, rank)
-
-
 @pytest.mark.parametrize(
     ("wrong", "error", "text"),
     [
@@ -413,8 +408,6 @@ def test_errors_name_the_argument(wrong: dict[str, Any], error: type[Exception],
 def test_other_errors() -> None:
     with pytest.raises(ValueError, match="n must be at least 0, got -1; it counts variables"):
         multichoose(-1, 2)
-    with pytest.raises(ValueError, match="rank must be at least 1, got 0; a separable function has rank 1"):
-        theory.max_distance_squared(0)
 
 
 def run(program: str) -> "subprocess.CompletedProcess[str]":

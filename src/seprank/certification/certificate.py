@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from ..result.captions import statements_panel
 from ..result.panels import Panel
-from ..result.result import STRICT, Result
+from ..result.result import STRICT, Result, without
 from ..result.sureness import Rank
 from ..result.text import text_table
 from ..system.files import write_whole
@@ -81,8 +81,8 @@ class Certificate(Result):
     minor: Minor
     seconds: float
     versions: dict[str, str]
-    error: float | None = None
-    """Bound on the probability that `saturated` is wrong, if there is one; not in schema 1"""
+    error: float | None
+    """Bound on the probability that `saturated` is wrong, if there is one"""
     left_out_starts: list[int] = field(default_factory=list)
     """Starts left out because a divisor is 0"""
     left_out_ends: list[tuple[int, int]] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Certificate(Result):
     """The requested upper limit of `error`, if any; `error` then covers all draws together"""
     draws: list[Draw] = field(default_factory=list)
     """Further draws for the confidence, besides the one that gave the minor"""
-    schema: Literal[1, 2] = SCHEMA
+    schema: Literal[2] = SCHEMA
     """Format version of the file"""
 
     @property
@@ -104,10 +104,6 @@ class Certificate(Result):
         body = asdict(self)
         if self.confidence is None:
             del body["confidence"], body["draws"]
-        if self.schema == 1:
-            del body["error"], body["model"]["fixed"]
-            for bound in body["bounds"]:
-                del bound["counts"]
         for place, names in OPTIONAL.items():
             group = body[place] if place else body
             for name in names:
@@ -180,7 +176,7 @@ class Certificate(Result):
             CertificateError: no reader would accept the content, such as a name with a line break.
         """
         text = json.dumps(self.to_dict(), separators=(",", ":"))
-        from_dict(parse(text))
+        self.from_dict(parse(text))
         return write_whole(path, text + "\n")
 
     @classmethod
@@ -190,7 +186,19 @@ class Certificate(Result):
         Raises:
             CertificateError: a field is missing, unknown, of the wrong type or out of range, or the digest differs.
         """
-        return from_dict(content)
+        from pydantic import ValidationError
+
+        check_values(content)
+        _check_form(content)
+        try:
+            # Through JSON: there strict types still accept a list for a tuple.
+            certificate = _adapter().validate_json(json.dumps(without(content, "digest")))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise CertificateError("fields", f"{where}: {first['msg']}, got {shown(first['input'])}") from None
+        _check_ranges(certificate)
+        return certificate
 
     @classmethod
     def load(cls, path: str | Path) -> Certificate:
@@ -200,7 +208,7 @@ class Certificate(Result):
             CertificateError: a check failed.
             FileError: the file cannot be read.
         """
-        return from_dict(read(path))
+        return cls.from_dict(read(path))
 
     def __str__(self) -> str:
         settings = f" {shown(self.model.settings)}" if self.model.settings else ""
@@ -245,35 +253,8 @@ def _listed(names: list[str]) -> str:
 
 def digest(body: dict[str, Any]) -> str:
     """SHA-256 of the content, keys sorted, without blanks."""
-    content = {key: value for key, value in body.items() if key != "digest"}
+    content = without(body, "digest")
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def from_dict(body: Any) -> Certificate:
-    """The certificate in a file's content.
-
-    Raises:
-        CertificateError: a field is missing, unknown, of the wrong type or out of range, or the digest differs.
-    """
-    from pydantic import ValidationError
-
-    check_values(body)
-    _check_schema(body)
-    if body.get("digest") != digest(body):
-        raise CertificateError("digest", "the content does not have the digest it states; the file was edited")
-    _check_optional(body)
-    content = {key: value for key, value in body.items() if key != "digest"}
-    if body["schema"] == 1:
-        content["bounds"] = _with_counts(body.get("bounds"))
-    try:
-        # Through JSON: there strict types still accept a list for a tuple.
-        certificate = _adapter().validate_json(json.dumps(content))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CertificateError("fields", f"{where}: {first['msg']}, got {shown(first['input'])}") from None
-    _check_ranges(certificate)
-    return certificate
 
 
 @cache
@@ -283,37 +264,26 @@ def _adapter() -> TypeAdapter[Certificate]:
     return TypeAdapter(Certificate)
 
 
-def _with_counts(bounds: Any) -> Any:
-    """Bounds of schema 1 with what they count, the rank; malformed entries are left for the type check."""
-    if not isinstance(bounds, list):
-        return bounds
-    return [{**b, "counts": "rank"} if isinstance(b, dict) and "counts" not in b else [] for b in bounds]
-
-
-def _check_schema(body: Any) -> None:
-    schema = body.get("schema") if isinstance(body, dict) else None
+def _check_form(content: Any) -> None:
+    """Check schema and digest, and that what is left out where it is empty is: a certificate has one form only."""
+    schema = content.get("schema") if isinstance(content, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool):
         raise CertificateError("read", "it has no integer field 'schema'; is this a seprank certificate?")
-    if not 1 <= schema <= SCHEMA:
-        raise CertificateError("read", f"it has schema {schema}, this version reads 1 to {SCHEMA}; update seprank")
-    model = body.get("model")
-    for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
-        if (name in group) != (schema > 1):
-            raise CertificateError("fields", f"{name} is a field of schema 2, not of schema 1; the file has {schema}")
-    if ("confidence" in body or "draws" in body) and (schema == 1 or not {"confidence", "draws"} <= body.keys()):
-        raise CertificateError("fields", "confidence and draws must be stated together, in schema 2")
-    if body.get("confidence", 1) is None:
+    if schema != SCHEMA:
+        raise CertificateError(
+            "read", f"it has schema {schema}, this version reads {SCHEMA}; update seprank, or make the certificate anew"
+        )
+    if content.get("digest") != digest(content):
+        raise CertificateError("digest", "the content does not have the digest it states; the file was edited")
+    if ("confidence" in content) != ("draws" in content):
+        raise CertificateError("fields", "confidence and draws must be stated together")
+    if content.get("confidence", 1) is None:
         raise CertificateError("fields", "confidence must be a number where it is stated")
-
-
-def _check_optional(body: Any) -> None:
-    """Refuse empty optional fields, so that a certificate has one form only, and any optional field in schema 1."""
     for place, names in OPTIONAL.items():
-        group = body.get(place) if place else body
-        for name in names:
-            if isinstance(group, dict) and name in group and (not group[name] or body["schema"] == 1):
-                where = f"{place}.{name}" if place else name
-                raise CertificateError("fields", f"{where} may be present only in schema 2, and not be empty")
+        group = content.get(place) if place else content
+        empty = [name for name in names if isinstance(group, dict) and name in group and not group[name]]
+        if empty:
+            raise CertificateError("fields", f"{place or 'it'} must not state {empty[0]}, which is empty; leave it out")
 
 
 def _check_ranges(certificate: Certificate) -> None:

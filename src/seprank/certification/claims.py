@@ -92,32 +92,18 @@ def check_saturated(certificate: Certificate, module: nn.Module, channels: int) 
     """
     found = certificate.sampled(channels)
     certain = found.is_greatest(certificate.question)
-    if certificate.schema == 1:
-        # Schema 1 had no error: an honest run called any rank below the samples saturated.
-        _require("saturated", certificate.saturated, certain or _was_possible(certificate, channels))
-    else:
-        repeats = None if certificate.confidence is None else [draw.samples for draw in certificate.draws]
-        error = stated_error(module, certificate.question, found, repeats)
-        _require("saturated", certificate.saturated, error is not None)
-        if error is None or certificate.error is None or not math.isclose(error, certificate.error, rel_tol=1e-9):
-            _require("error", certificate.error, error)
-        if certificate.confidence is not None and (error is None or error > certificate.confidence):
-            raise CertificateError(
-                "flags", f"confidence is {certificate.confidence} in the certificate; its draws give {error}"
-            )
+    repeats = None if certificate.confidence is None else [draw.samples for draw in certificate.draws]
+    error = stated_error(module, certificate.question, found, repeats)
+    _require("saturated", certificate.saturated, error is not None)
+    if error is None or certificate.error is None or not math.isclose(error, certificate.error, rel_tol=1e-9):
+        _require("error", certificate.error, error)
+    if certificate.confidence is not None and (error is None or error > certificate.confidence):
+        raise CertificateError(
+            "flags", f"confidence is {certificate.confidence} in the certificate; its draws give {error}"
+        )
     return certain or not certificate.saturated
 
 
 def _require(name: str, stated: object, follows: object) -> None:
     if stated != follows:
         raise CertificateError("flags", f"{name} is {stated} in the certificate; from its numbers follows {follows}")
-
-
-def _was_possible(certificate: Certificate, channels: int) -> bool:
-    """Whether a run of schema 1 called the rank saturated; over tokens, whether it may have."""
-    question, starts, ends = certificate.question, certificate.starts, certificate.ends
-    if question.domain == "functional":
-        return certificate.rank < min(starts, ends * channels)
-    complete = (starts, ends) == (question.words_in_all("starts"), question.words_in_all("ends"))
-    # It may have found the same rank with half as many words, which the certificate does not record.
-    return complete or (certificate.saturated and certificate.rank < certificate.samples)

@@ -42,8 +42,8 @@ class ModelRecord:
     """Hash of the source file, None for a registered model"""
     parameters: dict[str, list[int]]
     """Name and shape of every parameter"""
-    fixed: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of the values of every buffer, and of every parameter that kept its value; not in schema 1"""
+    fixed: dict[str, str]
+    """SHA-256 of the values of every buffer, and of every parameter that kept its value"""
     replaced: dict[str, list[str]] = field(default_factory=dict)
     """Operations that were replaced by the identity, and the sub-modules they were in"""
     functions: dict[str, str] = field(default_factory=dict)

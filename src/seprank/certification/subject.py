@@ -51,8 +51,7 @@ def build_subject(
     found = describe(module, factory)
     for name in ("kind", "name", "settings", "sha256", "parameters"):
         _require_same(name, record, found)
-    if certificate.schema > 1:
-        _require_same_values(record.fixed, found.fixed)
+    _require_same_values(record.fixed, found.fixed)
     return module
 
 

@@ -27,7 +27,7 @@ from ..system.progress import bars
 from ..theory import Bound
 from . import cost
 from .asked import Question, ask
-from .certificate import Certificate, from_dict
+from .certificate import Certificate
 from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
@@ -134,7 +134,10 @@ def recheck(
 ) -> Recheck:
     """`verify`, with its findings."""
     # An object goes through the same gate as a file.
-    found = from_dict(certificate.to_dict()) if isinstance(certificate, Certificate) else Certificate.load(certificate)
+    if isinstance(certificate, Certificate):
+        found = Certificate.from_dict(certificate.to_dict())
+    else:
+        found = Certificate.load(certificate)
     budget, seconds = settings.budget, settings.seconds
     check_numbers(found)
     if module is None:
@@ -168,7 +171,7 @@ def recheck(
             run.load_loops(0 if there else found.rank**2)
             minor = evaluate_minor(found, channels, there or here, budget, report, executor)
         is_proved = check_saturated(found, subject, channels)
-        check_determinant(found, minor, report, hint=_unrecorded(found, subject))
+        check_determinant(found, minor, report)
     name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
     drawn = _draw_again(found, subject, channels, budget) if settings.again else None
     return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
@@ -221,8 +224,6 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
     stated = certificate.bounds
     with _of_the_certificate():
         known = known_bounds(module, certificate.question)
-    if certificate.schema == 1:
-        known = [replace(bound, counts="rank") for bound in known]  # schema 1 does not state what they count
     for bound in stated:
         if bound not in known:
             raise CertificateError(
@@ -232,7 +233,7 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
                 "renamed, and `seprank certify` makes a new one",
             )
     newer = [bound for bound in known if bound not in stated]
-    is_older = certificate.schema == 1 or certificate.versions["seprank"] != version("seprank")
+    is_older = certificate.versions["seprank"] != version("seprank")
     if [bound for bound in known if bound in stated] != stated or (newer and not is_older):
         missing = ", ".join(f"{bound.kind} {bound.name}" for bound in newer) or "none"
         raise CertificateError("bounds", f"they must be all that theory gives, each once, in order; missing: {missing}")
@@ -269,11 +270,3 @@ def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
             continue
         if defined:
             raise CertificateError("flags", f"start {start} with end {end} is left out, but no divisor is 0 there")
-
-
-def _unrecorded(certificate: Certificate, module: nn.Module) -> str:
-    """Another possible cause of a different determinant, for its message."""
-    names = [name for name, _ in module.named_buffers()]
-    if certificate.schema > 1 or not names:
-        return ""
-    return f"; schema 1 does not record the values of buffers ({shown(', '.join(names))}): are they the same?"

@@ -81,9 +81,9 @@ def checked_job(key: str, command: str | None, settings: str | None) -> Job:
 
 
 def checked_record(row: Sequence[Any]) -> Record:
-    """The record of a row: key, command, settings, then what `digest` takes, then the digest, None if it had none."""
+    """The record of a row: key, command, settings, then what `digest` takes, then the digest."""
     key, command, settings, *said, kept = row
-    if kept is not None and digest([key, *said]) != kept:
+    if digest([key, *said]) != kept:
         raise RecordError(f"record {_short(key)} ({command}) does not have the digest it states: it has changed")
     status, result, error, seconds, finished = said
     if status not in STATUSES:

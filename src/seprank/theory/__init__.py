@@ -5,7 +5,7 @@ Only the standard library is imported, so that bounds are printed without waitin
 
 from ..result.numbers import readable, shown_error
 from .attention_bounds import attention_bounds
-from .bound import KINDS, Asked, Bound, Bounds, Counts, Sizes, for_readout, max_distance_squared
+from .bound import KINDS, Asked, Bound, Bounds, Counts, Sizes, for_readout
 from .counting import MOST_DIGITS, multichoose
 from .matrix_state_bounds import MatrixState, matrix_state_bounds
 from .rac_bounds import bounds, least_ceiling, lower_bound, upper_bound
@@ -25,7 +25,6 @@ __all__ = [
     "least_ceiling",
     "lower_bound",
     "matrix_state_bounds",
-    "max_distance_squared",
     "multichoose",
     "readable",
     "shown_error",

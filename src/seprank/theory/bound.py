@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NotRequired, TypedDict
 
-from ..question import check_cut, check_domain, check_network, check_whole
+from ..question import check_cut, check_domain, check_network
 from ..result.captions import statements_panel
 from ..result.numbers import readable
 from ..result.panels import Panel
@@ -174,29 +173,6 @@ class Bounds(Result, list[Bound]):
     def __str__(self) -> str:
         rows = [[bound.kind, bound.name, readable(bound.value), bound.source] for bound in self]
         return text_table(rows, left=(0, 1, 3))
-
-
-def max_distance_squared(rank: int) -> Fraction:
-    """The greatest distance from the nearest separable function that this separation rank allows.
-
-    Args:
-        rank: Separation rank, at least 1.
-
-    Returns:
-        1 - 1/rank, an upper bound on D² for the normalised L² distance D.
-
-    Raises:
-        ValueError: If the rank is below 1.
-
-    Source:
-        Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), section 3: the largest of `rank` squared Schmidt
-        coefficients that sum to 1 is at least 1/rank.
-
-    Example:
-        >>> max_distance_squared(4)
-        Fraction(3, 4)
-    """
-    return 1 - Fraction(1, check_whole("rank", rank, 1, remedy="a separable function has rank 1"))
 
 
 def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, independent: bool = True) -> Bounds:
