@@ -81,6 +81,15 @@ class Question:
             "split": self.split,
         }
 
+    def features(self, module: nn.Module) -> int | None:
+        """Numbers in a step as the module reads it; None for token ids."""
+        if self.templates == "ids":
+            return None
+        if isinstance(self.templates, tuple):
+            return len(self.templates[0])
+        own = getattr(module, "input_size", None)
+        return check_whole("input_size", own) if self.domain == "tokens" and is_whole(own) else self.inputs
+
     def words_in_all(self, side: str) -> int | None:
         """How many different halves there are on a side; None for vectors, and where there are more than 10^24."""
         steps = self.halves[side]

@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from ..adapters.alphabet import count_inputs
+from ..adapters.outside import fill_outside
 from ..question import (
     check_choice,
     check_cut,
@@ -115,6 +116,7 @@ def degree_bounds(
     readout = check_readout(readout)
     order = getattr(module, "batch_first", True) if batch_first is None else batch_first
     variables = Variables(length, cut, features, positions, check_squash(squash), order)
+    fill_outside(module, variables.where, features, batch_first=order)
     with quiet():
         highest = run_over_degrees(module, variables, lowest=False)
         lowest = run_over_degrees(module, variables, lowest=True, of=highest)
