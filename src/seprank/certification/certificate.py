@@ -10,14 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from ..result.captions import statements_panel
 from ..result.panels import Panel
-from ..result.result import STRICT, Result, without
+from ..result.result import STRICT, Plain, Result, Row, without
 from ..result.sureness import Rank
 from ..result.text import text_table
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
-from ..theory import Bound, readable
+from ..theory import Bound, Bounds, readable
+from ..theory.picture import bounds_panel
 from .asked import Question
 from .form import (
     MOST_RUN_SECONDS,
@@ -99,7 +99,7 @@ class Certificate(Result):
         """The larger of the two sample sizes."""
         return max(self.starts, self.ends)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The content of the file, digest included."""
         body = asdict(self)
         if self.confidence is None:
@@ -153,15 +153,14 @@ class Certificate(Result):
         rank = f"rank {self.known.sign} {readable(self.rank)} ({self.known.sureness.value})"
         return f"{quoted_name(self.model.name)}{settings}, {asked}: {rank}"
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """The certified rank, and each bound, as rows."""
-        certified = {"kind": "certified", "name": "rank", "value": self.rank, "source": self.known.sentence}
-        bounds = [{"kind": b.kind, "name": b.name, "value": b.value, "source": b.source} for b in self.bounds]
-        return [certified, *bounds]
+        certified: Row = {"kind": "certified", "name": "rank", "value": self.rank, "source": self.known.sentence}
+        return [certified, *Bounds(self.bounds).records()]
 
     def panels(self) -> list[Panel]:
         """The rank and the bounds on one logarithmic axis."""
-        return [statements_panel(self.records())]
+        return [bounds_panel(self.bounds, self.rank)]
 
     def sections(self) -> list[Section]:
         """The figure, the table, and the proofs that the bounds rest on."""
@@ -251,7 +250,7 @@ def _listed(names: list[str]) -> str:
     return few if len(names) <= 4 else f"{few} and {len(names) - 4} more"
 
 
-def digest(body: dict[str, Any]) -> str:
+def digest(body: Plain) -> str:
     """SHA-256 of the content, keys sorted, without blanks."""
     content = without(body, "digest")
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..result.result import Row
 from ..system.files import FileError, csv_text, existing_file, write_whole
 from ..system.lock import acquire
 from .listing import flat
@@ -246,7 +247,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+def rows(records: Iterable[Record]) -> list[Row]:
     """One flat row per record: key, command, status, seconds, finished, all settings and all results that are single
     values; settings within settings get dotted names."""
     return [

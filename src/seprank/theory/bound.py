@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NotRequired, TypedDict
 
 from ..question import check_cut, check_domain, check_network
-from ..result.captions import statements_panel
 from ..result.numbers import readable
 from ..result.panels import Panel
-from ..result.result import Result, validated, without
+from ..result.result import Plain, Result, Row, validated, without
 from ..result.text import text_table
+from .picture import bounds_panel
 
 if TYPE_CHECKING:
     from ..result.document import Section
@@ -101,7 +101,7 @@ class Bound:
         stated = f"name={self.name!r}, kind={self.kind!r}, value={value}, source={self.source!r}"
         return f"Bound({stated}, counts={self.counts!r})"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The bound as plain values for JSON.
 
         Returns:
@@ -142,7 +142,7 @@ class Bounds(Result, list[Bound]):
         count = "1 statement" if len(self) == 1 else f"{len(self)} statements"
         return f"{count}: {readable(most)} <= rank" + ("" if least is None else f" <= {readable(least)}")
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each statement."""
         return [{"kind": b.kind, "name": b.name, "value": b.value, "source": b.source} for b in self]
 
@@ -151,7 +151,7 @@ class Bounds(Result, list[Bound]):
         """Exact, lower, conjectured and upper statements, each kind least first."""
         return Bounds(sorted(known, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The statements as plain values for JSON."""
         return {"bounds": [bound.to_dict() for bound in self]}
 
@@ -162,7 +162,7 @@ class Bounds(Result, list[Bound]):
 
     def panels(self) -> list[Panel]:
         """The statements on one logarithmic axis."""
-        return [statements_panel(self.records())]
+        return [bounds_panel(self)]
 
     def sections(self) -> list[Section]:
         """The figure, the table, and the proofs that the bounds rest on."""
