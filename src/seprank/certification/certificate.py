@@ -286,11 +286,7 @@ def _check_form(content: Any) -> None:
 
 
 def _check_ranges(certificate: Certificate) -> None:
-    """Check the range of each number by itself.
-
-    Raises:
-        CertificateError: a number is out of range; the message names it.
-    """
+    """Check the range of each number by itself, and the parts."""
     question, model, minor = certificate.question, certificate.model, certificate.minor
     for where, least, numbers in [
         ("inputs, length, cut", 1, [question.inputs, question.length, question.cut]),

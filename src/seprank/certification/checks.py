@@ -72,14 +72,7 @@ def _read_leaf(model: Recurrent, leaf: Any, axis: int | None) -> tuple[Any, bool
 
 
 def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> npt.NDArray[Any]:
-    """Run the checks `batch`, `halves` and `repeat`, in this order, on sequences given as starts and ends.
-
-    Returns:
-        The outputs of the sequences.
-
-    Raises:
-        ConventionError: a check failed; the message names it.
-    """
+    """Run the checks `batch`, `halves` and `repeat` on sequences given as starts and ends; returns their outputs."""
     sequences = joined(model, first, second)
     whole, count = answer(model, sequences), len(sequences)
     for number in {0, count - 1}:
@@ -109,11 +102,9 @@ def check_residues(found: npt.NDArray[Any], far: npt.NDArray[Any], prime: int) -
 
 
 def check_entries(values: npt.NDArray[Any], alone: Callable[[int, int], npt.NDArray[Any]]) -> None:
-    """Check `batch` on three entries of a Start-End matrix.
+    """Check `batch` on three entries of a Start-End matrix (starts, ends, channels) as evaluated in blocks.
 
-    Args:
-        values: the matrix as evaluated in blocks, (starts, ends, channels).
-        alone: runs one start followed by one end as a single whole sequence.
+    `alone` runs one start followed by one end as a single whole sequence.
     """
     rows, ends = values.shape[:2]
     for row, end in {(0, ends - 1), (rows // 2, ends // 2), (rows - 1, 0)} if rows and ends else ():

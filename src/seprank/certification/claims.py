@@ -1,4 +1,4 @@
-"""Consistency of the numbers in a certificate, checked without building anything of their sizes."""
+"""Consistency of the numbers in a certificate, checked (`CertificateError`) without making anything of their sizes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from .saturation import stated_error
 
 
 def check_numbers(certificate: Certificate) -> None:
-    """Check that rank, minor, samples, draws and the flag `exact` agree.
-
-    Raises:
-        CertificateError: they do not; the message says where.
-    """
+    """Check that rank, minor, samples, draws and the flag `exact` agree."""
     minor, rank = certificate.minor, certificate.rank
     for name, numbers in {"rows": minor.rows, "columns": minor.columns}.items():
         if len(numbers) != rank or any(n >= after for n, after in pairwise(numbers)):
@@ -54,15 +50,7 @@ def _check_samples(certificate: Certificate) -> None:
 
 
 def check_columns(certificate: Certificate, channels: int) -> None:
-    """Check that the columns of the minor, and the samples that were left out, are within the samples.
-
-    Args:
-        certificate: a certificate that passed `check_numbers`.
-        channels: columns per end half.
-
-    Raises:
-        CertificateError: one is not.
-    """
+    """Check that the minor and the samples left out are within the samples; `channels` columns per end."""
     columns, most = certificate.minor.columns, certificate.ends * channels
     if columns and columns[-1] >= most:
         raise CertificateError("flags", f"minor.columns has {columns[-1]}, but there were {most}, numbered from 0")
@@ -76,19 +64,11 @@ def check_columns(certificate: Certificate, channels: int) -> None:
 
 
 def check_saturated(certificate: Certificate, module: nn.Module, channels: int) -> bool:
-    """Recompute `saturated` and `error` from the numbers they rest on.
-
-    Args:
-        certificate: a certificate that passed `check_numbers`.
-        module: the module it is about.
-        channels: columns per end half.
+    """Recompute `saturated` and `error` from the numbers they rest on; after `check_numbers`.
 
     Returns:
         Whether the flag is proved as well: it makes no claim, or nothing can raise the rank. Otherwise it rests on the
         statement that the run found no greater minor among its samples.
-
-    Raises:
-        CertificateError: they differ.
     """
     found = certificate.sampled(channels)
     certain = found.is_greatest(certificate.question)

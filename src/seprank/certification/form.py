@@ -56,12 +56,7 @@ class CertificateError(ValueError):
 
 
 def read(path: str | Path) -> Any:
-    """The content of a JSON file, read within the limits on its size.
-
-    Raises:
-        CertificateError: the file is too large, not UTF-8, not strict JSON, or has a field twice.
-        FileError: it cannot be read.
-    """
+    """The content of a JSON file, read within the limits on its size; `FileError` if it cannot be read."""
     try:
         content = read_whole(path, most=MOST_BYTES)
     except FileTooLarge as error:
@@ -73,11 +68,7 @@ def read(path: str | Path) -> Any:
 
 
 def parse(text: str) -> Any:
-    """The content of strict JSON: no NaN, no number beyond a float, no field twice.
-
-    Raises:
-        CertificateError: the text is something else, or larger than a certificate can be.
-    """
+    """The content of strict JSON: no NaN, no number beyond a float, no field twice."""
     if sum(map(text.count, ",[{")) > MOST_VALUES:
         raise CertificateError("read", f"it holds more than {MOST_VALUES:,} values; is it a certificate?")
     try:
@@ -123,12 +114,7 @@ def _no_number(literal: str) -> float:
 
 
 def check_values(content: Any, where: str = "it", nesting: int = 0) -> None:
-    """Refuse values that no field of a certificate has.
-
-    Raises:
-        CertificateError: a string is too long or not printable, a number not finite or too long, or the nesting too
-            deep.
-    """
+    """Refuse values that no field has: long or unprintable strings, long or infinite numbers, deep nesting."""
     if nesting > MOST_NESTING:
         raise CertificateError("read", f"it nests more than {MOST_NESTING} deep; is it a certificate?")
     if isinstance(content, str):

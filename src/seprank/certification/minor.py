@@ -32,10 +32,9 @@ def evaluate_minor(
     Args:
         certificate: states the minor.
         channels: columns per end.
-        evaluate: gives entries, computed in integers.
+        evaluate: gives entries, computed in integers; runs on the workers of the executor, if there is one.
         budget: bytes that this and the determinant may take.
         report: called with the number of rows done.
-        executor: runs `evaluate` on its workers.
 
     Raises:
         CertificateError: an entry is undefined.
@@ -62,11 +61,6 @@ def evaluate_minor(
 
 def check_determinant(certificate: Certificate, minor: Determinant | None, report: Report) -> None:
     """Check that the determinant of the minor is the one stated, and not zero.
-
-    Args:
-        certificate: states the determinant.
-        minor: the minor as evaluated here.
-        report: called with the number of rows done.
 
     Raises:
         CertificateError: the determinant is 0 or another.

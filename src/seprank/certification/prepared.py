@@ -171,11 +171,7 @@ class Run:
             self._module = module
 
     def check_entries(self, starts: Halves, ends: Halves, values: Values) -> None:
-        """Compare some entries (starts, ends, channels) with their pairs run alone.
-
-        Raises:
-            ConventionError: they differ.
-        """
+        """Compare some entries (starts, ends, channels) with their pairs run alone."""
 
         def alone(row: int, end: int) -> Values:
             pair = joined(self.model, starts.sequences(row, row + 1), ends.sequences(end, end + 1))

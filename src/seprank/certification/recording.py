@@ -164,12 +164,8 @@ def _record(
 ) -> Program:
     """The columns of an end, as sums and products of the numbers in the state and in the end.
 
-    Args:
-        field: in which the model runs.
-        model: runs a module that may cache symbolic names, and is useless for anything else afterwards.
-        readout: maps the last output to the columns of an end.
-        state: left by two sequences.
-        shape: of an end, (steps, features).
+    `model` runs a module that may cache symbolic names, and is useless for anything else afterwards; two sequences left
+    the `state`; `shape` is that of an end, (steps, features).
 
     Raises:
         NotRecorded: the module cannot be recorded; the message says why.

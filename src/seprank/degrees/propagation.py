@@ -81,8 +81,6 @@ def run_over_degrees(module: nn.Module, variables: Variables, *, lowest: bool, o
     """Degrees of the last output in the inputs and in the state at the cut.
 
     Args:
-        module: run as a copy, in evaluation mode.
-        variables: the sequence.
         lowest: lowest degrees rather than highest.
         of: an earlier run, whose groups of state entries are used.
 
@@ -107,8 +105,6 @@ def highest_output(module: nn.Module, variables: Variables, *, inputs: int | Non
     """Highest degrees of the last output, (channels, rows).
 
     Args:
-        module: run as a copy, in evaluation mode.
-        variables: the sequence.
         inputs: degree of every input; None for two rows: the start as variables, and the end as variables.
         weights: degree of every parameter.
     """
@@ -125,14 +121,7 @@ def highest_output(module: nn.Module, variables: Variables, *, inputs: int | Non
 def over_degrees(
     module: nn.Module, variables: Variables, *, lowest: bool = False, weights: int = 0
 ) -> Iterator[tuple[DegreeField, Certifiable]]:
-    """Enter the field of degrees with a copy of a module, in evaluation mode.
-
-    Args:
-        module: the module.
-        variables: the sequences to run.
-        lowest: lowest degrees rather than highest.
-        weights: degree of every parameter.
-    """
+    """Enter the field of degrees with a copy of a module in evaluation mode, every parameter of degree `weights`."""
     module = copy_module(module).eval()  # because forward may keep something on it
     with DegreeField(lowest=lowest, squash=variables.squash) as mode:
         call = _with_generic_parameters(module, mode, variables, weights)

@@ -32,15 +32,8 @@ def weigh_steps(module: nn.Module, variables: Variables, *, of: Run) -> Weighted
     """Run an end over weighted degrees, the weight of a step being the highest degree in the state that it starts from.
 
     Any weights give a bound. These are the degrees of the state itself if a step multiplies all of them by one factor,
-    as gates do; then they tell best which inputs occur with which powers of the state.
-
-    Args:
-        module: run as a copy, in evaluation mode.
-        variables: the sequence.
-        of: an earlier run over highest degrees.
-
-    Returns:
-        The weights and degrees, None without a state or if a weight is too high.
+    as gates do; then they tell best which inputs occur with which powers of the state. `of` is an earlier run over
+    highest degrees. None without a state or if a weight is too high.
 
     Source: docs/degrees.md, "Joint bounds".
     """
@@ -70,17 +63,8 @@ def weigh_steps(module: nn.Module, variables: Variables, *, of: Run) -> Weighted
 def count_by_weight(state: Grading, features: int, weighted: Weighted, channels: slice, copies: int) -> int | None:
     """The least over t of the monomials in the state of degree below t plus those in the inputs that meet the others.
 
-    A monomial of degree t or more in the state meets only inputs whose weighted degree is at most the highest minus t.
-
-    Args:
-        state: the entries of the state, with the degrees that occur.
-        features: per step of the end.
-        weighted: the result of `weigh_steps`.
-        channels: the channels that are read.
-        copies: factor of the second count.
-
-    Returns:
-        The bound, None if the highest weighted degree is too high.
+    A monomial of degree t or more in the state meets only inputs whose weighted degree is at most the highest minus t;
+    those are counted `copies` times. None if the highest weighted degree is too high.
     """
     most = float(weighted.most[channels].max(initial=0.0))
     if not most <= _MOST_WEIGHT:

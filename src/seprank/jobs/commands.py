@@ -78,11 +78,9 @@ class Work:
 
     @abstractmethod
     def run(self, folder: Path, memory: int) -> JsonObject:
-        """Do it; returns the result to store.
+        """Do it in at most `memory` bytes; returns the result to store.
 
-        Args:
-            folder: where files of this job may be kept; the same at each attempt.
-            memory: bytes it may take.
+        `folder` is where files of this job may be kept, the same at each attempt.
         """
 
 

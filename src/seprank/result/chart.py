@@ -60,12 +60,7 @@ def svg_of(file: bytes) -> str:
 
 
 def chart(draw: Callable[[Any], None], height: float = 0.68) -> str:
-    """What is drawn into axes, as SVG for a page.
-
-    Args:
-        draw: is given the axes.
-        height: as a part of its width.
-    """
+    """What is drawn into axes, as SVG for a page; `height` is a part of its width."""
     return drawn(lambda figure: draw(figure.subplots()), WIDTH, height * WIDTH)
 
 
@@ -124,11 +119,9 @@ def whole_numbers(axes: Any) -> None:
 
 
 def powers(axes: Any, largest: float) -> None:
-    """Marks at powers of ten on an axis that has logarithms: numbers of a thousand digits can be drawn in no other way.
+    """Marks at powers of ten on a y axis of logarithms up to `largest`.
 
-    Args:
-        axes: their y axis is marked.
-        largest: logarithm of the largest number.
+    Numbers of a thousand digits can be drawn in no other way.
     """
     step = max(1, ceil(largest / 8))
     marks = range(0, ceil(largest) + step, step)
