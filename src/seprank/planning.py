@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from math import isnan, log10, nan
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 from .models import MODELS
 from .question import check_cut, check_whole
@@ -18,7 +18,7 @@ from .result.chart import legend_above, look, powers
 from .result.panels import Panel
 from .result.result import STRICT, Result, Row
 from .result.text import text_table
-from .theory import Bound, bounds, least_ceiling, readable
+from .theory import Asked, Bound, bounds, least_ceiling, readable
 
 MOST_DIGITS = 1000
 """Of a target: few enough that no bound near it is left out by `theory`, and that Python writes them as text."""
@@ -187,8 +187,8 @@ def plan(
     depths = range(1, check_whole("max_depth", max_depth, 1) + 1)
     if len(depths) > MOST_DEPTH:
         raise ValueError(f"max_depth must be at most {MOST_DEPTH}, got {len(depths)}; use a smaller depth")
-    where: _Sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
-    rows = [_at_depth(rank, depth, where) for depth in depths]
+    asked: Asked = {"length": length, "cut": cut, "domain": domain}
+    rows = [_at_depth(rank, depth, inputs, asked) for depth in depths]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
     guess = min(
         (r for r in rows if r.conjectured_parameters), key=lambda r: r.conjectured_parameters or 0, default=None
@@ -202,23 +202,14 @@ Known = Callable[[int, str], list[Bound]]
 """The bounds of networks of one depth, from their width and the kind: exact ones are among the lower and the upper."""
 
 
-class _Sizes(TypedDict):
-    inputs: int
-    length: int
-    cut: int
-    domain: str
-
-
-def _at_depth(rank: int, depth: int, sizes: _Sizes) -> Depth:
-    inputs = sizes["inputs"]
-
+def _at_depth(rank: int, depth: int, inputs: int, asked: Asked) -> Depth:
     @cache
     def known(width: int, kind: str) -> list[Bound]:
         kinds = (kind,) if kind == "conjectured" else ("exact", kind)
-        return bounds(width=width, kinds=kinds, below=rank, depth=depth, **sizes)
+        return bounds(inputs=inputs, width=width, kinds=kinds, below=rank, depth=depth, **asked)
 
     # None where it is above the rank, and left out.
-    ceiling = least_ceiling(below=rank, depth=depth, **sizes)
+    ceiling = least_ceiling(inputs=inputs, below=rank, depth=depth, **asked)
     # From this width on no lower bound, and no bound by the inputs, depends on the width any more.
     last = rank if depth == 1 else inputs
     # One layer of R units has rank R at most: its state has R coordinates.

@@ -6,12 +6,11 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from ..result.panels import Panel
-from ..result.result import STRICT, Plain, Result, Row, without
+from ..result.result import STRICT, Plain, Result, Row, validated, without
 from ..result.sureness import Rank
 from ..result.text import text_table
 from ..system.files import write_whole
@@ -46,8 +45,6 @@ SCHEMA: Final = 2
 """Version of the format described in docs/certificate.md"""
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
     from ..result.document import Section
 
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
@@ -185,17 +182,12 @@ class Certificate(Result):
         Raises:
             CertificateError: a field is missing, unknown, of the wrong type or out of range, or the digest differs.
         """
-        from pydantic import ValidationError
-
         check_values(content)
         _check_form(content)
         try:
-            # Through JSON: there strict types still accept a list for a tuple.
-            certificate = _adapter().validate_json(json.dumps(without(content, "digest")))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise CertificateError("fields", f"{where}: {first['msg']}, got {shown(first['input'])}") from None
+            certificate: Certificate = validated(cls, without(content, "digest"))
+        except ValueError as error:
+            raise CertificateError("fields", str(error)) from None
         _check_ranges(certificate)
         return certificate
 
@@ -254,13 +246,6 @@ def digest(body: Plain) -> str:
     """SHA-256 of the content, keys sorted, without blanks."""
     content = without(body, "digest")
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-@cache
-def _adapter() -> TypeAdapter[Certificate]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Certificate)
 
 
 def _check_form(content: Any) -> None:

@@ -17,9 +17,9 @@ from .family import added_bounds, family_bounds
 from .form import MOST_DIGITS
 
 
-def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
+def known_bounds(module: nn.Module, question: Question) -> Bounds:
     """All known bounds on the rank of this module for this question, read-out and templates included."""
-    spec, statements, by_degree = spec_of(module), family_bounds(module, question), []
+    spec, statements, by_degree = spec_of(module), family_bounds(module, question), Bounds()
     if statements is None:
         statements, by_degree = added_bounds(module, question), _bounds_by_degree(module, question)
     if spec is None or not statements:
@@ -33,7 +33,7 @@ def known_bounds(module: nn.Module, question: Question) -> list[Bound]:
         readout=question.readout,
         independent=_are_independent(question, sizes["inputs"]),
     )
-    return [bound for bound in Bounds.in_order([*by_degree, *found]) if bound.value < 10**MOST_DIGITS]
+    return _short(Bounds.in_order([*by_degree, *found]))
 
 
 def special(known: list[Bound]) -> list[Bound]:
@@ -56,15 +56,14 @@ def has_family(module: nn.Module, question: Question) -> bool:
     return family_bounds(module, question) is not None
 
 
-def _bounds_by_degree(module: nn.Module, question: Question) -> list[Bound]:
+def _bounds_by_degree(module: nn.Module, question: Question) -> Bounds:
     """Bounds for any polynomial module by running it over degrees; none if an operation has no rule for degrees."""
     try:
-        found = degree_bounds(module, readout=question.readout, **question.of_degrees)
+        return _short(degree_bounds(module, readout=question.readout, **question.of_degrees))
     except NotPolynomial:
-        return []
-    return [b for b in found if b.value < 10**MOST_DIGITS]
+        return Bounds()
 
 
-def least_upper(known: list[Bound]) -> int | None:
-    """The least proved upper bound, if any."""
-    return min((b.value for b in known if b.kind in ("upper", "exact")), default=None)
+def _short(known: Bounds) -> Bounds:
+    """Those that a certificate has room for."""
+    return Bounds(bound for bound in known if bound.value < 10**MOST_DIGITS)

@@ -24,14 +24,14 @@ from ..sources import Factory
 from ..system.memory import MemoryBudgetError
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
-from ..theory import Bound
+from ..theory import Bound, Bounds
 from . import cost
 from .asked import Question, ask
 from .certificate import Certificate
 from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
-from .known import known_bounds, least_upper
+from .known import known_bounds
 from .minor import check_determinant, evaluate_minor
 from .prepared import Run, as_rnn, enter
 from .rows import evaluate_rows, sendable
@@ -237,12 +237,12 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
     if [bound for bound in known if bound in stated] != stated or (newer and not is_older):
         missing = ", ".join(f"{bound.kind} {bound.name}" for bound in newer) or "none"
         raise CertificateError("bounds", f"they must be all that theory gives, each once, in order; missing: {missing}")
-    least = least_upper(stated)
+    least = Bounds(stated).least_upper
     if certificate.upper_bound != least:
         raise CertificateError(
             "bounds", f"its least upper bound is {least}, the certificate states {certificate.upper_bound}"
         )
-    least = least_upper(known)
+    least = known.least_upper
     if least is not None and certificate.rank > least:
         raise CertificateError("bounds", f"the rank is at most {least}, the certificate states {certificate.rank}")
     return newer

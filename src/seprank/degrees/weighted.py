@@ -24,6 +24,8 @@ class Weighted:
 
     weights: list[int]
     """Of the steps of the end"""
+    features: int
+    """Inputs of a step"""
     most: Degree
     """Highest weighted degree of each output channel"""
 
@@ -57,10 +59,10 @@ def weigh_steps(module: nn.Module, variables: Variables, *, of: Run) -> Weighted
             weights.append(int(highest))
             step = mode.degrees(np.full((2, 1, variables.features), highest))
             output, state = model(model.pieces(step), state)
-        return Weighted(weights, mode.read(output)[:, -1])
+        return Weighted(weights, variables.features, mode.read(output)[:, -1])
 
 
-def count_by_weight(state: Grading, features: int, weighted: Weighted, channels: slice, copies: int) -> int | None:
+def count_by_weight(state: Grading, weighted: Weighted, channels: slice, copies: int) -> int | None:
     """The least over t of the monomials in the state of degree below t plus those in the inputs that meet the others.
 
     A monomial of degree t or more in the state meets only inputs whose weighted degree is at most the highest minus t;
@@ -70,7 +72,7 @@ def count_by_weight(state: Grading, features: int, weighted: Weighted, channels:
     if not most <= _MOST_WEIGHT:
         return None
     highest, found = int(most), []
-    below = np.cumsum(_monomials_by_weight(features, weighted.weights, highest), dtype=object)
+    below = np.cumsum(_monomials_by_weight(weighted, highest), dtype=object)
     for t in range(state.least, highest + 2):
         limit = t - 1 if state.most is None else min(state.most, t - 1)
         first = replace(state, most=limit).count()
@@ -79,14 +81,14 @@ def count_by_weight(state: Grading, features: int, weighted: Weighted, channels:
     return min(found, default=None)
 
 
-def _monomials_by_weight(features: int, weights: list[int], most: int) -> npt.NDArray[np.object_]:
+def _monomials_by_weight(weighted: Weighted, most: int) -> npt.NDArray[np.object_]:
     """How many monomials in all inputs have each weighted degree up to `most`."""
     counts = np.zeros(most + 1, dtype=object)
     counts[0] = 1
-    for weight in weights:
+    for weight in weighted.weights:
         sums = np.zeros(most + 1, dtype=object)
         for power in range(most // weight + 1):
             shift = power * weight
-            sums[shift:] += multichoose(features, power) * counts[: most + 1 - shift]
+            sums[shift:] += multichoose(weighted.features, power) * counts[: most + 1 - shift]
         counts = sums
     return counts

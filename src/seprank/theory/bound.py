@@ -135,9 +135,14 @@ class Bounds(Result, list[Bound]):
     NOUN: ClassVar[str] = "list of bounds"
     TABULAR: ClassVar[bool] = True
 
+    @property
+    def least_upper(self) -> int | None:
+        """The least proved upper bound, if any."""
+        return min((b.value for b in self if b.kind in ("upper", "exact")), default=None)
+
     def headline(self) -> str:
         """The number of statements and the interval they leave, on one line."""
-        least = min((b.value for b in self if b.kind in ("upper", "exact")), default=None)
+        least = self.least_upper
         most = max((b.value for b in self if b.kind in ("lower", "exact")), default=1)
         count = "1 statement" if len(self) == 1 else f"{len(self)} statements"
         return f"{count}: {readable(most)} <= rank" + ("" if least is None else f" <= {readable(least)}")
