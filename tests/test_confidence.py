@@ -11,7 +11,7 @@ import pytest
 from torch import nn
 from typer.testing import CliRunner
 
-from seprank import RAC, Certificate, CertificateError, certify, verify
+from seprank import RAC, Bounds, Certificate, CertificateError, certify, verify
 from seprank.certification import search
 from seprank.certification.certificate import digest
 from seprank.certification.confidence import ConfidenceNotReached
@@ -67,7 +67,7 @@ def test_an_exact_rank_needs_one_draw() -> None:
 
 
 def test_all_words_leave_the_error_of_the_weights_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "known_bounds", lambda module, question: [])
+    monkeypatch.setattr(search, "known_bounds", lambda module, question: Bounds())
     found = certify(RAC(2, 2, 2), length=8, domain="tokens", confidence=1e-12, progress=False)
     assert (found.starts, found.rank) == (16, 10)
     assert {draw.samples for draw in found.draws} == {16}

@@ -25,6 +25,7 @@ from ..question import (
 )
 from ..settings.certify_settings import LETTERS, CertifySettings, Letters
 from ..settings.hints import Hints
+from ..theory import Asked
 
 Called = bool | int | str | dict[str, bool | int | float | str | None]
 Templates = Letters | tuple[tuple[int, ...], ...]
@@ -69,17 +70,18 @@ class Question:
         return {"starts": self.cut, "ends": self.length - self.cut}
 
     @property
+    def asked(self) -> Asked:
+        """The halves, as theory's statements are about them."""
+        return {"length": self.length, "cut": self.cut, "domain": self.domain}
+
+    @property
     def of_degrees(self) -> OfDegrees:
         """The settings that degrees depend on, as keyword arguments of `total_degrees` and `degree_bounds`."""
-        return {
-            "length": self.length,
-            "cut": self.cut,
-            "inputs": self.inputs,
-            "domain": self.domain,
-            "templates": self.templates,
-            "squash": self.squash,
-            "split": self.split,
-        }
+        inputs, kept = (
+            {"inputs": self.inputs, "templates": self.templates},
+            {"squash": self.squash, "split": self.split},
+        )
+        return {**self.asked, **inputs, **kept}
 
     def features(self, module: nn.Module) -> int | None:
         """Numbers in a step as the module reads it; None for token ids."""

@@ -6,14 +6,14 @@ import math
 from decimal import MAX_EMAX, Decimal, localcontext
 
 
-def readable(value: int, digits: int = 12) -> str:
-    """A count as text a person can take in, however long it is: beyond so many digits, four of them and the exponent.
+def readable(value: int) -> str:
+    """A count as text a person can take in, however long it is: beyond twelve digits, four of them and the exponent.
 
     Example:
         >>> readable(12345), readable(7**290)
         ('12,345', '1.198e245 (246 digits)')
     """
-    if value < 10**digits:
+    if value < 10**12:
         return f"{value:,}"
     shift = max(0, value.bit_length() - 256)
     with localcontext(prec=60, Emax=MAX_EMAX):

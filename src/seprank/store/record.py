@@ -46,7 +46,7 @@ class Record:
     job: Job
     status: Status
     result: JsonObject
-    """What the job found; of a failed job, what was known by then"""
+    """What the job found; empty if it failed"""
     error: str | None
     """Traceback of a failed job"""
     seconds: float

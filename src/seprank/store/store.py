@@ -158,9 +158,9 @@ class Store:
         """Keep what a job found; it is on the disk when this returns."""
         self._keep(job, "done", result, None, seconds)
 
-    def fail(self, job: Job, error: str, *, seconds: float, result: JsonObject | None = None) -> None:
+    def fail(self, job: Job, error: str, *, seconds: float) -> None:
         """Keep how a job failed; when it is tried again, it gets a new record."""
-        self._keep(job, "failed", result or {}, error, seconds)
+        self._keep(job, "failed", {}, error, seconds)
 
     def _keep(self, job: Job, status: Status, result: JsonObject, error: str | None, seconds: float) -> None:
         settings, now = canonical(job.settings), _now()
