@@ -43,8 +43,8 @@ def test_a_record_comes_back_as_it_was_kept(path: Path) -> None:
 
 def test_a_failed_job_keeps_its_traceback_and_can_be_tried_again(path: Path) -> None:
     with Store(path, write=True) as store:
-        store.fail(JOB, "Traceback: boom", seconds=0.1, result={"steps": 3})
-        assert [(r.status, r.error, r.result) for r in store.records()] == [("failed", "Traceback: boom", {"steps": 3})]
+        store.fail(JOB, "Traceback: boom", seconds=0.1)
+        assert [(r.status, r.error, r.result) for r in store.records()] == [("failed", "Traceback: boom", {})]
         store.finish(JOB, {"rank": 1}, seconds=0.2)
         assert store.statuses() == {JOB.key: "done"}
 

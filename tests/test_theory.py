@@ -352,14 +352,14 @@ def test_readable_keeps_the_magnitude(value: int) -> None:
 @pytest.mark.parametrize("power", [12, 59, 60, 61, 300, 5000])
 def test_readable_around_powers_of_ten(power: int) -> None:
     assert readable(10**power) == f"1.000e{power} ({power + 1:,} digits)"
-    below = readable(10**power - 1, digits=5)
-    assert below == f"1.000e{power} ({power:,} digits)"
+    if power > 12:
+        assert readable(10**power - 1) == f"1.000e{power} ({power:,} digits)"
 
 
 def test_readable_beyond_the_limit_of_text() -> None:
     assert readable(12345) == "12,345"
     assert readable(1 << 33_219_281) == "1.036e10000000 (10,000,001 digits)"
-    assert readable(123_456, digits=5) == "1.235e5 (6 digits)"
+    assert readable(10**12 - 1) == "999,999,999,999"
 
 
 def test_bounds_as_plain_values() -> None:

@@ -77,11 +77,15 @@ class Question:
     @property
     def of_degrees(self) -> OfDegrees:
         """The settings that degrees depend on, as keyword arguments of `total_degrees` and `degree_bounds`."""
-        inputs, kept = (
-            {"inputs": self.inputs, "templates": self.templates},
-            {"squash": self.squash, "split": self.split},
-        )
-        return {**self.asked, **inputs, **kept}
+        return {
+            "length": self.length,
+            "cut": self.cut,
+            "inputs": self.inputs,
+            "domain": self.domain,
+            "templates": self.templates,
+            "squash": self.squash,
+            "split": self.split,
+        }
 
     def features(self, module: nn.Module) -> int | None:
         """Numbers in a step as the module reads it; None for token ids."""

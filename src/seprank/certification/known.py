@@ -15,7 +15,7 @@ from ..models.attention import Attention
 from ..models.delta_rule import DeltaRule
 from ..models.linear_attention import LinearAttention
 from ..models.mlstm import MLSTM
-from ..theory import Asked, Bounds, MatrixState, attention_bounds, bounds, for_readout, matrix_state_bounds
+from ..theory import Asked, Bounds, MatrixState, Sizes, attention_bounds, bounds, for_readout, matrix_state_bounds
 from .asked import Question
 from .form import MOST_DIGITS
 
@@ -67,11 +67,12 @@ def _of_family(module: nn.Module, question: Question) -> Bounds | None:
     if spec is None or spec.family is None or question.squash is not None:
         return None
     settings = spec.settings(module)
-    network = {"inputs": question.inputs, "width": settings["width"], "depth": settings["depth"]}
+    width, depth = settings["width"], settings["depth"]
+    sizes: Sizes = {**question.asked, "inputs": question.inputs, "width": width, "depth": depth}
     if isinstance(module, Attention):
-        kind = {"feed_forward": module.feed_forward, "causal": module.causal, "split": question.split}
-        return attention_bounds(**network, **question.asked, num_heads=module.num_heads, **kind) or None
-    return None if question.split is not None else bounds(**network, **question.asked, model=spec.family)
+        kind = {"feed_forward": module.feed_forward, "causal": module.causal}
+        return attention_bounds(**sizes, num_heads=module.num_heads, **kind, split=question.split) or None
+    return None if question.split is not None else bounds(**sizes, model=spec.family)
 
 
 def _by_degree(module: nn.Module, question: Question) -> Bounds:
