@@ -127,7 +127,7 @@ def test_versions_are_those_of_four_packages(honest: dict[str, Any], versions: d
 
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0, -1e-9, 1e10])
 def test_seconds_are_a_time(honest: dict[str, Any], seconds: float) -> None:
-    with pytest.raises(CertificateError, match="seconds must be"):
+    with pytest.raises(CertificateError, match=r"seconds(:| must be)"):
         Certificate.from_dict(with_value(honest, "seconds", seconds))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge
 from torch import nn
 
 from ..adapters.alphabet import count_inputs
@@ -26,6 +27,7 @@ from ..question import (
 from ..settings.certify_settings import LETTERS, CertifySettings, Letters
 from ..settings.hints import Hints
 from ..theory import Asked
+from .form import Count
 
 Called = bool | int | str | dict[str, bool | int | float | str | None]
 Templates = Letters | tuple[tuple[int, ...], ...]
@@ -37,15 +39,15 @@ class Question:
 
     __pydantic_config__ = {"extra": "forbid", "strict": True}  # noqa: RUF012  (read by pydantic when a file is loaded)
 
-    inputs: int
+    inputs: Count
     """Features per step, or letters of the alphabet where templates are token ids"""
-    length: int
-    cut: int
+    length: Count
+    cut: Count
     domain: Domain
     templates: Templates | None
     """In the tokens domain: what the letters are"""
     readout: Readout
-    prime: int
+    prime: Annotated[Count, Ge(3)]
     seed: int
     squash: Squash | None = None
     """What activations, softmax and norms are replaced by"""

@@ -7,8 +7,11 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
+from annotated_types import Interval, Len
+
+from ..question import LEAST_CONFIDENCE
 from ..result.panels import Panel
 from ..result.result import STRICT, Plain, Result, Row, validated, without
 from ..result.sureness import Rank
@@ -20,20 +23,21 @@ from ..theory.picture import bounds_panel
 from .asked import Question
 from .form import (
     MOST_RUN_SECONDS,
-    MOST_SIZE,
     VERSIONS,
     CertificateError,
+    Count,
+    Number,
     check_values,
     parse,
     read,
 )
+from .luck import MOST_DRAWS
 from .pieces import (
     OPTIONAL,
     Draw,
     Minor,
     ModelRecord,
     check_called,
-    check_draws,
     check_left_out,
     check_record,
     check_split_of,
@@ -64,10 +68,10 @@ class Certificate(Result):
 
     model: ModelRecord
     question: Question
-    starts: int
+    starts: Count
     """Start halves that were drawn"""
-    ends: int
-    rank: int
+    ends: Count
+    rank: Number
     upper_bound: int | None
     """Least proved upper bound, None if none is known for this model"""
     exact: bool
@@ -76,17 +80,17 @@ class Certificate(Result):
     """Whether `error` bounds the probability that the rank is not the generic one"""
     bounds: list[Bound]
     minor: Minor
-    seconds: float
+    seconds: Annotated[float, Interval(ge=0, le=MOST_RUN_SECONDS)]
     versions: dict[str, str]
-    error: float | None
+    error: Annotated[float, Interval(ge=0, le=1)] | None
     """Bound on the probability that `saturated` is wrong, if there is one"""
-    left_out_starts: list[int] = field(default_factory=list)
+    left_out_starts: list[Number] = field(default_factory=list)
     """Starts left out because a divisor is 0"""
-    left_out_ends: list[tuple[int, int]] = field(default_factory=list)
+    left_out_ends: list[tuple[Number, Number]] = field(default_factory=list)
     """Ends left out, each with a start after which a divisor is 0: (start, end)"""
-    confidence: float | None = None
+    confidence: Annotated[float, Interval(ge=LEAST_CONFIDENCE, lt=1)] | None = None
     """The requested upper limit of `error`, if any; `error` then covers all draws together"""
-    draws: list[Draw] = field(default_factory=list)
+    draws: Annotated[list[Draw], Len(0, MOST_DRAWS - 1)] = field(default_factory=list)
     """Further draws for the confidence, besides the one that gave the minor"""
     schema: Literal[2] = SCHEMA
     """Format version of the file"""
@@ -188,7 +192,7 @@ class Certificate(Result):
             certificate: Certificate = validated(cls, without(content, "digest"))
         except ValueError as error:
             raise CertificateError("fields", str(error)) from None
-        _check_ranges(certificate)
+        _check_parts(certificate)
         return certificate
 
     @classmethod
@@ -270,37 +274,12 @@ def _check_form(content: Any) -> None:
             raise CertificateError("fields", f"{place or 'it'} must not state {empty[0]}, which is empty; leave it out")
 
 
-def _check_ranges(certificate: Certificate) -> None:
-    """Check the range of each number by itself, and the parts."""
-    question, model, minor = certificate.question, certificate.model, certificate.minor
-    for where, least, numbers in [
-        ("inputs, length, cut", 1, [question.inputs, question.length, question.cut]),
-        ("prime", 3, [question.prime]),
-        ("starts and ends", 1, [certificate.starts, certificate.ends]),
-        ("rank", 0, [certificate.rank]),
-        ("minor.rows and minor.columns", 0, [*minor.rows, *minor.columns]),
-        ("the minor's determinant", 0, [minor.determinant]),
-        ("a shape in model.parameters", 0, [n for shape in model.parameters.values() for n in shape]),
-    ]:
-        wrong = next((n for n in numbers if not least <= n <= MOST_SIZE), None)
-        if wrong is not None:
-            raise CertificateError("fields", f"{where} must be {least} to 2^63 - 1, got {shown(wrong)}")
-    _check_run(certificate)
-    check_record(model)
-    check_split_of(question)
-    check_called(question)
+def _check_parts(certificate: Certificate) -> None:
+    """Check each part by itself, beyond its types."""
+    check_record(certificate.model)
+    check_split_of(certificate.question)
+    check_called(certificate.question)
     check_left_out(certificate.left_out_starts, certificate.left_out_ends)
-
-
-def _check_run(certificate: Certificate) -> None:
-    """Check the statements about the run."""
-    if not 0 <= certificate.seconds <= MOST_RUN_SECONDS:
-        raise CertificateError(
-            "fields", f"seconds must be 0 to {MOST_RUN_SECONDS:.0e}, got {shown(certificate.seconds)}"
-        )
-    if certificate.error is not None and not 0 <= certificate.error <= 1:
-        raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
-    check_draws(certificate.confidence, certificate.draws)
     if sorted(certificate.versions) != sorted(VERSIONS):
         raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
     for name, stated in certificate.versions.items():

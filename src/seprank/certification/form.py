@@ -6,7 +6,9 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Interval
 
 from ..system.files import FileTooLarge, read_whole
 from ..system.names import quoted_name, shown
@@ -36,6 +38,12 @@ MOST_DIMENSIONS = 64
 
 MOST_RUN_SECONDS = 1e9
 """Longest run that may be stated: thirty years"""
+
+Number = Annotated[int, Interval(ge=0, le=MOST_SIZE)]
+"""Of a sample, a row or a column, counted from 0; or an element of the field"""
+
+Count = Annotated[int, Interval(ge=1, le=MOST_SIZE)]
+"""How many there are of what there is"""
 
 VERSIONS = ("python", "seprank", "torch", "numpy")
 """Packages whose versions a certificate states"""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from ..question import LEAST_CONFIDENCE
+from annotated_types import Len
+
 from ..result.result import STRICT
 from ..system.names import quoted_name, shown
 from .asked import Question
-from .form import MOST_DIMENSIONS, MOST_SIZE, CertificateError
-from .luck import MOST_DRAWS
+from .form import MOST_DIMENSIONS, CertificateError, Count, Number
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -40,7 +40,7 @@ class ModelRecord:
     settings: ModelSettings
     sha256: str | None
     """Hash of the source file, None for a registered model"""
-    parameters: dict[str, list[int]]
+    parameters: dict[str, Annotated[list[Number], Len(0, MOST_DIMENSIONS)]]
     """Name and shape of every parameter"""
     fixed: dict[str, str]
     """SHA-256 of the values of every buffer, and of every parameter that kept its value"""
@@ -62,11 +62,11 @@ class Minor:
 
     __pydantic_config__ = STRICT
 
-    rows: list[int]
+    rows: list[Number]
     """Numbers of the start halves, ascending"""
-    columns: list[int]
+    columns: list[Number]
     """Numbers of the columns, ascending: end x channels + channel"""
-    determinant: int
+    determinant: Number
     """Modulo the prime, 1..prime-1"""
 
 
@@ -76,16 +76,14 @@ class Draw:
 
     __pydantic_config__ = STRICT
 
-    seed: int
-    samples: int
+    seed: Number
+    samples: Count
     """Halves per side, or all words there are"""
-    rank: int
+    rank: Number
 
 
 def check_record(model: ModelRecord) -> None:
     """Check the record of the module."""
-    if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
-        raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
     lists = {"replaced": model.replaced, "constants": model.constants, "divisions": {"": model.divisions}}
     for name, groups in lists.items():
         if any(texts != sorted(set(texts)) or (not texts and name != "divisions") for texts in groups.values()):
@@ -120,22 +118,8 @@ def check_called(question: Question) -> None:
 def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:
     """Check the form of the samples at which a divisor is 0."""
     ends = [end for _, end in pairs]
-    every = [*starts, *(n for pair in pairs for n in pair)]
-    if any(not 0 <= n <= MOST_SIZE for n in every) or starts != sorted(set(starts)) or ends != sorted(set(ends)):
+    if starts != sorted(set(starts)) or ends != sorted(set(ends)):
         raise CertificateError("fields", "left_out_starts and left_out_ends must have each number once, ascending")
-
-
-def check_draws(confidence: float | None, draws: list[Draw]) -> None:
-    """Check the confidence and its further draws."""
-    if confidence is None and draws:
-        raise CertificateError("fields", "draws are stated without a confidence")
-    if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
-        raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
-    if len(draws) >= MOST_DRAWS:
-        raise CertificateError("fields", f"there must be fewer than {MOST_DRAWS:,} draws, got {len(draws):,}")
-    numbers = [n for draw in draws for n in (draw.seed, draw.samples - 1, draw.rank)]
-    if any(not 0 <= n < MOST_SIZE for n in numbers):
-        raise CertificateError("fields", "a draw must have seed and rank from 0 and samples from 1, below 2^63")
 
 
 def _check_hashes(hashes: dict[str, str]) -> None:
