@@ -299,12 +299,17 @@ def test_a_row_and_a_column_one_past_the_samples_are_refused_before_they_are_loo
 
 @pytest.mark.slow
 def test_a_smaller_minor_proves_a_smaller_rank_and_no_more() -> None:
-    body = FACTORY.body
-    forged = {**body, "rank": 0, "minor": {"rows": [], "columns": [], "determinant": 1}}
+    body, factory = FACTORY.body, FACTORY.factory
+    assert factory is not None
+    built = replace(factory, settings=body["model"]["settings"]).build()
+    found = Sampled(0, body["starts"], body["ends"], channels=1, upper=body["upper_bound"])
+    error = stated_error(built, Certificate.from_dict(body).question, found)
+    minor = {"rows": [], "columns": [], "determinant": 1}
+    forged = {**body, "rank": 0, "minor": minor, "exact": False, "error": error}
     assert FACTORY.verify(forged)
     smaller = Certificate.from_dict(signed(forged))
-    found = recheck(smaller, None, VerifySettings(), factory=FACTORY.factory, progress=False)
-    assert "saturated" in found.unchecked
+    rechecked = recheck(smaller, None, VerifySettings(), factory=factory, progress=False)
+    assert rechecked.unchecked == ["saturated"]
     assert FACTORY.refusal({**forged, "saturated": False}) == "flags"
     assert FACTORY.refusal({**forged, "exact": True, "upper_bound": 0}) == "bounds"
     forged["minor"]["determinant"] = 2
