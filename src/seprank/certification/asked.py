@@ -1,4 +1,4 @@
-"""The question that a certificate answers, with every setting checked."""
+"""The question that a certificate answers, with every setting checked, and the module as it is asked."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 from annotated_types import Ge
-from torch import nn
+from torch import Tensor, nn
 
+from ..adapters import ConventionError
 from ..adapters.alphabet import count_inputs
+from ..adapters.like_rnn import like_rnn
 from ..degrees import OfDegrees
+from ..models import spec_of
 from ..question import (
     Domain,
     Readout,
@@ -132,6 +136,31 @@ def ask(module: nn.Module, settings: CertifySettings, inputs: int | None = None)
         split=check_split(settings.split, settings.length),
         called=settings.hints.stated(),
     )
+
+
+def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
+    """The module in the convention of `torch.nn.RNN`, and how it was read; empty if it has that convention itself.
+
+    Raises:
+        ConventionError: the module can be read in several ways that differ, or not in the way the user states.
+    """
+    called = question.called
+    if spec_of(module) is not None:
+        if called:
+            raise ConventionError(
+                f"{type(module).__name__} is called as torch.nn.RNN is; leave out {', '.join(called)}"
+            )
+        return module, ""
+    length = question.length if called else None
+    return like_rnn(module, _random_sequences(module, question, length or 6), said=question.hints, length=length)
+
+
+def _random_sequences(module: nn.Module, question: Question, steps: int) -> Tensor:
+    """Sequences of the kind that the question is about, as ordinary numbers, to try the module on."""
+    generator, features = torch.Generator().manual_seed(0), question.features(module)
+    if features is None:
+        return torch.randint(question.inputs, (16, steps), generator=generator)
+    return torch.randn(16, steps, features, generator=generator, dtype=torch.float64)
 
 
 def _check_templates(templates: Any, domain: Domain) -> Templates | None:

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
-from ..adapters import ConventionError, State
+from ..adapters import State
 from ..adapters.copies import copy_module
 from ..adapters.explained import explained
-from ..adapters.like_rnn import like_rnn
 from ..adapters.outside import fill_outside
 from ..adapters.split import Cut, joined, read_as
 from ..adapters.structure import map_tensors
@@ -257,31 +256,6 @@ class Run:
         return (
             output[readout : readout + 1] if isinstance(readout, int) else self._readout_weights.unsqueeze(0) @ output
         )
-
-
-def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
-    """The module in the convention of `torch.nn.RNN`, and how it was read; empty if it has that convention itself.
-
-    Raises:
-        ConventionError: the module can be read in several ways that differ, or not in the way the user states.
-    """
-    called = question.called
-    if spec_of(module) is not None:
-        if called:
-            raise ConventionError(
-                f"{type(module).__name__} is called as torch.nn.RNN is; leave out {', '.join(called)}"
-            )
-        return module, ""
-    length = question.length if called else None
-    return like_rnn(module, _random_sequences(module, question, length or 6), said=question.hints, length=length)
-
-
-def _random_sequences(module: nn.Module, question: Question, steps: int) -> Tensor:
-    """Sequences of the kind that the question is about, as ordinary numbers, to try the module on."""
-    generator, features = torch.Generator().manual_seed(0), question.features(module)
-    if features is None:
-        return torch.randint(question.inputs, (16, steps), generator=generator)
-    return torch.randn(16, steps, features, generator=generator, dtype=torch.float64)
 
 
 @contextmanager

@@ -25,14 +25,14 @@ from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report, bars
 from ..system.versions import versions
 from ..theory import Bounds
-from .asked import Question, ask
+from .asked import Question, as_rnn, ask
 from .certificate import Certificate
 from .confidence import draw_until
 from .description import describe
 from .footprint import SPARE, halves_bytes, matrix_bytes, require_halves
 from .known import has_family, known_bounds
 from .pieces import Minor
-from .prepared import Run, as_rnn, enter
+from .prepared import Run, enter
 from .rows import MakeMatrix, on_workers
 from .saturation import Sampled, stated_error
 from .undefined import LeftOut, without_undefined
