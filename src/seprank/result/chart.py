@@ -26,7 +26,7 @@ _PAGE = PLAIN | {
     "axes.labelsize": 10,
     "legend.fontsize": 9,
     "grid.linewidth": 0.6,
-    # Words stay words, which are found and read aloud, in the font of the page.
+    # Text stays text, so that it can be searched and read aloud, in the font of the page.
     "svg.fonttype": "none",
 }
 
@@ -73,7 +73,7 @@ def drawn(draw: Callable[[Any], Any], width: float, height: float) -> str:
 
 
 def label(name: str) -> str:
-    r"""A name for a legend, whoever chose it: no formula, and not hidden.
+    r"""A name for a legend, escaped so that it is neither read as a formula nor hidden.
 
     Example:
         >>> label("_own $x$")

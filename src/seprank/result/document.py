@@ -24,7 +24,7 @@ class AtLeast(int):
 
 
 class Share(float):
-    """A share of the whole: so small a one that nothing depends on it is shown as that, and in full in the CSV file."""
+    """A share of the whole; one below a millionth is shown as such, and in full in the CSV file."""
 
 
 class Link(str):
@@ -104,7 +104,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Passage:
-    """A text that is unfolded by who wants to read it, and by links to `#name`."""
+    """A text that readers unfold, and that links to `#name` open."""
 
     name: str
     title: str

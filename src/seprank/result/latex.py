@@ -19,7 +19,7 @@ _SPECIAL = {
 
 
 def escaped(text: str) -> str:
-    r"""Text as LaTeX shows it, whatever is in it.
+    r"""Text with everything escaped that LaTeX would read as a command.
 
     Example:
         >>> print(escaped("5 % of a_b ≥ 3"))

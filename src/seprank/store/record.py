@@ -1,4 +1,4 @@
-"""What a store keeps: jobs, known by the hash of what they are, and records, each with a digest of what it says."""
+"""What a store keeps: jobs, identified by their hash, and records, each with a digest of its content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATUSES: tuple[Status, ...] = ("done", "failed")
 
 
 class RecordError(ValueError):
-    """Raised for a record or a job that is not what was kept; the message says which, and how that is known."""
+    """Raised for a record or a job that has changed since it was stored; the message says which."""
 
 
 @dataclass(frozen=True)

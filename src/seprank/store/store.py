@@ -1,9 +1,9 @@
 """Jobs and their records in one SQLite file.
 
-A job is a command of this package with all its settings, and is known by the hash of both. Its record says how it
-ended. One process at a time may write; any number may read meanwhile. What `finish` or `fail` has returned from is on
-the disk: neither a killed process nor a full disk takes it away. What is read is what was kept: every record has a
-digest, every job is known by its hash, and one that differs is refused.
+A job is a command of this package with all its settings, identified by the hash of both. Its record says how it ended.
+One process at a time may write; any number may read meanwhile. Once `finish` or `fail` has returned, the record is on
+disk, and survives a killed process and a full disk. A record that does not have its digest, or a job that does not have
+its hash, is refused.
 """
 
 from __future__ import annotations
