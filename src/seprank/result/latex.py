@@ -62,7 +62,7 @@ def latex_table(table: Table) -> str:
         r"    \toprule",
         f"    {_row([name for name, _ in heads])}",
         r"    \midrule",
-        *(f"    {_row([text for text, _ in row])}" for row in table.cells),
+        *(f"    {_row([cell.text for cell in row])}" for row in table.cells),
         r"    \bottomrule",
         r"  \end{tabular}",
         r"\end{table}",
