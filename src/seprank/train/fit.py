@@ -68,8 +68,8 @@ def fit(
 
     Raises:
         ImportError: lightning, or what the task's data need, is not installed.
-        ValueError: the device is another or there is none, the folder holds a run with other settings, or another process is training in it, or the network
-            does not fit in memory.
+        ValueError: the device is another or there is none, the folder holds a run with other settings, or another
+            process is training in it, or the network does not fit in memory.
 
     Example:
         >>> import tempfile
