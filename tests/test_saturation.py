@@ -19,8 +19,8 @@ from seprank.degrees import total_degrees
 from seprank.elimination import rank_profile
 from seprank.field import NotPolynomial, PrimeField
 from seprank.models import MODELS
+from seprank.result.numbers import shown_error
 from seprank.settings.certify_settings import CertifySettings
-from seprank.theory import shown_error
 
 
 def sure(module: nn.Module, **settings: Any) -> Certificate:

@@ -1,19 +1,14 @@
-"""The parts of a certificate, and the checks of each part by itself."""
+"""The parts of a certificate."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from annotated_types import Len
 
 from ..result.result import STRICT
-from ..system.names import quoted_name, shown
-from .asked import Question
-from .form import MOST_DIMENSIONS, CertificateError, Count, Number
-
-_HASH = re.compile(r"[0-9a-f]{64}")
+from .form import MOST_DIMENSIONS, Count, Number
 
 OPTIONAL = {
     "model": ("replaced", "functions", "constants", "divisions", "read_as"),
@@ -80,49 +75,3 @@ class Draw:
     samples: Count
     """Halves per side, or all words there are"""
     rank: Number
-
-
-def check_record(model: ModelRecord) -> None:
-    """Check the record of the module."""
-    lists = {"replaced": model.replaced, "constants": model.constants, "divisions": {"": model.divisions}}
-    for name, groups in lists.items():
-        if any(texts != sorted(set(texts)) or (not texts and name != "divisions") for texts in groups.values()):
-            raise CertificateError("fields", f"model.{name} must list each text once, sorted")
-    constants = {
-        f"{name} {number}": text for name, texts in model.constants.items() for number, text in enumerate(texts)
-    }
-    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed, **constants})
-
-
-def check_split_of(question: Question) -> None:
-    """Check which positions are the start."""
-    if question.split is not None and (
-        len(question.split) != question.cut
-        or question.split != tuple(sorted(set(question.split)))
-        or question.split[0] < 0
-        or question.split[-1] >= question.length
-    ):
-        raise CertificateError("fields", "question.split must be as many different positions as cut, ascending")
-
-
-def check_called(question: Question) -> None:
-    """Check how the module is called."""
-    try:
-        same = sorted(question.hints.stated()) == sorted(question.called)
-    except TypeError as error:
-        raise CertificateError("fields", f"question.called: {error}") from None
-    if not same:
-        raise CertificateError("fields", "question.called must not state defaults")
-
-
-def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:
-    """Check the form of the samples at which a divisor is 0."""
-    ends = [end for _, end in pairs]
-    if starts != sorted(set(starts)) or ends != sorted(set(ends)):
-        raise CertificateError("fields", "left_out_starts and left_out_ends must have each number once, ascending")
-
-
-def _check_hashes(hashes: dict[str, str]) -> None:
-    for name, text in hashes.items():
-        if not _HASH.fullmatch(text):
-            raise CertificateError("fields", f"{quoted_name(name)} must have a SHA-256 of 64 digits, got {shown(text)}")

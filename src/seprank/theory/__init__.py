@@ -3,7 +3,7 @@
 Only the standard library is imported, so that bounds are printed without waiting for NumPy or PyTorch.
 """
 
-from ..result.numbers import readable, shown_error
+from ..result.numbers import readable
 from .attention_bounds import attention_bounds
 from .bound import KINDS, Asked, Bound, Bounds, Counts, Sizes, for_readout
 from .counting import MOST_DIGITS, multichoose
@@ -27,6 +27,5 @@ __all__ = [
     "matrix_state_bounds",
     "multichoose",
     "readable",
-    "shown_error",
     "upper_bound",
 ]
