@@ -53,6 +53,11 @@ def recheck(entries: Entries, values: Values) -> float:
         if max(apart) > grown:
             _refuse_rounding(by_one)
             raise again.failure(again.cause(rows, pairs, apart[0]), max(apart))
+    elif not again.draws:
+        # where batches of every size round alike, nothing above shows how far rounding grows
+        by_one = again.apart(pairs, again.pairs(nudged=1))
+        if by_one > again.limit:  # which in coarse arithmetic is large
+            _refuse_rounding(by_one)
     return max(apart)
 
 
@@ -87,11 +92,15 @@ class _Again:
         return found[::-1, ::-1]
 
     def pairs(self, *, nudged: int = 0, together: bool = False) -> Values:
-        """Pairs as whole sequences, (pairs, 1, channels), the first alone or with the others; perhaps nudged."""
+        """Pairs as whole sequences, (pairs, 1, channels), the first alone or with the others.
+
+        Inputs are perhaps nudged: moved by that many last digits, but for whole numbers, which may stand for letters.
+        """
         halves = self._entries.starts.only(self._starts), self._entries.ends.only(self._ends)
         sequences = torch.cat([half.sequences() for half in halves], 1)
         if nudged and sequences.is_floating_point():
-            sequences = sequences * (1 + 2 * nudged * self._rounding)
+            moved = sequences * (1 + 2 * nudged * self._rounding)
+            sequences = torch.where(sequences == sequences.round(), sequences, moved)
         batches = [sequences] if together else [sequences[:1], sequences[1:]]
         outputs = [self._entries.read(self._model(self._model.pieces(batch), None)[0]) for batch in batches]
         found: Values = torch.cat(outputs, 1).T[:, None].double().cpu().numpy()
