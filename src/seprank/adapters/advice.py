@@ -22,12 +22,7 @@ def name_of(module: Any) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """File and line of the user's code in which an error was raised; empty if it was raised elsewhere.
-
-    Example:
-        >>> place_of(ValueError("raised nowhere"))
-        ''
-    """
+    """File and line of the user's code in which an error was raised; empty if it was raised elsewhere."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
         if not any(file.is_relative_to(home) for home in (_OURS, _TORCH)) and file.is_file():
@@ -43,12 +38,7 @@ def said_by(error: BaseException, most: int = 300) -> str:
 
 
 def remedy(error: BaseException) -> str:
-    """What to do about an error that comes from asking for a GPU; empty for any other.
-
-    Example:
-        >>> remedy(ValueError("raised nowhere"))
-        ''
-    """
+    """What to do about an error that comes from asking for a GPU; empty for any other."""
     frames = traceback.extract_tb(error.__traceback__)
     if not any(Path(frame.filename).is_relative_to(_TORCH / "cuda") for frame in frames):
         return ""
@@ -88,8 +78,7 @@ def wrapper(module: Any, hints: Hints) -> str:
     given = "".join(f", {name}={value!r}" for name, value in hints.call.items())
     wanted = "".join(f", {name}=..." for name in parameters.required)
     optional = [name for name in parameters.optional if name not in hints.call]
-    state = "state" if not parameters.required and optional else ""
-    passed = f", {optional[0]}=state" if state else ""
+    passed = f", {optional[0]}=state" if optional and not parameters.required else ""
     return f"""a wrapper to paste, for {name_of(module)}:
 
 class Wrapped(torch.nn.Module):

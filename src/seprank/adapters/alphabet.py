@@ -160,11 +160,7 @@ def _as_it_says(model: Any) -> Alphabet | None:
 
 
 def _of_layers(model: Any, length: int, said: Hints) -> Alphabet:
-    """What a layer inside reads, tried by running the model on it.
-
-    Raises:
-        ValueError: there is no such layer, or the model runs with the size of none.
-    """
+    """What a layer inside reads; refused if there is none, or the model runs with the size of none."""
     layers = dict(_readers(unwrapped(model)))
     text = "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
     failed: CallFailed | None = None
@@ -205,10 +201,7 @@ def _readers(module: Any) -> Iterator[tuple[str, Alphabet]]:
 def _first_read(model: Any, alphabet: Alphabet, layers: list[str], length: int, said: Hints) -> str:
     """The first of these layers that reads when the model is given such sequences, "" if none does.
 
-    A check that fails is left to whoever uses the model: it ran, so that the size is right.
-
-    Raises:
-        CallFailed: the model fails on them, in float64 and in its own arithmetic.
+    A failed check is left to whoever uses the model: it ran, so the size is right.
     """
     watch, failed = _Watch(), None
     with quiet(), torch.no_grad(), seeded(0):

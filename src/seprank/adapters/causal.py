@@ -76,10 +76,8 @@ class Causal(SequenceModel):
 
     def _choose_pace(self, example: Tensor) -> None:
         found = compare_halves(self, Trial.short(example))
-        if found.together > found.tolerance >= found.stepwise:
-            self.one_by_one = True
-        if found.stepwise > found.tolerance >= found.together:
-            self.alone = True
+        self.one_by_one = found.together > found.tolerance >= found.stepwise
+        self.alone = found.stepwise > found.tolerance >= found.together
 
     def _count(self, state: State) -> int:
         """Numbers that one sequence has in a state."""

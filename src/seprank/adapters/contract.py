@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
@@ -11,6 +13,8 @@ from torch.utils._pytree import tree_leaves
 State = list[Any]
 """What an adapter keeps of the sequences it has read; only the adapter itself knows what is inside."""
 
+Values = npt.NDArray[np.float64]
+"""Outputs of all pairs, (starts, ends, channels)"""
 
 Check = Literal["batch", "repeat", "causal", "halves"]
 """What a model must pass before its outputs are used; docs/adapters.md explains each"""

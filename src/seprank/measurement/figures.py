@@ -13,17 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..adapters import Values
+from ..adapters.rounding import EPSILON
 from ..result.result import STRICT
 
 Vector = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
-"""Outputs of all pairs, (starts, ends, channels)"""
 
-EPSILON = 2.0**-52
-"""Relative precision of float64: the distance from 1 to the next number"""
-
-# Fourth powers of numbers within 2^±100, and sums of billions of them, neither overflow nor vanish.
-_SAFE_EXPONENT = 100
+SAFE_EXPONENT = 100
+"""Fourth powers of numbers within 2^±100, and sums of billions of them, neither overflow nor vanish"""
 
 
 class ConstantOutput(ValueError):
@@ -69,7 +66,7 @@ def rescaled(values: Values) -> tuple[Values, float]:
         0.5
     """
     exponent = math.frexp(max(float(values.max()), -float(values.min())))[1]
-    if abs(exponent) <= _SAFE_EXPONENT:
+    if abs(exponent) <= SAFE_EXPONENT:
         return values, 1.0
     # the inverse of a smaller power of two would be infinite
     unit = math.ldexp(1.0, min(max(exponent, -1000), 1023))

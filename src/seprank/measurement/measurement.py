@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..adapters import Values
+from ..adapters.rounding import EPSILON
 from ..result.chart import legend_above, mark, whole_numbers
 from ..result.palette import COLOURS
 from ..result.panels import Panel
 from ..result.result import STRICT, Result, Row
 from ..result.text import text_table
 from .figures import (
-    EPSILON,
     Shares,
-    Values,
     Vector,
     check_finite,
     numerical_rank,

@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..adapters import Rescaled
+from ..adapters import Rescaled, Values
 from ..adapters.agreement import NUDGED, failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
-from ..startend import Halves, Values
+from ..startend import Halves
+from .figures import check_finite
 from .matrix import Entries
 
 ROWS = 2
@@ -29,39 +30,36 @@ _MOST = 0.1
 """Beyond this relative difference outputs are rounding more than anything else"""
 
 
-def recheck(entries: Entries, values: Values) -> float:
+def recheck(entries: Entries, values: Values) -> tuple[Values, float]:
     """Compare a matrix with entries that are evaluated again.
 
     Args:
         entries: what it is made of.
-        values: the matrix, (starts, ends, channels), finite.
+        values: the matrix as it was evaluated, (starts, ends, columns).
 
     Returns:
-        The largest relative difference, which is rounding.
+        The outputs that are read out, (starts, ends, channels), and the largest relative difference, which is rounding.
 
     Raises:
         CheckFailed: a difference is more than rounding can make.
-        ValueError: rounding has grown along the sequence until there is nothing else.
+        ValueError: outputs are not finite, or rounding has grown along the sequence until there is nothing else.
     """
     again = _Again(entries, values)
     rows, pairs = again.rows(), again.pairs()
     apart = again.apart(again.first_rows, rows), again.apart(again.first_pairs, pairs)
     if max(apart) > again.limit:
+        check_finite(values)  # says more than the check below
         if again.draws:
             raise again.failure("repeat", max(apart))
         by_one, grown = again.rounding_grown(pairs)
+        if max(apart) > grown and by_one > _MOST / NUDGED:
+            raise ValueError(
+                f"inputs that differ in their last digit change outputs by {by_one:.1e} of the largest: they are "
+                "rounding; use a shorter length, smaller weights, or float64"
+            )
         if max(apart) > grown:
-            _refuse_rounding(by_one)
             raise again.failure(again.cause(rows, pairs, apart[0]), max(apart))
-    return max(apart)
-
-
-def _refuse_rounding(by_one: float) -> None:
-    if by_one > _MOST / NUDGED:
-        raise ValueError(
-            f"inputs that differ in their last digit change outputs by {by_one:.1e} of the largest: they are rounding; "
-            "use a shorter length, smaller weights, or float64"
-        )
+    return entries.combined(values), max(apart)
 
 
 class _Again:

@@ -115,28 +115,29 @@ def figures(terms: Terms, *, threshold: float) -> Figures:
         )
     shown = terms.only(useful)
     floor = floor[[terms.lags.index(lag) for lag in useful]]
-    near = [_share(shown, "near", row) for row in range(len(useful))]
+    near = _shares(shown, "near")
     memory = _column(near, floor, logarithmic=True)
     resolved = np.array([value > 0 for value in memory.values])
     nothing = Ratio(0.0, np.zeros(GROUPS))
     parts = [part if good else nothing for part, good in zip(near, resolved, strict=True)]
     mean, mean_interval = _mean(tuple(useful), parts, memory)
-    carried = _column([_share(shown, "alike", row) for row in range(len(useful))], floor, logarithmic=False)
     return Figures(
         lags=tuple(useful),
         memory=memory,
-        joint=_column([_share(shown, "jointly", row) for row in range(len(useful))], floor, logarithmic=True),
-        carried=carried,
+        joint=_column(_shares(shown, "jointly"), floor, logarithmic=True),
+        carried=_column(_shares(shown, "alike"), floor, logarithmic=False),
         floor=tuple(floor.tolist()),
         mean=mean,
         mean_interval=mean_interval,
         notes=tuple(notes),
-        **_others(shown, floor),
+        single=_changes(shown, "single", floor),
+        short=_changes(shown, "short", floor),
+        divergence=_divergence(shown),
     )
 
 
-def _share(terms: Terms, name: str, row: int) -> Ratio:
-    return ratio(terms.squares[name][row], terms.squares["far"][row])
+def _shares(terms: Terms, name: str) -> list[Ratio]:
+    return [ratio(above, below) for above, below in zip(terms.squares[name], terms.squares["far"], strict=True)]
 
 
 def _column(parts: list[Ratio], floor: Vector, *, logarithmic: bool) -> Column:
@@ -160,19 +161,19 @@ def _mean(lags: tuple[int, ...], parts: list[Ratio], memory: Column) -> tuple[fl
     return min(found.value, float(lags[-1])), (max(low - below, 0.0), min(high + above, float(lags[-1])))
 
 
-def _others(terms: Terms, floor: Vector) -> dict[str, Column | None]:
-    """Influence and truncation, if they were run, relative to the variance of the sequences themselves."""
-    found: dict[str, Column | None] = {}
-    below = 2 * terms.apart
-    for name in ("single", "short"):
-        if name in terms.squares:
-            parts = [ratio(row, below) for row in terms.squares[name]]
-            found[name] = _column(parts, floor, logarithmic=True)
-    if "divergence" in terms.squares:
-        parts = [ratio(row, np.ones(len(row))) for row in terms.squares["divergence"]]
-        intervals = tuple(interval(part, logarithmic=False, highest=np.inf) for part in parts)
-        found["divergence"] = Column(tuple(max(part.value, 0.0) for part in parts), intervals)
-    return found
+def _changes(terms: Terms, name: str, floor: Vector) -> Column | None:
+    """Influence or truncation, if it was run, relative to the variance of the sequences themselves."""
+    if name not in terms.squares:
+        return None
+    return _column([ratio(row, 2 * terms.apart) for row in terms.squares[name]], floor, logarithmic=True)
+
+
+def _divergence(terms: Terms) -> Column | None:
+    if "divergence" not in terms.squares:
+        return None
+    parts = [ratio(row, np.ones(len(row))) for row in terms.squares["divergence"]]
+    intervals = tuple(interval(part, logarithmic=False, highest=np.inf) for part in parts)
+    return Column(tuple(max(part.value, 0.0) for part in parts), intervals)
 
 
 def _hidden(lags: tuple[int, ...], useful: list[int], threshold: float) -> list[str]:
