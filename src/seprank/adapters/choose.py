@@ -131,13 +131,11 @@ class _Search:
         takes = parameters_of(self._module, self._said)
         returns = () if reading is None else reading.selection.state or ()
         if name not in (*takes.required, *takes.optional, *returns):
-            raise Refused(
-                ConventionError(
-                    f"state={name!r} names no argument and no method of {type(self._module).__name__}, and no part of "
-                    "what it returns; name one of these, or leave it out"
-                ),
-                frozenset(),
+            error = ConventionError(
+                f"state={name!r} names no argument and no method of {type(self._module).__name__}, and no part of "
+                "what it returns; name one of these, or leave it out"
             )
+            raise Refused(error)
 
     def _passing(self, ways: Found) -> Iterator[tuple[Candidate, Checked]]:
         """The first way that passes; all of them for a step cell, where several may pass that differ."""
@@ -226,7 +224,7 @@ class _Search:
                     "state= that of the state, or a function from the size of a batch to the first state; a function "
                     "of whole sequences is lambda x: module(x)[0]"
                 )
-                raise Refused(error, frozenset()) from None
+                raise Refused(error)
         return model
 
     def _as_sequences(self, cell: Candidate) -> list[tuple[Candidate, Checked]]:

@@ -71,7 +71,6 @@ class SequenceModel(Protocol):
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, features), or token ids (batch, time), as `__call__` wants them, in new memory."""
-        ...
 
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Run on a piece of each sequence, from the beginning (None) or from a state.
@@ -79,15 +78,12 @@ class SequenceModel(Protocol):
         Returns:
             The last output (channels, batch), and the state after it. The given state is not changed.
         """
-        ...
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
         """The states of sequences first..last-1, each repeated `copies` times in a row."""
-        ...
 
     def join(self, states: list[State]) -> State:
         """The states of several batches, one after the other."""
-        ...
 
     def plain(self) -> SequenceModel:
         """The same function computed the slow way, with which a faster one is compared."""

@@ -121,7 +121,6 @@ class Recurrent(SequenceModel):
         self._reuses = any(torch._C._is_alias_of(a, b) for a, b in both)  # type: ignore[attr-defined]
 
     def plain(self) -> Recurrent:
-        """The function that `call` stands in for."""
         return self._plain or self
 
     def pieces(self, sequences: Tensor) -> Tensor:

@@ -26,16 +26,14 @@ class Attempt:
 
 
 class Refused(Exception):
-    """No way to read a module passes.
+    """No way to read a module passes."""
 
-    Attributes:
-        error: for the user.
-        checked: names of the ways that ran and failed a check; they are not tried again in another arithmetic.
-    """
-
-    def __init__(self, error: ConventionError, checked: frozenset[str]) -> None:
+    def __init__(self, error: ConventionError, checked: frozenset[str] = frozenset()) -> None:
         super().__init__(str(error))
-        self.error, self.checked = error, checked
+        self.error = error
+        """For the user"""
+        self.checked = checked
+        """Names of the ways that ran and failed a check: they are not tried again in another arithmetic"""
 
 
 def refusal(module: Any, attempts: list[Attempt], hints: Hints, example: Tensor) -> Refused:

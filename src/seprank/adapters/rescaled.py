@@ -104,11 +104,9 @@ class Rescaled(SequenceModel):
         return torch.cat([output, output_exponent.unsqueeze(0)]), [mantissa, exponents]
 
     def plain(self) -> Recurrent:
-        """The model without scaling."""
         return self._model
 
     def values(self, output: Tensor, state: State) -> list[Tensor]:
-        """Outputs and states with their scale, as far as floating point goes."""
         mantissas, exponents = state
         return [torch.ldexp(output[:-1], output[-1]), torch.ldexp(mantissas, exponents.unsqueeze(1))]
 

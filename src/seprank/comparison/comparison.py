@@ -88,7 +88,12 @@ class Comparison(Result):
 
     def headline(self) -> str:
         """What was compared, in a sentence."""
-        return self.heading()
+        sizes = f"width {self.width}" if self.parameters is None else f"{self.parameters:,} parameters"
+        settings = "".join(f", {name}={value}" for name, value in self.model_settings.items())
+        return (
+            f"Start-End rank at equal {sizes}: inputs {self.inputs}, cut in the middle, domain {self.domain}, "
+            f"at most {self.max_samples:,} samples a side, seed {self.seed}{settings}"
+        )
 
     def panels(self) -> list[Panel]:
         """Ranks against length, a panel for each model, all of one scale."""
@@ -158,15 +163,6 @@ class Comparison(Result):
         entry = "" if cell is None else cell.known.entry
         return [entry, "" if cell is None else cell.remembered] if self.measured else [entry]
 
-    def heading(self) -> str:
-        """What was compared, in a sentence."""
-        sizes = f"width {self.width}" if self.parameters is None else f"{self.parameters:,} parameters"
-        settings = "".join(f", {name}={value}" for name, value in self.model_settings.items())
-        return (
-            f"Start-End rank at equal {sizes}: inputs {self.inputs}, cut in the middle, domain {self.domain}, "
-            f"at most {self.max_samples:,} samples a side, seed {self.seed}{settings}"
-        )
-
     def notes(self) -> list[str]:
         """What the table needs to be read: its signs, deviations, failures, and whether it is whole."""
         notes = [
@@ -191,7 +187,7 @@ class Comparison(Result):
         return notes
 
     def __str__(self) -> str:
-        return "\n".join([self.heading(), "", self.table(), "", *self.notes()])
+        return "\n".join([self.headline(), "", self.table(), "", *self.notes()])
 
 
 def _depth(depth: int | None) -> str:

@@ -38,8 +38,7 @@ class Crossing:
     """A block of pairs.
 
     Args:
-        subject: a model that has passed the checks.
-        readout: of its outputs.
+        subject, readout: a model that has passed the checks, and what is read out of it.
         sequences: x of all pairs, then x' of all pairs, (2 x pairs, length, ...).
         lags: those for which the states of the pasts are kept.
         settings: what is run at every lag.

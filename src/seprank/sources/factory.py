@@ -94,9 +94,7 @@ def load_factory(name: str, *, sizes: Mapping[str, Size | None] | None = None, *
     if is_network(found.value):
         made = [key for key, value in {**(sizes or {}), **settings}.items() if value is not None and key != "inputs"]
         return Factory(name, made_anew(found, made), source_hash(found.file), {}, found.folders)
-    function = found.value
-    if not callable(function):
-        raise FactoryError(f"{name} must be a function, a class or a network, got a {type(function).__name__}")
+    function = callable_of(found)
     return factory_of(found, function, {**_named(function, sizes or {}, settings), **settings})
 
 
@@ -108,6 +106,13 @@ def factory_of(found: Found, function: Callable[..., Any], settings: dict[str, A
     """
     _check_truths(found.name, function, settings)
     return Factory(found.name, function, source_hash(found.file), settings, found.folders)
+
+
+def callable_of(found: Found) -> Callable[..., Any]:
+    """The function or class that a name stands for."""
+    if not callable(found.value):
+        raise FactoryError(f"{found.name} must be a function, a class or a network, got a {type(found.value).__name__}")
+    return found.value
 
 
 def is_network(found: object) -> bool:
