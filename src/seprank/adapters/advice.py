@@ -14,6 +14,8 @@ from .reading import parameters_of
 
 _OURS = Path(__file__).resolve().parent.parent
 _TORCH = Path(torch.__file__).resolve().parent
+_SAID = 300
+"""Characters of an error that are shown"""
 
 
 def name_of(module: Any) -> str:
@@ -30,11 +32,11 @@ def place_of(error: BaseException) -> str:
     return ""
 
 
-def said_by(error: BaseException, most: int = 300) -> str:
-    """An error in one line, with its class and place, at most so many characters of its message."""
+def said_by(error: BaseException) -> str:
+    """An error in one line, with its class and place, and the beginning of its message."""
     place = place_of(error)
     text = f"{type(error).__name__}: {error}".split()
-    return f"{' '.join(text)[:most]}" + (f" ({place})" if place else "")
+    return " ".join(text)[:_SAID] + (f" ({place})" if place else "")
 
 
 def remedy(error: BaseException) -> str:

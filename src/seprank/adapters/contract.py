@@ -41,8 +41,7 @@ class CheckFailed(ConventionError):
 
     def __init__(self, check: Check, text: str) -> None:
         super().__init__(f"check '{check}' failed: {text}")
-        self.check: Check = check
-        """Which of the checks"""
+        self.check, self.text = check, text
 
 
 @runtime_checkable

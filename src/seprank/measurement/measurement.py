@@ -161,7 +161,10 @@ class Measurement(Result):
         ]
         if self.recombined is not None:
             lines.append(f"  {_percent(self.recombined)} % of the pairs are halves of different sequences")
-        rows = [_row(label, self.errors[name]) for name, label in LABELS.items()]
+        rows = [
+            [label, f"{e.estimate:.4g}", f"{e.low:.4g} to {e.high:.4g}", f"{e.plug_in:.4g}"]
+            for label, e in ((label, self.errors[name]) for name, label in LABELS.items())
+        ]
         heads = ["", "estimate", "90 % interval", "plug-in"]
         lines += ["", text_table(rows, heads=heads, left=(0, 2), indent=2)]
         relation = "≥" if self.numerical_rank_is_bound else "="
@@ -183,11 +186,6 @@ LABELS = {
     "end": "variance share of end",
     "interaction": "variance share of interaction",
 }
-
-
-def _row(label: str, figure: Estimate) -> list[str]:
-    interval = f"{figure.low:.4g} to {figure.high:.4g}"
-    return [label, f"{figure.estimate:.4g}", interval, f"{figure.plug_in:.4g}"]
 
 
 _LEAST = 0.0005

@@ -155,7 +155,8 @@ class SentCollection:
         Raises:
             KeyboardInterrupt: interrupted before there was anything to show.
         """
-        lags, blocks = tuple(lags), self._blocks()
+        lags = tuple(lags)
+        blocks = [range(i, min(i + SENT_PAIRS, self._count)) for i in range(0, self._count, SENT_PAIRS)]
         if enough is None:
             return join_pairs(self._sent(blocks, lags))
         first = self._sent(blocks[:1], lags, ends=True)
@@ -168,9 +169,6 @@ class SentCollection:
             return found
         more = self.terms(lags[len(ran) :], enough)
         return join_lags([found, more]) if len(more) == len(found) else found
-
-    def _blocks(self) -> list[range]:
-        return [range(i, min(i + SENT_PAIRS, self._count)) for i in range(0, self._count, SENT_PAIRS)]
 
     def _sent(
         self, blocks: Sequence[range], lags: tuple[int, ...], *, ends: bool = False, already: int = 0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..settings.remember_settings import RememberSettings
 from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
-from .columns import Column, Figures, figures, nothing_left
+from .columns import Figures, figures, nothing_left
 from .curve import MemoryCurve, Series
 from .readout import Readout, choose_readout
 from .terms import Terms, join_lags
@@ -161,8 +162,8 @@ def _curve(
         complete=not interrupted,
         notes=tuple(notes),
         influences=_influences(found, settings.length),
-        truncations=_series(found.lags, found.short),
-        divergences=_series(found.lags, found.divergence),
+        truncations=found.short,
+        divergences=found.divergence,
     )
 
 
@@ -203,14 +204,11 @@ def _indistinct(found: Figures, place: tuple[int, int], threshold: float) -> boo
     return place[0] >= 0 and intervals[place[0]][0] <= threshold <= intervals[place[1]][1]
 
 
-def _series(steps: tuple[int, ...], column: Column | None) -> Series | None:
-    return None if column is None else Series(steps, column.values, column.intervals)
-
-
 def _influences(found: Figures, length: int) -> Series | None:
     """Of the oldest of the last k steps; that of the very first step is memory at the last lag, as its whole past."""
-    column, steps = found.single, tuple(lag - 1 for lag in found.lags)
-    if column is not None and found.lags[-1] == length - 1:
-        column += Column(found.memory.values[-1:], found.memory.intervals[-1:])
-        steps = (*steps, length - 1)
-    return _series(steps, column)
+    if found.single is None:
+        return None
+    oldest, memory = replace(found.single, steps=tuple(lag - 1 for lag in found.lags)), found.memory
+    if found.lags[-1] < length - 1:
+        return oldest
+    return oldest + Series((length - 1,), memory.values[-1:], memory.intervals[-1:])
