@@ -63,7 +63,7 @@ def runs_alone(module: Any, example: Tensor, hints: Hints) -> str:
 
 
 def missing(module: Any, hints: Hints) -> str:
-    """What to do about arguments that the module needs and nobody gives."""
+    """What to do about arguments that the module needs and was not given."""
     required = parameters_of(module, hints).required
     if not required:
         return ""

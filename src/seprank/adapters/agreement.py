@@ -52,7 +52,7 @@ class Agreement:
 
 
 NUDGED = 100.0
-"""How much more than inputs that differ in their last digit rounding inside may change an output"""
+"""Rounding inside may change an output this many times more than a change of the inputs in their last digit does"""
 
 
 def tolerance(rounding: float) -> float:
@@ -255,7 +255,7 @@ _REMEDIES: dict[Check, tuple[str, str]] = {
     ),
     "halves": (
         "running the module in two halves must give what running it at once gives",
-        "see that it returns its whole state, starts from the state it is given, and looks only backward in time; a "
+        "make sure that it returns its whole state, starts from the state it is given, and looks only back in time; a "
         "function of the whole sequence, lambda x: module(x)[0], can be measured as it is, more slowly",
     ),
 }

@@ -1,4 +1,4 @@
-"""What a model reads at each step: as the user gives it, as the model says, as data show, or as a layer inside does."""
+"""What a model reads at each step, taken from the user, the model itself, the data, or a layer inside."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SAYS: tuple[tuple[type[nn.Module], str], ...] = (
 """Layers that read features, and where each says how many; `nn.Embedding` reads token ids"""
 
 _TRIED = 24
-"""Sequences on which a size is tried: as many as every check takes"""
+"""Sequences on which a size is tried, enough for every check"""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def find_alphabet(
 
 
 def count_inputs(model: Any, *, ids: bool, length: int, said: Hints | None = None) -> int:
-    """How many inputs a model has, where nobody says it: features per step, or letters.
+    """How many inputs a model has, features per step or letters, where the user does not say.
 
     Args:
         model: the model.
@@ -239,7 +239,7 @@ class _Watch:
         self._given: Tensor | None = None
 
     def over(self, module: nn.Module, layers: list[str]) -> None:
-        """Watch a module, a copy that nobody else has."""
+        """Watch a module, which must be a copy of our own: its hooks stay."""
         module.register_forward_pre_hook(self._begin)
         for name in layers:
             module.get_submodule(name).register_forward_pre_hook(partial(self._note, name))

@@ -110,7 +110,7 @@ class Candidates:
             yield from self.whole(batch_first=True, supposed=False)
 
     def whole(self, *, batch_first: bool, supposed: bool) -> Found:
-        """As a function of the whole sequence; `supposed` if nobody says the order of its axes."""
+        """As a function of the whole sequence; `supposed` if the order of its axes is only a guess."""
         firsts: Iterator[FirstOne | None] = iter([None])
         names = self._parameters.required
         if names:  # with an assumed state, a step cell would pass as a function without memory

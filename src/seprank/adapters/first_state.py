@@ -98,7 +98,7 @@ FirstOne = FromMethod | Given | Nothing | Zeros
 
 
 def first_states(module: Any, hints: Hints, tensors: int) -> Iterator[FirstOne]:
-    """Ways to make a first state that is passed in so many arguments, in the order in which they are tried."""
+    """Ways to make a first state passed in this many arguments, in the order in which they are tried."""
     if callable(hints.state):
         yield Given(hints.state)
         return

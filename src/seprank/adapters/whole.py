@@ -50,7 +50,7 @@ class Whole(SequenceModel):
 
     @torch.no_grad()
     def _count_channels(self, example: Tensor) -> int:
-        """Refuses what may be one number per step as well as channels of the last."""
+        """Refuse outputs that may be one number per step or the channels of the last."""
         output = self._run(example)
         channels, steps = len(as_columns(self._last(output, example))), example.shape[1]
         either = output.ndim == max(2, example.ndim - 1) and output.shape[1] == steps > 1
@@ -68,7 +68,7 @@ class Whole(SequenceModel):
         return channels
 
     def _time_is_last(self, example: Tensor) -> bool:
-        """Whether with one step more it is the last axis of outputs that grows; False if the function takes no more."""
+        """Whether one more step makes the last axis of the output longer; False if the function takes no more steps."""
         try:
             longer = self._run(torch.cat([example, example[:, -1:]], 1))
         except Exception:  # whatever it is: of this length the function ran

@@ -42,7 +42,7 @@ class Shares:
 
 
 def check_finite(values: Values) -> None:
-    """Refuse outputs that are no numbers.
+    """Refuse outputs that are not finite.
 
     Raises:
         ValueError: the shape is wrong or empty, or an output is not finite; the first such pair is named.
@@ -59,7 +59,7 @@ def check_finite(values: Values) -> None:
 
 
 def rescaled(values: Values) -> tuple[Values, float]:
-    """Outputs divided, where their squares would overflow or vanish, by a power of two, hence exactly; and that power.
+    """Outputs, where their squares would overflow or vanish divided exactly by a power of two, and that power.
 
     Example:
         >>> rescaled(np.full((1, 1, 1), 2.0**1000))[0].item()
@@ -249,7 +249,7 @@ def effective_count(weights: Vector) -> float:
 
 
 def rest_on_few(name: str, weights: Vector, least: int) -> list[str]:
-    """A warning if fewer samples than that count as much as these do with their weights."""
+    """A warning if samples with these weights count for fewer than the least number of equal ones."""
     count = effective_count(weights)
     if count >= least:
         return []

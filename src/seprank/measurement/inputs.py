@@ -36,7 +36,7 @@ class Samples:
     origins: tuple[Numbers, Numbers] | None = None
     """Of the user's own sequences: the one that each start and each end comes from"""
     inferred: str = ""
-    """How it was found out what a step is, if nobody said it"""
+    """How what a step is was found out, where neither the user nor the model says it"""
 
     @property
     def features(self) -> int:

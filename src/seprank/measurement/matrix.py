@@ -54,7 +54,7 @@ class Entries:
         return torch.from_numpy(self._weights).to(output) @ output
 
     def matrix(self, block: int, progress: Progress | None = None) -> StartEndMatrix:
-        """An empty matrix, to be evaluated in blocks of so many pairs."""
+        """An empty matrix, to be evaluated in blocks of this many pairs."""
         return StartEndMatrix(self.subject.model, self.read, channels=self.channels, block=block, progress=progress)
 
     def require_memory(self) -> None:
@@ -78,7 +78,7 @@ class Entries:
 
 
 Evaluate = Callable[[Entries, Progress, State | None], Values]
-"""From the entries, whom to tell of the pairs done, and the starts' states if they are known, to all values"""
+"""Takes the entries, the progress to call, and the states of the starts if they are known; gives all values"""
 
 
 def evaluated(entries: Entries, progress: Progress, states: State | None = None) -> Values:

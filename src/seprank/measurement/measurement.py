@@ -92,7 +92,7 @@ class Measurement(Result):
     floor: float | None
     """Relative error of the outputs, where the model itself computes less precisely than `dtype` says"""
     notes: tuple[str, ...]
-    """What else should be known, in sentences"""
+    """Further remarks, in sentences"""
 
     @property
     def memory(self) -> float:

@@ -276,7 +276,7 @@ class _Run:
 
 
 def _tell(report: Report, before: int, own: int, every: int, stage: str, done: int, total: int, note: str = "") -> None:
-    """Progress of one cut, of so many steps, as a part of that of all; `before` are the steps of the cuts done."""
+    """Progress of one cut as a part of all: `before` counts the steps of earlier cuts, `own` those of this one."""
     report(STAGE, before + own * done // max(total, 1), every, stage)
 
 

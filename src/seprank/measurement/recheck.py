@@ -98,8 +98,8 @@ class _Again:
     def rounding_grown(self, pairs: Values) -> tuple[float, float]:
         """What changes if the last digit of inputs does, and what rounding may have become along the sequence.
 
-        For the second a thousand last digits are moved, and the change is divided by as much: what is no rounding does
-        not grow with it. It is at most what is still small beside the outputs.
+        The second moves inputs by a thousand last digits and divides the change by a thousand: what is not rounding
+        does not grow with the move. It is capped at what is still small beside the outputs.
         """
         by_one, by_many = (self.apart(pairs, self.pairs(nudged=n)) for n in (1, _DIGITS))
         return by_one, min(NUDGED * by_many / _DIGITS, _MOST)

@@ -90,7 +90,7 @@ class Crossing:
     def _check_alone(self) -> None:
         """Run a few sequences again, each by itself and uncut, to see an influence of the batch or of the cuts.
 
-        Inputs that differ in their last digit show how far rounding alone may grow over so many steps.
+        Inputs that differ in their last digit show how far rounding alone may grow over these steps.
         """
         few = self._sequences[: min(ALONE, len(self._sequences))]
         size = 2 * self._model.agreement.rounding

@@ -93,9 +93,9 @@ class MemoryCurve(Result):
     complete: bool = True
     """False if the run was interrupted, and lags or pairs are missing"""
     notes: tuple[str, ...] = ()
-    """What else should be known, in sentences without full stop"""
+    """Further remarks, in sentences without full stop"""
     influences: Series | None = None
-    """Share of the variance that depends on the one step so many steps back, 0 being the newest; if asked for"""
+    """Share of the variance that depends on the single step this far back, 0 being the newest; if asked for"""
     truncations: Series | None = None
     """Mean square change of the output if only the last k steps are seen, over twice the variance; if asked for"""
     divergences: Series | None = None
@@ -193,7 +193,7 @@ class MemoryCurve(Result):
         return next((step for step, added in enumerate(accumulate(values)) if added >= wanted), len(values) - 1)
 
     def effective_steps(self) -> float:
-        """exp of the entropy of influence over its sum: so many equally influential steps would have the same.
+        """exp of the entropy of influence over its sum: this many equally influential steps would have the same.
 
         Raises:
             ValueError: influence was not looked at at every step.

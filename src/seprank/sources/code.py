@@ -1,4 +1,4 @@
-"""The user's own code, named as file.py:name or package.module:name: where it is, and what stands under that name."""
+"""The user's own code, named as file.py:name or package.module:name: where it is, and what the name refers to."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from types import ModuleType
 from typing import TypeGuard
 
 USER_MODULE = "_seprank_user_"
-"""How the names begin that modules from single files have in `sys.modules`"""
+"""Prefix of the names in `sys.modules` of modules from single files"""
 
 
 class FactoryError(ValueError):
-    """The user's own code could not be found, failed, or made something else than is needed."""
+    """The user's own code could not be found, failed, or made something other than what is needed."""
 
 
 def is_code(name: str) -> bool:
@@ -29,7 +29,7 @@ def is_code(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Found:
-    """What stands under a name of the user's own code."""
+    """What a name of the user's own code refers to."""
 
     name: str
     """As the user wrote it, for instance my_model.py:build"""
@@ -45,7 +45,7 @@ class Found:
         return self.name.rpartition(":")[0].endswith(".py")
 
     def again(self) -> object:
-        """The same of the file run once more, so that it is made anew."""
+        """The same after running the file once more, so that it is made anew."""
         return getattr(import_file(self.file), self.name.rpartition(":")[2])
 
 
@@ -150,7 +150,7 @@ def _is_inside(file: Path, folders: tuple[str, ...], path: list[str]) -> bool:
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Whatever the user's code dies of, as ours; a program that ends itself does not end this one."""
+    """Turn whatever error the user's code raises into ours; code that exits does not end this program."""
     try:
         yield
     except FactoryError:

@@ -64,7 +64,7 @@ class Factory:
                 raise self._incomplete() or error from error
 
     def _incomplete(self) -> FactoryError | None:
-        """What to say of arguments that the function needs and did not get; None if it got all."""
+        """The error for arguments that the function needs and did not get; None if it got all."""
         own = list(parameters_of(self.function).values())[1 if isinstance(self.function, type) else 0 :]
         by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         missing = [
@@ -126,7 +126,7 @@ def made_anew(found: Found, given: Iterable[str]) -> Callable[[], Any]:
 
     Args:
         found: the object.
-        given: names of settings, which nobody takes.
+        given: names of settings, which it cannot take.
 
     Raises:
         FactoryError: there are some, or it is made in a package, which runs once.
