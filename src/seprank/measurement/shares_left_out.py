@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .figures import EPSILON, Shares, Values, anova, decomposed, sum_of_squares, unbiased_shares
+from ..adapters import Values
+from ..adapters.rounding import EPSILON
+from .figures import Shares, anova, decomposed, sum_of_squares, unbiased_shares
 
 _LOST = 1e-3
 """If less than this is left of the variance, the sums have lost digits"""
