@@ -71,7 +71,7 @@ class SharesLeftOut:
         by_end = self._over_starts[kept][:, ends].sum(0) / counts[0]
         mean = by_start.mean(0)
         jointly = (
-            self._squares[kept][:, kept].sum() / (counts[0] * counts[1])
+            float(self._squares[kept][:, kept].sum()) / (counts[0] * counts[1])
             - sum_of_squares(by_start) / counts[0]
             - sum_of_squares(by_end) / counts[1]
             + sum_of_squares(mean)
