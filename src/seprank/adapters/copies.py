@@ -41,8 +41,8 @@ def copy_module(module: Module) -> Module:
         copied = copy.deepcopy(module, computed)
     except Exception as error:  # whatever the user's own classes raise
         raise ConventionError(
-            f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error}), and is not run itself, so "
-            "that nothing changes it; see that copy.deepcopy(module) works, or leave out the attribute at fault"
+            f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error}), and only copies are run, so "
+            "that the module itself does not change; make copy.deepcopy(module) work, or remove the attribute at fault"
         ) from error
     elsewhere = any(tensor.device.type not in ("cpu", "meta") for tensor in (*copied.parameters(), *copied.buffers()))
     return copied.cpu() if elsewhere else copied

@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..adapters import Rescaled
+from ..adapters import Rescaled, Values
 from ..adapters.agreement import NUDGED, failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
-from ..startend import Halves, Values
+from ..startend import Halves
+from .figures import check_finite
 from .matrix import Entries
 
 ROWS = 2
@@ -29,24 +30,25 @@ _MOST = 0.1
 """Beyond this relative difference outputs are rounding more than anything else"""
 
 
-def recheck(entries: Entries, values: Values) -> float:
+def recheck(entries: Entries, values: Values) -> tuple[Values, float]:
     """Compare a matrix with entries that are evaluated again.
 
     Args:
         entries: what it is made of.
-        values: the matrix, (starts, ends, channels), finite.
+        values: the matrix as it was evaluated, (starts, ends, columns).
 
     Returns:
-        The largest relative difference, which is rounding.
+        The outputs that are read out, (starts, ends, channels), and the largest relative difference, which is rounding.
 
     Raises:
         CheckFailed: a difference is more than rounding can make.
-        ValueError: rounding has grown along the sequence until there is nothing else.
+        ValueError: outputs are not finite, or rounding has grown along the sequence until there is nothing else.
     """
     again = _Again(entries, values)
     rows, pairs = again.rows(), again.pairs()
     apart = again.apart(again.first_rows, rows), again.apart(again.first_pairs, pairs)
     if max(apart) > again.limit:
+        check_finite(values)  # says more than the check below
         if again.draws:
             raise again.failure("repeat", max(apart))
         by_one, grown = again.rounding_grown(pairs)
@@ -58,7 +60,7 @@ def recheck(entries: Entries, values: Values) -> float:
         by_one = again.apart(pairs, again.pairs(nudged=1))
         if by_one > again.limit:  # which in coarse arithmetic is large
             _refuse_rounding(by_one)
-    return max(apart)
+    return entries.combined(values), max(apart)
 
 
 def _refuse_rounding(by_one: float) -> None:
@@ -109,8 +111,8 @@ class _Again:
     def rounding_grown(self, pairs: Values) -> tuple[float, float]:
         """What changes if the last digit of inputs does, and what rounding may have become along the sequence.
 
-        For the second a thousand last digits are moved, and the change is divided by as much: what is no rounding does
-        not grow with it. It is at most what is still small beside the outputs.
+        The second moves inputs by a thousand last digits and divides the change by a thousand: what is not rounding
+        does not grow with the move. It is capped at what is still small beside the outputs.
         """
         by_one, by_many = (self.apart(pairs, self.pairs(nudged=n)) for n in (1, _DIGITS))
         return by_one, min(NUDGED * by_many / _DIGITS, _MOST)
