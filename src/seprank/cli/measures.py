@@ -16,7 +16,7 @@ from ..settings.named_network import Network, TrainedNetwork
 from ..settings.neighbours_settings import NeighboursSettings
 from ..settings.remember_settings import RememberSettings, shared_with_measure
 from .flags import flagged
-from .options import Json, Model, Workers, named_network
+from .options import Json, Model, Workers, named_data, named_network
 from .output import Output
 from .terminal import UsageError, say, say_json, show_announcements, stop
 
@@ -44,11 +44,10 @@ def remember(
     """How many steps back does a model remember? The share of its output's variance that depends on older inputs."""
     if len(set(models)) < len(models):
         raise UsageError("each model must be named once; to compare seeds, run it twice with another --seed")
-    from ..jobs.data import read_data
     from ..memory_curve import remember as run
 
     settings = replace(settings, memory=settings.budget)
-    asked = values(settings, but=("tokenizer",)) | {"data": read_data(settings.data, settings.tokenizer)}
+    asked = values(settings, but=("tokenizer",)) | {"data": named_data(settings.data, settings.tokenizer)}
     show_announcements()
     curves: dict[str, MemoryCurve] = {}
     with work.executor() as executor:
@@ -99,7 +98,6 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure the long-term memory of any sequence model, with error bars."""
-    from ..jobs.data import read_data
     from ..measurement.profile import measure_all
     from ..system.files import check_folder
 
@@ -111,7 +109,7 @@ def measure(
         raise UsageError("--profile measures at every cut, and --cuts at some; give one of them")
     settings = replace(settings, cuts="all" if profile else settings.cuts, memory=settings.budget)
     module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
-    given = {"inputs": inputs, "data": read_data(settings.data)}
+    given = {"inputs": inputs, "data": named_data(settings.data)}
     show_announcements()
     with work.executor() as executor:
         found, points = measure_all(module, settings, executor=executor, **given)

@@ -75,6 +75,15 @@ class Workers:
             yield client.get_executor()
 
 
+def named_data(name: str | None, tokenizer: str | None = None) -> Any:
+    """The sequences in a file; None where none is named. Jobs, which read them, take long to load."""
+    if name is None:
+        return None
+    from ..jobs.data import read_data
+
+    return read_data(name, tokenizer)
+
+
 def named_network(name: str, network: Network, *, seed: int, budget: int) -> Loaded:
     """The network that an argument names."""
     from ..sources.loaded import load_network

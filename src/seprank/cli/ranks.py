@@ -37,12 +37,15 @@ def certify(
 ) -> None:
     """Certify the Start-End separation rank of a polynomial model."""
     from ..certification import certify as run
-    from ..jobs.data import letters, read_templates
 
     show_announcements()
     loaded = named_network(model, network, seed=settings.seed, budget=settings.budget)
-    templates = read_templates(settings.templates)
-    asked = values(settings) | {"templates": templates, "inputs": letters(network.inputs, templates)}
+    asked = values(settings) | {"inputs": network.inputs}
+    if settings.templates is not None:
+        from ..jobs.data import letters, read_templates
+
+        templates = read_templates(settings.templates)
+        asked |= {"templates": templates, "inputs": letters(network.inputs, templates)}
     with work.executor() as executor:
         certificate = run(loaded.module, **asked, executor=executor, factory=loaded.factory)
     output.write(certificate)

@@ -20,8 +20,8 @@ class ArithmeticLSTM(TorchTwin):
     $$c' = f \odot c + i \odot g, \qquad h' = o \odot c'$$
 
     These are the equations of `torch.nn.LSTM` without σ and tanh, nonlinearity="identity". With nonlinearity="tanh"
-    they are those of `nn.LSTM`: $i$, $f$, $o$ pass through σ, $g$ through tanh, and $h' = o \odot \tanh(c')$. So are the
-    parameters, each $b$ the sum of two; `TorchTwin` says how weights are copied.
+    they are those of `nn.LSTM`: $i$, $f$, $o$ pass through σ, $g$ through tanh, and $h' = o \odot \tanh(c')$. So
+    are the parameters, each $b$ the sum of two; `TorchTwin` says how weights are copied.
 
     A step is not affine in the state: $h'$ has degree 3 in $(h, c)$. The rank of a single layer therefore grows
     with the length, as it does for a Recurrent Arithmetic Circuit from depth 2 on.

@@ -18,8 +18,8 @@ class GatedDeltaNet(MatrixCell, SquashedCell):
 
     $$S' = \alpha S (1 - \beta k k^\top) + \beta v k^\top, \qquad y = W_o \, (r \odot \mathrm{norm}(S' q))$$
 
-    As published, nonlinearity="sigmoid", $q = \mathrm{silu}(W_q x)$ and $k = \mathrm{silu}(W_k x)$ divided by their lengths,
-    $v = \mathrm{silu}(W_v x)$, $\alpha = \exp(-e^a\, \mathrm{softplus}(w_\alpha \cdot x + b_\alpha))$,
+    As published, nonlinearity="sigmoid", $q = \mathrm{silu}(W_q x)$ and $k = \mathrm{silu}(W_k x)$ divided by their
+    lengths, $v = \mathrm{silu}(W_v x)$, $\alpha = \exp(-e^a\, \mathrm{softplus}(w_\alpha \cdot x + b_\alpha))$,
     $\beta = \sigma(w_\beta \cdot x + b_\beta)$, $r = \mathrm{silu}(W_r x)$, and norm divides by the root mean square.
     The short convolutions before $q$, $k$ and $v$ are left out.
 

@@ -23,12 +23,12 @@ class HGRN(SquashedCell):
     As published, nonlinearity="sigmoid", real and imaginary part of $c$ are $\mathrm{silu}(W x + b)$,
     $g = \sigma(W_g x + b_g)$, norm is the layer norm, here without weights of its own, and
     $\lambda = \gamma^k + (1 - \gamma^k) \odot \sigma(W_\mu x + b_\mu)$. The lower bounds $\gamma^k$ grow with
-    the layer: $\gamma^k$ is the sum over the layers below $k$ of the softmax, over all layers, of a vector per layer, so
-    that $\gamma^1 = 0$. Phases are kept as $t = \tan(\theta / 2)$, of which cos and sin are rational functions.
+    the layer: $\gamma^k$ is the sum over the layers below $k$ of the softmax, over all layers, of a vector per layer,
+    so that $\gamma^1 = 0$. Phases are kept as $t = \tan(\theta / 2)$, of which cos and sin are rational functions.
 
     Without these functions, nonlinearity="identity", it is polynomial: $c$, λ and $g$ are affine in the input, the
-    bounds are part of λ, and $e^{i \theta}$ is replaced by a complex number of any modulus, so that generic ranks are at
-    least those with phases. The state is affine in the one before, and a single layer has rank at most $2 R + 1$.
+    bounds are part of λ, and $e^{i \theta}$ is replaced by a complex number of any modulus, so that generic ranks are
+    at least those with phases. The state is affine in the one before, and a single layer has rank at most $2 R + 1$.
 
     Initialisation: as in `SquashedCell`, the bias of λ between 1/2 and 1; rotations have modulus 1.
 

@@ -22,11 +22,11 @@ class MLSTM(MatrixCell, SquashedCell):
     As published, nonlinearity="exp", $C$ and $n$ are kept divided by $e^m$ with $m' = \max(\log f + m, \log i)$, which
     does not change $y$, and no exponential overflows.
 
-    With nonlinearity="identity", exp, σ and the division are left out, together with $n$ and $m$, which only the divisor
-    reads, and $\sqrt R$, which $W_k$ absorbs: $y = o \odot C' q$, a polynomial. The larger of two numbers has no
-    counterpart among polynomials, so that `certify(..., squash="identity")` refuses the form with "exp"; this one can
-    be certified. The state is affine in the one before, and $o$ weighs the rows of $C' q$ by the last input: a single
-    layer has rank at most $R^2 + 1$, and less where inputs are few (docs/theory.md, "One layer of mLSTM").
+    With nonlinearity="identity", exp, σ and the division are left out, together with $n$ and $m$, which only the
+    divisor reads, and $\sqrt R$, which $W_k$ absorbs: $y = o \odot C' q$, a polynomial. The larger of two numbers has
+    no counterpart among polynomials, so that `certify(..., squash="identity")` refuses the form with "exp"; this one
+    can be certified. The state is affine in the one before, and $o$ weighs the rows of $C' q$ by the last input: a
+    single layer has rank at most $R^2 + 1$, and less where inputs are few (docs/theory.md, "One layer of mLSTM").
 
     Initialisation: as in `SquashedCell`, $b_f$ between 1/2 and 1, $b_i$ between 0 and 1; n and m are zero.
 

@@ -29,9 +29,9 @@ class S6(StackedCell):
     are not polynomial: this model can be trained and measured; its polynomial counterpart is
     `selective_ssm.SelectiveSSM`.
 
-    Initialisation: $A = -\exp(\mathrm{A\_log})$ is $-1, \dots, -N$ in every channel, and steps $\Delta$ are between 0.001
-    and 0.1, as in the paper; D is 1, other matrices are uniform in ±1/sqrt(columns); the first state is zero, and is
-    learnt.
+    Initialisation: $A = -\exp(\mathrm{A\_log})$ is $-1, \dots, -N$ in every channel, and steps $\Delta$ are between
+    0.001 and 0.1, as in the paper; D is 1, other matrices are uniform in ±1/sqrt(columns); the first state is zero,
+    and is learnt.
 
     Args:
         state_size: N, numbers kept per channel, of which there are `hidden_size`.
