@@ -39,10 +39,6 @@ class LabelledSeries(Task):
     def outputs(self) -> int:
         return len(self.class_counts["train"])
 
-    @property
-    def every_step(self) -> bool:
-        return False
-
     def available(self, stream: str) -> int:
         check_stream(stream)
         return sum(self.class_counts[stream])

@@ -65,10 +65,6 @@ class StartEndSimilarity(Task):
     def outputs(self) -> int:
         return self.levels + 1
 
-    @property
-    def every_step(self) -> bool:
-        return False
-
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         half, m, n = self.length // 2, self.compared, self.symbols
         classes = torch.randint(self.levels + 1, (size,), generator=generator)

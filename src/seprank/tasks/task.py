@@ -44,6 +44,8 @@ class Task(ABC):
     """Raised when the same parameters and seed give other batches than before"""
     goal: ClassVar[tuple[str, float]]
     """The score that says whether the task is solved, and the value it must reach"""
+    every_step: ClassVar[bool] = False
+    """Whether the outputs of all steps count, or only the one after the last step"""
 
     @property
     @abstractmethod
@@ -59,11 +61,6 @@ class Task(ABC):
     @abstractmethod
     def length(self) -> int:
         """T: steps of a sequence."""
-
-    @property
-    @abstractmethod
-    def every_step(self) -> bool:
-        """Whether the outputs of all steps count, or only the one after the last step."""
 
     @property
     def cut(self) -> int:
