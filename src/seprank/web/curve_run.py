@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from ..memory_curve import MemoryCurve
-from ..system.memory import MemoryBudgetError
 from .budget import Budget
-from .jobs import Slot
 from .settings import Settings
+from .slot import Slot
 from .work import remember_network
 
 SAMPLES = 256
@@ -36,8 +33,7 @@ class CurveRun:
         self.progress = 0.0
         self.following = False
         self.version = 0
-        self._budget = budget
-        self._slot = Slot(partial(budget.give_back, (id(self), "curve")))
+        self._slot = Slot(budget)
         self._asked: Settings | None = None
 
     @property
@@ -52,11 +48,8 @@ class CurveRun:
         if problem is not None:
             return
         memory = _WORK + 64 * SAMPLES * settings.length * settings.inputs + 20 * settings.parameters
-        try:
-            self._budget.take_process((id(self), "curve"), memory)
-            self._slot.begin(remember_network, settings, SAMPLES, memory)
-        except (MemoryBudgetError, OSError) as error:
-            self.notice = f"{error}"
+        self._slot.begin(remember_network, settings, SAMPLES, memory, memory=memory)
+        self.notice = self._slot.failure
 
     def follow(self, settings: Settings, problem: str | None) -> None:
         """The settings have changed: what runs for others is ended, and the curve of these is run."""

@@ -88,57 +88,6 @@ class Job:
         )
 
 
-class Slot:
-    """Room for one job at a time, and for the memory that it may take, which is given back when the job ends.
-
-    Args:
-        give_back: called when the job has ended, in whatever way.
-    """
-
-    def __init__(self, give_back: Callable[[], None]) -> None:
-        self._give_back = give_back
-        self._job: Job | None = None
-        self.seconds = 0.0
-        """That the job has run"""
-        self.failure: str | None = None
-        """Why the last job failed, None if it did not"""
-
-    @property
-    def running(self) -> bool:
-        return self._job is not None
-
-    def begin(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Start a job, for which memory has been taken.
-
-        Raises:
-            OSError: no process could be started; the memory is given back.
-        """
-        self.failure = None
-        try:
-            self._job, self._began = Job(work, *arguments), time.monotonic()
-        except OSError:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End the job at once, if there is one."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
-        self._give_back()
-
-    def poll(self) -> list[tuple[str, Any]]:
-        """What was reported since the last call; a job that has ended is gone afterwards."""
-        if self._job is None:
-            return []
-        reports = self._job.poll()
-        self.seconds = time.monotonic() - self._began
-        if self._job.state != "running":
-            self.failure = self._job.failure
-            self.stop()
-        return reports
-
-
 def warm_up() -> Job:
     """Start what processes are made from, so that the first one does not have to wait for torch."""
     return Job(_nothing)
