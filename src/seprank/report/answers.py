@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from ..certification.summary import Summary
 from ..result.document import SURE, Section, Table, report_page
@@ -36,7 +37,7 @@ def answers(findings: Findings) -> list[Section]:
     return [
         matrix_section(findings.matrix),
         growth_section(findings.growth, meaning(findings.growth)),
-        networks_section(inputs=sizes["inputs"], width=sizes["width"], length=sizes["picture_length"]),
+        networks_section(inputs=sizes.inputs, width=sizes.width, length=sizes.picture_length),
         cuts_section(findings.cuts, findings.lengths),
         architectures_section(findings.architectures.cells, findings.measured),
         integration_section(findings.integration.cells),
@@ -91,8 +92,8 @@ def widest_shallow(inputs: int, length: int) -> int:
 def made_section(findings: Findings) -> Section:
     """Settings, seeds and versions."""
     listed = {
-        name.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        for name, value in findings.sizes.items()
+        name.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for name, value in asdict(findings.sizes).items()
     }
     said = [(name, value, "setting") for name, value in listed.items()]
     said += [(name, value, "version") for name, value in findings.versions.items()]

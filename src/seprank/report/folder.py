@@ -44,8 +44,8 @@ class Found:
     remembered: list[tuple[str, MemoryCurve]] = field(default_factory=list)
     """Name and memory curve"""
     trained: list[Run] = field(default_factory=list)
-    failed: list[dict[str, Any]] = field(default_factory=list)
-    left_out: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[dict[str, str]] = field(default_factory=list)
     """Files that claim to be of ours and are not whole"""
     answers: Findings | None = None
     """What `seprank demo` left"""

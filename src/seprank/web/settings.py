@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..models import MODELS, ModelSpec
-from ..question import check_between, check_choice, keep
+from ..question import Sizes, check_between, check_choice, keep
 from ..settings.certify_settings import CertifySettings
 from ..settings.command_line import command_line
 from ..settings.named_network import VectorNetwork
@@ -99,9 +99,9 @@ class Settings:
         """Number of parameters of the network."""
         return self.spec.count_parameters(self.inputs, self.width, self.depth)
 
-    def network(self) -> dict[str, Any]:
+    def network(self) -> Sizes:
         """What the network is built from."""
-        return dict(self.sizes.sizes(self.model))
+        return self.sizes.sizes(self.model)
 
     def chart_lengths(self) -> list[int]:
         """Lengths up to the chosen one, at most eight of them, at which the rank is certified for the chart."""
