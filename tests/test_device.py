@@ -130,6 +130,22 @@ def test_elimination_of_larger_tensors(shape: tuple[int, int]) -> None:
         assert_equal(rank_profile(matrix, device=FORCED), rank_profile(matrix))
 
 
+@pytest.mark.parametrize("size", [97, 2**51, 2**52 + 2, 2**53])
+def test_numbers_of_every_size_are_read_on_a_device(size: int) -> None:
+    matrix = np.random.default_rng(4).integers(-size, size, size=(30, 20), endpoint=True).astype(np.float64)
+    with mock.patch.object(on_device, "TILE", (4, 8)):
+        assert_equal(rank_profile(matrix, device=FORCED), rank_profile(matrix))
+
+
+@pytest.mark.parametrize("number", [0.5, float("nan"), float("inf"), 2.0**54])
+def test_a_matrix_with_something_else_is_refused_on_a_device_as_on_the_processor(number: float) -> None:
+    matrix = np.eye(5)
+    matrix[3, 2] = number
+    for device in ("cpu", FORCED):
+        with pytest.raises(ValueError, match=r"must hold integers of at most 2\^53, got .* in row 3, column 2"):
+            rank_profile(matrix, device=device)
+
+
 def test_certificates_by_elimination_on_a_device_are_the_same() -> None:
     Case("rac", certified("rac"), dict.__eq__).compare(FORCED)
 
