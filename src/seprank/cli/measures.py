@@ -15,8 +15,9 @@ from ..settings.measure_settings import MeasureSettings
 from ..settings.named_network import Network, TrainedNetwork
 from ..settings.neighbours_settings import NeighboursSettings
 from ..settings.remember_settings import RememberSettings, shared_with_measure
+from ..sources.loaded import load_network
 from .flags import flagged
-from .options import Json, Model, Workers, named_data, named_network
+from .options import Json, Model, Workers, named_data
 from .output import Output
 from .terminal import UsageError, say, say_json, show_announcements, stop
 
@@ -54,7 +55,7 @@ def remember(
         for name in models:
             place, _, weights = name.partition("@")
             trained = TrainedNetwork(**vars(network), weights=weights or None)
-            module, _, inputs = named_network(place, trained, seed=settings.seed, budget=settings.budget)
+            module, _, inputs = load_network(place, trained, seed=settings.seed, budget=settings.budget)
             curves[name] = run(module, inputs=inputs, executor=executor, **asked)
             if not curves[name].complete:
                 break
@@ -108,7 +109,7 @@ def measure(
     if profile and settings.cuts is not None:
         raise UsageError("--profile measures at every cut, and --cuts at some; give one of them")
     settings = replace(settings, cuts="all" if profile else settings.cuts, memory=settings.budget)
-    module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
+    module, _, inputs = load_network(model, network, seed=settings.seed, budget=settings.budget)
     given = {"inputs": inputs, "data": named_data(settings.data)}
     show_announcements()
     with work.executor() as executor:
@@ -158,15 +159,10 @@ def _curve_beside(module: Any, measured: dict[str, Any]) -> tuple[MemoryCurve | 
 
 
 @flagged
-def neighbours(
-    model: Model,
-    network: TrainedNetwork,
-    settings: NeighboursSettings,
-    output: Output,
-) -> None:
+def neighbours(model: Model, network: TrainedNetwork, settings: NeighboursSettings, output: Output) -> None:
     """Compute all measures of memory of one model: memory curve, rank, effective state-size, capacity, gradients."""
     from ..neighbours import overview
 
     show_announcements()
-    module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
+    module, _, inputs = load_network(model, network, seed=settings.seed, budget=settings.budget)
     output.deliver(overview(module, name=model, inputs=inputs, **values(settings)))

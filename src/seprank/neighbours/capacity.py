@@ -283,13 +283,17 @@ def _sampled(state: Stateful, settings: _Settings, began: float, report: Report,
         )
     if length <= lags:
         raise ValueError(f"length must be more than the last lag, {lags}, got {length}; use {lags + SETTLING}")
-    _require_memory(samples * (length * state.inputs + 4 * state.units), settings)
+    need, budget = 16 * samples * (length * state.inputs + 4 * state.units), settings.budget
+    if need > budget:
+        raise MemoryBudgetError(
+            f"the sampled states and their inputs take about {show_size(need)}, more than the {show_size(budget)} this "
+            "may take; use fewer samples or a shorter length"
+        )
     states, targets = _drawn(state, settings, samples, length, lags, report)
     found = fitted(states, targets, settings.seed)
     by_lag = found.folds.reshape(FOLDS, lags + 1, state.inputs).sum(2)
     values, errors = interval(by_lag)
     total, error = interval(by_lag.sum(1))
-    notes = [*state.notes, *([note] if note else []), "it depends on the size of the inputs, `scale`"]
     return MemoryCapacity(
         total=float(total),
         total_error=float(error),
@@ -306,17 +310,8 @@ def _sampled(state: Stateful, settings: _Settings, began: float, report: Report,
         scale=float(settings.scale),
         seed=settings.seed,
         seconds=time.perf_counter() - began,
-        notes=tuple(notes),
+        notes=(*state.notes, *filter(None, [note]), "it depends on the size of the inputs, `scale`"),
     )
-
-
-def _require_memory(numbers: int, settings: _Settings) -> None:
-    budget = settings.budget
-    if 16 * numbers > budget:
-        raise MemoryBudgetError(
-            f"the sampled states and their inputs take about {show_size(16 * numbers)}, more than the "
-            f"{show_size(budget)} this may take; use fewer samples or a shorter length"
-        )
 
 
 def _drawn(

@@ -75,11 +75,7 @@ class EffectiveStateSize(Result):
         """A row for each position."""
         rows = []
         for place, position in enumerate(self.positions):
-            row: Row = {
-                "position": position,
-                "tolerance": self.tolerance[place],
-                "entropy": self.entropy[place],
-            }
+            row: Row = {"position": position, "tolerance": self.tolerance[place], "entropy": self.entropy[place]}
             row["certified"] = None if self.certified is None else self.certified[place]
             for channel in range(self.channels):
                 row[f"tolerance_{channel}"] = self.tolerance_by_channel[channel][place]

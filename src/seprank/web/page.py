@@ -16,7 +16,6 @@ from .meaning import meaning
 from .panel import Panel
 from .rank_chart import chart
 from .session import Session
-from .settings import offered
 from .tables import bounds_table, ranks_table
 
 INTERVAL = 0.2
@@ -221,7 +220,7 @@ class Card:
 
     def _make_fields(self) -> None:
         settings = self._panel.settings
-        models = {name: f"{name}: {MODELS[name].summary.split(':')[0]}" for name in offered()}
+        models = {name: f"{name}: {MODELS[name].summary.split(':')[0]}" for name in MODELS}
         with ui.element("div").classes("fields"):
             self._fields["model"] = ui.select(models, label="Architecture", value=settings.model).classes("whole")
             for name, label in _NUMBERS.items():

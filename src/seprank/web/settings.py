@@ -30,11 +30,6 @@ _ASKED = ("length", "domain", "split", "max_samples", "seed")
 """Those of `certify` that can be chosen"""
 
 
-def offered() -> list[str]:
-    """Names of the models that the page knows: all of the registry."""
-    return list(MODELS)
-
-
 @dataclass(frozen=True)
 class Settings:
     """One question about one registered model.
@@ -60,7 +55,7 @@ class Settings:
     """Positions of the start, of a model that reads whole sequences; None for the first steps"""
 
     def __post_init__(self) -> None:
-        check_choice("model", self.model, offered())
+        check_choice("model", self.model, list(MODELS))
         if self.split is not None and self.spec.recurrent:
             whole = ", ".join(name for name, spec in MODELS.items() if not spec.recurrent)
             raise ValueError(f"split is for models of whole sequences ({whole}), and {self.model} goes step by step")
