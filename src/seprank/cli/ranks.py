@@ -92,7 +92,7 @@ def verify(
     elif found is not None:
         say(str(found))
     if step is not None:
-        # A file that is no intact certificate is bad input; one that is and does not hold is the answer no.
+        # A file that is not an intact certificate is bad input; an intact one that is wrong is the answer no.
         stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
 
 

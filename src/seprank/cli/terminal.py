@@ -42,7 +42,7 @@ def run(app: Callable[[], None]) -> NoReturn:
     """Run a command line and end the process, whatever happens to its output."""
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the process ends)
     if sys.stdout is not None:
-        # What a terminal cannot show, or no text at all, as in names of files, is no reason to lose a result.
+        # Characters that the terminal cannot show, or bytes in names of files, are no reason to lose a result.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code: Any = 0
     try:
@@ -122,7 +122,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def stop(message: str, code: int, paste: Sequence[str] = ()) -> NoReturn:
-    """Say why, with code that could be pasted to mend it, and end the command."""
+    """Say why, with code to paste that would fix it, and end the command."""
     tell(message)
     with suppress(OSError):
         for text in paste:
@@ -163,7 +163,7 @@ def show_announcements() -> None:
 
 
 class _Told(logging.Handler):
-    """Log messages as lines of ours on standard error."""
+    """Log messages as messages of `tell`."""
 
     def emit(self, record: logging.LogRecord) -> None:
         tell(record.getMessage())
@@ -199,7 +199,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def _heard() -> Iterator[None]:
-    """What happens while standard output is written, as an error of ours."""
+    """Failures to write standard output, as `Unheard` or `OutputError`."""
     try:
         yield
     except OutputError:

@@ -41,7 +41,7 @@ _NONE: tuple[type[Exception], ...] = (Meaningless, NotLinear, Unstable, Constant
 _BEYOND: tuple[type[Exception], ...] = (ConventionError, MemoryBudgetError)
 """Why further measures may fail: they run a model on shorter sequences, and need memory for an operator"""
 OPERATIONS = 2e11
-"""At most so many in the decompositions of effective state-size; a longer length is reduced, as the result says"""
+"""Limit for the decompositions of effective state-size; a longer length is reduced, and the result says so"""
 
 
 def overview(  # noqa: PLR0913  (each is a setting a user has)

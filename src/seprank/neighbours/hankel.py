@@ -53,7 +53,7 @@ class HankelSpectrum(Result):
         above = sum(value > max(self.floor, 0.01 * self.values[0]) for value in self.values)
         return (
             f"{above} of {self.units} Hankel singular values are above 1 % of the largest, {self.values[0]:.3g}: a "
-            "network of so many units does nearly the same."
+            "network of that many units does nearly the same."
         )
 
     def records(self) -> list[Row]:

@@ -140,7 +140,7 @@ class Measure:
             ValueError: it is something else.
         """
         if name not in MEASURES or not isinstance(content, dict) or "result" not in content:
-            raise ValueError(f"{name} is no measure; the measures are {', '.join(MEASURES)}")
+            raise ValueError(f"{name} is not a measure; the measures are {', '.join(MEASURES)}")
         found = content["result"]
         if found is not None and not isinstance(found, dict):
             raise ValueError(f"the result of {name} must be an object of JSON, got {type(found).__name__}")

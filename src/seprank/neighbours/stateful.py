@@ -1,4 +1,4 @@
-"""Models as this folder uses them: copied, adapted and checked, with states as vectors and one step as a function."""
+"""Models as the measures here use them: copied, adapted and checked, with states as vectors and a step function."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Vectors:
         """Numbers in a state"""
 
     def read(self, state: State, count: int) -> Array:
-        """States of so many sequences as (count, units)."""
+        """The states of `count` sequences as (count, units)."""
         return np.stack([self._vector(self._model.spread(state, row, row + 1, 1)) for row in range(count)])
 
     def _vector(self, state: State) -> Array:

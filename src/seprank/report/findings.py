@@ -18,7 +18,7 @@ from .learning import Run
 
 KIND = "seprank demo 1"
 _GREATEST = 1000
-"""Of a size that the demonstration may have had: pictures and bounds of it are made anew"""
+"""The largest size that is accepted from a file, because pictures and bounds are computed from it"""
 
 
 @dataclass(frozen=True)

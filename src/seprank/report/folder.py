@@ -28,7 +28,7 @@ _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}
 _CURVE = {"lags", "memory", "joint", "carried"}
 _STRANGE = (LookupError, TypeError, AttributeError, ArithmeticError, ValueError, AssertionError)
-"""What comes of records that have not the form of ours"""
+"""What is raised by records that do not have our form"""
 
 
 R = TypeVar("R", Measurement, MemoryCurve)
@@ -46,7 +46,7 @@ class Found:
     trained: list[Run] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     left_out: list[dict[str, str]] = field(default_factory=list)
-    """Files that claim to be of ours and are not whole"""
+    """Files that claim to be ours and are damaged"""
     answers: Findings | None = None
     """What `seprank demo` left"""
 
@@ -171,7 +171,7 @@ def read_store(store: Store, found: Found) -> None:
     """Add the records of a store.
 
     Raises:
-        ValueError: one of them has not the form of its command's results; the message names it.
+        ValueError: one of them does not have the form of its command's results; the message names it.
     """
     for record in store.records():
         settings, result = dict(record.job.settings), record.result
@@ -212,7 +212,7 @@ def sections(found: Found) -> Iterator[Section]:
             section.parts if len(runs) <= 6 else section.parts[1:],
         )
     if found.left_out:
-        text = "These files claim to be of ours and are not whole. Nothing of them is in this report."
+        text = "These files claim to be ours and are damaged. Nothing in this report comes from them."
         yield Section("Files left out", text, [Table("left-out", found.left_out, "What was left out, and why")])
     if found.failed:
         rows = [{**row, SURE: "no number: the job failed"} for row in found.failed]

@@ -96,5 +96,5 @@ Arguments = Annotated[Mapping[str, Any], FromText(key_values, several=True, meta
 Big = Annotated[int, FromText(whole_number)]
 """A whole number of any size"""
 AsItIs = FromText(lambda _, text: text)
-"""For what is no text in Python: the name of a file or of something that is looked up"""
+"""For values that are not text in Python: the name of a file or of something that is looked up"""
 Bytes = Annotated[int | None, FromText(lambda _, text: parse_size(text))]

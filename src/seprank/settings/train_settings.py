@@ -134,7 +134,7 @@ class TrainSettings:
     def layers(self, width: int | None) -> list[Sizes]:
         """Sizes of the modules on top of each other, as `architecture.build` takes them.
 
-        One module of many layers is faster, but between its layers there is no place for a residual connection.
+        One module of many layers is faster, but has no place for residual connections between them.
         """
         first: Sizes = {"inputs": self.task_built.inputs, "width": width, "depth": self.depth}
         if not self.residual or self.depth == 1:

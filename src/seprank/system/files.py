@@ -140,7 +140,7 @@ def _replace(target: Path, write: Write, found: os.stat_result | None) -> None:
 
 def _write(draft: Path, write: Write) -> None:
     if isinstance(write, str):
-        # Names of files may hold bytes that are no text.
+        # Names of files may contain bytes that are not text.
         draft.write_text(write, encoding="utf-8", errors="backslashreplace")
     else:
         write(draft)
@@ -226,7 +226,7 @@ def _mode(path: Path) -> int:
 
 
 def read_whole(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
-    """The content of a file of at most so many bytes, or of a pipe that somebody writes to."""
+    """The content of a file, or of a pipe that somebody writes to, of at most `most` bytes."""
     path = Path(path)
     with _explained(path, "read"):
         _mode(path)

@@ -109,7 +109,7 @@ def shares(classes: Tensor, *sizes: int, seed: int = 0) -> list[Tensor]:
 
 
 def share_counts(counts: Counts, *sizes: int) -> list[Counts]:
-    """Series per class in each part that `shares` makes of so many series per class."""
+    """Series per class in each part that `shares` makes, from the series per class in all."""
     classes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     parts = shares(classes, *sizes)
     return [tuple(torch.bincount(classes[part], minlength=len(counts)).tolist()) for part in parts]

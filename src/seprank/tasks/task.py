@@ -35,8 +35,8 @@ class Task(ABC):
     """What a sequence network is trained on. A subclass is a frozen dataclass whose fields are its parameters.
 
     Two tasks with equal name, version and parameters make the same batches, on every machine with the same torch:
-    a batch depends on nothing but (seed, stream, index) and its size. There is no generator whose state could be
-    lost: a run that is taken up at step 700 asks for batch 700.
+    a batch depends on nothing but (seed, stream, index) and its size. No state of a generator can be lost: a run that
+    is resumed at step 700 asks for batch 700.
     """
 
     name: ClassVar[str]

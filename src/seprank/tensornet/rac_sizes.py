@@ -82,7 +82,7 @@ def sizes_of(rac: RAC, length: int, cut: int | None) -> Sizes:
 
 
 def check_rac(rac: Any) -> None:
-    """Refuse what is no circuit of sums and products.
+    """Refuse what is not a circuit of sums and products.
 
     Raises:
         TypeError: it is no `RAC`.
@@ -93,4 +93,4 @@ def check_rac(rac: Any) -> None:
     if not isinstance(rac, RAC):
         raise TypeError(f"a tensor network is made of a seprank.RAC, got {type(rac).__name__}; build one of its sizes")
     if rac.normalize:
-        raise ValueError("a RAC with normalize=True divides, and is no tensor network; build it without normalize")
+        raise ValueError("a RAC with normalize=True divides, and is not a tensor network; build it without normalize")

@@ -72,7 +72,7 @@ class Evaluation:
         return self.solved_at is not None
 
     def state(self) -> Seen:
-        """All that a run taken up again must know, of plain types."""
+        """Everything that a resumed run must know, of plain types."""
         return {
             "curve": self.curve.rows,
             "memory": self.curve.memory,

@@ -48,8 +48,8 @@ def fit(
 ) -> TrainRecord:
     """Train a network on a task until it is solved or the steps are used up.
 
-    A run that was interrupted, in whatever way, is taken up again by the same call, and ends with the numbers of an
-    unbroken one. At most the steps since the last validation are repeated. What has ended is not done again.
+    The same call resumes a run that was interrupted in any way, and gives the numbers of an uninterrupted one. At most
+    the steps since the last validation are repeated. A run that has ended is not repeated.
 
     Args:
         settings: all that decides the numbers.

@@ -79,7 +79,7 @@ def _enough(settings: Settings) -> int:
 
 
 def _halves(settings: Settings, steps: int, most: int) -> int:
-    """Halves of so many steps that are drawn: over tokens there are no more than words."""
+    """Halves with this number of steps that are drawn: over tokens at most one for each word."""
     if settings.domain == "functional" or steps * (settings.inputs.bit_length() - 1) >= most.bit_length():
         return most
     return int(min(most, settings.inputs**steps))

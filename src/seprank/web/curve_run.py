@@ -19,10 +19,10 @@ class CurveRun:
 
     Attributes:
         found: the newest complete curve.
-        settings: that it is of.
-        notice: why there is none, or that it was cancelled.
+        settings: those of the curve.
+        notice: why there is no curve, or that it was cancelled.
         progress: part of the run that is done.
-        following: whether it is run anew when settings change.
+        following: whether it runs again when settings change.
         version: goes up whenever something changed.
     """
 

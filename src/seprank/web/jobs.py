@@ -83,8 +83,8 @@ class Job:
     def _sudden_end(self) -> str:
         self._process.join(_PATIENCE)
         return (
-            f"the process ended without an answer (exit code {self._process.exitcode}), perhaps for want of memory; "
-            "use smaller sizes or fewer samples"
+            f"the process ended without an answer (exit code {self._process.exitcode}), perhaps because memory ran "
+            "out; use smaller sizes or fewer samples"
         )
 
 

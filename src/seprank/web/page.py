@@ -42,8 +42,8 @@ _CAPTION = (
 )
 
 _CURVE = (
-    "The share of the output's variance that depends on inputs before the last so many steps, on random sequences, for "
-    "a network with random weights. Once drawn, it follows the settings; it is measured, not proved."
+    "The share of the output's variance that depends on inputs older than a number of steps, on random "
+    "sequences, for a network with random weights. Once drawn, it follows the settings; it is measured, not proved."
 )
 
 STYLE = """

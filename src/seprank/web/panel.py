@@ -87,7 +87,7 @@ class Panel:
         return self.current.get(self.settings.length)
 
     def choose(self, values: Mapping[str, Any]) -> None:
-        """Take what is in the fields, and look for bounds of it; a run that goes on is for the settings it had."""
+        """Take what is in the fields, and look for bounds of it; a run in progress keeps its settings."""
         self.version += 1
         try:
             settings = parse(values)
@@ -130,7 +130,7 @@ class Panel:
             )
         elif not self.certifiable or self.problem is not None or settings.parameters > _LARGEST_FOR_DEGREES:
             self.known = []
-        else:  # where there is no room for a process none are known, which is what is shown
+        else:  # without room for a process, none are known
             self.known = None if self._bounding.begin(find_degree_bounds, settings) else []
 
     def certify(self, *, all_lengths: bool = True) -> None:
@@ -140,7 +140,7 @@ class Panel:
         if self.running or self.problem is not None:
             return
         if not self.certifiable:
-            self.notice = f"{self.settings.model} is no polynomial, and has no rank to certify; draw its memory curve"
+            self.notice = f"{self.settings.model} is not polynomial and has no rank to certify; draw its memory curve"
             return
         lengths = self.settings.chart_lengths() if all_lengths else [self.settings.length]
         if not self._certifying.begin_large(certify_lengths, self.settings, lengths):

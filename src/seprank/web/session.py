@@ -39,7 +39,7 @@ class Session:
         return len(self.panels) == 2
 
     def compare(self, settings: Settings | None = None) -> None:
-        """Add a second setting, to begin with the same one layer shallower, or the same where there is only one."""
+        """Add a second setting; by default the first one with a layer less, if it has several."""
         if not self.comparing:
             first = self.panels[0].settings
             shallower = replace(first, depth=max(1, first.depth - 1))

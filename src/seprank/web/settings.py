@@ -14,7 +14,7 @@ from ..settings.named_network import VectorNetwork
 from ..settings.remember_settings import RememberSettings
 
 CHART_LENGTHS = 8
-"""At most so many lengths are certified for the chart"""
+"""The largest number of lengths that are certified for the chart"""
 
 LIMITS: dict[str, tuple[int, int]] = {
     "inputs": (1, 10**6),

@@ -13,7 +13,7 @@ from .settings import Settings
 
 
 class Slot:
-    """Where one job at a time runs; its memory is given back to the budget when it ends, in whatever way."""
+    """Runs one job at a time, and gives its memory back to the budget when it ends, however it ends."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
@@ -28,11 +28,11 @@ class Slot:
         return self._job is not None
 
     def begin(self, work: Callable[..., None], *arguments: Any, memory: int = 0) -> bool:
-        """Start a small job, which may take so many bytes beside those of its process; False where it cannot be."""
+        """Start a small job, which may take this memory in addition to its process; False if that is impossible."""
         return self._begin(lambda: self._budget.take_process(self, memory), work, *arguments)
 
     def begin_large(self, work: Callable[..., None], settings: Settings, *arguments: Any) -> bool:
-        """Start a job that certifies; its last argument are the bytes that it may work with."""
+        """Start a job that certifies; its last argument is the memory that it may use."""
         return self._begin(lambda: self._budget.take(self, settings), work, settings, *arguments)
 
     def _begin(self, take: Callable[[], int | None], work: Callable[..., None], *arguments: Any) -> bool:

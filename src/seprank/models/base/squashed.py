@@ -19,7 +19,7 @@ def affine(layer: Weights, name: str, x: Tensor) -> Tensor:
 
 
 def affine_shapes(below: int, rows: Mapping[str, int]) -> Shapes:
-    """Shapes of the parameters that `affine` reads, of maps with so many rows: all weights, then all biases."""
+    """Shapes of the parameters that `affine` reads, for maps with these numbers of rows: weights, then biases."""
     weights: Shapes = {f"weight_{name}": (count, below) for name, count in rows.items()}
     return weights | {f"bias_{name}": (count,) for name, count in rows.items()}
 

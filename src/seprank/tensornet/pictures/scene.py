@@ -86,7 +86,7 @@ class Mark:
 
     @property
     def corners(self) -> tuple[Point, ...]:
-        """Of what is no circle."""
+        """Of any shape except a circle."""
         (x, y), r = self.centre, self.radius
         return tuple((x + across * r, y + down * r) for across, down in _CORNERS[self.shape])
 
