@@ -521,7 +521,7 @@ def test_a_model_with_activations_has_a_curve_and_no_rank() -> None:
     assert (panel.known, panel.busy, panel.problem) == ([], False, None)
     panel.certify()
     assert not panel.running
-    assert "no polynomial" in (panel.notice or "")
+    assert "not polynomial" in (panel.notice or "")
     assert "add and multiply only" in bounds_table(panel)
     assert [trace["y"] for trace in chart([panel])["data"]] == [[], []]
     panel.curve.begin(panel.settings)

@@ -102,8 +102,8 @@ class TrainSettings:
 
     def _check_sizes(self, sized: frozenset[str]) -> None:
         """Refuse a size that a factory of the user's own does not take."""
-        for name, size in (("width", "width"), ("parameters", "width")):
-            if size not in sized and getattr(self, name) is not None:
+        for name in ("width", "parameters"):
+            if "width" not in sized and getattr(self, name) is not None:
                 raise ValueError(
                     f"{self.model} takes no width, so leave {name} out, or let it take an argument width or hidden_size"
                 )

@@ -8,7 +8,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,9 @@ def fit(
     folder = Path(folder)
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    busy = ValueError(f"another process is training in {folder}; wait for it, or give another folder")
+    with ExitStack() as stack:
+        stack.callback(acquire(folder / "lock", busy).release)
         _claim(folder, settings)
         if (folder / RESULT).is_file():
             done: TrainRecord = json.loads((folder / RESULT).read_text("utf-8"))
@@ -93,16 +95,6 @@ def fit(
         write_whole(folder / RESULT, json.dumps(result, allow_nan=False))
         (folder / CHECKPOINT).unlink(missing_ok=True)
         return result
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    busy = ValueError(f"another process is training in {folder}; wait for it, or give another folder")
-    lock = acquire(folder / "lock", busy)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _claim(folder: Path, settings: TrainSettings) -> None:
@@ -122,7 +114,9 @@ def _claim(folder: Path, settings: TrainSettings) -> None:
 
 def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progress: bool) -> TrainRecord:
     begin = time.perf_counter()
-    needed = _lightning()
+    need("lightning", "train", "training")
+    from . import learner as needed
+
     curve = Curve(folder / CURVE)
     evaluation = Evaluation(settings, curve, device)
     network = build_network(settings)
@@ -143,13 +137,6 @@ def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progre
     save_weights(learner, folder / WEIGHTS)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return _result(settings, evaluation, curve, diverged, parameters=parameters, seconds=time.perf_counter() - begin)
-
-
-def _lightning() -> Any:
-    need("lightning", "train", "training")
-    from . import learner
-
-    return learner
 
 
 def _trainer(settings: TrainSettings, folder: Path, device: str, logger: Any, watch: Any) -> Any:

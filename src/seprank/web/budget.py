@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from ..certification.footprint import SPARE, halves_bytes, matrix_bytes
 from ..system.memory import MemoryBudgetError, show_size
-from ..theory import bounds
 from .settings import Settings
 
 _LEAST = 2**26
@@ -66,15 +65,7 @@ def _enough(settings: Settings) -> int:
     """Samples beyond which none are drawn, because of a bound of the family."""
     if settings.spec.family is None:
         return settings.max_samples
-    known = bounds(
-        **settings.network(),
-        length=settings.length,
-        cut=settings.cut,
-        domain=settings.domain,
-        model=settings.spec.family,
-        kinds=("exact", "upper"),
-        below=settings.max_samples,
-    )
+    known = settings.bounds(kinds=("exact", "upper"), below=settings.max_samples)
     return min((bound.value for bound in known), default=settings.max_samples) + SPARE
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..certification import Certificate
 from ..system.memory import show_size
-from ..theory import Bound, bounds, readable
+from ..theory import Bound, readable
 from .budget import PROCESS, Budget
 from .curve_run import CurveRun
 from .settings import Settings, parse
@@ -120,14 +120,7 @@ class Panel:
         self._bounding.stop()
         settings = self.settings
         if settings.spec.family is not None:
-            sizes = settings.network()
-            self.known = bounds(
-                **sizes,
-                length=settings.length,
-                cut=settings.cut,
-                domain=settings.domain,
-                model=settings.spec.family,
-            )
+            self.known = settings.bounds()
         elif not self.certifiable or self.problem is not None or settings.parameters > _LARGEST_FOR_DEGREES:
             self.known = []
         else:  # without room for a process, none are known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..models import MODELS, ModelSpec
 from ..question import Sizes, check_between, check_choice, keep
@@ -12,6 +12,10 @@ from ..settings.certify_settings import CertifySettings
 from ..settings.command_line import command_line
 from ..settings.named_network import VectorNetwork
 from ..settings.remember_settings import RememberSettings
+from ..theory import Bound, bounds
+
+if TYPE_CHECKING:
+    from torch import nn
 
 CHART_LENGTHS = 8
 """The largest number of lengths that are certified for the chart"""
@@ -97,6 +101,21 @@ class Settings:
     def network(self) -> Sizes:
         """What the network is built from."""
         return self.sizes.sizes(self.model)
+
+    def build(self) -> nn.Module:
+        """The network itself."""
+        return self.spec.draw(self.seed, **self.network())
+
+    def bounds(self, length: int | None = None, **which: Any) -> list[Bound]:
+        """What theory knows at a length, by default the chosen one, of a model that has a family of bounds.
+
+        Args:
+            length: T.
+            which: `kinds` and `below`, as in `theory.bounds`.
+        """
+        assert self.spec.family is not None
+        asked = {"length": self.length if length is None else length, "cut": self.cut, "domain": self.domain, **which}
+        return bounds(**self.network(), **asked, model=self.spec.family)
 
     def chart_lengths(self) -> list[int]:
         """Lengths up to the chosen one, at most eight of them, at which the rank is certified for the chart."""
