@@ -56,7 +56,8 @@ def sent(work: Floats, device: str) -> Tensor:
             f"eliminating a matrix of {rows} x {columns} takes {show_size(need)} on {device}, which has "
             f"{show_size(free)} free; use device='cpu' (--device cpu), or fewer samples"
         )
-    return torch.from_numpy(np.ascontiguousarray(work)).to(device, copy=True)
+    # torch warns of arrays that may not be written into, such as a matrix that is kept to grow from
+    return torch.from_numpy(np.require(work, requirements=("C", "W"))).to(device, copy=True)
 
 
 class DeviceField(Field):
