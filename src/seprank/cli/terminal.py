@@ -69,7 +69,7 @@ def run(app: Callable[[], None]) -> NoReturn:
 
 
 def _silence(stream: int) -> None:
-    """Give up a standard stream, which would otherwise be tried again when Python ends, and change the exit code."""
+    """Replace a standard stream: Python would try it again when it ends, and change the exit code."""
     number = os.open(os.devnull, os.O_WRONLY)
     os.dup2(number, stream)
     os.close(number)
@@ -100,7 +100,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _worded(error: Exception) -> str:
-    """The message of an error, in our words where it is the system's about a file."""
+    """The message of an error, reworded if it is the system's about a file."""
     if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename is not None:
         return f"there is no file {error.filename}; check the path"
     if isinstance(error, IsADirectoryError) and error.filename is not None:
@@ -187,7 +187,7 @@ _beside: ContextVar[bool] = ContextVar("beside", default=False)
 
 
 def leave_output() -> None:
-    """What is said from here to the end of the command goes to standard error: a file is written to standard output."""
+    """Send all text until the command ends to standard error, because a file is written to standard output."""
     _beside.set(True)
 
 

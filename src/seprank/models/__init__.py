@@ -49,7 +49,6 @@ class ModelSpec:
     """Whether it has a state; without one it returns a tensor, and is a function of whole sequences"""
 
     def load(self) -> type[nn.Module]:
-        """The class itself."""
         module, name = self.target.split(":")
         cls: type[nn.Module] = getattr(import_module(module, __package__), name)
         return cls
@@ -80,7 +79,6 @@ class ModelSpec:
         return self.count_parameters(inputs, width, depth, **counted)
 
     def option_defaults(self) -> dict[str, int]:
-        """The defaults of the options."""
         parameters = signature(self.load()).parameters if self.options else {}
         return {name: parameters[name].default for name in self.options}
 

@@ -59,7 +59,6 @@ class RAC(StackedCell):
         return {"weight_ih": (self.hidden_size, below), "weight_hh": (self.hidden_size, self.hidden_size)}
 
     def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
         with torch.no_grad():
             for name, parameter in self.named_parameters():
                 signs = torch.randint(0, 2, parameter.shape, device=parameter.device) * 2.0 - 1.0

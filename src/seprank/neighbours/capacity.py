@@ -94,7 +94,7 @@ class MemoryCapacity(Result):
         return math.fsum(self.per_lag[chosen]), math.fsum(self.errors[chosen]) + rounding
 
     def sentence(self) -> str:
-        """What came out, in one sentence."""
+        """The result in one sentence."""
         last = len(self.per_lag) - 1
         if self.kind == "exact":
             value, error = self.between(min(1, last))
@@ -135,7 +135,7 @@ class MemoryCapacity(Result):
         legend_above(axes)
 
     def headline(self) -> str:
-        """What came out, in one line."""
+        """The result in one line."""
         certified = "" if self.certified_total is None else f", certified total {self.certified_total}"
         return (
             f"total {self.total:.6g} of {self.units} units{certified}; {self.kind}, lags 0 to {len(self.per_lag) - 1}"
@@ -212,8 +212,6 @@ def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
 
 @dataclass(frozen=True, kw_only=True)
 class _Settings(FloatingSettings):
-    """Checked arguments of `memory_capacity`."""
-
     lags: int | None
     width: float
     samples: int | None

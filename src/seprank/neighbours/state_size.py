@@ -63,7 +63,7 @@ class EffectiveStateSize(Result):
         return max(self.tolerance)
 
     def sentence(self) -> str:
-        """What came out, in one sentence."""
+        """The result in one sentence."""
         held = " with its gates held at one input" if self.kind == "input-frozen" else ""
         proved = "" if self.certified is None else f", of certified rank {max(self.certified)}"
         return (
@@ -101,7 +101,7 @@ class EffectiveStateSize(Result):
         legend_above(axes)
 
     def headline(self) -> str:
-        """What came out, in one line."""
+        """The result in one line."""
         proved = "" if self.certified is None else f", certified {max(self.certified)}"
         return f"largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, length {self.length}"
 

@@ -83,13 +83,13 @@ _MEASURED = (
 
 
 def numerical_rank(measurement: Measurement) -> int:
-    """The numerical rank, which is only a bound where all singular values count."""
+    """The numerical rank; only a lower bound if all singular values count."""
     found = measurement.numerical_rank
     return AtLeast(found) if measurement.numerical_rank_is_bound else found
 
 
 def interval(measurement: Measurement, name: str) -> str:
-    """How sure a measured figure is."""
+    """How certain a measured figure is."""
     figure = measurement.errors[name]
     text = f"measured, 90 % interval {figure.low:.4g} to {figure.high:.4g}"
     doubtful = " (may be too narrow)" if any("too narrow" in n or "too small" in n for n in measurement.notes) else ""

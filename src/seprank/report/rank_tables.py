@@ -48,7 +48,7 @@ def _row(record: Ranked) -> dict[str, Any]:
 
 
 def shown_rank(record: Ranked) -> int | None:
-    """The rank; with its sign where it is only known to be at least that."""
+    """The rank, marked where it is only a lower bound."""
     return record.rank if record.rank is None or record.exact else AtLeast(record.rank)
 
 
@@ -97,5 +97,4 @@ def by_depth(records: Iterable[Summary]) -> dict[int, list[Summary]]:
 
 
 def layers(depth: int) -> str:
-    """The depth of a network in words."""
     return "one layer" if depth == 1 else f"{depth} layers"

@@ -66,7 +66,7 @@ def key_values(option: str, texts: Iterable[str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """What a value on the command line stands for: False and false, None and null are the same."""
+    """The value of a text on the command line: False and false are the same, and None and null."""
     for read in (json.loads, ast.literal_eval):
         try:
             value = read(text)

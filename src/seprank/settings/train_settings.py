@@ -115,7 +115,6 @@ class TrainSettings:
 
     @cached_property
     def task_built(self) -> Task:
-        """The task itself."""
         return find_task(self.task, self.task_settings)
 
     @cached_property

@@ -92,7 +92,7 @@ def check_folder(path: str | Path) -> None:
 
 
 def _writable(path: Path) -> os.stat_result | None:
-    """What is there, None if nothing is."""
+    """The status of the file that is to be written, None if there is none yet."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -158,7 +158,7 @@ def _keep_owner(draft: Path, target: Path, found: os.stat_result) -> None:
 
 
 def _keep_name(folder: Path) -> None:
-    """A new name is on the disk only when its folder is."""
+    """Flush a folder to the disk: only then is a new name in it safe."""
     if hasattr(os, "O_DIRECTORY"):
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -168,7 +168,7 @@ def _keep_name(folder: Path) -> None:
 
 
 def _pour(path: Path, write: Write, found: os.stat_result) -> None:
-    """Write into what cannot be replaced, once all of it is there."""
+    """Write into a pipe or device, once the content is complete."""
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft"
         _write(draft, write)
@@ -196,7 +196,7 @@ def _opened(path: Path, found: os.stat_result) -> int:
 
 @contextmanager
 def _explained(path: Path, done: str) -> Iterator[None]:
-    """The system's errors with the path, and in words."""
+    """Errors of the system as `FileError`, with the path."""
     try:
         yield
     except FileError:

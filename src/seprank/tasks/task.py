@@ -64,12 +64,12 @@ class Task(ABC):
 
     @property
     def cut(self) -> int:
-        """c: steps of a start half where nothing else is asked for."""
+        """c: steps of a start half, by default."""
         return self.length // 2
 
     @abstractmethod
     def draw(self, size: int, generator: torch.Generator) -> Batch:
-        """So many fresh sequences, all at once."""
+        """Draw `size` fresh sequences, all at once."""
 
     @abstractmethod
     def baselines(self) -> dict[str, float]:
@@ -143,7 +143,7 @@ class Task(ABC):
         return self._two_sets(check_whole("count", count, 1), check_seed(seed))
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """What training makes small: the mean cross-entropy.
+        """What training minimizes: the mean cross-entropy.
 
         Args:
             outputs: of the network at all steps (batch, time, outputs).
@@ -152,7 +152,7 @@ class Task(ABC):
         return F.cross_entropy(self._answers(outputs).flatten(0, -2), targets.flatten())
 
     def score(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """How good outputs are: means over the batch, "loss" and what else the task counts."""
+        """Scores of outputs: means over the batch of "loss" and whatever else the task counts."""
         with torch.no_grad():
             right = (self._answers(outputs).argmax(-1) == targets).float()
             return {"loss": self.loss(outputs, targets).item(), "accuracy": right.mean().item()}

@@ -76,7 +76,7 @@ def check_sizes(*, inputs: int, width: int, depth: int, length: int, cut: int | 
 
 
 def sizes_of(rac: RAC, length: int, cut: int | None) -> Sizes:
-    """The sizes of a module that `check_rac` lets pass."""
+    """The sizes of a module that passes `check_rac`."""
     check_rac(rac)
     return check_sizes(inputs=rac.input_size, width=rac.hidden_size, depth=rac.num_layers, length=length, cut=cut)
 

@@ -1,4 +1,4 @@
-"""Validation, test and memory between two epochs."""
+"""Validation, test and measurement of memory between two epochs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Learning(Protocol):
 
 
 class Seen(TypedDict):
-    """What a checkpoint keeps of an evaluation, of plain types; see the attributes of `Evaluation` and `Curve`."""
+    """The state of an evaluation in a checkpoint, of plain types; see the attributes of `Evaluation` and `Curve`."""
 
     curve: list[Row]
     memory: list[Row]

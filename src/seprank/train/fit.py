@@ -101,7 +101,7 @@ def fit(
 
 
 def _claim(folder: Path, settings: TrainSettings) -> None:
-    """Make the folder that of these settings; refuse one that is another run's."""
+    """Claim the folder for these settings; refuse the folder of another run."""
     text = json.dumps(settings.to_dict(), indent=2, sort_keys=True, allow_nan=False)
     path = folder / SETTINGS
     if not path.is_file():

@@ -17,7 +17,7 @@ PROCESS = 2**28
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bytes that a run takes, by what takes them."""
+    """Bytes that a run takes, for weights, sequences and matrix."""
 
     weights: int
     sequences: int
@@ -80,7 +80,7 @@ def _halves(settings: Settings, steps: int, most: int) -> int:
 class Budget:
     """Memory that all processes of the page may take together, and what is taken.
 
-    Whoever has taken a part is known by a key of its own.
+    Each part that is taken has a key.
     """
 
     total: int
@@ -133,5 +133,5 @@ class Budget:
         self.taken[key] = PROCESS + work
 
     def give_back(self, key: Hashable) -> None:
-        """What was taken under that key has ended."""
+        """Return what was taken under that key."""
         self.taken.pop(key, None)

@@ -41,7 +41,7 @@ class CurveRun:
         return self._slot.running
 
     def begin(self, settings: Settings, problem: str | None = None) -> None:
-        """Run it for these settings, and from now on for those that are chosen; a refusal is said in `notice`."""
+        """Run it for these settings, and from now on for each new choice; `notice` says why it was refused."""
         self.following = True
         self._stop()
         self.notice, self.progress, self._asked = problem, 0.0, settings
@@ -52,12 +52,12 @@ class CurveRun:
         self.notice = self._slot.failure
 
     def follow(self, settings: Settings, problem: str | None) -> None:
-        """The settings have changed: what runs for others is ended, and the curve of these is run."""
+        """Follow changed settings: end the run for the old ones, and begin one for these."""
         if self.following and (settings != self._asked or problem is not None):
             self.begin(settings, problem)
 
     def cancel(self) -> None:
-        """End the run at once, and follow no longer; the curve that was there before stays."""
+        """End the run at once and stop following; the previous curve stays."""
         self.following = False
         self.version += 1
         if self.running:

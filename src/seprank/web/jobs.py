@@ -21,7 +21,7 @@ _PATIENCE = 1.0
 
 
 def _context() -> Any:
-    """Where a server can be forked that has torch loaded, work begins at once; elsewhere after some seconds."""
+    """A fork server with torch loaded, so that work begins at once; where there is none, it takes some seconds."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -89,16 +89,15 @@ class Job:
 
 
 def warm_up() -> Job:
-    """Start what processes are made from, so that the first one does not have to wait for torch."""
+    """Start the fork server, so that the first job does not wait for torch to load."""
     return Job(_nothing)
 
 
 def _nothing(send: Send) -> None:
-    """No work."""
+    pass
 
 
 def _run(sender: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """What the process does."""
     # Ctrl-C in the terminal is for the server, which then ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -122,7 +121,7 @@ def _end_with_parent() -> None:
 
 
 class Paced:
-    """Passes on reports of progress at most ten times a second, which is as often as anybody looks."""
+    """Passes on reports of progress at most ten times a second, which is often enough for the page."""
 
     def __init__(self, send: Send, interval: float = 0.1) -> None:
         self._send, self._interval, self._last = send, interval, 0.0

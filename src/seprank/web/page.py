@@ -104,7 +104,7 @@ def _heading(text: str, tag: str = "h2") -> None:
 
 
 def _alert() -> Any:
-    """A place for what went wrong, which is read aloud."""
+    """A place for an error message, which screen readers announce."""
     return ui.label().classes("alert empty").props("role=alert")
 
 
@@ -113,7 +113,6 @@ def _progress() -> Any:
 
 
 def lay_out(session: Session) -> None:
-    """Build the page of one tab."""
     ui.colors(primary="#005a9c", negative="#8b1a00")
     ui.add_css(STYLE)
     Page(session)
@@ -373,7 +372,7 @@ class PictureBox:
 
 
 def _picture_html(svg: str, facts: str) -> str:
-    """The picture as an image, whose styles stay its own, with what it shows below."""
+    """The picture as an image, which keeps its styles apart, and below it what it shows in words."""
     from markupsafe import escape
 
     data = base64.b64encode(svg.encode()).decode()

@@ -77,7 +77,7 @@ class Panel:
 
     @property
     def current(self) -> dict[int, Certificate]:
-        """Certificates of the chosen network and cut, by length."""
+        """The certificates of the chosen network and cut, by length."""
         chosen = self.certified is not None and self.certified.but_length() == self.settings.but_length()
         return self.certificates if chosen else {}
 
@@ -127,7 +127,7 @@ class Panel:
             self.known = None if self._bounding.begin(find_degree_bounds, settings) else []
 
     def certify(self, *, all_lengths: bool = True) -> None:
-        """Begin to certify; a refusal is said in `notice`."""
+        """Begin to certify; `notice` says why if that is refused."""
         self.version += 1
         self.notice = self.problem
         if self.running or self.problem is not None:

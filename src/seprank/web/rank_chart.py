@@ -40,7 +40,7 @@ def _certified(panel: Panel) -> list[tuple[int, int, Sureness]]:
 
 
 def _limits(panel: Panel) -> list[tuple[int, int]]:
-    """Length and least upper bound: of a family at all lengths, else where it has been computed."""
+    """Length and least upper bound: at all lengths for a family, otherwise where it has been computed."""
     settings = panel.settings
     if settings.spec.family is None:
         return _limits_by_degree(panel)
@@ -88,7 +88,7 @@ def _rank_trace(name: str, points: list[tuple[int, int, Sureness]], colour: str,
 
 
 def _symbol(marker: str, sure: Sureness) -> str:
-    """That of the panel, full or open; what is only at least that has the same symbol in every panel."""
+    """The symbol of the panel, full or open; lower bounds have the same symbol in every panel."""
     return {Sureness.EXACT: marker, Sureness.SATURATED: f"{marker}-open"}.get(sure, _RAISED)
 
 

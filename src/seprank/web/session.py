@@ -64,6 +64,5 @@ class Session:
         return sum(panel.version + panel.curve.version for panel in self.panels)
 
     def close(self) -> None:
-        """End all processes."""
         for panel in self.panels:
             panel.close()

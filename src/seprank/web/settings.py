@@ -70,7 +70,6 @@ class Settings:
 
     @property
     def sizes(self) -> VectorNetwork:
-        """Of the network."""
         return VectorNetwork(inputs=self.inputs, width=self.width, depth=self.depth)
 
     @property
@@ -90,12 +89,10 @@ class Settings:
 
     @property
     def steps(self) -> tuple[int, int]:
-        """Of the start and of the end half."""
         return self.asked.start, self.length - self.asked.start
 
     @property
     def parameters(self) -> int:
-        """Number of parameters of the network."""
         return self.spec.count_parameters(self.inputs, self.width, self.depth)
 
     def network(self) -> Sizes:
@@ -103,7 +100,6 @@ class Settings:
         return self.sizes.sizes(self.model)
 
     def build(self) -> nn.Module:
-        """The network itself."""
         return self.spec.draw(self.seed, **self.network())
 
     def bounds(self, length: int | None = None, **which: Any) -> list[Bound]:
@@ -127,7 +123,7 @@ class Settings:
         return sorted({self.length - (self.length - first) * number // steps for number in range(count)})
 
     def but_length(self) -> dict[str, Any]:
-        """All that is chosen except the length, along which ranks are drawn."""
+        """Everything that is chosen except the length, which is the axis of the chart."""
         return {name: value for name, value in asdict(self).items() if name != "length"}
 
     def command(self) -> str:
@@ -139,7 +135,7 @@ class Settings:
         return command_line("remember", self.model, self.sizes, self.curve)
 
     def to_query(self, prefix: str = "") -> dict[str, str]:
-        """The settings as text; an empty text is the cut in the middle, and no split."""
+        """The settings as text; empty text stands for the middle cut, and for no split."""
         return {prefix + name: _written(value) for name, value in self.fields().items()}
 
     def fields(self) -> dict[str, Any]:

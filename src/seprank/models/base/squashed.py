@@ -61,15 +61,12 @@ class SquashedCell(StackedCell):
         return self.nonlinearity != "identity"
 
     def tanh(self, x: Tensor) -> Tensor:
-        """tanh, or the identity."""
         return torch.tanh(x) if self.squashes else x
 
     def sigmoid(self, x: Tensor) -> Tensor:
-        """The sigmoid, or the identity."""
         return torch.sigmoid(x) if self.squashes else x
 
     def silu(self, x: Tensor) -> Tensor:
-        """silu, or the identity."""
         return F.silu(x) if self.squashes else x
 
     def extra_repr(self) -> str:
