@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ..adapters import ConventionError, Recurrent, Whole
+from ..adapters import ConventionError, Whole
 from ..adapters.split import Certifiable, joined
 from ..field import read
 
@@ -57,10 +57,10 @@ def answer(model: Certifiable, sequences: Tensor) -> Answer:
     output, state = model(model.pieces(sequences), None)
     if isinstance(model, Whole):
         return Answer(read(output), [])  # its state is its input
-    return Answer(read(output), [_read_leaf(model, leaf, axis) for leaf, axis in zip(state, model.axes, strict=True)])
+    return Answer(read(output), [_read_leaf(leaf, axis) for leaf, axis in zip(state, model.axes, strict=True)])
 
 
-def _read_leaf(model: Recurrent, leaf: Any, axis: int | None) -> tuple[Any, bool]:
+def _read_leaf(leaf: Any, axis: int | None) -> tuple[Any, bool]:
     if not isinstance(leaf, Tensor):
         if not isinstance(leaf, int | float | str | None):
             raise ConventionError(
@@ -68,7 +68,7 @@ def _read_leaf(model: Recurrent, leaf: Any, axis: int | None) -> tuple[Any, bool
                 "wrap the module in one that takes the state apart and puts it together"
             )
         return leaf, False
-    return read(leaf if axis is None else model.batch_last(leaf, axis)), axis is not None
+    return read(leaf if axis is None else leaf.movedim(axis, -1)), axis is not None
 
 
 def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> npt.NDArray[Any]:

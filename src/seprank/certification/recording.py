@@ -215,7 +215,7 @@ def _axes(model: Certifiable, state: State) -> list[int | None]:
     """The batch axis of each leaf of a state, None for leaves that belong to no sequence."""
     if isinstance(model, Whole):
         return [0] * len(state)
-    return [None if axis is None else model.held(axis) for axis in model.axes]
+    return model.axes
 
 
 def _numbers(model: Certifiable, state: State) -> Numbers:

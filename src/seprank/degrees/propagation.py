@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..adapters import Recurrent, State
-from ..adapters.batches import batch_axis
 from ..adapters.copies import copy_module
 from ..adapters.explained import explained
 from ..adapters.split import Certifiable, Cut, read_as
@@ -91,10 +90,9 @@ def run_over_degrees(module: nn.Module, variables: Variables, *, lowest: bool, o
         run = Run(mode.read(output))
         if not isinstance(model, Recurrent) or any(is_unknown(leaf) for leaf in state):
             return run
-        axes = batch_axes(model, state)
-        run.labels = of.labels if of else _group(mode, state, axes, everything=variables.features is None)
+        run.labels = of.labels if of else _group(mode, state, model.axes, everything=variables.features is None)
         groups = len(run.variables) + 2
-        graded = graded_state(mode, model.spread(state, 0, 1, groups), axes, run.labels, groups=groups)
+        graded = graded_state(mode, model.spread(state, 0, 1, groups), model.axes, run.labels, groups=groups)
         ends = sequences_of(mode, variables, rows=groups, last=True)[:, variables.cut :]
         found = mode.read(model(model.pieces(ends), graded)[0])
         run.state, run.joint = found[:, :-1], found[:, -1:]
@@ -135,11 +133,6 @@ def run_halves(model: Certifiable, sequences: Tensor, cut: int) -> tuple[Tensor,
         return model(model.pieces(sequences), None)[0], []
     _, state = model(model.pieces(sequences[:, :cut]), None)
     return model(model.pieces(sequences[:, cut:]), state)[0], state
-
-
-def batch_axes(model: Recurrent, state: State) -> list[int | None]:
-    """The batch axis of each leaf of a state."""
-    return [batch_axis(*pair) for pair in zip(*(model.spread(state, 0, 1, k) for k in (2, 3)), strict=True)]
 
 
 def sequences_of(mode: DegreeField, variables: Variables, rows: int | None = None, last: bool = False) -> Tensor:

@@ -12,7 +12,7 @@ from ..adapters import Recurrent
 from ..theory import multichoose
 from .gradings import Grading
 from .mode import is_unknown
-from .propagation import Degree, Run, Variables, batch_axes, graded_state, over_degrees, sequences_of
+from .propagation import Degree, Run, Variables, graded_state, over_degrees, sequences_of
 
 _MOST_WEIGHT = 1000
 """Weighted degree up to which end monomials are counted: well under a second"""
@@ -47,7 +47,7 @@ def weigh_steps(module: nn.Module, variables: Variables, *, of: Run) -> Weighted
         _, state = model(model.pieces(sequences_of(mode, variables, rows=3)[:, : variables.cut]), None)
         if any(is_unknown(leaf) for leaf in state):
             return None
-        axes = batch_axes(model, state)
+        axes = model.axes
         state = graded_state(mode, model.spread(state, 0, 1, 2), axes, of.labels, groups=2)
         for _ in range(variables.length - variables.cut):
             found = [
