@@ -174,12 +174,12 @@ class Functions:
 
     def _of(self, leaf: Tensor) -> Known | None:
         """What is known of an argument, which may be a constant seen for the first time."""
+        known = _known(leaf)
+        if known is not None or hasattr(leaf, "_seprank_mark"):
+            return known
         if not leaf.is_floating_point():
             return Known(0, leaf) if self._integers and not leaf.is_complex() else None
-        known = _known(leaf)
-        if known is None and not hasattr(leaf, "_seprank_mark") and not leaf.requires_grad:
-            return Known(0, leaf.detach())  # made by the code, or kept outside of buffers
-        return known
+        return None if leaf.requires_grad else Known(0, leaf.detach())  # made by the code, or kept outside of buffers
 
     def _constants(self, name: str, function: Any, args: Any, kwargs: Any, where: Callable[[], str]) -> _Result:
         """An operation on constants, computed in float64; the result is that of the field if it is a polynomial."""
