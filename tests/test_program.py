@@ -34,13 +34,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 EXECUTORS: list[ModuleType] = [interpreter]
 try:
-    from seprank.field import compiled, compiled_integers
+    from seprank.field import compiled, compiled_integers, machine_code
 
-    EXECUTORS += [compiled, compiled_integers]
+    EXECUTORS += [compiled, machine_code, compiled_integers]
 except ImportError:  # numba is an extra
     pass
 
-IN_FLOATS = EXECUTORS[:2]
+IN_FLOATS = EXECUTORS[:3]
 """Those that certify runs"""
 
 each_executor = pytest.mark.parametrize("executor", EXECUTORS, ids=lambda module: module.__name__.rpartition(".")[2])
@@ -67,7 +67,7 @@ def same_when_recorded(module: nn.Module, monkeypatch: pytest.MonkeyPatch, **set
     """That it is, with each executor; and why it was not recorded."""
     expected, _ = matrix(module, False, monkeypatch, **settings)
     for executor in IN_FLOATS:
-        monkeypatch.setattr(interpreter, "fastest", lambda work, executor=executor: executor)
+        monkeypatch.setattr(interpreter, "fastest", lambda *_, executor=executor: executor)
         found, reason = matrix(module, True, monkeypatch, **settings)
         np.testing.assert_array_equal(found, expected)
         if reason:

@@ -54,7 +54,7 @@ def evaluate(
         done: called with the pairs done since the last call.
         executor: the module that runs it, by default the fastest for this work.
     """
-    chosen = executor or fastest(stages.pairs.work * out.shape[0] * out.shape[1])
+    chosen = executor or fastest(stages.pairs, out.shape[0] * out.shape[1])
     on_starts, on_ends = (_run_stage(chosen, *given, p) for given in ((stages.starts, starts), (stages.ends, ends)))
     step = max(1, _BLOCK_PAIRS // max(1, out.shape[1]))
     blocks = [slice(first, first + step) for first in range(0, len(out), step)]
@@ -76,9 +76,12 @@ def _threads() -> int:
     return int(told) if told.isdecimal() and int(told) else available_cores()
 
 
-def fastest(work: int) -> ModuleType:
-    """The executor for so much work: the compiled one if numba is installed, and loading it is worth while."""
-    return importlib.import_module(f"{__package__}.compiled" if is_worth_compiling(work) else __name__)
+def fastest(stage: Stage, pairs: int) -> ModuleType:
+    """The executor for so many pairs: a compiled one if that is installed, and compiling or loading is worth while."""
+    machine_code = importlib.import_module(f"{__package__}.machine_code")
+    if machine_code.is_worth_compiling(stage, pairs):
+        return machine_code
+    return importlib.import_module(f"{__package__}.compiled" if is_worth_compiling(stage.work * pairs) else __name__)
 
 
 def for_rechecks() -> ModuleType:
