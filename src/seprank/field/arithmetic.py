@@ -225,8 +225,8 @@ def _multiply(a: Tensor, b: Tensor, p: int) -> Tensor | None:
     if a.ndim == 2 and a.stride(0) == 1 and not a.is_contiguous():
         turned = _multiply(a.t().contiguous(), b.t(), p)
         return None if turned is None else turned.t()
-    numbers = [t.contiguous().numpy().reshape(-1) for t in (a, b)]
-    return torch.from_numpy(integers.multiply(*numbers, p)).reshape(a.shape)
+    left, right = (t.contiguous().numpy().reshape(-1) for t in (a, b))
+    return torch.from_numpy(integers.multiply(left, right, p)).reshape(a.shape)
 
 
 def _multiply_matrices(a: Tensor, b: Tensor, p: int) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""The executor of `interpreter` by machine code: LLVM, which comes with numba, compiles the steps of one program.
+"""The executor of `evaluation` by machine code: LLVM, which comes with numba, compiles the steps of one program.
 
 The steps for pairs become one function without a loop over them. It takes four pairs at once, whose numbers are in
 registers; so it is faster than `compiled`, which looks steps up and has its rows in memory, where sums are short. It
@@ -9,6 +9,7 @@ length.
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib.util import find_spec
@@ -32,10 +33,13 @@ _LONGEST = 2**13
 _PER_LINE, _AT_LEAST = 2**22, 2**30
 """Work in NumPy (see `Stage.work`) that takes ten times as long as compiling a line, and loading LLVM"""
 
-__all__ = ["is_worth_compiling", "run_pairs", "run_steps"]
+_one_at_a_time = threading.Lock()
+"""A program is compiled by one thread, for which the others wait"""
+
+__all__ = ["is_worth_it", "run_pairs", "run_steps"]
 
 
-def is_worth_compiling(stage: Stage, pairs: int) -> bool:
+def is_worth_it(stage: Stage, pairs: int) -> bool:
     """Whether LLVM is installed, and compiling these steps takes little time beside running them on so many pairs."""
     lines = int((stage.heads[:, 1] * (stage.heads[:, 2] + 3)).sum()) + 2 * stage.given
     least = _AT_LEAST + _PER_LINE * lines
@@ -45,16 +49,18 @@ def is_worth_compiling(stage: Stage, pairs: int) -> bool:
 def run_pairs(stage: Stage, starts: Numbers, ends: Numbers, p: int, out: Numbers) -> None:
     """As `interpreter.run_pairs`."""
     width = max(_PAIRS, out.shape[1])
-    own = out.transpose(0, 2, 1)
-    if out.shape[1] < _PAIRS or own.strides[2] != own.itemsize:
-        own = np.empty((*own.shape[:2], width))
+    own = found = out.transpose(0, 2, 1)
+    if out.shape[1] < _PAIRS or found.strides[2] != found.itemsize:
+        own = np.empty((*found.shape[:2], width))
     given = np.zeros((len(ends), width))
     given[:, : out.shape[1]] = ends
     by_start = np.ascontiguousarray(starts.T)
-    function = _compiled(stage, len(starts), p)
-    function(by_start.ctypes.data, given.ctypes.data, own.ctypes.data, len(out), width, *(s // 8 for s in own.strides[:2]))
-    if not np.shares_memory(own, out):
-        out[:] = own.transpose(0, 2, 1)[:, : out.shape[1]]
+    with _one_at_a_time:
+        function = _compiled(stage, len(starts), p)
+    strides = (stride // own.itemsize for stride in own.strides[:2])
+    function(by_start.ctypes.data, given.ctypes.data, own.ctypes.data, len(out), width, *strides)
+    if own is not found:
+        found[:] = own[:, :, : out.shape[1]]
 
 
 @lru_cache(maxsize=4)
@@ -80,8 +86,8 @@ def _source(stage: Stage, many: int, p: int) -> Iterable[str]:
     code = _Code(p)
     yield f"declare {_VECTOR} @llvm.fmuladd.v{_PAIRS}f64({_VECTOR}, {_VECTOR}, {_VECTOR})"
     yield f"declare {_VECTOR} @llvm.rint.v{_PAIRS}f64({_VECTOR})"
-    yield "define void @pairs(ptr %starts, ptr %ends, ptr noalias %out, i64 %count, i64 %width, i64 %row, i64 %channel) {"
-    yield f"entry:\n %last = sub i64 %width, {_PAIRS}\n %some = icmp sgt i64 %count, 0"
+    yield "define void @pairs(ptr %starts, ptr %ends, ptr noalias %out, i64 %count, i64 %width, i64 %row, i64 %channel)"
+    yield f"{{\nentry:\n %last = sub i64 %width, {_PAIRS}\n %some = icmp sgt i64 %count, 0"
     yield " br i1 %some, label %start, label %done"
     yield f"start:\n %i = phi i64 [0, %entry], [%next, %after]\n %first = mul i64 %i, {many}\n %own = mul i64 %i, %row"
     rows = [_number(1.0), *(code.of_start(number) for number in range(many))] + [""] * (stage.rows - 1 - many)
@@ -94,7 +100,8 @@ def _source(stage: Stage, many: int, p: int) -> Iterable[str]:
         code.store(channel, rows[result])
     yield from code.taken()
     yield f" %beyond = add i64 %k, {_PAIRS}\n %more = icmp slt i64 %beyond, %width"
-    yield " br i1 %more, label %lane, label %after\nafter:\n %next = add i64 %i, 1\n %again = icmp slt i64 %next, %count"
+    yield " br i1 %more, label %lane, label %after"
+    yield "after:\n %next = add i64 %i, 1\n %again = icmp slt i64 %next, %count"
     yield " br i1 %again, label %start, label %done\ndone:\n ret void\n}"
 
 
