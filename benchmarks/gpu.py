@@ -1,15 +1,16 @@
-"""A graphics card against the processor's cores: ranks modulo 8388593, and Start-End matrices of a RAC.
+"""A graphics card against two of the processor's cores: ranks, Start-End matrices, and what commands do with them.
 
-The same work by `device="cuda"` and by `device="cpu"` with a thread for each core, seconds on the clock, median of the
-repetitions. The results are compared first: no speed from a wrong one. The limit of a rank is one product of
-float64 matrices with as many multiplications, 2 n^3 / 3, on the card. Without a card nothing is run.
+The same work by `device="cuda"` and by `device="cpu"`, seconds on the clock, median of the repetitions. The results
+are compared first: no speed from a wrong one. The limit of a rank is one product of float64 matrices with as many
+multiplications, 2 n^3 / 3, on the card. Without a card nothing is run.
 
-    python benchmarks/gpu.py [--sizes 2000 4000 8000] [--samples 4000] [--repetitions 3] [--device cuda]
+    python benchmarks/gpu.py [--sizes 2000 4000 8000] [--samples 4000] [--repetitions 3] [--cores 2] [--device cuda]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -18,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from seprank import RAC
+from seprank import RAC, certify, measure, remember
 from seprank.certification.asked import ask
 from seprank.certification.prepared import enter
 from seprank.elimination import rank_profile
@@ -81,21 +83,52 @@ def matrices(samples: int, repetitions: int, card: str) -> None:
     print()
 
 
+def commands(repetitions: int, card: str) -> None:
+    """What whole calls take, most of which is not done on the card alone."""
+    torch.manual_seed(0)
+    lstm = nn.LSTM(16, 64, batch_first=True)
+
+    def minor(device: str) -> Any:
+        found = certify(RAC(6, 6, 2), length=12, device=device, progress=False)
+        return found.rank, found.minor
+
+    def close(a: Any, b: Any) -> bool:
+        return np.allclose(a, b, rtol=1e-10, atol=1e-10 * np.abs(b).max())
+
+    def spectrum(device: str) -> Any:
+        return measure(lstm, length=64, starts=256, ends=256, device=device, progress=False).singular_values
+
+    def curve(device: str) -> Any:
+        return remember(lstm, length=1000, samples=256, device=device, progress=False).memory
+
+    for name, task, same in [
+        ("certify, RAC of rank 2,772", minor, lambda a, b: a == b),
+        ("measure, LSTM, 256 x 256", spectrum, close),
+        ("remember, LSTM, 1000 steps", curve, close),
+    ]:
+        compare(name, task, same, repetitions, card)
+        print()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="*", default=[2000, 4000, 8000])
     parser.add_argument("--samples", type=int, default=4000)
     parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--cores", type=int, default=2, help="of the processor, which work for the card, too")
     parser.add_argument("--device", default="cuda", help="cpu:0 runs the card's elimination on the processor")
     options = parser.parse_args()
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         print("no graphics card here: nothing to compare")
         return 0
     name = torch.cuda.get_device_name(options.device) if options.device.startswith("cuda") else options.device
-    print(f"median of {options.repetitions}, {name} against {torch.get_num_threads()} cores")
+    cores = sorted(os.sched_getaffinity(0))[: options.cores]
+    os.sched_setaffinity(0, cores)
+    print(f"median of {options.repetitions}, {name} against {len(cores)} cores")
     for size in options.sizes:
         ranks(size, options.repetitions, options.device)
     matrices(options.samples, options.repetitions, options.device)
+    commands(options.repetitions, options.device)
     return 0
 
 

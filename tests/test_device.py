@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,14 +16,18 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from typer.testing import CliRunner
 
 import second_device
 from seprank import MODELS, certify, measure, profile, remember
+from seprank.cli import app
 from seprank.elimination import on_device, rank_profile
 from seprank.settings import resources
 from seprank.system.quiet import quiet
+from seprank.train import fit
 from test_elimination import BLOCKS, FAMILIES, PRIMES, assert_equal, uniform
 from test_models import CONTRACT, build, normal
+from test_train import TINY
 
 CLOSE = 1e-10
 """Relative difference of what is measured in float64 on two devices"""
@@ -130,6 +135,28 @@ def test_elimination_of_larger_tensors(shape: tuple[int, int]) -> None:
         assert_equal(rank_profile(matrix, device=FORCED), rank_profile(matrix))
 
 
+@pytest.mark.parametrize("size", [97, 2**51, 2**52 + 2, 2**53])
+def test_numbers_of_every_size_are_read_on_a_device(size: int) -> None:
+    matrix = np.random.default_rng(4).integers(-size, size, size=(30, 20), endpoint=True).astype(np.float64)
+    with mock.patch.object(on_device, "TILE", (4, 8)):
+        assert_equal(rank_profile(matrix, device=FORCED), rank_profile(matrix))
+
+
+def test_a_matrix_that_may_not_be_written_into_is_read_on_a_device() -> None:
+    matrix = np.random.default_rng(5).integers(97, size=(30, 20)).astype(np.float64)
+    matrix.flags.writeable = False
+    assert_equal(rank_profile(matrix, device=FORCED), rank_profile(matrix))
+
+
+@pytest.mark.parametrize("number", [0.5, float("nan"), float("inf"), 2.0**54])
+def test_a_matrix_with_something_else_is_refused_on_a_device_as_on_the_processor(number: float) -> None:
+    matrix = np.eye(5)
+    matrix[3, 2] = number
+    for device in ("cpu", FORCED):
+        with pytest.raises(ValueError, match=r"must hold integers of at most 2\^53, got .* in row 3, column 2"):
+            rank_profile(matrix, device=device)
+
+
 def test_certificates_by_elimination_on_a_device_are_the_same() -> None:
     Case("rac", certified("rac"), dict.__eq__).compare(FORCED)
 
@@ -161,6 +188,8 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         for call in (certify, measure, remember, profile):
             with pytest.raises(ValueError, match="cuda was asked for, but torch sees none"):
                 call(build("rac"), length=12, device="cuda")
+        with pytest.raises(ValueError, match="cuda:1 was asked for, but torch sees none"):
+            fit(TINY, folder="nowhere", device="cuda:1")
 
 
 def test_a_device_limits_the_memory_taken() -> None:
@@ -205,8 +234,35 @@ def test_a_second_device_that_is_not_mixed_with_the_processor_gives_the_same() -
     assert ran.stdout.splitlines() == [case.name for case in cases(every=False)]
 
 
+on_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
+@on_card
 @pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.name)
 def test_every_case_on_a_graphics_card(case: Case) -> None:
     case.compare("cuda")
+
+
+@pytest.mark.gpu
+@on_card
+@pytest.mark.parametrize("device", ["cuda", "cuda:0"])
+def test_training_on_a_graphics_card(device: str, tmp_path: Path) -> None:
+    """In float32, where sums are rounded in another order."""
+    found, expected = (fit(TINY, folder=tmp_path / name[:3], device=name) for name in (device, "cpu"))
+    for row, other in zip(found["curve"], expected["curve"], strict=True):
+        assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
+    for row, other in zip(found["memory"], expected["memory"], strict=True):
+        assert row["entropy"] == pytest.approx(other["entropy"], rel=1e-2, abs=1e-2)
+
+
+@pytest.mark.gpu
+@on_card
+@pytest.mark.parametrize("arguments", ["certify rac", "measure lstm", "measure gru --profile", "remember gru"])
+def test_commands_on_a_graphics_card(arguments: str) -> None:
+    sizes = "--inputs 4 --width 3 --length 12 --json --device"
+    ran = [CliRunner().invoke(app, [*arguments.split(), *sizes.split(), device]) for device in ("cuda", "cpu")]
+    assert [run.exit_code for run in ran] == [0, 0], ran[0].output
+    found, expected = (json.loads(run.stdout) for run in ran)
+    assert found.keys() == expected.keys()
+    assert found.get("rank") == expected.get("rank")

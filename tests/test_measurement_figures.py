@@ -31,6 +31,7 @@ from seprank.measurement.jackknife import (
     shortened,
 )
 from seprank.measurement.measurement import Measurement, measure_matrix
+from seprank.measurement.shares_left_out import SharesLeftOut
 
 Array = npt.NDArray[Any]
 
@@ -372,6 +373,39 @@ def test_halves_of_one_sequence_are_in_one_group(starts: int, ends: int, first_e
     assert all(groups[0][origin] == groups[1][origin] for origin in groups[0].keys() & groups[1].keys())
     for of in groups:
         assert np.ptp(np.bincount(list(of.values()), minlength=GROUPS)) <= 1
+
+
+def varying_in(group: int | None) -> Array:
+    """Outputs of which one group of starts and ends varies much more than the rest, or all alike."""
+    generator = np.random.default_rng(0)
+    values = 100 + generator.standard_normal((20, 24, 3)) + 3 * generator.standard_normal((20, 1, 3))
+    starts, ends = deal(20, 24, seed=0)
+    if group is not None:
+        values[starts == group] *= 1e4
+        values[:, ends == group] *= 1e4
+    return values
+
+
+@pytest.mark.parametrize("group", [None, 0, 5])
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
+def test_shares_without_a_group_are_those_of_what_is_left(group: int | None, scale: float) -> None:
+    values, (starts, ends) = scale * varying_in(group), deal(20, 24, seed=0)
+    found = SharesLeftOut(values, starts, ends)
+    for left_out in range(GROUPS):
+        expected = anova(values[starts != left_out][:, ends != left_out])[1]
+        same = found.without(left_out)
+        np.testing.assert_allclose(
+            [same.start, same.end, same.interaction], [expected.start, expected.end, expected.interaction], atol=1e-11
+        )
+
+
+def test_what_is_constant_without_a_group_is_noticed() -> None:
+    values, (starts, ends) = np.full((20, 24, 2), 7.0), deal(20, 24, seed=0)
+    values[np.ix_(starts == 3, ends == 3)] += np.random.default_rng(0).standard_normal(2)
+    found = SharesLeftOut(values, starts, ends)
+    assert found.without(2).interaction > 0
+    with pytest.raises(ConstantOutput):
+        found.without(3)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 40])

@@ -116,6 +116,7 @@ class Run:
                 max(features, model.channels, model.state_size // layers),
                 16 * (steps * (features + model.channels) + 4 * model.state_size),
                 budget // 4,
+                self.device,
             ),
             progress=progress,
             read=read,

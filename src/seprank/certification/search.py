@@ -115,8 +115,7 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
         split: instead of a cut, the positions of the start, such as [0, 2, 4]; the others are the end. The module is
             then read as a function of whole sequences, like any module that returns a tensor and no state.
         memory: budget in bytes; by default half of the free memory.
-        device: where the module is run and the rank found: "cpu", "cuda" or "auto". Only "cpu" is tested, see
-            docs/speed.md.
+        device: where the module is run and the rank found: "cpu", "cuda" or "auto", see docs/speed.md.
         executor: evaluates the matrix in blocks of rows on its workers, such as
             `dask.distributed.Client.get_executor()`; the entries are the same. Each worker may take the same memory.
         progress: whether to show progress bars if standard error is a terminal; or a function that is called with the

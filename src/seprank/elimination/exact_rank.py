@@ -76,18 +76,21 @@ def rank_profile(
     prime, matrix = check_prime(prime), _as_array(matrix)
     field = Field(prime, chosen(_reductions(matrix.shape)))
     threads = _thread_count(threads, matrix.size)
-    work = _workspace(matrix, field, overwrite)
-    elimination = Elimination(work, field, threads) if device == "cpu" else _on_device(work, field, device, watch)
+    if device == "cpu":
+        elimination = Elimination(_workspace(matrix, field, overwrite), field, threads)
+    else:
+        elimination = _on_device(matrix, field, overwrite, device, watch)
     elimination.run(progress or (lambda done, total: None), watch)
     return elimination.profile()
 
 
-def _on_device(work: Floats, field: Field, device: str, watch: object) -> Elimination:
-    from .on_device import DeviceElimination, sent
+def _on_device(matrix: npt.NDArray[Any], field: Field, overwrite: bool, device: str, watch: object) -> Elimination:
+    from .on_device import DeviceElimination, loaded, sent
 
     if watch is not None:
         raise ValueError(f"factors are watched on the processor only, got device {device!r}; leave device or watch out")
-    return DeviceElimination(sent(work, device), field)
+    work = loaded(matrix, field, device) if matrix.ndim == 2 and matrix.dtype == np.float64 else None
+    return DeviceElimination(sent(_workspace(matrix, field, overwrite), device) if work is None else work, field)
 
 
 def rank(matrix: npt.NDArray[Any], prime: int = DEFAULT_PRIME, **options: Any) -> int:

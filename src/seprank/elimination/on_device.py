@@ -7,33 +7,57 @@ integers, so the profile is the same, too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..kernels.residues import Floats
 from ..system.memory import MemoryBudgetError, free_bytes, show_size
-from .blas import Field, Indices
+from .blas import EXACT, Field, Indices
 from .blocked import Elimination, blocks
 
 TILE = (2**12, 2**13)
 """Rows and columns of one product, which takes 256 MiB: large enough to keep a card busy, small beside its memory"""
 
 
-def sent(work: Floats, device: str) -> Tensor:
-    """Residues in the memory of a device.
+def loaded(matrix: Floats, field: Field, device: str) -> Tensor | None:
+    """A matrix modulo the prime in the memory of a device; None if one reduction is not enough, or a number is none.
+
+    A processor takes longer to look at all numbers than a card to eliminate them.
 
     Raises:
-        MemoryBudgetError: it has too little for them and one product.
+        MemoryBudgetError: as of `sent`.
+    """
+    work = sent(matrix, device)
+    if not all(bool(((part.round() == part) & (part.abs() <= EXACT // 2)).all()) for part in _tiles(work)):
+        return None
+    reduce = DeviceField(field, work.device).reduce
+    for part in _tiles(work):
+        reduce(part)
+    return work
+
+
+def _tiles(work: Tensor) -> Iterator[Tensor]:
+    return (part for rows in work.split(TILE[0]) for part in rows.split(TILE[1], 1))
+
+
+def sent(work: Floats, device: str) -> Tensor:
+    """Numbers in the memory of a device.
+
+    Raises:
+        MemoryBudgetError: it has too little for them and two tiles, a product and what it is reduced with.
     """
     rows, columns = work.shape
-    need, free = 8 * (work.size + min(rows, TILE[0]) * min(columns, TILE[1])), free_bytes(device)
+    need, free = 8 * (work.size + 2 * min(rows, TILE[0]) * min(columns, TILE[1])), free_bytes(device)
     if need > free:
         raise MemoryBudgetError(
             f"eliminating a matrix of {rows} x {columns} takes {show_size(need)} on {device}, which has "
             f"{show_size(free)} free; use device='cpu' (--device cpu), or fewer samples"
         )
-    return torch.from_numpy(work).to(device, copy=True)
+    # torch warns of arrays that may not be written into, such as a matrix that is kept to grow from
+    return torch.from_numpy(np.require(work, requirements=("C", "W"))).to(device, copy=True)
 
 
 class DeviceField(Field):

@@ -210,29 +210,58 @@ def anova(values: Values, *, precision: float = EPSILON) -> tuple[Shares, Shares
         >>> round(anova((start[:, None] + end)[:, :, None])[0].start, 4)
         0.6154
     """
-    starts, ends, channels = values.shape
+    starts, ends, _ = values.shape
+    plain = decomposed(values).mean_squares()
+    if sum(plain) <= precision**2 * sum_of_squares(values) / (starts * ends):
+        raise ConstantOutput(
+            f"the output is constant over all {starts} x {ends} pairs ({values[0, 0, 0]:.6g} in channel 0), so its "
+            "shares and its spectrum are undefined; check that weights and readout are not zero and units not saturated"
+        )
+    return shares_of(plain), unbiased_shares(plain, starts, ends)
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """The parts of y(s, e) = mean + a(s) + b(e) + c(s, e) that vary."""
+
+    by_start: Values
+    """(starts, channels)"""
+    by_end: Values
+    """(ends, channels)"""
+    rest: Values
+    """(starts, ends, channels)"""
+
+    def mean_squares(self) -> list[float]:
+        """Of a, b and c, summed over channels."""
+        return [sum_of_squares(part) / (part.size / part.shape[-1]) for part in (self.by_start, self.by_end, self.rest)]
+
+
+def decomposed(values: Values) -> Decomposition:
+    """The parts, where the samples are taken for all there is."""
     # relative to one of the outputs, so that a large constant part costs no digits
     rest = values - values[0, 0]
     mean = rest.mean((0, 1))
     by_start, by_end = rest.mean(1) - mean, rest.mean(0) - mean
     rest -= (by_start + mean)[:, None]
     rest -= by_end
-    plain = [_sum_of_squares(part) / (part.size / channels) for part in (by_start, by_end, rest)]
-    if sum(plain) <= precision**2 * _sum_of_squares(values) / (starts * ends):
-        raise ConstantOutput(
-            f"the output is constant over all {starts} x {ends} pairs ({values[0, 0, 0]:.6g} in channel 0), so its "
-            "shares and its spectrum are undefined; check that weights and readout are not zero and units not saturated"
-        )
+    return Decomposition(by_start, by_end, rest)
+
+
+def unbiased_shares(plain: list[float], starts: int, ends: int) -> Shares:
+    """From mean squares over so many samples."""
     jointly = plain[2] * starts * ends / ((starts - 1) * (ends - 1))
-    unbiased = [plain[0] * starts / (starts - 1) - jointly / ends, plain[1] * ends / (ends - 1) - jointly / starts]
-    return _shares(plain), _shares([*unbiased, jointly])
+    return shares_of(
+        [plain[0] * starts / (starts - 1) - jointly / ends, plain[1] * ends / (ends - 1) - jointly / starts, jointly]
+    )
 
 
-def _sum_of_squares(part: Values) -> float:
+def sum_of_squares(part: Values) -> float:
+    """Of all numbers."""
     return float(np.vdot(part, part))
 
 
-def _shares(variances: list[float]) -> Shares:
+def shares_of(variances: list[float]) -> Shares:
+    """Of start, end and interaction."""
     start, end, interaction = (variance / sum(variances) for variance in variances)
     return Shares(start, end, interaction)
 

@@ -30,6 +30,7 @@ from .figures import (
     separability_distance,
     singular_values,
 )
+from .shares_left_out import SharesLeftOut
 
 Labels = npt.NDArray[np.int64]
 
@@ -144,10 +145,14 @@ def replicates(
         >>> replicates(lambda left: np.array(left.shape, float), np.zeros((16, 16, 1)), labels, labels)[0].tolist()
         [14.0, 14.0, 1.0]
     """
+    return _of_each_group(lambda group: statistic(values[starts != group][:, ends != group]))
+
+
+def _of_each_group(statistic: Callable[[int], Vector]) -> npt.NDArray[np.float64]:
     rows = []
     for group in range(GROUPS):
         try:
-            rows.append(statistic(values[starts != group][:, ends != group]))
+            rows.append(statistic(group))
         except ConstantOutput as error:
             raise ConstantOutput(
                 f"all that varies comes from one of {GROUPS} groups of samples, so errors are undefined; use more "
@@ -211,27 +216,36 @@ def shortened(values: Values, ends: Labels) -> tuple[Values, Labels]:
 
 
 def estimates(
-    values: Values, spectrum: Vector, groups: tuple[Labels, Labels], *, precision: float = EPSILON
+    values: Values,
+    short: tuple[Values, Labels],
+    spectrum: Vector,
+    groups: tuple[Labels, Labels],
+    *,
+    precision: float = EPSILON,
 ) -> dict[str, Estimate]:
     """All figures by name with their errors; the estimates of the shares start, end and interaction sum to 1.
+
+    Args:
+        values: outputs, (starts, ends, channels).
+        short: the same `shortened`.
+        spectrum: their singular values.
+        groups: of starts and of ends.
+        precision: of the outputs.
 
     Raises:
         ConstantOutput: the output does not vary, or would not without one of the groups.
     """
     plug_in, unbiased = anova(values, precision=precision)
     full = np.concatenate([_spectral(spectrum), _shares(unbiased)])
-    left_out = _left_out(values, *groups, precision=precision)
+    left = SharesLeftOut(values, *groups, precision)
+    shares = _of_each_group(lambda group: _shares(left.without(group)))
+    spectra = replicates(lambda left: _spectral(singular_values(left)), short[0], groups[0], short[1])
+    left_out = np.hstack([spectra, shares])
     found = {
         name: estimate(float(number), rest, f.lowest, f.highest, logarithmic=f.logarithmic)
         for (name, f), number, rest in zip(_FIGURES.items(), full, left_out.T, strict=True)
     }
     return found | _adding_up({name: found[name] for name in ("start", "end", "interaction")}, plug_in)
-
-
-def _left_out(values: Values, starts: Labels, ends: Labels, *, precision: float) -> npt.NDArray[np.float64]:
-    shares = replicates(lambda left: _shares(anova(left, precision=precision)[1]), values, starts, ends)
-    short, labels = shortened(values, ends)
-    return np.hstack([replicates(lambda left: _spectral(singular_values(left)), short, starts, labels), shares])
 
 
 def _spectral(spectrum: Vector) -> Vector:

@@ -50,7 +50,8 @@ class Entries:
         model, length = self.subject.model, self.settings.length
         numbers = length * (self.samples.features + model.channels) + 4 * model.state_numbers(length)
         found = footprint(model, self.starts, self.ends)
-        return pairs_per_block(model.width, max(16 * numbers, found.per_pair), self.settings.budget // 4 - found.fixed)
+        each, budget = max(16 * numbers, found.per_pair), self.settings.budget // 4 - found.fixed
+        return pairs_per_block(model.width, each, budget, self.settings.device)
 
     def read(self, output: Tensor) -> Tensor:
         """Columns (channels, pairs) of the last output; of a rescaled model everything is kept."""

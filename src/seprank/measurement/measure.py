@@ -71,7 +71,7 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
             can make, see `measurement.measurement.default_tolerance`.
         seed: of samples and read-out; the weights are those of the model given.
         memory: bytes this may take; by default half of what is free.
-        device: where the model is run: "cpu", "cuda" or "auto". Only "cpu" is tested, see docs/speed.md.
+        device: where the model is run: "cpu", "cuda" or "auto", see docs/speed.md.
         batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
         executor: evaluates the matrix in blocks of rows on its workers, such as
             `dask.distributed.Client.get_executor()`. Each worker may take the same memory.

@@ -144,7 +144,7 @@ def _block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings) 
             f"running one pair of sequences takes about {show_size(found.fixed + each)}, more than a quarter of the "
             f"{show_size(budget)} this may take; use a shorter length, a narrower model, or more memory"
         )
-    return max(1, min(most, pairs_per_block(model.width, 0, budget) // 2))
+    return max(1, min(most, pairs_per_block(model.width, 0, budget, settings.device) // 2))
 
 
 def _state_bytes(subject: Subject, lags: tuple[int, ...], settings: RememberSettings) -> int:

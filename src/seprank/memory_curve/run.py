@@ -74,7 +74,7 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         dtype: "float64", or "float32" to run the model as it is trained; that raises the rounding floor.
         seed: of samples and read-out.
         memory: bytes this may take; by default half of what is free.
-        device: where the model is run: "cpu", "cuda" or "auto". Only "cpu" is tested, see docs/speed.md.
+        device: where the model is run: "cpu", "cuda" or "auto", see docs/speed.md.
         batch_first, output, state, call: how the model is called, where that cannot be found out, see `adapters.adapt`.
         executor: runs blocks of pairs on its workers, such as `dask.distributed.Client.get_executor()`.
         progress: show progress bars on standard error if it is a terminal.

@@ -53,7 +53,7 @@ class OnDevice:
     """What runs a network."""
 
     device: Device = "cpu"
-    """auto, cpu or cuda; only cpu is tested."""
+    """auto, cpu or cuda."""
 
     def __post_init__(self) -> None:
         keep(self, device=find_device(str(self.device)))

@@ -24,8 +24,9 @@ Matrix = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
 """(starts, ends, channels)"""
 
-_BLOCK_NUMBERS = 2**17
-"""Numbers per tensor of a block: a megabyte, so that the few tensors alive at once stay near the cache."""
+_IN_CACHE, _ON_CARD = 2**17, 2**23
+"""Numbers per tensor of a block: a megabyte, so that the few tensors alive at once stay near the processor's cache; on
+a card 64 MiB, so that an operation takes longer than it takes to be started"""
 
 _SENT_PAIRS, _MOST_SENT = 2**18, 2**22
 """Pairs in a block that is sent to a worker, at least and at most"""
@@ -34,13 +35,14 @@ Progress = Callable[[int, int], None]
 """Called with the pairs done so far and the pairs to do."""
 
 
-def pairs_per_block(width: int, bytes_per_pair: int, budget: int) -> int:
+def pairs_per_block(width: int, bytes_per_pair: int, budget: int, device: str = "cpu") -> int:
     """How many pairs to run at once.
 
     Args:
-        width: numbers per pair in the widest tensor of one step; such a tensor is to have about a megabyte.
+        width: numbers per pair in the widest tensor of one step.
         bytes_per_pair: memory that a pair takes, with its inputs and outputs at all steps.
         budget: bytes that a block may take.
+        device: of torch, on which they are run.
 
     Raises:
         MemoryBudgetError: not even 16 pairs fit.
@@ -51,7 +53,8 @@ def pairs_per_block(width: int, bytes_per_pair: int, budget: int) -> int:
             f"running 16 pairs of sequences takes about {show_size(16 * bytes_per_pair)}, more than the "
             f"{show_size(budget)} set apart for it; use shorter sequences, a narrower model, or more --memory"
         )
-    return max(16, min(_BLOCK_NUMBERS // max(width, 1), 2**15, most))
+    numbers = _IN_CACHE if device == "cpu" else _ON_CARD
+    return max(16, min(numbers // max(width, 1), numbers // 4, most))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..settings.resources import find_device
 from ..settings.train_settings import TrainSettings
 from ..system.extras import need
 from ..system.files import check_folder, write_whole
@@ -54,7 +55,8 @@ def fit(
     Args:
         settings: all that decides the numbers.
         folder: where curve.csv, checkpoint, weights and result.json are kept; one folder for one run.
-        device: "cpu" or "cuda". Only "cpu" has been tested.
+        device: "cpu", "cuda" or "auto". On a card the numbers agree with those of the processor only as far as
+            rounding lets them.
         logger: a logger of Lightning that gets the curve, too.
         progress: show loss and baseline on standard error if it is a terminal.
 
@@ -66,8 +68,8 @@ def fit(
 
     Raises:
         ImportError: lightning, or what the task's data need, is not installed.
-        ValueError: the folder holds a run with other settings, or another process is training in it, or the network
-            does not fit in memory.
+        ValueError: the device is another or there is none, the folder holds a run with other settings, or another
+            process is training in it, or the network does not fit in memory.
 
     Example:
         >>> import tempfile
@@ -80,6 +82,7 @@ def fit(
         >>> record["steps"], [row["step"] for row in record["curve"]]
         (4, [0, 2, 4])
     """
+    device = find_device(device)
     check_weights(settings.count_parameters(settings.network_width), default_budget())
     folder = Path(folder)
     check_folder(folder)
@@ -155,9 +158,10 @@ def _lightning() -> Any:
 def _trainer(settings: TrainSettings, folder: Path, device: str, logger: Any, watch: Any) -> Any:
     from lightning.pytorch import Trainer
 
+    kind, _, number = device.partition(":")
     return Trainer(
-        accelerator="gpu" if device == "cuda" else device,
-        devices=1,
+        accelerator="gpu" if kind == "cuda" else kind,
+        devices=[int(number)] if number else 1,
         max_steps=settings.steps,
         gradient_clip_val=settings.clip,
         callbacks=[watch],
