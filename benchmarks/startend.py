@@ -28,7 +28,7 @@ from seprank import RAC  # noqa: E402
 from seprank.certification import recording  # noqa: E402
 from seprank.certification.asked import ask  # noqa: E402
 from seprank.certification.prepared import enter  # noqa: E402
-from seprank.field import DEFAULT_PRIME, draw_elements, evaluation, interpreter, machine_code  # noqa: E402
+from seprank.field import DEFAULT_PRIME, draw_elements, executors, interpreter, machine_code  # noqa: E402
 from seprank.settings.certify_settings import CertifySettings  # noqa: E402
 
 BUDGET = 2**32
@@ -43,7 +43,7 @@ def ours(width: int, length: int, depth: int, samples: int, executor: str) -> tu
     module = RAC(width, width, depth)
     question = ask(module, CertifySettings(length=length))
     recording.RECORDED = sys.maxsize if executor == "module" else 0
-    evaluation.fastest = lambda *_: {"NumPy": interpreter, "LLVM": machine_code}.get(executor) or compiled()
+    executors.fastest = lambda *_: {"NumPy": interpreter, "LLVM": machine_code}.get(executor) or compiled()
     with enter(module, question, arithmetic="float64", device="cpu") as run:
         halves = [run.samples(side, samples) for side in ("starts", "ends")]
         matrix = run.matrix(BUDGET)

@@ -23,7 +23,7 @@ from seprank.field import (
     Program,
     Symbolic,
     evaluate,
-    evaluation,
+    executors,
     interpreter,
     symbolic,
 )
@@ -68,7 +68,7 @@ def same_when_recorded(module: nn.Module, monkeypatch: pytest.MonkeyPatch, **set
     """That it is, with each executor; and why it was not recorded."""
     expected, _ = matrix(module, False, monkeypatch, **settings)
     for executor in IN_FLOATS:
-        monkeypatch.setattr(evaluation, "fastest", lambda *_, executor=executor: executor)
+        monkeypatch.setattr(executors, "fastest", lambda *_, executor=executor: executor)
         found, reason = matrix(module, True, monkeypatch, **settings)
         np.testing.assert_array_equal(found, expected)
         if reason:
@@ -259,7 +259,7 @@ def test_machine_code_takes_any_number_of_ends(count: int, channels: int, betwee
 def test_models_are_the_same_by_machine_code(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = MODELS[name].build(inputs=2, width=2, depth=1, dtype=torch.float64)
     expected, _ = matrix(module, False, monkeypatch, length=4)
-    monkeypatch.setattr(evaluation, "fastest", lambda *_: machine_code)
+    monkeypatch.setattr(executors, "fastest", lambda *_: machine_code)
     found, reason = matrix(module, True, monkeypatch, length=4)
     assert reason == ""
     np.testing.assert_array_equal(found, expected)
@@ -273,12 +273,12 @@ def test_which_executor_runs_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
     for width in (3, 40):
         matrix(MODELS["rac"].build(inputs=2, width=width, depth=2, dtype=torch.float64), True, monkeypatch)
     short, long = stages[0].pairs, stages[-1].pairs
-    monkeypatch.setattr(evaluation, "is_worth_compiling", lambda work: work >= 2**32)
+    monkeypatch.setattr(executors, "is_worth_compiling", lambda work: work >= 2**32)
     few, many = 2**4, 2**24
-    assert [evaluation.fastest(short, n) for n in (few, many)] == [interpreter, machine_code]
-    assert [evaluation.fastest(long, n) for n in (few, many)] == [interpreter, compiled]
+    assert [executors.fastest(short, n) for n in (few, many)] == [interpreter, machine_code]
+    assert [executors.fastest(long, n) for n in (few, many)] == [interpreter, compiled]
     monkeypatch.setattr(machine_code, "find_spec", lambda name: None)
-    assert evaluation.fastest(short, many) is compiled
+    assert executors.fastest(short, many) is compiled
 
 
 def test_names_do_not_get_into_numbers() -> None:

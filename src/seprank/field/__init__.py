@@ -3,7 +3,7 @@
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import DivisorVanishes, constant
 from .drawn_weights import Weights, admit_table, read_weights
-from .evaluation import evaluate
+from .executors import evaluate
 from .functions import Functions
 from .guard import outside, read
 from .not_polynomial import NotPolynomial

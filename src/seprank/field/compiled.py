@@ -1,4 +1,4 @@
-"""The executor of `evaluation` for numba: every row stays in the processor's cache from step to step."""
+"""Programs run by numba: every row stays in the processor's cache from step to step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor of `evaluation` by machine code: LLVM, which comes with numba, compiles the steps of one program.
+"""Programs run as machine code: LLVM, which comes with numba, compiles the steps of one program.
 
 The steps for pairs become one function without a loop over them. It takes four pairs at once, whose numbers are in
 registers; so it is faster than `compiled`, which looks steps up and has its rows in memory, where sums are short. It
