@@ -52,8 +52,7 @@ def run_pairs(stage: Stage, starts: Numbers, ends: Numbers, p: int, out: Numbers
     own = found = out.transpose(0, 2, 1)
     if out.shape[1] < _PAIRS or found.strides[2] != found.itemsize:
         own = np.empty((*found.shape[:2], width))
-    given = np.zeros((len(ends), width))
-    given[:, : out.shape[1]] = ends
+    given = np.ascontiguousarray(ends if out.shape[1] == width else np.pad(ends, ((0, 0), (0, width - out.shape[1]))))
     by_start = np.ascontiguousarray(starts.T)
     with _one_at_a_time:
         function = _compiled(stage, len(starts), p)
