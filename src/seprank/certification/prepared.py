@@ -28,6 +28,7 @@ from ..field import (
     admit_table,
     constant,
     draw_elements,
+    outside,
     read,
     read_weights,
 )
@@ -190,9 +191,10 @@ class Run:
     def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
         """Learned parameters drawn at random, everything else with its own values."""
         values = {}
-        for name, tensor in weights.kept.items():
-            kept = tensor.to(self.device)
-            values[name] = self._functions.constant(self._field.admit(kept, name), kept)
+        with outside():
+            for name, tensor in weights.kept.items():
+                kept = tensor.to(self.device)
+                values[name] = self._functions.constant(self._field.admit(kept, name), kept)
         for name, shape in weights.drawn.items():
             drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
             table = torch.from_numpy(drawn).reshape(shape)
