@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from ..result.result import STRICT
+from ..result.result import STRICT, Plain
 from ..result.sureness import Rank
 
 
@@ -66,6 +65,6 @@ class Cell:
             return ""
         return f"{'≥' if self.reach == self.length - 1 else ''}{self.reach} ({self.mean:.2g})"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The cell as plain values for JSON and CSV, its verdict included."""
         return {**asdict(self), "verdict": self.verdict}

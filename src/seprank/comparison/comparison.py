@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..result.chart import legend_above, look
 from ..result.panels import Panel, page_figure
-from ..result.result import STRICT, Result, without
+from ..result.result import STRICT, Plain, Result, Row, without
 from ..result.sureness import Sureness
 from ..result.text import text_table
 from .cell import Cell
@@ -67,7 +67,7 @@ class Comparison(Result):
             return None
         return min(counts) / self.parameters - 1, max(counts) / self.parameters - 1
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The comparison as plain values for JSON."""
         content = {name: value for name, value in vars(self).items() if name != "cells"}
         cells = [cell.to_dict() for cell in self.cells]
@@ -81,7 +81,7 @@ class Comparison(Result):
             own["cells"] = [without(cell, "verdict") for cell in cells]
         return super().from_dict(own)
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each cell, seconds left out: the same question gives the same rows."""
         return [without(cell.to_dict(), "seconds") for cell in self.cells]
 
