@@ -60,7 +60,8 @@ class Recurrent(SequenceModel):
         self._batch_first = batch_first
         self.layout: Layout = layout or "columns"
         self._spec: Structure | None = None
-        self._axes: list[int | None] = []
+        self.axes: list[int | None] = []
+        """Where the module has the batch in each leaf of the state; None for a leaf that belongs to no sequence"""
         self._reuses = False
         """Whether states of several calls are in the same memory"""
         self._last_only = False
@@ -90,7 +91,7 @@ class Recurrent(SequenceModel):
             )
         self.channels = output.shape[0]
         """Output channels after the last step"""
-        batched = [(leaf, axis) for leaf, axis in zip(state, self._axes, strict=True) if axis is not None]
+        batched = [(leaf, axis) for leaf, axis in zip(state, self.axes, strict=True) if axis is not None]
         self.state_size = sum(self.batch_last(leaf, axis)[..., 0].numel() for leaf, axis in batched)
         """Numbers in the state of one sequence"""
 
@@ -116,7 +117,7 @@ class Recurrent(SequenceModel):
                     f"the state must be made of tensors and numbers, got {type(leaf).__name__}; wrap the module in one "
                     "that takes it apart and puts it together"
                 )
-        self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
+        self.axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
         both = [pair for pair in zip(leaves, others, strict=True) if isinstance(pair[0], Tensor)]
         self._reuses = any(torch._C._is_alias_of(a, b) for a, b in both)  # type: ignore[attr-defined]
 
@@ -140,7 +141,7 @@ class Recurrent(SequenceModel):
             raise ConventionError(f"the state must have one structure, got {self._spec} and then {spec}")
         packed = [
             leaf if axis is None or self.layout != "columns" else leaf.movedim(axis, -1)
-            for leaf, axis in zip(leaves, self._axes, strict=True)
+            for leaf, axis in zip(leaves, self.axes, strict=True)
         ]
         return as_columns(self._last(output, pieces)), packed
 
@@ -181,7 +182,7 @@ class Recurrent(SequenceModel):
         assert self._spec is not None
         leaves = [
             leaf if axis is None or self.layout != "columns" else leaf.movedim(-1, axis)
-            for leaf, axis in zip(state, self._axes, strict=True)
+            for leaf, axis in zip(state, self.axes, strict=True)
         ]
         return unflatten(self._spec, leaves)
 
@@ -193,12 +194,7 @@ class Recurrent(SequenceModel):
 
     @property
     def _held(self) -> list[int | None]:
-        return [None if axis is None else self.held(axis) for axis in self._axes]
-
-    @property
-    def axes(self) -> list[int | None]:
-        """Where the module has the batch in each leaf of the state; None for a leaf that belongs to no sequence."""
-        return self._axes
+        return [None if axis is None else self.held(axis) for axis in self.axes]
 
     def batch_last(self, leaf: Tensor, axis: int) -> Tensor:
         """A tensor of a state with its batch axis, `axis` in the module's own order, moved to the end."""
