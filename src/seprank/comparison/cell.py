@@ -41,9 +41,9 @@ class Cell:
     skeleton: bool = False
     """Whether the rank is that of the network without activations, softmax and norms, see `certify`'s squash"""
     reach: int | None = None
-    """Measured: the last lag beyond which the output still depends on inputs; None if no curve was asked for"""
+    """Measured: the last lag at which the output still depends on earlier inputs; None if no curve was asked for"""
     half: int | None = None
-    """Measured: the last lag beyond which more than half of the output's variance comes from"""
+    """Measured: the last lag at which more than half of the output's variance comes from earlier inputs"""
     mean: float | None = None
     """Measured: mean age of what the output depends on, in steps"""
 

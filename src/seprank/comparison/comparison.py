@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _CAPTION = (
     "A line for each depth: certified rank against length, proved from below. A full marker is exact; an open one is "
-    "what more samples do not raise; an open triangle may be raised by more samples. Dotted: least proved upper bound, "
-    "as far as the panel reaches."
+    "what more samples do not raise; an open triangle may be raised by more samples. Dotted: the least proved upper "
+    "bound, up to the edge of the panel."
 )
 _RAISED = (Sureness.OPEN, Sureness.LIMITED)
 """What more samples may raise"""
@@ -108,7 +108,7 @@ class Comparison(Result):
         return [*([Section("Rank against length", _CAPTION, [drawn])] if drawn else []), super().sections()[-1]]
 
     def _draw(self, model: str, axes: Any, *, first: bool) -> None:
-        """A line for each depth, and its least upper bound, dotted, as far as the panel reaches."""
+        """A line for each depth, and its least upper bound, dotted, up to the edge of the panel."""
         top = 10 * max([10, *(cell.rank for cell in self.cells if cell.rank)])
         for number, depth in enumerate(dict.fromkeys(cell.depth for cell in self.cells)):
             found = [cell for cell in self.cells if (cell.model, cell.depth) == (model, depth)]
@@ -154,7 +154,7 @@ class Comparison(Result):
         return [entry, "" if cell is None else cell.remembered] if self.measured else [entry]
 
     def notes(self) -> list[str]:
-        """What the table needs to be read: its signs, deviations, failures, and whether it is whole."""
+        """How to read the table: its signs, deviations, failures, and whether it is complete."""
         notes = [
             "=n: the rank is n, certified and a proved upper bound.  n ≤u: certified n, which more samples do not",
             "raise; proved upper bound u.  ≥n ≤u: certified n, limited by the samples; more may raise it.",
