@@ -1,6 +1,6 @@
 """Watch a model's long-term memory while it is trained: callbacks for Lightning and for Hugging Face's Trainer.
 
-Every so many steps the model is measured on a fixed small set of sequences. How many steps back it remembers (reach,
+At regular steps the model is measured on a fixed small set of sequences. How many steps back it remembers (reach,
 half and mean of its memory curve), and entropy, effective rank and interaction share at one cut go to the trainer's own
 loggers. The classes are made when they are first asked for, because they derive from classes of packages that this one
 does not need.

@@ -6,7 +6,6 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from .measurement import Measurement, measure
 from .models import MODELS, find_model
 from .report.answers import answers_page
 from .report.findings import Findings, Matrix
+from .report.findings import Sizes as Sizes
 from .report.learning import Run
 from .system.files import write_whole
 from .system.versions import versions
@@ -24,37 +24,6 @@ from .system.versions import versions
 Say = Callable[[str], None]
 FINDINGS = "findings.json"
 REPORT = "report.html"
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What is computed; the defaults take two minutes on two cores."""
-
-    inputs: int = 3
-    width: int = 3
-    depths: tuple[int, ...] = (1, 2, 3)
-    lengths: tuple[int, ...] = (2, 4, 6, 8)
-    """At the middle cut, for all depths"""
-    long_depths: tuple[int, ...] = (1, 2)
-    long_lengths: tuple[int, ...] = (2, 4, 6, 8, 10, 12, 16, 20, 24)
-    cut_length: int = 6
-    """Length that is cut everywhere"""
-    most_samples: int = 3000
-    """On a side, at these cuts"""
-    matrix_width: int = 2
-    matrix_depth: int = 2
-    matrix_length: int = 8
-    matrix_samples: int = 48
-    compared_length: int = 6
-    compared_depths: tuple[int, ...] = (1, 2)
-    compared_samples: int = 256
-    """Maximum number of samples per side"""
-    measured_samples: int = 96
-    variants: tuple[str, ...] = ("elman", "rac", "second_order", "mi_rnn", "cp_rnn", "arithmetic_lstm")
-    picture_length: int = 6
-    training_steps: int = 120
-    training_depths: tuple[int, ...] = (1, 2)
-    seed: int = 0
 
 
 def compute(folder: Path, sizes: Sizes, say: Say) -> Findings:
@@ -80,7 +49,7 @@ def compute(folder: Path, sizes: Sizes, say: Say) -> Findings:
     integration = _compared(list(sizes.variants), sizes.lengths, [1], sizes)
     say("training")
     return Findings(
-        sizes=asdict(sizes),
+        sizes=sizes,
         matrix=matrix,
         growth=growth,
         lengths=lengths,

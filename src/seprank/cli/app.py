@@ -89,7 +89,6 @@ app = typer.Typer(
 
 
 def examples_of(command: str) -> list[str]:
-    """Command lines to try."""
     return [line for line in EXAMPLES if line.split()[1] == command]
 
 

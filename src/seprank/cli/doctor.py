@@ -14,8 +14,6 @@ PACKAGES = ("seprank", "torch", "numpy", "python-flint", "typer", "rich", "pydan
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was tried."""
-
     name: str
     passed: bool
     detail: str
@@ -23,8 +21,6 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was looked at."""
-
     versions: dict[str, str]
     cores: int
     free_memory: str

@@ -44,7 +44,7 @@ def flagged(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class Explained(TyperCommand):
-    """A command that reads what its flags mean when somebody asks: at every start that would take too long."""
+    """A command that reads the help of its flags only when it is shown: at every start it would take too long."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return without_type(super().get_params(ctx))
@@ -93,7 +93,7 @@ def _parameter(entry: Entry) -> inspect.Parameter:
 
 
 def _read(entry: Entry, text: Any) -> Any:
-    """The value that was given, `MISSING` where none was."""
+    """The given value, or `MISSING`."""
     if text is None:
         return MISSING
     return text if entry.text is None else entry.text.read(option_names(entry)[0], text)

@@ -15,8 +15,9 @@ from ..settings.measure_settings import MeasureSettings
 from ..settings.named_network import Network, TrainedNetwork
 from ..settings.neighbours_settings import NeighboursSettings
 from ..settings.remember_settings import RememberSettings, shared_with_measure
+from ..sources.loaded import load_network
 from .flags import flagged
-from .options import Json, Model, Workers, named_network
+from .options import Json, Model, Workers, named_data
 from .output import Output
 from .terminal import UsageError, say, say_json, show_announcements, stop
 
@@ -44,18 +45,17 @@ def remember(
     """How many steps back does a model remember? The share of its output's variance that depends on older inputs."""
     if len(set(models)) < len(models):
         raise UsageError("each model must be named once; to compare seeds, run it twice with another --seed")
-    from ..jobs.data import read_data
     from ..memory_curve import remember as run
 
     settings = replace(settings, memory=settings.budget)
-    asked = values(settings, but=("tokenizer",)) | {"data": read_data(settings.data, settings.tokenizer)}
+    asked = values(settings, but=("tokenizer",)) | {"data": named_data(settings.data, settings.tokenizer)}
     show_announcements()
     curves: dict[str, MemoryCurve] = {}
     with work.executor() as executor:
         for name in models:
             place, _, weights = name.partition("@")
             trained = TrainedNetwork(**vars(network), weights=weights or None)
-            module, _, inputs = named_network(place, trained, seed=settings.seed, budget=settings.budget)
+            module, _, inputs = load_network(place, trained, seed=settings.seed, budget=settings.budget)
             curves[name] = run(module, inputs=inputs, executor=executor, **asked)
             if not curves[name].complete:
                 break
@@ -99,7 +99,6 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure the long-term memory of any sequence model, with error bars."""
-    from ..jobs.data import read_data
     from ..measurement.profile import measure_all
     from ..system.files import check_folder
 
@@ -110,8 +109,8 @@ def measure(
     if profile and settings.cuts is not None:
         raise UsageError("--profile measures at every cut, and --cuts at some; give one of them")
     settings = replace(settings, cuts="all" if profile else settings.cuts, memory=settings.budget)
-    module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
-    given = {"inputs": inputs, "data": read_data(settings.data)}
+    module, _, inputs = load_network(model, network, seed=settings.seed, budget=settings.budget)
+    given = {"inputs": inputs, "data": named_data(settings.data)}
     show_announcements()
     with work.executor() as executor:
         found, points = measure_all(module, settings, executor=executor, **given)
@@ -160,15 +159,10 @@ def _curve_beside(module: Any, measured: dict[str, Any]) -> tuple[MemoryCurve | 
 
 
 @flagged
-def neighbours(
-    model: Model,
-    network: TrainedNetwork,
-    settings: NeighboursSettings,
-    output: Output,
-) -> None:
+def neighbours(model: Model, network: TrainedNetwork, settings: NeighboursSettings, output: Output) -> None:
     """Compute all measures of memory of one model: memory curve, rank, effective state-size, capacity, gradients."""
     from ..neighbours import overview
 
     show_announcements()
-    module, _, inputs = named_network(model, network, seed=settings.seed, budget=settings.budget)
+    module, _, inputs = load_network(model, network, seed=settings.seed, budget=settings.budget)
     output.deliver(overview(module, name=model, inputs=inputs, **values(settings)))

@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ..question import check_whole
 from .terminal import leave_output
-
-if TYPE_CHECKING:
-    from ..settings.named_network import Network
-    from ..sources.loaded import Loaded
 
 Model = Annotated[
     str, typer.Argument(help="A name from `seprank models`, or file.py:factory, or package.module:factory.")
@@ -75,8 +71,10 @@ class Workers:
             yield client.get_executor()
 
 
-def named_network(name: str, network: Network, *, seed: int, budget: int) -> Loaded:
-    """The network that an argument names."""
-    from ..sources.loaded import load_network
+def named_data(name: str | None, tokenizer: str | None = None) -> Any:
+    """The sequences in a file; None where none is named. Jobs, which read them, take long to load."""
+    if name is None:
+        return None
+    from ..jobs.data import read_data
 
-    return load_network(name, network, seed=seed, budget=budget)
+    return read_data(name, tokenizer)

@@ -14,13 +14,13 @@ from ..settings.named_network import VectorNetwork
 from ..settings.resources import Memory
 from ..settings.size_settings import BoundsSettings, PlanSettings
 from ..settings.verify_settings import VerifySettings
+from ..sources.loaded import load_network
 from .flags import flagged
 from .options import (
     STANDARD_OUTPUT,
     Json,
     Model,
     Workers,
-    named_network,
     read_from,
 )
 from .output import Output
@@ -28,21 +28,18 @@ from .terminal import UsageError, reply, say, say_json, show_announcements, stop
 
 
 @flagged
-def certify(
-    model: Model,
-    network: VectorNetwork,
-    settings: CertifySettings,
-    work: Workers,
-    output: Output,
-) -> None:
+def certify(model: Model, network: VectorNetwork, settings: CertifySettings, work: Workers, output: Output) -> None:
     """Certify the Start-End separation rank of a polynomial model."""
     from ..certification import certify as run
-    from ..jobs.data import letters, read_templates
 
     show_announcements()
-    loaded = named_network(model, network, seed=settings.seed, budget=settings.budget)
-    templates = read_templates(settings.templates)
-    asked = values(settings) | {"templates": templates, "inputs": letters(network.inputs, templates)}
+    loaded = load_network(model, network, seed=settings.seed, budget=settings.budget)
+    asked = values(settings) | {"inputs": network.inputs}
+    if settings.templates is not None:
+        from ..jobs.data import letters, read_templates
+
+        templates = read_templates(settings.templates)
+        asked |= {"templates": templates, "inputs": letters(network.inputs, templates)}
     with work.executor() as executor:
         certificate = run(loaded.module, **asked, executor=executor, factory=loaded.factory)
     output.write(certificate)
@@ -76,7 +73,7 @@ def verify(
     from ..sources import load_factory
     from ..system.names import quoted_name
 
-    step, reason, loaded, found = None, None, None, None
+    step = reason = loaded = found = None
     try:
         loaded = Certificate.load(certificate)
         if model is None and loaded.model.kind != "registry":
@@ -95,7 +92,7 @@ def verify(
     elif found is not None:
         say(str(found))
     if step is not None:
-        # A file that is no intact certificate is bad input; one that is and does not hold is the answer no.
+        # A file that is not an intact certificate is bad input; an intact one that is wrong is the answer no.
         stop(f"{certificate}: {reason}", 2 if step in ("read", "digest", "fields") else 1)
 
 
@@ -116,7 +113,7 @@ def bounds(
         from ..certification.family import with_degrees
 
         show_announcements()
-        loaded = named_network(model, network, seed=0, budget=settings.budget)
+        loaded = load_network(model, network, seed=0, budget=settings.budget)
         known = with_degrees(loaded.module, inputs=network.inputs if loaded.factory else None, **asked)
     else:
         from ..theory import bounds as state
@@ -164,10 +161,7 @@ def explain(
 
 
 @flagged
-def plan(
-    settings: PlanSettings,
-    output: Output,
-) -> None:
+def plan(settings: PlanSettings, output: Output) -> None:
     """Find the smallest RAC proved to reach a rank, and the sizes proved too small."""
     from ..planning import plan as find
 
@@ -175,10 +169,7 @@ def plan(
 
 
 @flagged
-def compare(
-    settings: CompareSettings,
-    output: Output,
-) -> None:
+def compare(settings: CompareSettings, output: Output) -> None:
     """Compare certified ranks of architectures, at equal width or at an equal number of parameters."""
     from ..comparison import ComparisonInterrupted
     from ..comparison import compare as run

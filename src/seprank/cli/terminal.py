@@ -42,7 +42,7 @@ def run(app: Callable[[], None]) -> NoReturn:
     """Run a command line and end the process, whatever happens to its output."""
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the process ends)
     if sys.stdout is not None:
-        # What a terminal cannot show, or no text at all, as in names of files, is no reason to lose a result.
+        # Characters that the terminal cannot show, or bytes in names of files, are no reason to lose a result.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code: Any = 0
     try:
@@ -69,7 +69,7 @@ def run(app: Callable[[], None]) -> NoReturn:
 
 
 def _silence(stream: int) -> None:
-    """Give up a standard stream, which would otherwise be tried again when Python ends, and change the exit code."""
+    """Replace a standard stream: Python would try it again when it ends, and change the exit code."""
     number = os.open(os.devnull, os.O_WRONLY)
     os.dup2(number, stream)
     os.close(number)
@@ -100,7 +100,7 @@ def answers(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _worded(error: Exception) -> str:
-    """The message of an error, in our words where it is the system's about a file."""
+    """The message of an error, reworded if it is the system's about a file."""
     if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename is not None:
         return f"there is no file {error.filename}; check the path"
     if isinstance(error, IsADirectoryError) and error.filename is not None:
@@ -122,7 +122,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def stop(message: str, code: int, paste: Sequence[str] = ()) -> NoReturn:
-    """Say why, with code that could be pasted to mend it, and end the command."""
+    """Say why, with code to paste that would fix it, and end the command."""
     tell(message)
     with suppress(OSError):
         for text in paste:
@@ -163,7 +163,7 @@ def show_announcements() -> None:
 
 
 class _Told(logging.Handler):
-    """Log messages as lines of ours on standard error."""
+    """Log messages as messages of `tell`."""
 
     def emit(self, record: logging.LogRecord) -> None:
         tell(record.getMessage())
@@ -187,7 +187,7 @@ _beside: ContextVar[bool] = ContextVar("beside", default=False)
 
 
 def leave_output() -> None:
-    """What is said from here to the end of the command goes to standard error: a file is written to standard output."""
+    """Send all text until the command ends to standard error, because a file is written to standard output."""
     _beside.set(True)
 
 
@@ -199,7 +199,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def _heard() -> Iterator[None]:
-    """What happens while standard output is written, as an error of ours."""
+    """Failures to write standard output, as `Unheard` or `OutputError`."""
     try:
         yield
     except OutputError:

@@ -52,14 +52,23 @@ def recheck(entries: Entries, values: Values) -> tuple[Values, float]:
         if again.draws:
             raise again.failure("repeat", max(apart))
         by_one, grown = again.rounding_grown(pairs)
-        if max(apart) > grown and by_one > _MOST / NUDGED:
-            raise ValueError(
-                f"inputs that differ in their last digit change outputs by {by_one:.1e} of the largest: they are "
-                "rounding; use a shorter length, smaller weights, or float64"
-            )
         if max(apart) > grown:
+            _refuse_rounding(by_one)
             raise again.failure(again.cause(rows, pairs, apart[0]), max(apart))
+    elif not again.draws:
+        # where batches of every size round alike, nothing above shows how far rounding grows
+        by_one = again.apart(pairs, again.pairs(nudged=1))
+        if by_one > again.limit:  # which in coarse arithmetic is large
+            _refuse_rounding(by_one)
     return entries.combined(values), max(apart)
+
+
+def _refuse_rounding(by_one: float) -> None:
+    if by_one > _MOST / NUDGED:
+        raise ValueError(
+            f"inputs that differ in their last digit change outputs by {by_one:.1e} of the largest: they are rounding; "
+            "use a shorter length, smaller weights, or float64"
+        )
 
 
 class _Again:
@@ -85,11 +94,15 @@ class _Again:
         return found[::-1, ::-1]
 
     def pairs(self, *, nudged: int = 0, together: bool = False) -> Values:
-        """Pairs as whole sequences, (pairs, 1, channels), the first alone or with the others; perhaps nudged."""
+        """Pairs as whole sequences, (pairs, 1, channels), the first alone or with the others.
+
+        Inputs are perhaps nudged: moved by that many last digits, but for whole numbers, which may stand for letters.
+        """
         halves = self._entries.starts.only(self._starts), self._entries.ends.only(self._ends)
         sequences = torch.cat([half.sequences() for half in halves], 1)
         if nudged and sequences.is_floating_point():
-            sequences = sequences * (1 + 2 * nudged * self._rounding)
+            moved = sequences * (1 + 2 * nudged * self._rounding)
+            sequences = torch.where(sequences == sequences.round(), sequences, moved)
         batches = [sequences] if together else [sequences[:1], sequences[1:]]
         outputs = [self._entries.read(self._model(self._model.pieces(batch), None)[0]) for batch in batches]
         found: Values = torch.cat(outputs, 1).T[:, None].double().cpu().numpy()

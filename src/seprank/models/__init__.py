@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+_SIZES = {"inputs": "input_size", "width": "hidden_size", "depth": "num_layers"}
+"""What torch calls the sizes, as arguments of constructors and as attributes"""
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """An architecture that can be built from `inputs`, `width` and `depth`."""
@@ -39,17 +43,12 @@ class ModelSpec:
     """Settings that training adds: what keeps its values in range over hundreds of steps"""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of the constructor, unless they are set"""
-    inputs: str = "input_size"
-    """Name of the constructor argument, and attribute, that holds the number of inputs"""
-    width: str = "hidden_size"
-    depth: str = "num_layers"
     options: tuple[str, ...] = ()
     """Whole numbers and switches of the constructor that, with the sizes, determine the function of the class"""
     recurrent: bool = True
     """Whether it has a state; without one it returns a tensor, and is a function of whole sequences"""
 
     def load(self) -> type[nn.Module]:
-        """The class itself."""
         module, name = self.target.split(":")
         cls: type[nn.Module] = getattr(import_module(module, __package__), name)
         return cls
@@ -64,12 +63,12 @@ class ModelSpec:
     def build(self, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
         """A new module; further settings are passed to the constructor."""
         inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
-        sizes = {self.inputs: inputs, self.width: width, self.depth: depth}
+        sizes = dict(zip(_SIZES.values(), (inputs, width, depth), strict=True))
         return self.load()(**sizes, **{**self.defaults, **extra})
 
     def settings(self, module: nn.Module) -> dict[str, int]:
         """The sizes of a module of this class, and those of its options that differ from their defaults."""
-        sizes = {name: getattr(module, getattr(self, name)) for name in ("inputs", "width", "depth")}
+        sizes = {name: getattr(module, theirs) for name, theirs in _SIZES.items()}
         defaults = self.option_defaults()
         return sizes | {name: value for name in defaults if (value := getattr(module, name)) != defaults[name]}
 
@@ -80,7 +79,6 @@ class ModelSpec:
         return self.count_parameters(inputs, width, depth, **counted)
 
     def option_defaults(self) -> dict[str, int]:
-        """The defaults of the options."""
         parameters = signature(self.load()).parameters if self.options else {}
         return {name: parameters[name].default for name in self.options}
 

@@ -18,14 +18,11 @@ class ArithmeticGRU(TorchTwin):
 
     $$n = W_{in} x + b_{in} + r \odot (W_{hn} h + b_{hn}), \qquad h' = (1 - z) \odot n + z \odot h$$
 
-    These are the equations of `torch.nn.GRU` with σ and tanh left out. With nonlinearity="tanh" they are put back:
-    $r$ and $z$ pass through σ, $n$ through tanh. Parameters are those of `nn.GRU`; see `TorchTwin` for weights
-    that go from one to the other.
+    These are the equations of `torch.nn.GRU` without σ and tanh, nonlinearity="identity". With nonlinearity="tanh" they
+    are those of `nn.GRU`: $r$ and $z$ pass through σ, $n$ through tanh. So are the parameters; `TorchTwin` says how
+    weights are copied.
 
     A step has degree 3 in the state, so that the rank of a single layer grows with the length.
-
-    Args:
-        nonlinearity: "identity" (can be certified) or "tanh" (nn.GRU).
 
     Source: Cho et al. 2014 (arXiv:1406.1078), in the form of the documentation of torch.nn.GRU, which applies the
         reset gate after the matrix, and in which z keeps the old state.

@@ -19,19 +19,15 @@ class ArithmeticLSTM(TorchTwin):
 
     $$c' = f \odot c + i \odot g, \qquad h' = o \odot c'$$
 
-    These are the equations of `torch.nn.LSTM` with every σ and tanh left out. With nonlinearity="tanh" they are
-    put back: $i$, $f$, $o$ pass through σ, $g$ through tanh, and $h' = o \odot \tanh(c')$. Parameters are
-    those of `nn.LSTM`, each $b$ the sum of two; see `TorchTwin` for weights that go from one to the other.
+    These are the equations of `torch.nn.LSTM` without σ and tanh, nonlinearity="identity". With nonlinearity="tanh"
+    they are those of `nn.LSTM`: $i$, $f$, $o$ pass through σ, $g$ through tanh, and $h' = o \odot \tanh(c')$. So
+    are the parameters, each $b$ the sum of two; `TorchTwin` says how weights are copied.
 
     A step is not affine in the state: $h'$ has degree 3 in $(h, c)$. The rank of a single layer therefore grows
     with the length, as it does for a Recurrent Arithmetic Circuit from depth 2 on.
 
-    Args:
-        nonlinearity: "identity" (can be certified) or "tanh" (nn.LSTM).
-
     Shape:
-        state (hidden, cell), each (num_layers, batch, hidden_size). The parameters
-        that hold the first state are `initial_hidden` and `initial_cell`.
+        state (hidden, cell), each (num_layers, batch, hidden_size).
 
     Source: Hochreiter, Schmidhuber 1997 (doi:10.1162/neco.1997.9.8.1735), forget gate by Gers, Schmidhuber, Cummins
         2000 (doi:10.1162/089976600300015015), in the form of the documentation of torch.nn.LSTM.

@@ -23,7 +23,7 @@ class Attention(nn.Module):
     is causal. Positions added to the inputs would change no rank of functions of vectors, which they only shift.
 
     `nonlinearity="softmax"` weights the positions by $\operatorname{softmax}_j (\langle Q_h x^i, K_h x^j \rangle /
-    \sqrt a)$, as it is used; that is no polynomial and is measured rather than certified.
+    \sqrt a)$, as is usual; that is not polynomial, and is measured instead of certified.
 
     Args:
         input_size: M, features per position.

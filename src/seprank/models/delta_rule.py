@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from .base.stacked import Shapes, StackedCell, States, Weights
-from .linear_attention import apply
+from .base.matrix import MatrixCell, apply, outer, projections
+from .base.stacked import Shapes, States, Weights
 
 
-class DeltaRule(StackedCell):
+class DeltaRule(MatrixCell):
     r"""Fast weights by the delta rule: what is stored at a key is moved towards the new value.
 
     With $x$ the input of a layer, $q = W_q x$, $k = W_k x$, $v = W_v x$ and the writing strength $\beta = w_\beta
@@ -17,12 +17,9 @@ class DeltaRule(StackedCell):
 
     $$S' = S + \beta\, (v - S k)\, k^\top, \qquad y = S' q$$
 
-    In the paper keys and queries are normalised and β passes through a sigmoid; here nothing is squashed. $y$ is
+    In the paper, keys and queries are normalised and β passes through a sigmoid; here nothing is squashed. $y$ is
     the input of the next layer. The state is affine in the one before, $S' = S (1 - \beta k k^\top) + \beta v
     k^\top$, and a read-out sees it through $w^\top S$, which has $R$ entries: a single layer has rank at most $R + 1$.
-
-    Shape:
-        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys.
 
     Source: Schlag, Irie, Schmidhuber 2021, "Linear transformers are secretly fast weight programmers"
         (arXiv:2102.11174), section 4.2.
@@ -34,15 +31,11 @@ class DeltaRule(StackedCell):
     """
 
     def parameter_shapes(self, below: int) -> Shapes:
-        projections = {f"weight_{name}": (self.hidden_size, below) for name in "qkv"}
-        return {**projections, "weight_beta": (1, below), "bias_beta": (1,)}
-
-    def state_shapes(self) -> Shapes:
-        return {"state": (self.hidden_size, self.hidden_size)}
+        shapes: Shapes = {f"weight_{name}": (self.hidden_size, below) for name in "qkv"}
+        return {**shapes, "weight_beta": (1, below), "bias_beta": (1,)}
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
-        q, k, v = (F.linear(x, layer[f"weight_{name}"]) for name in "qkv")
+        q, k, v = projections(layer, x)
         beta = F.linear(x, layer["weight_beta"], layer["bias_beta"])
-        change = beta * (v - apply(state[0], k))
-        memory = state[0] + change.unsqueeze(2) * k.unsqueeze(1)
+        memory = state[0] + outer(beta * (v - apply(state[0], k)), k)
         return apply(memory, q), (memory,)

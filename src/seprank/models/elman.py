@@ -16,13 +16,10 @@ class Elman(TorchTwin):
 
     $$h^{t,l} = \phi(W_H^l\, h^{t-1,l} + W_I^l\, h^{t,l-1} + b^l)$$
 
-    With $\phi$ the identity the whole network is a sum over time, $y = f(\text{start}) + g(\text{end})$: its separation
-    rank is 2 at every width, depth and length, which is what all others are compared with. With $\phi = \tanh$
-    it is `torch.nn.RNN`. As there, $b$ is the sum of two parameters, `bias_ih` and `bias_hh`; see `TorchTwin` for
-    weights that go from one to the other.
-
-    Args:
-        nonlinearity: φ, "identity" (can be certified) or "tanh" (nn.RNN).
+    With $\phi$ the identity, nonlinearity="identity", the whole network is a sum over time,
+    $y = f(\text{start}) + g(\text{end})$: its separation rank is 2 at every width, depth and length, the baseline for
+    all others. With nonlinearity="tanh", $\phi = \tanh$, it is `torch.nn.RNN`. As there, $b$ is the sum of two
+    parameters, `bias_ih` and `bias_hh`; `TorchTwin` says how weights are copied.
 
     Source: Elman 1990, "Finding structure in time" (doi:10.1207/s15516709cog1402_1), in the form of the documentation
         of torch.nn.RNN.

@@ -8,34 +8,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .base.squashed import SquashedCell, affine
+from .base.squashed import SquashedCell, affine, affine_shapes
 from .base.stacked import Shapes, States, Weights
 
 
 class HGRN(SquashedCell):
-    r"""Hierarchically gated recurrent network: a complex state that is turned and forgotten, unit by unit.
+    r"""Hierarchically gated recurrent network: each unit has a complex state, which is rotated and decays.
 
     With $x$ the input of layer $k$, complex $h$ and $c$, and phases $\theta$,
 
     $$h' = \lambda \odot e^{i \theta} \odot h + (1 - \lambda) \odot c, \qquad
       y = W_o\, \mathrm{norm}(g \odot [\mathrm{Re}\, h', \mathrm{Im}\, h']) + b_o$$
 
-    As published, real and imaginary part of $c$ are $\mathrm{silu}(W x + b)$, $g = \sigma(W_g x + b_g)$, norm is the
-    layer norm, here without weights of its own, and
+    As published, nonlinearity="sigmoid", real and imaginary part of $c$ are $\mathrm{silu}(W x + b)$,
+    $g = \sigma(W_g x + b_g)$, norm is the layer norm, here without weights of its own, and
     $\lambda = \gamma^k + (1 - \gamma^k) \odot \sigma(W_\mu x + b_\mu)$. The lower bounds $\gamma^k$ grow with
-    the layer: of the softmax over layers of a vector per layer they are the sum below layer $k$, so that
-    $\gamma^1 = 0$. Layers in modules of their own have no such order.
+    the layer: $\gamma^k$ is the sum over the layers below $k$ of the softmax, over all layers, of a vector per layer,
+    so that $\gamma^1 = 0$. Phases are kept as $t = \tan(\theta / 2)$, of which cos and sin are rational functions.
 
     Without these functions, nonlinearity="identity", it is polynomial: $c$, λ and $g$ are affine in the input, the
-    bounds are part of λ, and in the place of $e^{i \theta}$ stands a complex number of any modulus, so that generic
-    ranks are at least those with phases. The state is affine in the one before, and a single layer has rank at most
-    $2 R + 1$. As published, phases are kept as $t = \tan(\theta / 2)$, of which cos and sin are rational functions.
+    bounds are part of λ, and $e^{i \theta}$ is replaced by a complex number of any modulus, so that generic ranks are
+    at least those with phases. The state is affine in the one before, and a single layer has rank at most $2 R + 1$.
 
-    Initialisation: as in `StackedCell`; without squashing, the bias of λ is uniform between 1/2 and 1 and its weights a
-    quarter of what they are otherwise, and turns have modulus 1, so that nothing grows at first.
-
-    Args:
-        nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
+    Initialisation: as in `SquashedCell`, the bias of λ between 1/2 and 1; rotations have modulus 1.
 
     Shape:
         state: real and imaginary part, each (num_layers, batch, hidden_size).
@@ -55,9 +50,7 @@ class HGRN(SquashedCell):
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
         rows = {"real": units, "imag": units, "forget": units, "gate": 2 * units}
-        shapes: Shapes = {f"weight_{name}": (count, below) for name, count in rows.items()}
-        shapes |= {f"bias_{name}": (count,) for name, count in rows.items()}
-        shapes |= {"weight_out": (units, 2 * units), "bias_out": (units,)}
+        shapes = affine_shapes(below, rows) | affine_shapes(2 * units, {"out": units})
         return shapes | dict.fromkeys(("tangent", "level") if self.squashes else ("turn_real", "turn_imag"), (units,))
 
     def state_shapes(self) -> Shapes:

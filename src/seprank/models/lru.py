@@ -19,19 +19,19 @@ class LRU(StackedCell):
 
     $$h' = \lambda \odot h + \gamma \odot B x, \qquad y = \mathrm{Re}(C h') + D x$$
 
-    $y$ is the input of the next layer; the non-linear blocks between layers are left out. Complex numbers are kept as
+    $y$ is the input of the next layer; the non-linear blocks between layers are left out. Complex numbers are stored as
     real and imaginary part. The network is a sum over time, so that its rank is 2 at every width, depth and length.
 
-    With `exponential` the eigenvalues are $\lambda = \exp(-e^\nu + i e^\theta)$ and $\gamma = e^g$, as published, which
-    keeps $|\lambda| < 1$ while $\nu$, $\theta$ and $g$ are learnt. Otherwise real and imaginary part of $\lambda$ are
-    themselves the parameters. Both attain all eigenvalues near those of the other, so that generic ranks are the same;
-    the second is polynomial in its parameters, and is the one to certify.
+    With `exponential`, the eigenvalues are $\lambda = \exp(-e^\nu + i e^\theta)$ and $\gamma = e^g$, as published,
+    which keeps $|\lambda| < 1$ while $\nu$, $\theta$ and $g$ are learnt. Otherwise real and imaginary part of $\lambda$
+    are themselves the parameters. Each form reaches all eigenvalues near those of the other, so that generic ranks are
+    the same; the second is polynomial in its parameters, and is the one to certify.
 
     Initialisation: λ uniform on the unit disc, γ the root of $1 - |\lambda|^2$, B normal with variance 1 / (2 columns),
     C with 1 / columns, D with 1 / columns.
 
     Args:
-        exponential: the parametrisation that is stable while it is trained.
+        exponential: the parametrisation that is stable in training.
 
     Shape:
         state: real and imaginary part, each (num_layers, batch, hidden_size).

@@ -16,14 +16,11 @@ class MIRNN(SquashedCell):
 
     $$h^{t,l} = \phi(\alpha \odot v \odot u + \beta_1 \odot v + \beta_2 \odot u + b)$$
 
-    $\alpha = 0$ is Elman's network, $\beta_1 = \beta_2 = b = 0$ the Recurrent Arithmetic Circuit. With $\phi$ the
-    identity, a layer is affine in its state, so that a single layer has rank at most $R + 1$.
+    $\alpha = 0$ is Elman's network, $\beta_1 = \beta_2 = b = 0$ the Recurrent Arithmetic Circuit. In the paper φ is
+    tanh, nonlinearity="tanh". With the identity, nonlinearity="identity", a layer is affine in its state, so that a
+    single layer has rank at most $R + 1$.
 
-    Initialisation: matrices, as in `StackedCell`, uniform in ±1/sqrt(hidden_size), and so is the initial state;
-    $\alpha = 1$, $\beta_1 = \beta_2 = 1/2$, $b = 0$.
-
-    Args:
-        nonlinearity: φ, "identity" (can be certified) or "tanh" (as in the paper).
+    Initialisation: as in `StackedCell`, but $\alpha = 1$, $\beta_1 = \beta_2 = 1/2$, $b = 0$.
 
     Source: Wu, Zhang, Zhang, Bengio, Salakhutdinov 2016, "On Multiplicative Integration with Recurrent Neural
         Networks" (arXiv:1606.06630), the general form.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .base.squashed import SquashedCell, affine
+from .base.squashed import SquashedCell, affine, affine_shapes
 from .base.stacked import Shapes, States, Weights
 
 
@@ -15,14 +15,11 @@ class MinGRU(SquashedCell):
 
     $$z = \sigma(W_z x + b_z), \qquad h' = (1 - z) \odot h + z \odot (W_n x + b_n)$$
 
-    Without σ, nonlinearity="identity", it is polynomial. The state is affine in the one before, unit by unit, so that
-    a single layer has rank at most $R + 1$. A GRU, whose gates see the state, has a rank that grows with the length.
+    This is nonlinearity="sigmoid", as published; without σ, nonlinearity="identity", it is polynomial. The state is
+    affine in the one before, unit by unit, so that a single layer has rank at most $R + 1$. A GRU, whose gates see the
+    state, has a rank that grows with the length.
 
-    Initialisation: as in `StackedCell`; without σ, $b_z$ is uniform between 0 and 1/2 and $W_z$ a quarter of that,
-    so that nothing grows at first.
-
-    Args:
-        nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
+    Initialisation: as in `SquashedCell`, $b_z$ between 0 and 1/2.
 
     Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi 2024, "Were RNNs all we needed?" (arXiv:2410.01201), section 3.1.
 
@@ -37,12 +34,7 @@ class MinGRU(SquashedCell):
 
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
-        return {
-            "weight_update": (units, below),
-            "bias_update": (units,),
-            "weight_in": (units, below),
-            "bias_in": (units,),
-        }
+        return affine_shapes(below, {"update": units}) | affine_shapes(below, {"in": units})
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         update = self.sigmoid(affine(layer, "update", x))

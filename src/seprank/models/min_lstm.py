@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from .base.squashed import SquashedCell, affine
+from .base.squashed import SquashedCell, affine, affine_shapes
 from .base.stacked import Shapes, States, Weights
 
 
@@ -17,16 +17,14 @@ class MinLSTM(SquashedCell):
 
     $$f = \sigma(W_f x + b_f), \qquad i = \sigma(W_i x + b_i), \qquad h' = f \odot h + i \odot (W_n x + b_n)$$
 
-    With `normalize` both gates are divided by their sum, $f / (f + i)$ and $i / (f + i)$, which makes the scale of the
-    state independent of time; this is the form that the paper trains. Without σ and division the cell is polynomial,
-    without σ alone it is rational, and can be certified, too. The state is affine in the one before, unit by unit, so
-    that a single layer has rank at most $R + 1$ in either form.
+    This is nonlinearity="sigmoid", as published. With `normalize`, both gates are divided by their sum, $f / (f + i)$
+    and $i / (f + i)$, so that the scale of the state does not depend on time; this is the form that the paper trains.
+    Without σ, nonlinearity="identity", the cell is polynomial, or rational where it normalizes; both can be certified.
+    The state is affine in the one before, unit by unit, so that a single layer has rank at most $R + 1$.
 
-    Initialisation: as in `StackedCell`; without σ, $b_f$ is uniform between 1/2 and 1, $b_i$ between 0 and 1, and $W_f$
-    a quarter of what it is otherwise, so that nothing grows at first.
+    Initialisation: as in `SquashedCell`, $b_f$ between 1/2 and 1, $b_i$ between 0 and 1.
 
     Args:
-        nonlinearity: "identity" (can be certified) or "sigmoid" (as published).
         normalize: divide the gates by their sum.
 
     Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi 2024, "Were RNNs all we needed?" (arXiv:2410.01201), section 3.2.
@@ -43,8 +41,7 @@ class MinLSTM(SquashedCell):
     normalize: bool
 
     def parameter_shapes(self, below: int) -> Shapes:
-        units, gates = self.hidden_size, ("forget", "input", "in")
-        return {f"weight_{gate}": (units, below) for gate in gates} | {f"bias_{gate}": (units,) for gate in gates}
+        return affine_shapes(below, dict.fromkeys(("forget", "input", "in"), self.hidden_size))
 
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
         keep, take = (self.sigmoid(affine(layer, gate, x)) for gate in ("forget", "input"))

@@ -6,37 +6,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .base.squashed import SquashedCell, affine
+from .base.matrix import MatrixCell, apply, outer
+from .base.squashed import SquashedCell, affine, affine_shapes
 from .base.stacked import Shapes, States, Weights
-from .linear_attention import apply
 
 
-class MLSTM(SquashedCell):
-    r"""Matrix LSTM of the xLSTM, one head.
+class MLSTM(MatrixCell, SquashedCell):
+    r"""Matrix LSTM of the xLSTM, with one head.
 
     With $x$ the input of a layer, $q = W_q x + b_q$, $k = W_k x / \sqrt R + b_k$, $v = W_v x + b_v$, numbers
     $i = \exp(w_i \cdot x + b_i)$ and $f = \sigma(w_f \cdot x + b_f)$, and $o = \sigma(W_o x + b_o)$,
 
     $$C' = f\, C + i\, v k^\top, \qquad n' = f\, n + i\, k, \qquad y = o \odot C' q \,/ \max(|n' \cdot q|, 1)$$
 
-    As published, $C$ and $n$ are kept divided by $e^m$ with $m' = \max(\log f + m, \log i)$, which leaves $y$ as it is
-    and lets no exponential overflow.
+    As published, nonlinearity="exp", $C$ and $n$ are kept divided by $e^m$ with $m' = \max(\log f + m, \log i)$, which
+    does not change $y$, and no exponential overflows.
 
-    With nonlinearity="identity" exp, σ and the division are left out, and $n$ and $m$ with it, which only the divisor
-    reads, and $\sqrt R$, which $W_k$ absorbs: $y = o \odot C' q$, a polynomial. The larger of two numbers has no
-    counterpart among polynomials, so that `certify(..., squash="identity")` refuses the form with "exp"; what can be
-    certified is this one. The state is affine in the one before, and $o$ weighs the rows of $C' q$ by the last input: a
+    With nonlinearity="identity", exp, σ and the division are left out, together with $n$ and $m$, which only the
+    divisor reads, and $\sqrt R$, which $W_k$ absorbs: $y = o \odot C' q$, a polynomial. The larger of two numbers has
+    no counterpart among polynomials, so that `certify(..., squash="identity")` refuses the form with "exp"; this one
+    can be certified. The state is affine in the one before, and $o$ weighs the rows of $C' q$ by the last input: a
     single layer has rank at most $R^2 + 1$, and less where inputs are few (docs/theory.md, "One layer of mLSTM").
 
-    Initialisation: as in `StackedCell`, with n and m zero; without exp, $b_f$ is uniform between 1/2 and 1, $b_i$
-    between 0 and 1, and $w_f$, $w_i$ a quarter of what they are otherwise, so that nothing grows at first.
-
-    Args:
-        nonlinearity: "identity" (can be certified) or "exp" (as published, with the forget gate's sigmoid).
+    Initialisation: as in `SquashedCell`, $b_f$ between 1/2 and 1, $b_i$ between 0 and 1; n and m are zero.
 
     Shape:
-        state (num_layers, batch, hidden_size, hidden_size), rows for values and columns for keys; with "exp" a tuple
-        of this, (num_layers, batch, hidden_size) and (num_layers, batch, 1): C, n and m.
+        state (num_layers, batch, hidden_size, hidden_size); with "exp" a tuple of this, (num_layers, batch,
+        hidden_size) and (num_layers, batch, 1): C, n and m.
 
     Source: Beck, Pöppel, Spanring, Auer, Prudnikova, Kopp, Klambauer, Brandstetter, Hochreiter 2024, "xLSTM: extended
         long short-term memory" (arXiv:2405.04517), equations 19 to 27, and 15 to 17 for m.
@@ -53,15 +49,13 @@ class MLSTM(SquashedCell):
     def parameter_shapes(self, below: int) -> Shapes:
         units = self.hidden_size
         rows = dict.fromkeys(("q", "k", "v", "out"), units) | {"input": 1, "forget": 1}
-        shapes: Shapes = {f"weight_{name}": (count, below) for name, count in rows.items()}
-        return shapes | {f"bias_{name}": (count,) for name, count in rows.items()}
+        return affine_shapes(below, rows)
 
     def state_shapes(self) -> Shapes:
-        shapes: Shapes = {"state": (self.hidden_size, self.hidden_size)}
+        shapes = super().state_shapes()
         return shapes | {"normalizer": (self.hidden_size,), "scale": (1,)} if self.squashes else shapes
 
     def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
         super().reset_parameters()
         if self.squashes:
             for name in ("normalizer", "scale"):
@@ -87,4 +81,4 @@ class MLSTM(SquashedCell):
 
 def _added(memory: Tensor, keep: Tensor, take: Tensor, v: Tensor, k: Tensor) -> Tensor:
     """$f C + i v k^T$"""
-    return keep.unsqueeze(2) * memory + (take * v).unsqueeze(2) * k.unsqueeze(1)
+    return keep.unsqueeze(2) * memory + outer(take * v, k)

@@ -22,10 +22,9 @@ class OrthogonalRNN(StackedCell):
     $$h^{t,l} = \sigma(W_H^l\, h^{t-1,l} + W_I^l\, h^{t,l-1}), \qquad
       \sigma(z) = \mathrm{sign}(z) \odot \max(|z| + b^l, 0)$$
 
-    with $W_H^l$ orthogonal: it is $Q (1 - A / 2)^{-1} (1 + A / 2)$, where $Q$ is the orthogonal matrix it started
-    from and the skew-symmetric $A$ is learnt (`torch.nn.utils.parametrizations.orthogonal` with the Cayley map, which
-    is several times faster than the exponential). This is the real form of the unitary networks, and stands in for
-    them here.
+    with $W_H^l$ orthogonal: it is $Q (1 - A / 2)^{-1} (1 + A / 2)$, where $Q$ is the orthogonal matrix at the start and
+    the skew-symmetric $A$ is learnt (`torch.nn.utils.parametrizations.orthogonal` with the Cayley map, which
+    is several times faster than the exponential). This is the real form of unitary networks, which it represents here.
 
     Initialisation: $W_H$ has blocks that rotate by angles uniform in ±π, with a last entry of ±1 if the width is odd;
     $W_I$ is normal with variance 2 / columns; the bias is uniform in ±0.01; the initial state is zero, and is learnt.
@@ -35,9 +34,8 @@ class OrthogonalRNN(StackedCell):
             torch does not work on the device "meta".
 
     Shape:
-        state (num_layers, batch, hidden_size). The recurrent matrix of layer l is
-        `module.recurrent[l].weight`, and its parameter, of the same shape, `module.recurrent[l].parametrizations`'s:
-        only what is below its diagonal counts.
+        state (num_layers, batch, hidden_size). The recurrent matrix of layer l is `module.recurrent[l].weight`; of its
+        parameter, which has the same shape, only what is below the diagonal counts.
 
     Source: Arjovsky, Shah, Bengio 2016 (arXiv:1511.06464) for modReLU and the initial bias near 0; Lezcano-Casado,
         Martínez-Rubio 2019 (arXiv:1901.08428) and their program for the real form, the parametrisation and the law of
@@ -69,7 +67,6 @@ class OrthogonalRNN(StackedCell):
         return super().layer(number) | {"weight_hh": weight}
 
     def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
         for number in range(self.num_layers):
             layer = super().layer(number)
             nn.init.kaiming_normal_(layer["weight_ih"], nonlinearity="relu")

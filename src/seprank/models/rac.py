@@ -19,33 +19,27 @@ class RAC(StackedCell):
 
     $$h^{t,l} = (W_H^l\, h^{t-1,l}) \odot (W_I^l\, h^{t,l-1})$$
 
-    It is Multiplicative Integration (Wu et al. 2016) with the non-linearity left out. Names and calling
-    convention are those of `torch.nn.RNN`; there is no bias, and the state before the first step is a parameter,
-    because a zero state would make every product zero.
+    It is Multiplicative Integration (Wu et al. 2016) without the non-linearity. There is no bias, and the state before
+    the first step is a parameter, because a zero state would make every product zero.
 
     Initialisation: every `weight_hh` and every upper `weight_ih` is a random signed permutation, the first
     `weight_ih` and the initial state are random signs. On one-hot inputs all states then have entries of
     magnitude exactly 1, at every depth and length. No network of products can do that for all inputs: after t
-    more steps an input enters layer l with degree C(t + l - 1, l - 1), so its scale comes back to that power. With
-    vectors of unit norm a single layer loses about half a decimal order every three steps; depth multiplies that.
+    more steps, an input enters layer l with degree C(t + l - 1, l - 1), and so does its scale. With vectors of unit
+    norm, a single layer loses about half a decimal order every three steps; depth multiplies that.
 
-    To be trained over hundreds of steps, `normalize` divides the state of each layer by its root mean square after
-    each step. Every layer is homogeneous in its own state and in its input, so all this loses is one positive factor
-    per sequence, layer and step, which depends on the sequence: outputs keep their direction. A state that is zero
-    stays zero. The result is no polynomial and cannot be certified.
+    For training over hundreds of steps, `normalize` divides the state of each layer by its root mean square after
+    each step. As every layer is homogeneous in its own state and in its input, this removes only one positive factor
+    per sequence, layer and step: outputs keep their direction. A state that is zero stays zero. The result is not
+    polynomial and cannot be certified.
 
     Args:
-        input_size: M, features per time step.
-        hidden_size: R, width of every layer.
-        num_layers: L, depth.
-        batch_first: input and output are (batch, time, features) rather than (time, batch, features).
-        device, dtype: of the parameters.
+        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `torch.nn.RNN`: M, R, L and so on.
         normalize: keep the root mean square of every state at 1.
 
     Shape:
         input (batch, time, input_size), state (num_layers, batch, hidden_size) or None; returns the top
-        layer's states (batch, time, hidden_size) and the last state of every layer (num_layers, batch,
-        hidden_size). Without the batch dimension throughout, too.
+        layer's states (batch, time, hidden_size) and the last state of every layer.
 
     Raises:
         ValueError: a size below 1, or inputs that do not fit.
@@ -65,7 +59,6 @@ class RAC(StackedCell):
         return {"weight_ih": (self.hidden_size, below), "weight_hh": (self.hidden_size, self.hidden_size)}
 
     def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law and its reason."""
         with torch.no_grad():
             for name, parameter in self.named_parameters():
                 signs = torch.randint(0, 2, parameter.shape, device=parameter.device) * 2.0 - 1.0

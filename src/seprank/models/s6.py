@@ -23,19 +23,18 @@ class S6(StackedCell):
     $$h_t^{dn} = e^{\Delta_t^d A^{dn}} h_{t-1}^{dn} + \frac{e^{\Delta_t^d A^{dn}} - 1}{A^{dn}} B_t^n u_t^d, \qquad
       y_t^d = \sum_n C_t^n h_t^{dn} + D^d u_t^d$$
 
-    which is the paper's Algorithm 2 with its zero-order hold. The input chooses through $\Delta$, $B$ and $C$ what is
-    kept. $y$ is the input of the next layer. D, which starts at 1, is not in the paper's equations but in its program,
-    and lets layers be stacked. Of the Mamba block around it, the convolution, the gate and the residual are left out.
-    $A = -\exp(\mathrm{A\_log})$ is negative; it starts at $-1, \dots, -N$ in every channel and steps $\Delta$ between
-    0.001 and 0.1, as in the paper. exp and softplus are no polynomials: this model can be trained and measured; its
-    polynomial counterpart is `selective_ssm.SelectiveSSM`.
+    which is the paper's Algorithm 2 with its zero-order hold. Through $\Delta$, $B$ and $C$ the input decides what is
+    kept. $y$ is the input of the next layer. D is not in the paper's equations but in its program, so that layers can
+    be stacked. Of the Mamba block around it, the convolution, the gate and the residual are left out. exp and softplus
+    are not polynomial: this model can be trained and measured; its polynomial counterpart is
+    `selective_ssm.SelectiveSSM`.
 
-    Initialisation: as above, other matrices uniform in ±1/sqrt(columns); the first state is zero, and is learnt.
+    Initialisation: $A = -\exp(\mathrm{A\_log})$ is $-1, \dots, -N$ in every channel, and steps $\Delta$ are between
+    0.001 and 0.1, as in the paper; D is 1, other matrices are uniform in ±1/sqrt(columns); the first state is zero,
+    and is learnt.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`; hidden_size counts the
-            channels of every layer.
-        state_size: N, numbers kept per channel.
+        state_size: N, numbers kept per channel, of which there are `hidden_size`.
 
     Shape:
         state (num_layers, batch, hidden_size, state_size).
@@ -71,7 +70,6 @@ class S6(StackedCell):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator; see the class for the law."""
         nn.init.zeros_(self.get_parameter("initial_state"))
         for number in range(self.num_layers):
             layer = self.layer(number)

@@ -94,7 +94,7 @@ class MemoryCapacity(Result):
         return math.fsum(self.per_lag[chosen]), math.fsum(self.errors[chosen]) + rounding
 
     def sentence(self) -> str:
-        """What came out, in one sentence."""
+        """The result in one sentence."""
         last = len(self.per_lag) - 1
         if self.kind == "exact":
             value, error = self.between(min(1, last))
@@ -135,7 +135,7 @@ class MemoryCapacity(Result):
         legend_above(axes)
 
     def headline(self) -> str:
-        """What came out, in one line."""
+        """The result in one line."""
         certified = "" if self.certified_total is None else f", certified total {self.certified_total}"
         return (
             f"total {self.total:.6g} of {self.units} units{certified}; {self.kind}, lags 0 to {len(self.per_lag) - 1}"
@@ -212,8 +212,6 @@ def memory_capacity(  # noqa: PLR0913  (each is a setting a user has)
 
 @dataclass(frozen=True, kw_only=True)
 class _Settings(FloatingSettings):
-    """Checked arguments of `memory_capacity`."""
-
     lags: int | None
     width: float
     samples: int | None
@@ -283,13 +281,17 @@ def _sampled(state: Stateful, settings: _Settings, began: float, report: Report,
         )
     if length <= lags:
         raise ValueError(f"length must be more than the last lag, {lags}, got {length}; use {lags + SETTLING}")
-    _require_memory(samples * (length * state.inputs + 4 * state.units), settings)
+    need, budget = 16 * samples * (length * state.inputs + 4 * state.units), settings.budget
+    if need > budget:
+        raise MemoryBudgetError(
+            f"the sampled states and their inputs take about {show_size(need)}, more than the {show_size(budget)} this "
+            "may take; use fewer samples or a shorter length"
+        )
     states, targets = _drawn(state, settings, samples, length, lags, report)
     found = fitted(states, targets, settings.seed)
     by_lag = found.folds.reshape(FOLDS, lags + 1, state.inputs).sum(2)
     values, errors = interval(by_lag)
     total, error = interval(by_lag.sum(1))
-    notes = [*state.notes, *([note] if note else []), "it depends on the size of the inputs, `scale`"]
     return MemoryCapacity(
         total=float(total),
         total_error=float(error),
@@ -306,17 +308,8 @@ def _sampled(state: Stateful, settings: _Settings, began: float, report: Report,
         scale=float(settings.scale),
         seed=settings.seed,
         seconds=time.perf_counter() - began,
-        notes=tuple(notes),
+        notes=(*state.notes, *filter(None, [note]), "it depends on the size of the inputs, `scale`"),
     )
-
-
-def _require_memory(numbers: int, settings: _Settings) -> None:
-    budget = settings.budget
-    if 16 * numbers > budget:
-        raise MemoryBudgetError(
-            f"the sampled states and their inputs take about {show_size(16 * numbers)}, more than the "
-            f"{show_size(budget)} this may take; use fewer samples or a shorter length"
-        )
 
 
 def _drawn(

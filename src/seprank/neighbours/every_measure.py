@@ -41,7 +41,7 @@ _NONE: tuple[type[Exception], ...] = (Meaningless, NotLinear, Unstable, Constant
 _BEYOND: tuple[type[Exception], ...] = (ConventionError, MemoryBudgetError)
 """Why further measures may fail: they run a model on shorter sequences, and need memory for an operator"""
 OPERATIONS = 2e11
-"""At most so many in the decompositions of effective state-size; a longer length is reduced, as the result says"""
+"""Limit for the decompositions of effective state-size; a longer length is reduced, and the result says so"""
 
 
 def overview(  # noqa: PLR0913  (each is a setting a user has)
@@ -127,18 +127,12 @@ def _certified(
         called = settings.hints.stated()
     except TypeError as error:  # a certificate states how a module is called, and a function cannot be stated
         return None, str(error)
-    asked: dict[str, Any] = {"length": min(settings.length, CERTIFIED_LENGTH), "max_samples": CERTIFIED_SAMPLES}
-    asked |= {
-        "seed": settings.seed,
-        "memory": settings.memory,
-        "progress": progress,
-        **called,
-    }
+    length = min(settings.length, CERTIFIED_LENGTH)
+    how = {"seed": settings.seed, "memory": settings.memory, "progress": progress, **called}
     try:
-        found = certify(model, inputs=alphabet.features, **asked)
+        return certify(model, inputs=alphabet.features, length=length, max_samples=CERTIFIED_SAMPLES, **how), ""
     except (NotPolynomial, ConventionError) as error:  # the convention of `certify` is narrower than that of the others
         return None, f"only polynomial networks have a certified rank; {error}"
-    return found, ""
 
 
 def _affordable(length: int, curve: Found | None) -> int:

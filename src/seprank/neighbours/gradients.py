@@ -73,7 +73,7 @@ class GradientCurve(Result):
         return max((lag for lag, value in enumerate(self.values) if value > share * largest), default=0)
 
     def sentence(self) -> str:
-        """What came out, in one sentence."""
+        """The result in one sentence."""
         if max(self.values) == 0:
             return "The output does not change with any input, as far as gradients see."
         return (
@@ -100,7 +100,7 @@ class GradientCurve(Result):
         band(axes, shown, low, [self.values[lag] + self.errors[lag] for lag in shown], 0)
 
     def headline(self) -> str:
-        """What came out, in one line."""
+        """The result in one line."""
         return (
             f"{self.values[0]:.3g} at lag 0, {self.values[-1]:.3g} at lag {self.length - 1}; {self.samples} sequences"
         )

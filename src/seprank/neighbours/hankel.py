@@ -49,11 +49,11 @@ class HankelSpectrum(Result):
     notes: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """What came out, in one sentence."""
+        """The result in one sentence."""
         above = sum(value > max(self.floor, 0.01 * self.values[0]) for value in self.values)
         return (
             f"{above} of {self.units} Hankel singular values are above 1 % of the largest, {self.values[0]:.3g}: a "
-            "network of so many units does nearly the same."
+            "network of that many units does nearly the same."
         )
 
     def records(self) -> list[Row]:
@@ -79,7 +79,7 @@ class HankelSpectrum(Result):
         legend_above(axes)
 
     def headline(self) -> str:
-        """What came out, in one line."""
+        """The result in one line."""
         return f"{self.units} values from {self.values[0]:.3g} to {self.values[-1]:.3g}"
 
 
@@ -155,7 +155,7 @@ def singular_values(network: LinearNetwork) -> Array:
 
 
 def _padded(values: Any, count: int) -> Array:
-    """So many of the largest, zeros where there are fewer."""
+    """The first `count` values, filled up with zeros."""
     return np.array([*values[:count], *[0.0] * (count - len(values))])
 
 
@@ -174,7 +174,7 @@ def _root(a: Array, b: Array, network: LinearNetwork) -> Array:
 
 
 def _compressed(root: Array) -> Array:
-    """As few columns as rows, with the same product by itself."""
+    """A square factor with the same product R R'."""
     if root.shape[1] <= root.shape[0]:
         return root
     triangle: Array = np.asarray(np.linalg.qr(root.T, mode="r"))

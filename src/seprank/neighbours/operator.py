@@ -39,7 +39,7 @@ class Operator:
 
 
 def of_network(network: LinearNetwork, length: int, notes: tuple[str, ...] = ()) -> Operator:
-    """Of a linear time-invariant network, whose entries depend on the steps between input and output alone."""
+    """The operator of a linear time-invariant network: entries depend only on the steps between input and output."""
     blocks = network.blocks(length)
     entries = np.zeros((length, len(network.c), length, network.inputs))
     for late in range(length):

@@ -100,7 +100,7 @@ class Measure:
         return MEASURES[self.name]
 
     def sentence(self) -> str:
-        """What came out, or why nothing did."""
+        """The result in one sentence, or why there is none."""
         if self.result is None:
             return f"None here: {self.reason}."
         if isinstance(self.result, Certificate):
@@ -140,7 +140,7 @@ class Measure:
             ValueError: it is something else.
         """
         if name not in MEASURES or not isinstance(content, dict) or "result" not in content:
-            raise ValueError(f"{name} is no measure; the measures are {', '.join(MEASURES)}")
+            raise ValueError(f"{name} is not a measure; the measures are {', '.join(MEASURES)}")
         found = content["result"]
         if found is not None and not isinstance(found, dict):
             raise ValueError(f"the result of {name} must be an object of JSON, got {type(found).__name__}")
@@ -157,7 +157,7 @@ class Measure:
         return replace(self.result.panels()[0], title=self.about.title, caption=self._text())
 
     def section(self) -> Section:
-        """Its part of a page."""
+        """The section of a page about it."""
         drawn = [] if self.result is None else self.result.panels()[:1]
         return Section(
             self.about.title, self._text(), [Figure(chart(panel.draw, panel.height), panel.caption) for panel in drawn]
@@ -200,7 +200,7 @@ class Overview(Result):
         return [panel for measure in self.measures if (panel := measure.panel()) is not None]
 
     def sections(self) -> list[Section]:
-        """All at a glance, then each."""
+        """An overview of all measures, then each of them."""
         return [Section("At a glance", "", [self._table()]), *(measure.section() for measure in self.measures)]
 
     def to_html(self, title: str | None = None) -> str:

@@ -63,7 +63,7 @@ class EffectiveStateSize(Result):
         return max(self.tolerance)
 
     def sentence(self) -> str:
-        """What came out, in one sentence."""
+        """The result in one sentence."""
         held = " with its gates held at one input" if self.kind == "input-frozen" else ""
         proved = "" if self.certified is None else f", of certified rank {max(self.certified)}"
         return (
@@ -75,11 +75,7 @@ class EffectiveStateSize(Result):
         """A row for each position."""
         rows = []
         for place, position in enumerate(self.positions):
-            row: Row = {
-                "position": position,
-                "tolerance": self.tolerance[place],
-                "entropy": self.entropy[place],
-            }
+            row: Row = {"position": position, "tolerance": self.tolerance[place], "entropy": self.entropy[place]}
             row["certified"] = None if self.certified is None else self.certified[place]
             for channel in range(self.channels):
                 row[f"tolerance_{channel}"] = self.tolerance_by_channel[channel][place]
@@ -105,7 +101,7 @@ class EffectiveStateSize(Result):
         legend_above(axes)
 
     def headline(self) -> str:
-        """What came out, in one line."""
+        """The result in one line."""
         proved = "" if self.certified is None else f", certified {max(self.certified)}"
         return f"largest {self.largest}{proved}, by entropy {max(self.entropy):.3g}; {self.kind}, length {self.length}"
 

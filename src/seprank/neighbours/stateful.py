@@ -1,4 +1,4 @@
-"""Models as this folder uses them: copied, adapted and checked, with states as vectors and one step as a function."""
+"""Models as the measures here use them: copied, adapted and checked, with states as vectors and a step function."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Opened:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What should be known of it, except that its states were rescaled, which `run` does not do."""
+        """Notes on the model, without the last where it says that states were rescaled: `run` does not do that."""
         return self.subject.notes[:-1] if self.subject.rescaled else self.subject.notes
 
     @property
@@ -53,7 +53,7 @@ class Opened:
         return self.run.channels
 
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences (batch, time, features) as the model takes them."""
+        """Sequences (batch, time, features) in the form the model reads."""
         return self.run.pieces(self.subject.version.cast(sequences))
 
 
@@ -108,7 +108,7 @@ class Vectors:
         """Numbers in a state"""
 
     def read(self, state: State, count: int) -> Array:
-        """States of so many sequences as (count, units)."""
+        """The states of `count` sequences as (count, units)."""
         return np.stack([self._vector(self._model.spread(state, row, row + 1, 1)) for row in range(count)])
 
     def _vector(self, state: State) -> Array:
@@ -117,7 +117,7 @@ class Vectors:
         return found
 
     def write(self, vectors: Array) -> State:
-        """States (count, units) as the model has them."""
+        """States (count, units) in the form the model keeps."""
         return self._model.join([self._state(vector) for vector in vectors])
 
     def _state(self, vector: Array) -> State:
@@ -194,7 +194,7 @@ def has_matrices(model: Any) -> bool:
 
 
 def _of_matrices(network: LinearNetwork) -> Stateful:
-    """Its states after sequences, in floating point."""
+    """A network that is given by its matrices, run in floating point."""
 
     def states(sequences: Array) -> Array:
         found = np.zeros((len(sequences), network.units))

@@ -43,4 +43,4 @@ def slow_kernels(model: Any) -> None:
 
 
 def _nothing(module: nn.Module, given: Any, result: Any) -> None:
-    """A hook that changes nothing."""
+    pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
 
 from ..certification.summary import Summary
 from ..result.document import SURE, Section, Table, report_page
@@ -14,6 +14,7 @@ from .growth import growth_section
 from .image import matrix_section
 from .learning import learning_section, missing_section
 from .networks import networks_section
+from .rank_tables import layers
 from .side_by_side import architectures_section, integration_section
 
 TITLE = "The long-term memory of recurrent networks, measured"
@@ -36,7 +37,7 @@ def answers(findings: Findings) -> list[Section]:
     return [
         matrix_section(findings.matrix),
         growth_section(findings.growth, meaning(findings.growth)),
-        networks_section(inputs=sizes["inputs"], width=sizes["width"], length=sizes["picture_length"]),
+        networks_section(inputs=sizes.inputs, width=sizes.width, length=sizes.picture_length),
         cuts_section(findings.cuts, findings.lengths),
         architectures_section(findings.architectures.cells, findings.measured),
         integration_section(findings.integration.cells),
@@ -50,17 +51,13 @@ def cards(findings: Findings) -> list[str]:
     records = findings.growth
     last = max(record.length for record in records)
     found = {int(record.depth or 0): record for record in records if record.length == last}
-    shallow, deep = found[min(found)], found[max(found)]
+    low, high = min(found), max(found)
     return [
-        f"{_layers(shallow)} of width {shallow.width} carries {_counted(shallow)} from the first half of a sequence of "
-        f"length {last} to the second.",
-        f"{_layers(deep)} of the same width carry {_counted(deep)} there.",
+        f"{layers(low).capitalize()} of width {found[low].width} carries {_counted(found[low])} from the first half of "
+        f"a sequence of length {last} to the second.",
+        f"{layers(high)} of the same width carry {_counted(found[high])} there.",
         "This says what networks can carry, not what training finds: a larger rank does not promise a better score.",
     ]
-
-
-def _layers(record: Summary) -> str:
-    return "One layer" if record.depth == 1 else f"{record.depth} layers"
 
 
 def _counted(record: Summary) -> str:
@@ -92,22 +89,17 @@ def widest_shallow(inputs: int, length: int) -> int:
     return upper_bound(inputs=inputs, width=inputs**length, depth=1, length=length).value
 
 
-def _listed(value: Any) -> str:
-    """A setting as text, the same before and after it was in a file of JSON."""
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
 def made_section(findings: Findings) -> Section:
     """Settings, seeds and versions."""
-    rows = [
-        *(
-            {"what": name.replace("_", " "), "value": _listed(value), SURE: "setting"}
-            for name, value in findings.sizes.items()
-        ),
-        *({"what": name, "value": value, SURE: "version"} for name, value in findings.versions.items()),
-        {"what": "seconds", "value": f"{findings.seconds:.0f}", SURE: "measured on this machine"},
-        {"what": "computed", "value": findings.finished, SURE: "clock of this machine (UTC)"},
-    ]
+    listed = {
+        name.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for name, value in asdict(findings.sizes).items()
+    }
+    said = [(name, value, "setting") for name, value in listed.items()]
+    said += [(name, value, "version") for name, value in findings.versions.items()]
+    said.append(("seconds", f"{findings.seconds:.0f}", "measured on this machine"))
+    said.append(("computed", findings.finished, "clock of this machine (UTC)"))
+    rows = [{"what": what, "value": value, SURE: sure} for what, value, sure in said]
     text = (
         "All weights and samples of certificates are drawn from (seed, name) and are the same on every machine. The "
         "certificates lie beside this page; seprank verify FILE rechecks one with other arithmetic and another library."

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..certification.summary import Summary
-from ..result.chart import chart, legend_above
 from ..result.document import Figure, Section
-from .rank_tables import add_ranks, depths_of, rank_table
+from .rank_tables import by_depth, layers, rank_table, ranks_chart
 
 
 def cuts_section(by_cut: Sequence[Summary], by_length: Sequence[Summary]) -> Section:
@@ -23,12 +21,12 @@ def cuts_section(by_cut: Sequence[Summary], by_length: Sequence[Summary]) -> Sec
         _sentence(by_length),
         [
             Figure(
-                _figure(by_length, "length", "length T of the sequence"),
+                ranks_chart(_named(by_length), log=False, height=0.58),
                 "Rank at the middle cut against length, both axes plain. The line of one layer is flat: a longer "
                 "sequence gives it nothing more to remember with. That of two layers rises at every step.",
             ),
             Figure(
-                _figure(by_cut, "cut", f"cut: steps in the start, of {by_cut[0].length}", log=True),
+                ranks_chart(_named(by_cut), "cut", height=0.58),
                 "Rank at every cut of one length, logarithmic. One layer carries the same at each. Deeper networks "
                 "carry more the longer the end is, because every later step asks the start anew, until the start is "
                 "too short to answer. Open markers are certified from below and not known to be exact.",
@@ -41,32 +39,18 @@ def cuts_section(by_cut: Sequence[Summary], by_length: Sequence[Summary]) -> Sec
 
 def _sentence(records: Sequence[Summary]) -> str:
     """From the ranks at the greatest length that all depths have."""
-    depths = depths_of(records)
-    ranks = {depth: {r.length: r.rank for r in records if r.depth == depth} for depth in depths}
+    ranks = {depth: {r.length: r.rank for r in found} for depth, found in by_depth(records).items()}
     lengths = sorted(set.intersection(*(set(found) for found in ranks.values())))
-    low, high = depths[0], depths[-1]
+    low, high = min(ranks), max(ranks)
     flat = len({ranks[low][length] for length in lengths}) == 1
     grown = f"{ranks[high][lengths[0]]:,} at length {lengths[0]} to {ranks[high][lengths[-1]]:,} at {lengths[-1]}"
     first = f"{ranks[low][lengths[0]]:,} at every length" if flat else "grows, too"
     return (
-        f"The rank of {_layers(low)} is {first}; that of {_layers(high)} of the same width grows from {grown}. A "
+        f"The rank of {layers(low)} is {first}; that of {layers(high)} of the same width grows from {grown}. A "
         f"shallow network would need a width of its own for each length ({ranks[high][lengths[-1]]:,} for the longest "
         "here), a deep one has the memory that the sequence at hand needs."
     )
 
 
-def _layers(depth: int) -> str:
-    return "one layer" if depth == 1 else f"{depth} layers"
-
-
-def _figure(records: Sequence[Summary], over: str, title: str, log: bool = False) -> str:
-    def draw(axes: Any) -> None:
-        for number, depth in enumerate(depths_of(records)):
-            line = [record for record in records if record.depth == depth]
-            add_ranks(axes, line, f"depth {depth}", number, over)
-        axes.set(xlabel=title, ylabel="Start-End rank")
-        axes.set_xticks(sorted({getattr(record, over) for record in records}))
-        axes.set(**({"yscale": "log"} if log else {"ylim": (0, None)}))
-        legend_above(axes)
-
-    return chart(draw, 0.58)
+def _named(records: Sequence[Summary]) -> dict[str, list[Summary]]:
+    return {f"depth {depth}": found for depth, found in by_depth(records).items()}

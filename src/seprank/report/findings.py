@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,46 @@ from ..certification.certificate import digest
 from ..certification.summary import Summary
 from ..comparison import Comparison
 from ..measurement import Measurement
+from ..result.result import STRICT, validated
 from ..system.files import write_whole
 from .learning import Run
 
 KIND = "seprank demo 1"
 _GREATEST = 1000
-"""Of a size that the demonstration may have had: pictures and bounds of it are made anew"""
+"""The largest size that is accepted from a file, because pictures and bounds are computed from it"""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the demonstration computes; the defaults take two minutes on two cores."""
+
+    __pydantic_config__ = STRICT
+
+    inputs: int = 3
+    width: int = 3
+    depths: tuple[int, ...] = (1, 2, 3)
+    lengths: tuple[int, ...] = (2, 4, 6, 8)
+    """At the middle cut, for all depths"""
+    long_depths: tuple[int, ...] = (1, 2)
+    long_lengths: tuple[int, ...] = (2, 4, 6, 8, 10, 12, 16, 20, 24)
+    cut_length: int = 6
+    """Length that is cut everywhere"""
+    most_samples: int = 3000
+    """On a side, at these cuts"""
+    matrix_width: int = 2
+    matrix_depth: int = 2
+    matrix_length: int = 8
+    matrix_samples: int = 48
+    compared_length: int = 6
+    compared_depths: tuple[int, ...] = (1, 2)
+    compared_samples: int = 256
+    """Maximum number of samples per side"""
+    measured_samples: int = 96
+    variants: tuple[str, ...] = ("elman", "rac", "second_order", "mi_rnn", "cp_rnn", "arithmetic_lstm")
+    picture_length: int = 6
+    training_steps: int = 120
+    training_depths: tuple[int, ...] = (1, 2)
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -33,7 +67,7 @@ class Matrix:
 class Findings:
     """The answers to the paper's five questions."""
 
-    sizes: dict[str, Any]
+    sizes: Sizes
     matrix: Matrix
     growth: list[Summary]
     """At the middle cut of growing lengths"""
@@ -66,6 +100,7 @@ class Findings:
         }
         return plain | {
             "kind": KIND,
+            "sizes": asdict(self.sizes),
             "matrix": matrix,
             **{name: [found.to_dict() for found in plain[name]] for name in ("growth", "lengths", "cuts")},
             **{name: plain[name].to_dict() for name in ("architectures", "integration")},
@@ -85,7 +120,7 @@ class Findings:
             raise ValueError("the findings do not have the digest they state; run `seprank demo` again")
         matrix, training = plain["matrix"], plain["training"]
         found = Findings(
-            sizes=dict(plain["sizes"]),
+            sizes=validated(Sizes, plain["sizes"]),
             matrix=Matrix(
                 matrix["values"],
                 Summary.from_dict(matrix["certificate"]),
@@ -104,7 +139,7 @@ class Findings:
         return found
 
     def _check_sizes(self) -> None:
-        numbers = [self.sizes.get(name) for name in ("inputs", "width", "picture_length")]
+        numbers: list[Any] = [self.sizes.inputs, self.sizes.width, self.sizes.picture_length]
         for each in (*self.growth, *self.lengths, *self.cuts):
             numbers += [each.settings.get(name) for name in ("inputs", "width", "depth")]
             numbers += [each.length, each.cut]

@@ -13,7 +13,6 @@ from ..certification.form import CertificateError
 from ..certification.summary import Summary
 from ..measurement import Measurement
 from ..memory_curve import MemoryCurve
-from ..result.chart import chart, legend_above
 from ..result.document import SURE, Figure, Section, Share, Table, report_page
 from ..store import Store
 from ..system.files import read_json
@@ -23,13 +22,13 @@ from .findings import KIND, Findings
 from .image import interval, numerical_rank
 from .learning import Run, learning_section
 from .memory_curve import curves_section
-from .rank_tables import add_ranks, rank_table
+from .rank_tables import rank_table, ranks_chart
 
 _CERTIFICATE = {"question", "minor"}
 _MEASUREMENT = {"singular_values", "shares"}
 _CURVE = {"lags", "memory", "joint", "carried"}
 _STRANGE = (LookupError, TypeError, AttributeError, ArithmeticError, ValueError, AssertionError)
-"""What comes of records that have not the form of ours"""
+"""What is raised by records that do not have our form"""
 
 
 R = TypeVar("R", Measurement, MemoryCurve)
@@ -45,9 +44,9 @@ class Found:
     remembered: list[tuple[str, MemoryCurve]] = field(default_factory=list)
     """Name and memory curve"""
     trained: list[Run] = field(default_factory=list)
-    failed: list[dict[str, Any]] = field(default_factory=list)
-    left_out: list[dict[str, Any]] = field(default_factory=list)
-    """Files that claim to be of ours and are not whole"""
+    failed: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    """Files that claim to be ours and are damaged"""
     answers: Findings | None = None
     """What `seprank demo` left"""
 
@@ -172,7 +171,7 @@ def read_store(store: Store, found: Found) -> None:
     """Add the records of a store.
 
     Raises:
-        ValueError: one of them has not the form of its command's results; the message names it.
+        ValueError: one of them does not have the form of its command's results; the message names it.
     """
     for record in store.records():
         settings, result = dict(record.job.settings), record.result
@@ -200,7 +199,8 @@ def sections(found: Found) -> Iterator[Section]:
     if found.remembered:
         yield curves_section(found.remembered)
     if found.certified:
-        yield Section("Certified ranks", "", [*_growth(found.certified), _ranks(found.certified)])
+        table = rank_table("certified", found.certified, "Certified ranks")
+        yield Section("Certified ranks", "", [*_growth(found.certified), table])
     if found.measured:
         yield Section("Measurements", "", [_measured(found.measured)])
     for task in sorted({settings["task"] for settings, _ in found.trained}):
@@ -212,15 +212,11 @@ def sections(found: Found) -> Iterator[Section]:
             section.parts if len(runs) <= 6 else section.parts[1:],
         )
     if found.left_out:
-        text = "These files claim to be of ours and are not whole. Nothing of them is in this report."
+        text = "These files claim to be ours and are damaged. Nothing in this report comes from them."
         yield Section("Files left out", text, [Table("left-out", found.left_out, "What was left out, and why")])
     if found.failed:
         rows = [{**row, SURE: "no number: the job failed"} for row in found.failed]
         yield Section("Failed jobs", "", [Table("failed", rows, "What failed, and why")])
-
-
-def _ranks(records: Sequence[Summary]) -> Table:
-    return rank_table("certified", records, "Certified ranks")
 
 
 def _growth(records: Sequence[Summary]) -> list[Figure]:
@@ -231,21 +227,12 @@ def _growth(records: Sequence[Summary]) -> list[Figure]:
             sizes = "".join(f" {quoted_name(name)} {shown(value)}" for name, value in sorted(record.settings.items()))
             read = "" if record.readout == "random" else f", read-out {record.readout}"
             lines.setdefault(f"{quoted_name(record.model)}{sizes}{read}", []).append(record)
-    chosen = [item for item in lines.items() if len({r.length for r in item[1]}) > 1][:6]
-    if not chosen:
-        return []
-
-    def draw(axes: Any) -> None:
-        for number, (name, line) in enumerate(chosen):
-            add_ranks(axes, line, name, number)
-        axes.set(xlabel="length T of the sequence", ylabel="Start-End rank", yscale="log")
-        legend_above(axes)
-
+    chosen = dict([item for item in lines.items() if len({r.length for r in item[1]}) > 1][:6])
     caption = (
         "Certified rank at the middle cut against length, logarithmic; at most six networks are drawn. Full markers "
         "are exact, open ones certified from below. A flat line has the same memory at every length."
     )
-    return [Figure(chart(draw, 0.73), caption)]
+    return [Figure(ranks_chart(chosen, ticks=False, height=0.73), caption)] if chosen else []
 
 
 def _measured(found: Sequence[tuple[str, Measurement]]) -> Table:

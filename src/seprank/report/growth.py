@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ..certification.summary import Summary
-from ..result.chart import chart, legend_above
 from ..result.document import Figure, Section
 from ..result.palette import COLOURS
-from .rank_tables import add_ranks, depths_of, rank_table
+from .rank_tables import by_depth, rank_table, ranks_chart
 
 _DRAWN = 10**300
 """Values that a float can hold"""
@@ -29,31 +28,25 @@ def growth_section(records: Sequence[Summary], sentence: str) -> Section:
         "(both Theorem 1 of the paper), for three the power bound, which implies the paper's Conjecture 1 here. One "
         "layer stays at its width; each further layer starts another curve, which leaves the one below it behind."
     )
+    lines = {f"depth {depth}": found for depth, found in by_depth(records).items()}
     return Section(
         "What does depth buy?",
         sentence,
         [
-            Figure(chart(partial(_draw, records)), caption),
+            Figure(ranks_chart(lines, beside=partial(_draw_stated, lines)), caption),
             rank_table("rank-against-length", records, "Certified ranks at the middle cut"),
         ],
     )
 
 
-def stated(record: Summary) -> int | None:
-    """What is proved that the rank is, or is at least."""
+def _draw_stated(lines: Mapping[str, Sequence[Summary]], axes: Any, name: str, number: int) -> None:
+    """What is proved that the ranks of a line are, or are at least."""
+    known = {record.length: value for record in lines[name] if (value := _stated(record)) is not None}
+    places = sorted(length for length, value in known.items() if value < _DRAWN)
+    source = "paper" if int(lines[name][0].depth or 0) <= 2 else "power bound"
+    style = {"ls": "--", "lw": 1, "color": COLOURS[number % len(COLOURS)]}
+    axes.plot(places, [known[place] for place in places], **style, label=f"{source}, {name}")
+
+
+def _stated(record: Summary) -> int | None:
     return max((bound.value for bound in record.bounds if bound.kind in ("exact", "lower")), default=None)
-
-
-def _draw(records: Sequence[Summary], axes: Any) -> None:
-    for number, depth in enumerate(depths_of(records)):
-        line = [record for record in records if record.depth == depth]
-        line.sort(key=lambda record: int(record.length))
-        add_ranks(axes, line, f"depth {depth}", number)
-        known = [(record.length, value) for record in line if (value := stated(record)) is not None and value < _DRAWN]
-        name = f"{'paper' if depth <= 2 else 'power bound'}, depth {depth}"
-        axes.plot(
-            [k[0] for k in known], [k[1] for k in known], "--", lw=1, color=COLOURS[number % len(COLOURS)], label=name
-        )
-    axes.set(xlabel="length T of the sequence", ylabel="Start-End separation rank", yscale="log")
-    axes.set_xticks(sorted({record.length for record in records}))
-    legend_above(axes)

@@ -25,13 +25,13 @@ def matrix_section(matrix: Matrix) -> Section:
         f"Run the network on every start (the first {cut} steps) followed by every end (the other {length - cut}), and "
         "write the outputs into a matrix: a row for each start, a column for each end. Were start and end independent, "
         f"all rows would be multiples of one, rank 1. This network's matrix has rank {rank:,}, however "
-        "many starts and ends are tried: so many independent threads run from the start to the end."
+        "many starts and ends are tried: that is how many independent threads run from the start to the end."
     )
     image = Figure(
         _image(values),
         f"The Start-End matrix of {len(values)} starts and {len(values[0])} ends, random weights. Every row is a "
         "start, every column an end; orange is positive, blue negative, on a scale that shows small values, too. Look "
-        "for rows that are no multiple of another: the end answers differently to them.",
+        "for rows that are not multiples of each other: the end answers differently to them.",
     )
     spectrum = Figure(
         _spectrum(measurement, rank),
@@ -83,13 +83,13 @@ _MEASURED = (
 
 
 def numerical_rank(measurement: Measurement) -> int:
-    """The numerical rank, which is only a bound where all singular values count."""
+    """The numerical rank; only a lower bound if all singular values count."""
     found = measurement.numerical_rank
     return AtLeast(found) if measurement.numerical_rank_is_bound else found
 
 
 def interval(measurement: Measurement, name: str) -> str:
-    """How sure a measured figure is."""
+    """How certain a measured figure is."""
     figure = measurement.errors[name]
     text = f"measured, 90 % interval {figure.low:.4g} to {figure.high:.4g}"
     doubtful = " (may be too narrow)" if any("too narrow" in n or "too small" in n for n in measurement.notes) else ""

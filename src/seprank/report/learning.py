@@ -27,14 +27,14 @@ def learning_section(runs: Sequence[Run]) -> Section:
     )
     caption = (
         "Loss on validation sequences against steps, a line for each network. The dashed line is the loss of the best "
-        "answer that does not look at the input: what falls below it has learnt to remember. A line ends where the "
-        "task is solved."
+        "answer that does not look at the input: a line that falls below it has learnt to remember. A line ends where "
+        "the task is solved."
     )
     return Section(HEADING, text, [Figure(_figure(runs), caption), _table(runs)])
 
 
 def missing_section(reason: str) -> Section:
-    """In place of the result, what to install."""
+    """The section that says what to install instead of the result."""
     return Section(HEADING, f"Not computed: {reason}.")
 
 

@@ -31,7 +31,7 @@ def curves_section(curves: Sequence[tuple[str, MemoryCurve]]) -> Section:
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
-    """Names with numbers where they occur several times."""
+    """The names, numbered where they occur several times."""
     again = [names[:place].count(name) for place, name in enumerate(names)]
     return [
         name if names.count(name) == 1 else f"{name} ({number + 1})" for name, number in zip(names, again, strict=True)

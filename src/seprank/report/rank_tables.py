@@ -1,13 +1,13 @@
-"""Certified ranks as rows and lines: what tables and figures of reports have in common."""
+"""Certified ranks as tables and charts, which several sections of reports show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 from ..certification.summary import Summary
 from ..comparison import Cell
-from ..result.chart import label, look
+from ..result.chart import chart, label, legend_above, look
 from ..result.document import SURE, AtLeast, Table
 from ..system.names import quoted_name
 
@@ -48,12 +48,38 @@ def _row(record: Ranked) -> dict[str, Any]:
 
 
 def shown_rank(record: Ranked) -> int | None:
-    """The rank; with its sign where it is only known to be at least that."""
+    """The rank, marked where it is only a lower bound."""
     return record.rank if record.rank is None or record.exact else AtLeast(record.rank)
 
 
-def add_ranks(axes: Any, records: Iterable[Ranked], name: str, number: int, over: str = "length") -> None:
-    """A line of certified ranks over length or cut; open markers are not exact."""
+def ranks_chart(
+    lines: Mapping[str, Sequence[Ranked]],
+    over: Literal["length", "cut"] = "length",
+    *,
+    log: bool = True,
+    ticks: bool = True,
+    height: float = 0.68,
+    beside: Callable[[Any, str, int], None] | None = None,
+) -> str:
+    """Certified ranks by network over length or cut, as SVG; `beside` draws more of a line by its name and number."""
+    every = [record for line in lines.values() for record in line]
+    title = "length T of the sequence" if over == "length" else f"cut: steps in the start, of {every[0].length}"
+
+    def draw(axes: Any) -> None:
+        for number, (name, line) in enumerate(lines.items()):
+            _add_ranks(axes, line, name, number, over)
+            if beside is not None:
+                beside(axes, name, number)
+        axes.set(xlabel=title, ylabel="Start-End rank", **({"yscale": "log"} if log else {"ylim": (0, None)}))
+        if ticks:
+            axes.set_xticks(sorted({getattr(record, over) for record in every}))
+        legend_above(axes)
+
+    return chart(draw, height)
+
+
+def _add_ranks(axes: Any, records: Iterable[Ranked], name: str, number: int, over: str) -> None:
+    """A line of certified ranks; open markers are not exact."""
     found = sorted((r for r in records if r.rank is not None), key=lambda r: int(getattr(r, over)))
     places, ranks = [getattr(record, over) for record in found], [float(record.rank or 0) for record in found]
     looks = look(number)
@@ -62,6 +88,13 @@ def add_ranks(axes: Any, records: Iterable[Ranked], name: str, number: int, over
     axes.plot([places[i] for i in exact], [ranks[i] for i in exact], **(looks | {"linestyle": ""}))
 
 
-def depths_of(records: Iterable[Summary]) -> list[int]:
-    """The depths that there are, ascending."""
-    return sorted({int(record.depth or 0) for record in records})
+def by_depth(records: Iterable[Summary]) -> dict[int, list[Summary]]:
+    """The records of each depth, ascending."""
+    found: dict[int, list[Summary]] = {}
+    for record in sorted(records, key=lambda record: int(record.depth or 0)):
+        found.setdefault(int(record.depth or 0), []).append(record)
+    return found
+
+
+def layers(depth: int) -> str:
+    return "one layer" if depth == 1 else f"{depth} layers"

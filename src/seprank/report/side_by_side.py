@@ -11,7 +11,7 @@ from ..result.chart import chart, label, legend_above, look
 from ..result.document import SURE, Figure, Section, Share, Table
 from ..result.palette import COLOURS
 from .image import interval
-from .rank_tables import add_ranks, rank_table, shown_rank
+from .rank_tables import rank_table, ranks_chart, shown_rank
 
 
 def architectures_section(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Section:
@@ -109,15 +109,9 @@ def _table(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Table:
 
 def integration_section(cells: Sequence[Cell]) -> Section:
     """What multiplicative integration does: variants of one layer against length."""
-    names = list(dict.fromkeys(cell.model for cell in cells))
-
-    def draw(axes: Any) -> None:
-        for number, name in enumerate(names):
-            add_ranks(axes, [cell for cell in cells if cell.model == name], name, number)
-        axes.set(xlabel="length T of the sequence", ylabel="certified rank", yscale="log")
-        axes.set_xticks(sorted({cell.length for cell in cells}))
-        legend_above(axes)
-
+    lines: dict[str, list[Cell]] = {}
+    for cell in cells:
+        lines.setdefault(cell.model, []).append(cell)
     caption = (
         "One layer of each, equal width, logarithmic. Flat at 2: additive (elman). Flat at the width or one above: one "
         "product of state and input per step (rac, second_order and cp_rnn coincide; mi_rnn). Rising: gates that are "
@@ -126,7 +120,9 @@ def integration_section(cells: Sequence[Cell]) -> Section:
     )
     table = rank_table("integration", cells, "Variants of one layer")
     return Section(
-        "What does multiplicative integration do?", _integration(cells), [Figure(chart(draw, 0.69), caption), table]
+        "What does multiplicative integration do?",
+        _integration(cells),
+        [Figure(ranks_chart(lines, height=0.69), caption), table],
     )
 
 

@@ -66,7 +66,7 @@ def key_values(option: str, texts: Iterable[str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """What a value on the command line stands for: False and false, None and null are the same."""
+    """The value of a text on the command line: False and false are the same, and None and null."""
     for read in (json.loads, ast.literal_eval):
         try:
             value = read(text)
@@ -96,5 +96,5 @@ Arguments = Annotated[Mapping[str, Any], FromText(key_values, several=True, meta
 Big = Annotated[int, FromText(whole_number)]
 """A whole number of any size"""
 AsItIs = FromText(lambda _, text: text)
-"""For what is no text in Python: the name of a file or of something that is looked up"""
+"""For values that are not text in Python: the name of a file or of something that is looked up"""
 Bytes = Annotated[int | None, FromText(lambda _, text: parse_size(text))]

@@ -85,5 +85,4 @@ class CertifySettings(Place, Hints):
 
     @property
     def start(self) -> int:
-        """Steps in the start."""
         return len(self.split) if self.split is not None else check_cut(self.length, self.cut)[1]

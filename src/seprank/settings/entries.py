@@ -58,7 +58,7 @@ class Entry:
 
     @property
     def help(self) -> str:
-        """The text below it, read from the source, which takes too long to be done at every start."""
+        """The text below it, read from the source; too slow to be done at every start."""
         return help_texts(self.owner).get(self.name, "")
 
 
@@ -94,7 +94,7 @@ def _entries(settings: Any, but: Any) -> tuple[Entry, ...]:
 
 
 def option_names(entry: Entry) -> tuple[str, ...]:
-    """What a setting is called on the command line; nothing where it has a place and no name."""
+    """The names of a setting on the command line; none for an argument."""
     return (f"--{entry.name.replace('_', '-')}",) if entry.flag is None else entry.flag.names
 
 
@@ -121,7 +121,7 @@ def values(settings: Any, but: type | tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _unmarked(hint: Any) -> tuple[Any, list[Any]]:
-    """A type without what `Annotated` adds to it or to a member of it, and what that was."""
+    """A type without the marks that `Annotated` adds to it or to its members, and these marks."""
     if get_origin(hint) is Annotated:
         kind, *marks = get_args(hint)
         inner, more = _unmarked(kind)

@@ -102,8 +102,8 @@ class TrainSettings:
 
     def _check_sizes(self, sized: frozenset[str]) -> None:
         """Refuse a size that a factory of the user's own does not take."""
-        for name, size in (("width", "width"), ("parameters", "width")):
-            if size not in sized and getattr(self, name) is not None:
+        for name in ("width", "parameters"):
+            if "width" not in sized and getattr(self, name) is not None:
                 raise ValueError(
                     f"{self.model} takes no width, so leave {name} out, or let it take an argument width or hidden_size"
                 )
@@ -115,7 +115,6 @@ class TrainSettings:
 
     @cached_property
     def task_built(self) -> Task:
-        """The task itself."""
         return find_task(self.task, self.task_settings)
 
     @cached_property
@@ -134,7 +133,7 @@ class TrainSettings:
     def layers(self, width: int | None) -> list[Sizes]:
         """Sizes of the modules on top of each other, as `architecture.build` takes them.
 
-        One module of many layers is faster, but between its layers there is no place for a residual connection.
+        One module of many layers is faster, but has no place for residual connections between them.
         """
         first: Sizes = {"inputs": self.task_built.inputs, "width": width, "depth": self.depth}
         if not self.residual or self.depth == 1:

@@ -92,7 +92,7 @@ def check_folder(path: str | Path) -> None:
 
 
 def _writable(path: Path) -> os.stat_result | None:
-    """What is there, None if nothing is."""
+    """The status of the file that is to be written, None if there is none yet."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def _replace(target: Path, write: Write, found: os.stat_result | None) -> None:
 
 def _write(draft: Path, write: Write) -> None:
     if isinstance(write, str):
-        # Names of files may hold bytes that are no text.
+        # Names of files may contain bytes that are not text.
         draft.write_text(write, encoding="utf-8", errors="backslashreplace")
     else:
         write(draft)
@@ -158,7 +158,7 @@ def _keep_owner(draft: Path, target: Path, found: os.stat_result) -> None:
 
 
 def _keep_name(folder: Path) -> None:
-    """A new name is on the disk only when its folder is."""
+    """Flush a folder to the disk: only then is a new name in it safe."""
     if hasattr(os, "O_DIRECTORY"):
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -168,7 +168,7 @@ def _keep_name(folder: Path) -> None:
 
 
 def _pour(path: Path, write: Write, found: os.stat_result) -> None:
-    """Write into what cannot be replaced, once all of it is there."""
+    """Write into a pipe or device, once the content is complete."""
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft"
         _write(draft, write)
@@ -196,7 +196,7 @@ def _opened(path: Path, found: os.stat_result) -> int:
 
 @contextmanager
 def _explained(path: Path, done: str) -> Iterator[None]:
-    """The system's errors with the path, and in words."""
+    """Errors of the system as `FileError`, with the path."""
     try:
         yield
     except FileError:
@@ -226,7 +226,7 @@ def _mode(path: Path) -> int:
 
 
 def read_whole(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
-    """The content of a file of at most so many bytes, or of a pipe that somebody writes to."""
+    """The content of a file, or of a pipe that somebody writes to, of at most `most` bytes."""
     path = Path(path)
     with _explained(path, "read"):
         _mode(path)

@@ -29,7 +29,7 @@ def free_bytes(device: str) -> int:
 
 
 def check_weights(numbers: int, budget: int) -> None:
-    """Refuse a network of so many parameters if they alone exceed the budget of bytes."""
+    """Refuse a network with this number of parameters if they alone exceed the budget in bytes."""
     need = numbers * 20  # as float32 in the module, as float64 in the field, and while they are drawn
     if need > budget:
         raise MemoryBudgetError(

@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:/<>~+@-]+")
 
 
 def quoted_name(name: str) -> str:
-    """A name on one line that cannot be taken for a part of the sentence it stands in.
+    """A name on one line that cannot be mistaken for a part of the sentence around it.
 
     Names of letters, digits and the usual marks of paths stand as they are. Every other one is quoted as Python quotes
     it, so that blanks, line breaks and invisible signs show; long ones are cut.

@@ -47,7 +47,7 @@ _hidden: ContextVar[bool] = ContextVar("hidden", default=False)
 
 
 def hide(hidden: bool) -> None:
-    """Whether no bars are drawn in what follows, whoever asks for them."""
+    """Say whether all bars are hidden from now on."""
     _hidden.set(hidden)
 
 

@@ -42,7 +42,6 @@ class TaskSpec:
     """module:class, relative to this package"""
 
     def load(self) -> type[Task]:
-        """The class itself."""
         module, name = self.target.split(":")
         cls: type[Task] = getattr(import_module(module, __package__), name)
         return cls

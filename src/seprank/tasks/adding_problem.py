@@ -51,10 +51,6 @@ class AddingProblem(Task):
     def outputs(self) -> int:
         return 1
 
-    @property
-    def every_step(self) -> bool:
-        return False
-
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         half = self.length // 2
         numbers = torch.rand((size, self.length), generator=generator)

@@ -20,6 +20,7 @@ class Copying(Task):
     memory: int
     delay: int
     goal: ClassVar = ("data_accuracy", 0.99)
+    every_step: ClassVar = True
 
     def __post_init__(self) -> None:
         keep_whole(self, "symbols", 2)
@@ -33,8 +34,8 @@ class Copying(Task):
         return self.symbols + 2
 
     @property
-    def every_step(self) -> bool:
-        return True
+    def length(self) -> int:
+        return 2 * self.memory + self.delay
 
     @property
     def cut(self) -> int:
@@ -105,10 +106,6 @@ class CopyingMemory(Copying):
         return self.symbols + 2
 
     @property
-    def length(self) -> int:
-        return 2 * self.memory + self.delay
-
-    @property
     def _signal_at(self) -> int:
         return self.memory + self.delay
 
@@ -145,10 +142,6 @@ class CopyingMemoryArjovsky(Copying):
     @property
     def outputs(self) -> int:
         return self.symbols + 1
-
-    @property
-    def length(self) -> int:
-        return self.delay + 2 * self.memory
 
     @property
     def _signal_at(self) -> int:

@@ -15,11 +15,15 @@ from ..system.extras import need
 from .labelled_series import Counts, LabelledSeries, share_counts, shares
 
 
+@dataclass(frozen=True)
 class Digits(LabelledSeries):
     """What both sets share: an order of the pixels, and a split into training, validation and test images."""
 
     permute: bool
-    permutation_seed: int
+    """Read the pixels in a random order, the same for all images"""
+    permutation_seed: int = 0
+    """Which order"""
+    length: ClassVar[int]
     _images: ClassVar[Counts]
     """Images of each digit"""
     _held_out: ClassVar[tuple[int, int]]
@@ -66,17 +70,11 @@ class PermutedDigits(Digits):
 
     name: ClassVar = "permuted-digits"
     goal: ClassVar = ("accuracy", 0.95)
+    length: ClassVar = 64
     _images: ClassVar = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
     _held_out: ClassVar = (300, 300)
 
     permute: bool = True
-    """Read the pixels in a random order, the same for all images"""
-    permutation_seed: int = 0
-    """Which order"""
-
-    @property
-    def length(self) -> int:
-        return 64
 
     def _read(self) -> tuple[Tensor, Tensor]:
         return _small_digits()
@@ -96,17 +94,11 @@ class MnistPixels(Digits):
 
     name: ClassVar = "mnist-pixels"
     goal: ClassVar = ("accuracy", 0.9)
+    length: ClassVar = 784
     _images: ClassVar = (500,) * 10
     _held_out: ClassVar = (500, 500)
 
     permute: bool = False
-    """Read the pixels in a random order, the same for all images"""
-    permutation_seed: int = 0
-    """Which order"""
-
-    @property
-    def length(self) -> int:
-        return 784
 
     def _read(self) -> tuple[Tensor, Tensor]:
         return _mnist()

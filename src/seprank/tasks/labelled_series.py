@@ -39,10 +39,6 @@ class LabelledSeries(Task):
     def outputs(self) -> int:
         return len(self.class_counts["train"])
 
-    @property
-    def every_step(self) -> bool:
-        return False
-
     def available(self, stream: str) -> int:
         check_stream(stream)
         return sum(self.class_counts[stream])
@@ -113,7 +109,7 @@ def shares(classes: Tensor, *sizes: int, seed: int = 0) -> list[Tensor]:
 
 
 def share_counts(counts: Counts, *sizes: int) -> list[Counts]:
-    """Series per class in each part that `shares` makes of so many series per class."""
+    """Series per class in each part that `shares` makes, from the series per class in all."""
     classes = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     parts = shares(classes, *sizes)
     return [tuple(torch.bincount(classes[part], minlength=len(counts)).tolist()) for part in parts]

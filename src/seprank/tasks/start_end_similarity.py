@@ -65,17 +65,13 @@ class StartEndSimilarity(Task):
     def outputs(self) -> int:
         return self.levels + 1
 
-    @property
-    def every_step(self) -> bool:
-        return False
-
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         half, m, n = self.length // 2, self.compared, self.symbols
         classes = torch.randint(self.levels + 1, (size,), generator=generator)
         equal = torch.tensor([round(k * m / self.levels) for k in range(self.levels + 1)])[classes]
         first = torch.randint(n, (size, m), generator=generator)
         others = (first + torch.randint(1, n, (size, m), generator=generator)) % n
-        # The first so many numbers of a random permutation are so many positions without replacement.
+        # The first k places of a random permutation are k positions drawn without replacement.
         permutation = torch.rand((size, m), generator=generator).argsort(1)
         second = torch.where(permutation < equal[:, None], first, others)
         places = torch.randint(half - m + 1, (size, 1), generator=generator) + torch.arange(m)

@@ -35,8 +35,8 @@ class Task(ABC):
     """What a sequence network is trained on. A subclass is a frozen dataclass whose fields are its parameters.
 
     Two tasks with equal name, version and parameters make the same batches, on every machine with the same torch:
-    a batch depends on nothing but (seed, stream, index) and its size. There is no generator whose state could be
-    lost: a run that is taken up at step 700 asks for batch 700.
+    a batch depends on nothing but (seed, stream, index) and its size. No state of a generator can be lost: a run that
+    is resumed at step 700 asks for batch 700.
     """
 
     name: ClassVar[str]
@@ -44,6 +44,8 @@ class Task(ABC):
     """Raised when the same parameters and seed give other batches than before"""
     goal: ClassVar[tuple[str, float]]
     """The score that says whether the task is solved, and the value it must reach"""
+    every_step: ClassVar[bool] = False
+    """Whether the outputs of all steps count, or only the one after the last step"""
 
     @property
     @abstractmethod
@@ -61,18 +63,13 @@ class Task(ABC):
         """T: steps of a sequence."""
 
     @property
-    @abstractmethod
-    def every_step(self) -> bool:
-        """Whether the outputs of all steps count, or only the one after the last step."""
-
-    @property
     def cut(self) -> int:
-        """c: steps of a start half where nothing else is asked for."""
+        """c: steps of a start half, by default."""
         return self.length // 2
 
     @abstractmethod
     def draw(self, size: int, generator: torch.Generator) -> Batch:
-        """So many fresh sequences, all at once."""
+        """Draw `size` fresh sequences, all at once."""
 
     @abstractmethod
     def baselines(self) -> dict[str, float]:
@@ -146,7 +143,7 @@ class Task(ABC):
         return self._two_sets(check_whole("count", count, 1), check_seed(seed))
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """What training makes small: the mean cross-entropy.
+        """What training minimizes: the mean cross-entropy.
 
         Args:
             outputs: of the network at all steps (batch, time, outputs).
@@ -155,7 +152,7 @@ class Task(ABC):
         return F.cross_entropy(self._answers(outputs).flatten(0, -2), targets.flatten())
 
     def score(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """How good outputs are: means over the batch, "loss" and what else the task counts."""
+        """Scores of outputs: means over the batch of "loss" and whatever else the task counts."""
         with torch.no_grad():
             right = (self._answers(outputs).argmax(-1) == targets).float()
             return {"loss": self.loss(outputs, targets).item(), "accuracy": right.mean().item()}

@@ -14,7 +14,7 @@ from ..system.extras import need
 from .labelled_series import Counts, LabelledSeries, share_counts, shares
 
 _VALIDATION = 5
-"""One in so many training series is for validation"""
+"""One training series in this many is for validation"""
 
 
 class Shape(NamedTuple):

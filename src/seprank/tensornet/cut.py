@@ -36,7 +36,7 @@ class LayerCount:
 
 @dataclass(frozen=True)
 class MinimalCut:
-    """A set of bonds of least product that separates start from end, and what else is known beside it."""
+    """A set of bonds with the least product that separates start from end, with the other two counts."""
 
     sizes: Sizes
     domain: str
@@ -82,7 +82,7 @@ class MinimalCut:
 
 
 def comparison(sizes: Sizes) -> list[str]:
-    """Lines that set the two counts of the cut through all state copies side by side."""
+    """The two counts of the cut through all state copies, side by side, as lines of text."""
     counts = state_copies(sizes)
     named = [
         (f"layer {c.layer}, {c.copies:,} {'copy' if c.copies == 1 else 'copies'}", c.words, c.monomials) for c in counts

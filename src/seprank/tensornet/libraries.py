@@ -25,7 +25,7 @@ def load_quimb() -> Any:
 
 @contextmanager
 def said_if_slow(text: str, patience: float | int = PATIENCE) -> Iterator[None]:
-    """A line on standard error if what is done inside takes longer than that many seconds."""
+    """Say the text on standard error if the body takes longer than `patience` seconds."""
     timer = threading.Timer(patience, lambda: print(f"seprank: {text}", file=sys.stderr, flush=True))  # noqa: T201
     timer.daemon = True
     timer.start()

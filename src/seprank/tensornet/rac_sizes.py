@@ -76,13 +76,13 @@ def check_sizes(*, inputs: int, width: int, depth: int, length: int, cut: int | 
 
 
 def sizes_of(rac: RAC, length: int, cut: int | None) -> Sizes:
-    """The sizes of a module that `check_rac` lets pass."""
+    """The sizes of a module that passes `check_rac`."""
     check_rac(rac)
     return check_sizes(inputs=rac.input_size, width=rac.hidden_size, depth=rac.num_layers, length=length, cut=cut)
 
 
 def check_rac(rac: Any) -> None:
-    """Refuse what is no circuit of sums and products.
+    """Refuse what is not a circuit of sums and products.
 
     Raises:
         TypeError: it is no `RAC`.
@@ -93,4 +93,4 @@ def check_rac(rac: Any) -> None:
     if not isinstance(rac, RAC):
         raise TypeError(f"a tensor network is made of a seprank.RAC, got {type(rac).__name__}; build one of its sizes")
     if rac.normalize:
-        raise ValueError("a RAC with normalize=True divides, and is no tensor network; build it without normalize")
+        raise ValueError("a RAC with normalize=True divides, and is not a tensor network; build it without normalize")

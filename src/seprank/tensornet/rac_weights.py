@@ -49,7 +49,6 @@ def weights_of(rac: RAC, readout: Any = None, *, exact: bool = False) -> Weights
 
 
 def floats(name: str, values: Any) -> Array:
-    """The numbers as float64."""
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):

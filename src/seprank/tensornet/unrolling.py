@@ -14,15 +14,13 @@ from functools import cached_property
 
 from .rac_sizes import Sizes
 
-KINDS = ("delta", "hidden", "input", "initial", "readout")
-"""Element-wise product, W_H, W_I, initial state, read-out"""
-
 
 @dataclass(frozen=True)
 class Node:
     """A tensor of the network, or the end of an open leg (kind `token`)."""
 
     kind: str
+    """delta (element-wise product), hidden (W_H), input (W_I), initial (state), readout, or token"""
     layer: int
     time: int
     """0 for an initial state"""

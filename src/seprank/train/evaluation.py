@@ -1,4 +1,4 @@
-"""Validation, test and memory between two epochs."""
+"""Validation, test and measurement of memory between two epochs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Learning(Protocol):
 
 
 class Seen(TypedDict):
-    """What a checkpoint keeps of an evaluation, of plain types; see the attributes of `Evaluation` and `Curve`."""
+    """The state of an evaluation in a checkpoint, of plain types; see the attributes of `Evaluation` and `Curve`."""
 
     curve: list[Row]
     memory: list[Row]
@@ -72,7 +72,7 @@ class Evaluation:
         return self.solved_at is not None
 
     def state(self) -> Seen:
-        """All that a run taken up again must know, of plain types."""
+        """Everything that a resumed run must know, of plain types."""
         return {
             "curve": self.curve.rows,
             "memory": self.curve.memory,

@@ -8,7 +8,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,8 @@ def fit(
 ) -> TrainRecord:
     """Train a network on a task until it is solved or the steps are used up.
 
-    A run that was interrupted, in whatever way, is taken up again by the same call, and ends with the numbers of an
-    unbroken one. At most the steps since the last validation are repeated. What has ended is not done again.
+    The same call resumes a run that was interrupted in any way, and gives the numbers of an uninterrupted one. At most
+    the steps since the last validation are repeated. A run that has ended is not repeated.
 
     Args:
         settings: all that decides the numbers.
@@ -87,7 +87,9 @@ def fit(
     folder = Path(folder)
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    busy = ValueError(f"another process is training in {folder}; wait for it, or give another folder")
+    with ExitStack() as stack:
+        stack.callback(acquire(folder / "lock", busy).release)
         _claim(folder, settings)
         if (folder / RESULT).is_file():
             done: TrainRecord = json.loads((folder / RESULT).read_text("utf-8"))
@@ -98,18 +100,8 @@ def fit(
         return result
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    busy = ValueError(f"another process is training in {folder}; wait for it, or give another folder")
-    lock = acquire(folder / "lock", busy)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _claim(folder: Path, settings: TrainSettings) -> None:
-    """Make the folder that of these settings; refuse one that is another run's."""
+    """Claim the folder for these settings; refuse the folder of another run."""
     text = json.dumps(settings.to_dict(), indent=2, sort_keys=True, allow_nan=False)
     path = folder / SETTINGS
     if not path.is_file():
@@ -125,7 +117,9 @@ def _claim(folder: Path, settings: TrainSettings) -> None:
 
 def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progress: bool) -> TrainRecord:
     begin = time.perf_counter()
-    needed = _lightning()
+    need("lightning", "train", "training")
+    from . import learner as needed
+
     curve = Curve(folder / CURVE)
     evaluation = Evaluation(settings, curve, device)
     network = build_network(settings)
@@ -146,13 +140,6 @@ def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progre
     save_weights(learner, folder / WEIGHTS)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return _result(settings, evaluation, curve, diverged, parameters=parameters, seconds=time.perf_counter() - begin)
-
-
-def _lightning() -> Any:
-    need("lightning", "train", "training")
-    from . import learner
-
-    return learner
 
 
 def _trainer(settings: TrainSettings, folder: Path, device: str, logger: Any, watch: Any) -> Any:

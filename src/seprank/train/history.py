@@ -26,12 +26,12 @@ class Curve:
         mean of the memory curve, where there is one"""
 
     def add(self, step: int, train_loss: float | None, scores: Mapping[str, float]) -> None:
-        """Note a validation; before the first step there is no training loss."""
+        """Add a validation; before the first step there is no training loss."""
         loss = {} if train_loss is None else {"train_loss": train_loss}
         self.rows.append({"step": step, **loss, **scores})
 
     def add_memory(self, step: int, figures: Mapping[str, Any]) -> None:
-        """Note a measurement of long-term memory."""
+        """Add a measurement of long-term memory."""
         self.memory.append({"step": step, **figures})
 
     def numbers(self) -> dict[str, float]:

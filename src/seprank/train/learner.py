@@ -53,7 +53,7 @@ class Learner(LightningModule):
 class Batches(IterableDataset[Batch]):
     """The training batches from the learner's present step to the next validation.
 
-    Each is known by its number alone, so that a run taken up again sees what an unbroken one does.
+    Each depends on its number alone, so that a resumed run sees the same batches as an uninterrupted one.
     """
 
     def __init__(self, learner: Learner) -> None:
@@ -89,7 +89,7 @@ class Watch(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._look(trainer, pl_module)
-        # First the checkpoint, then the row that tells of it: what is reported as done can be taken up again.
+        # First the checkpoint, then the row that reports it: whatever is reported can be resumed.
         write_whole(self._checkpoint, trainer.save_checkpoint)
         self.evaluation.curve.write()
 

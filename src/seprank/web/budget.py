@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from ..certification.footprint import SPARE, halves_bytes, matrix_bytes
 from ..system.memory import MemoryBudgetError, show_size
-from ..theory import bounds
 from .settings import Settings
 
 _LEAST = 2**26
@@ -18,7 +17,7 @@ PROCESS = 2**28
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bytes that a run takes, by what takes them."""
+    """Bytes that a run takes, for weights, sequences and matrix."""
 
     weights: int
     sequences: int
@@ -66,20 +65,12 @@ def _enough(settings: Settings) -> int:
     """Samples beyond which none are drawn, because of a bound of the family."""
     if settings.spec.family is None:
         return settings.max_samples
-    known = bounds(
-        **settings.network(),
-        length=settings.length,
-        cut=settings.cut,
-        domain=settings.domain,
-        model=settings.spec.family,
-        kinds=("exact", "upper"),
-        below=settings.max_samples,
-    )
+    known = settings.bounds(kinds=("exact", "upper"), below=settings.max_samples)
     return min((bound.value for bound in known), default=settings.max_samples) + SPARE
 
 
 def _halves(settings: Settings, steps: int, most: int) -> int:
-    """Halves of so many steps that are drawn: over tokens there are no more than words."""
+    """Halves with this number of steps that are drawn: over tokens at most one for each word."""
     if settings.domain == "functional" or steps * (settings.inputs.bit_length() - 1) >= most.bit_length():
         return most
     return int(min(most, settings.inputs**steps))
@@ -89,7 +80,7 @@ def _halves(settings: Settings, steps: int, most: int) -> int:
 class Budget:
     """Memory that all processes of the page may take together, and what is taken.
 
-    Whoever has taken a part is known by a key of its own.
+    Each part that is taken has a key.
     """
 
     total: int
@@ -142,5 +133,5 @@ class Budget:
         self.taken[key] = PROCESS + work
 
     def give_back(self, key: Hashable) -> None:
-        """What was taken under that key has ended."""
+        """Return what was taken under that key."""
         self.taken.pop(key, None)

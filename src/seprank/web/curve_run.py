@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from ..memory_curve import MemoryCurve
-from ..system.memory import MemoryBudgetError
 from .budget import Budget
-from .jobs import Slot
 from .settings import Settings
+from .slot import Slot
 from .work import remember_network
 
 SAMPLES = 256
@@ -22,10 +19,10 @@ class CurveRun:
 
     Attributes:
         found: the newest complete curve.
-        settings: that it is of.
-        notice: why there is none, or that it was cancelled.
+        settings: those of the curve.
+        notice: why there is no curve, or that it was cancelled.
         progress: part of the run that is done.
-        following: whether it is run anew when settings change.
+        following: whether it runs again when settings change.
         version: goes up whenever something changed.
     """
 
@@ -36,8 +33,7 @@ class CurveRun:
         self.progress = 0.0
         self.following = False
         self.version = 0
-        self._budget = budget
-        self._slot = Slot(partial(budget.give_back, (id(self), "curve")))
+        self._slot = Slot(budget)
         self._asked: Settings | None = None
 
     @property
@@ -45,26 +41,23 @@ class CurveRun:
         return self._slot.running
 
     def begin(self, settings: Settings, problem: str | None = None) -> None:
-        """Run it for these settings, and from now on for those that are chosen; a refusal is said in `notice`."""
+        """Run it for these settings, and from now on for each new choice; `notice` says why it was refused."""
         self.following = True
         self._stop()
         self.notice, self.progress, self._asked = problem, 0.0, settings
         if problem is not None:
             return
         memory = _WORK + 64 * SAMPLES * settings.length * settings.inputs + 20 * settings.parameters
-        try:
-            self._budget.take_process((id(self), "curve"), memory)
-            self._slot.begin(remember_network, settings, SAMPLES, memory)
-        except (MemoryBudgetError, OSError) as error:
-            self.notice = f"{error}"
+        self._slot.begin(remember_network, settings, SAMPLES, memory, memory=memory)
+        self.notice = self._slot.failure
 
     def follow(self, settings: Settings, problem: str | None) -> None:
-        """The settings have changed: what runs for others is ended, and the curve of these is run."""
+        """Follow changed settings: end the run for the old ones, and begin one for these."""
         if self.following and (settings != self._asked or problem is not None):
             self.begin(settings, problem)
 
     def cancel(self) -> None:
-        """End the run at once, and follow no longer; the curve that was there before stays."""
+        """End the run at once and stop following; the previous curve stays."""
         self.following = False
         self.version += 1
         if self.running:

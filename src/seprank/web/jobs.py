@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -21,7 +22,7 @@ _PATIENCE = 1.0
 
 
 def _context() -> Any:
-    """Where a server can be forked that has torch loaded, work begins at once; elsewhere after some seconds."""
+    """A fork server with torch loaded, so that work begins at once; where there is none, it takes some seconds."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -83,73 +84,21 @@ class Job:
     def _sudden_end(self) -> str:
         self._process.join(_PATIENCE)
         return (
-            f"the process ended without an answer (exit code {self._process.exitcode}), perhaps for want of memory; "
-            "use smaller sizes or fewer samples"
+            f"the process ended without an answer (exit code {self._process.exitcode}), perhaps because memory ran "
+            "out; use smaller sizes or fewer samples"
         )
 
 
-class Slot:
-    """Room for one job at a time, and for the memory that it may take, which is given back when the job ends.
-
-    Args:
-        give_back: called when the job has ended, in whatever way.
-    """
-
-    def __init__(self, give_back: Callable[[], None]) -> None:
-        self._give_back = give_back
-        self._job: Job | None = None
-        self.seconds = 0.0
-        """That the job has run"""
-        self.failure: str | None = None
-        """Why the last job failed, None if it did not"""
-
-    @property
-    def running(self) -> bool:
-        return self._job is not None
-
-    def begin(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Start a job, for which memory has been taken.
-
-        Raises:
-            OSError: no process could be started; the memory is given back.
-        """
-        self.failure = None
-        try:
-            self._job, self._began = Job(work, *arguments), time.monotonic()
-        except OSError:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End the job at once, if there is one."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
-        self._give_back()
-
-    def poll(self) -> list[tuple[str, Any]]:
-        """What was reported since the last call; a job that has ended is gone afterwards."""
-        if self._job is None:
-            return []
-        reports = self._job.poll()
-        self.seconds = time.monotonic() - self._began
-        if self._job.state != "running":
-            self.failure = self._job.failure
-            self.stop()
-        return reports
-
-
 def warm_up() -> Job:
-    """Start what processes are made from, so that the first one does not have to wait for torch."""
+    """Start the fork server, so that the first job does not wait for torch to load."""
     return Job(_nothing)
 
 
 def _nothing(send: Send) -> None:
-    """No work."""
+    pass
 
 
 def _run(sender: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """What the process does."""
     # Ctrl-C in the terminal is for the server, which then ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -173,10 +122,11 @@ def _end_with_parent() -> None:
 
 
 class Paced:
-    """Passes on reports of progress at most ten times a second, which is as often as anybody looks."""
+    """Passes on reports of progress at most ten times a second, which is often enough for the page."""
 
     def __init__(self, send: Send, interval: float = 0.1) -> None:
-        self._send, self._interval, self._last = send, interval, 0.0
+        self._send, self._interval = send, interval
+        self._last = -math.inf
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()

@@ -16,7 +16,6 @@ from .meaning import meaning
 from .panel import Panel
 from .rank_chart import chart
 from .session import Session
-from .settings import offered
 from .tables import bounds_table, ranks_table
 
 INTERVAL = 0.2
@@ -43,8 +42,8 @@ _CAPTION = (
 )
 
 _CURVE = (
-    "The share of the output's variance that depends on inputs before the last so many steps, on random sequences, for "
-    "a network with random weights. Once drawn, it follows the settings; it is measured, not proved."
+    "The share of the output's variance that depends on inputs older than a number of steps, on random "
+    "sequences, for a network with random weights. Once drawn, it follows the settings; it is measured, not proved."
 )
 
 STYLE = """
@@ -93,8 +92,27 @@ body { background: #f4f5f7; color: #222; font-family: system-ui, sans-serif; fon
 """
 
 
+def _box(name: str, title: str, style: str = "") -> Any:
+    """A frame with a heading, to be filled inside `with`."""
+    with ui.element("section").classes(f"box {style}").props(f'aria-label="{name}"') as box:
+        _heading(title)
+    return box
+
+
+def _heading(text: str, tag: str = "h2") -> None:
+    ui.html(text, sanitize=False, tag=tag)
+
+
+def _alert() -> Any:
+    """A place for an error message, which screen readers announce."""
+    return ui.label().classes("alert empty").props("role=alert")
+
+
+def _progress() -> Any:
+    return ui.linear_progress(0, show_value=False).props('aria-label="Progress" instant-feedback')
+
+
 def lay_out(session: Session) -> None:
-    """Build the page of one tab."""
     ui.colors(primary="#005a9c", negative="#8b1a00")
     ui.add_css(STYLE)
     Page(session)
@@ -109,7 +127,7 @@ class Page:
         self._cards: list[Card] = []
         self._pictures: list[PictureBox] = []
         with ui.element("main").classes("page"):
-            ui.html("seprank: how much can the end of a sequence depend on its start?", sanitize=False, tag="h1")
+            _heading("seprank: how much can the end of a sequence depend on its start?", "h1")
             ui.label(_LEAD).classes("muted")
             for problem in session.problems:
                 ui.label(problem).classes("alert").props("role=alert")
@@ -125,8 +143,7 @@ class Page:
         ui.timer(INTERVAL, self._look)
 
     def _make_chart(self) -> None:
-        with ui.element("section").classes("box").props('aria-label="Rank against length"'):
-            ui.html("Rank against length", sanitize=False, tag="h2")
+        with _box("Rank against length", "Rank against length"):
             with ui.element("div").props('role="img" aria-label="Chart; the table below has its numbers"'):
                 self._chart = ui.plotly(chart(self._session.panels)).style("width: 100%")
             ui.label(_CAPTION).classes("muted")
@@ -186,24 +203,23 @@ class Card:
         self._fields: dict[str, Any] = {}
         name = self._panel.name
         style = ("first", "second")[number]
-        self.box = ui.element("section").classes(f"box {style}").props(f'aria-label="Setting {name}"')
+        self.box = _box(f"Setting {name}", f"Setting {name}", style)
         with self.box:
-            ui.html(f"Setting {name}", sanitize=False, tag="h2")
             self._make_fields()
             self._need = ui.label().classes("muted")
-            self._problem = ui.label().classes("alert empty").props("role=alert")
+            self._problem = _alert()
             self._make_buttons()
             self._verdict = ui.label().classes("verdict").props("aria-live=polite")
             self._meaning = ui.label().classes("muted empty")
-            self._notice = ui.label().classes("alert empty").props("role=alert")
+            self._notice = _alert()
             self._link = ui.html("", sanitize=False)
-            ui.html("Bounds by theory", sanitize=False, tag="h3")
+            _heading("Bounds by theory", "h3")
             self._bounds = ui.html("", sanitize=False).classes("scroll")
             self._make_command()
 
     def _make_fields(self) -> None:
         settings = self._panel.settings
-        models = {name: f"{name}: {MODELS[name].summary.split(':')[0]}" for name in offered()}
+        models = {name: f"{name}: {MODELS[name].summary.split(':')[0]}" for name in MODELS}
         with ui.element("div").classes("fields"):
             self._fields["model"] = ui.select(models, label="Architecture", value=settings.model).classes("whole")
             for name, label in _NUMBERS.items():
@@ -228,11 +244,11 @@ class Card:
             self._cancel = ui.button("Cancel", on_click=self._stop)
             self._cancel.props(f'no-caps outline color=negative aria-label="Cancel {name}"')
             self._all = ui.checkbox("shorter lengths too, for the chart", value=True)
-        self._progress = ui.linear_progress(0, show_value=False).props('aria-label="Progress" instant-feedback')
+        self._progress = _progress()
         self._stage = ui.label().classes("muted").props("role=status")
 
     def _make_command(self) -> None:
-        ui.html("The same on the command line", sanitize=False, tag="h3")
+        _heading("The same on the command line", "h3")
         self._command = ui.label().classes("command").props("tabindex=0")
         ui.button("Copy command", on_click=self._copy).props("no-caps flat dense")
 
@@ -282,17 +298,14 @@ class CurveBox:
     def __init__(self, session: Session, look: Callable[[], None]) -> None:
         self._session, self._look = session, look
         self._drawn: list[int] = []
-        with ui.element("section").classes("box").props('aria-label="Memory curve"'):
-            ui.html("How many steps back does it remember?", sanitize=False, tag="h2")
+        with _box("Memory curve", "How many steps back does it remember?"):
             ui.label(_CURVE).classes("muted")
             with ui.element("div").classes("bar"):
                 self._draw = ui.button("Draw curve", on_click=self._begin).props("no-caps outline")
                 self._cancel = ui.button("Cancel curve", on_click=self._stop).props("no-caps outline color=negative")
-            self._progress = ui.linear_progress(0, show_value=False).props('aria-label="Progress" instant-feedback')
-            self._notice = ui.label().classes("alert empty").props("role=alert")
-            self._sentences = (
-                ui.label().classes("verdict empty").props("aria-live=polite").style("white-space: pre-line")
-            )
+            self._progress, self._notice = _progress(), _alert()
+            said = ui.label().classes("verdict empty").props("aria-live=polite")
+            self._sentences = said.style("white-space: pre-line")
             self._chart = ui.html("", sanitize=False).classes("curves")
             self._command = ui.label().classes("command empty").props("tabindex=0")
 
@@ -337,12 +350,11 @@ class PictureBox:
     def __init__(self, panel: Panel, look: Callable[[], None]) -> None:
         self._panel, self._look = panel, look
         name = panel.name
-        self.box = ui.element("section").classes("box").props(f'aria-label="Tensor network {name}"')
+        self.box = _box(f"Tensor network {name}", f"Tensor network of setting {name}")
         with self.box:
-            ui.html(f"Tensor network of setting {name}", sanitize=False, tag="h2")
             self._draw = ui.button("Draw", on_click=self._begin)
             self._draw.props(f'no-caps outline aria-label="Draw {name}"')
-            self._notice = ui.label().classes("alert empty").props("role=alert")
+            self._notice = _alert()
             self._picture = ui.html("", sanitize=False)
 
     def _begin(self) -> None:
@@ -360,7 +372,7 @@ class PictureBox:
 
 
 def _picture_html(svg: str, facts: str) -> str:
-    """The picture as an image, whose styles stay its own, with what it shows below."""
+    """The picture as an image, which keeps its styles apart, and below it what it shows in words."""
     from markupsafe import escape
 
     data = base64.b64encode(svg.encode()).decode()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from ..certification import Certificate
-from ..system.memory import MemoryBudgetError, show_size
-from ..theory import Bound, bounds, readable
+from ..system.memory import show_size
+from ..theory import Bound, readable
 from .budget import PROCESS, Budget
 from .curve_run import CurveRun
-from .jobs import Slot
 from .settings import Settings, parse
+from .slot import Slot
 from .work import certify_lengths, draw_network, find_degree_bounds
 
 _LARGEST_FOR_DEGREES = 2_000_000
@@ -53,9 +52,7 @@ class Panel:
         self.version = 0
         self.curve = CurveRun(budget)
         self._budget = budget
-        self._certifying = Slot(partial(budget.give_back, id(self)))
-        self._bounding = Slot(partial(budget.give_back, (id(self), "bounds")))
-        self._drawing = Slot(partial(budget.give_back, (id(self), "picture")))
+        self._certifying, self._bounding, self._drawing = Slot(budget), Slot(budget), Slot(budget)
         self._lengths: list[int] = []
         self._number = 0
         self.choose(settings.fields())
@@ -80,7 +77,7 @@ class Panel:
 
     @property
     def current(self) -> dict[int, Certificate]:
-        """Certificates of the chosen network and cut, by length."""
+        """The certificates of the chosen network and cut, by length."""
         chosen = self.certified is not None and self.certified.but_length() == self.settings.but_length()
         return self.certificates if chosen else {}
 
@@ -90,7 +87,7 @@ class Panel:
         return self.current.get(self.settings.length)
 
     def choose(self, values: Mapping[str, Any]) -> None:
-        """Take what is in the fields, and look for bounds of it; a run that goes on is for the settings it had."""
+        """Take what is in the fields, and look for bounds of it; a run in progress keeps its settings."""
         self.version += 1
         try:
             settings = parse(values)
@@ -123,51 +120,27 @@ class Panel:
         self._bounding.stop()
         settings = self.settings
         if settings.spec.family is not None:
-            sizes = settings.network()
-            self.known = bounds(
-                **sizes,
-                length=settings.length,
-                cut=settings.cut,
-                domain=settings.domain,
-                model=settings.spec.family,
-            )
+            self.known = settings.bounds()
         elif not self.certifiable or self.problem is not None or settings.parameters > _LARGEST_FOR_DEGREES:
             self.known = []
-        else:
-            self._begin_bounding()
-
-    def _begin_bounding(self) -> None:
-        """Look for bounds by degree; where there is no room for a process none are known, which is what is shown."""
-        try:
-            self._budget.take_process((id(self), "bounds"))
-            self._bounding.begin(find_degree_bounds, self.settings)
-        except (MemoryBudgetError, OSError):
-            self.known = []
-        else:
-            self.known = None
+        else:  # without room for a process, none are known
+            self.known = None if self._bounding.begin(find_degree_bounds, settings) else []
 
     def certify(self, *, all_lengths: bool = True) -> None:
-        """Begin to certify; a refusal is said in `notice`."""
+        """Begin to certify; `notice` says why if that is refused."""
         self.version += 1
         self.notice = self.problem
         if self.running or self.problem is not None:
             return
         if not self.certifiable:
-            self.notice = f"{self.settings.model} is no polynomial, and has no rank to certify; draw its memory curve"
+            self.notice = f"{self.settings.model} is not polynomial and has no rank to certify; draw its memory curve"
             return
-        try:
-            memory = self._budget.take(id(self), self.settings)
-        except ValueError as error:
-            self.notice = str(error)
+        lengths = self.settings.chart_lengths() if all_lengths else [self.settings.length]
+        if not self._certifying.begin_large(certify_lengths, self.settings, lengths):
+            self.notice = self._certifying.failure
             return
-        self.certificates = dict(self.current)
-        self.certified = self.settings
-        self._lengths = self.settings.chart_lengths() if all_lengths else [self.settings.length]
+        self.certificates, self.certified, self._lengths = dict(self.current), self.settings, lengths
         self.progress, self.stage, self._number = 0.0, "starting a process", 0
-        try:
-            self._certifying.begin(certify_lengths, self.settings, self._lengths, memory)
-        except OSError as error:
-            self._finish(f"no process could be started: {error}")
 
     def cancel(self) -> None:
         """End the run at once; certificates that are complete are kept."""
@@ -180,12 +153,8 @@ class Panel:
         self.version += 1
         if self.problem is not None or self.drawing:
             return
-        self.picture_notice = None
-        try:
-            self._budget.take_process((id(self), "picture"))
-            self._drawing.begin(draw_network, self.settings)
-        except (MemoryBudgetError, OSError) as error:
-            self.picture_notice = f"{error}"
+        self._drawing.begin(draw_network, self.settings)
+        self.picture_notice = self._drawing.failure
 
     def close(self) -> None:
         """End all processes: the tab was closed."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..result.palette import COLOURS
 from ..result.sureness import Sureness
-from ..theory import bounds, readable
+from ..theory import readable
 from .panel import Panel
 
 _MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
@@ -23,9 +23,9 @@ def chart(panels: Sequence[Panel]) -> dict[str, Any]:
     """Certified ranks as markers on a line and least proved upper bounds dotted, one colour for each panel."""
     traces, seen, uppers = [], [1], [1]
     for number, panel in enumerate(panels):
-        style = {"colour": COLOURS[number], "marker": _MARKERS[number]}
-        points, limits = _certified(panel), _limits(panel)
-        traces += [_upper_trace(panel.name, limits, **style), _rank_trace(panel.name, points, **style)]
+        points, limits, colour = _certified(panel), _limits(panel), COLOURS[number]
+        traces.append(_upper_trace(panel.name, limits, colour))
+        traces.append(_rank_trace(panel.name, points, colour, _MARKERS[number]))
         seen += [rank for _, rank, _ in points]
         uppers += [value for _, value in limits]
     # Bounds may be hundreds of orders of magnitude higher, and would press the ranks into one line.
@@ -40,21 +40,13 @@ def _certified(panel: Panel) -> list[tuple[int, int, Sureness]]:
 
 
 def _limits(panel: Panel) -> list[tuple[int, int]]:
-    """Length and least upper bound: of a family at all lengths, else where it has been computed."""
+    """Length and least upper bound: at all lengths for a family, otherwise where it has been computed."""
     settings = panel.settings
     if settings.spec.family is None:
         return _limits_by_degree(panel)
     limits = []
     for length in settings.chart_lengths():
-        found = bounds(
-            **settings.network(),
-            length=length,
-            cut=settings.cut,
-            domain=settings.domain,
-            model=settings.spec.family,
-            kinds=("exact", "upper"),
-            below=_GREATEST,
-        )
+        found = settings.bounds(length, kinds=("exact", "upper"), below=_GREATEST)
         limits += [(length, min(bound.value for bound in found))] if found else []
     return [(length, value) for length, value in limits if value < _GREATEST]
 
@@ -67,7 +59,7 @@ def _limits_by_degree(panel: Panel) -> list[tuple[int, int]]:
     return [(length, value) for length, value in sorted(found.items()) if value is not None and value < _GREATEST]
 
 
-def _upper_trace(name: str, limits: list[tuple[int, int]], *, colour: str, marker: str) -> Trace:
+def _upper_trace(name: str, limits: list[tuple[int, int]], colour: str) -> Trace:
     return {
         "type": "scatter",
         "x": [length for length, _ in limits],
@@ -81,7 +73,7 @@ def _upper_trace(name: str, limits: list[tuple[int, int]], *, colour: str, marke
     }
 
 
-def _rank_trace(name: str, points: list[tuple[int, int, Sureness]], *, colour: str, marker: str) -> Trace:
+def _rank_trace(name: str, points: list[tuple[int, int, Sureness]], colour: str, marker: str) -> Trace:
     return {
         "type": "scatter",
         "x": [length for length, _, _ in points],
@@ -96,7 +88,7 @@ def _rank_trace(name: str, points: list[tuple[int, int, Sureness]], *, colour: s
 
 
 def _symbol(marker: str, sure: Sureness) -> str:
-    """That of the panel, full or open; what is only at least that has the same symbol in every panel."""
+    """The symbol of the panel, full or open; lower bounds have the same symbol in every panel."""
     return {Sureness.EXACT: marker, Sureness.SATURATED: f"{marker}-open"}.get(sure, _RAISED)
 
 

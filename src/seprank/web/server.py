@@ -31,7 +31,7 @@ def serve(*, port: int = 8080, memory: int | None = None) -> None:
     Raises:
         ImportError: NiceGUI is not installed; the message says how to install it.
         OSError: the port is taken.
-        ValueError: the port is no port, or the memory is too little for one run.
+        ValueError: the port is out of range, or the memory is too little for one run.
     """
     if not 1 <= port <= 65535:
         raise ValueError(f"port must be between 1 and 65535, got {port}; use --port 8080")

@@ -39,7 +39,7 @@ class Session:
         return len(self.panels) == 2
 
     def compare(self, settings: Settings | None = None) -> None:
-        """Add a second setting, to begin with the same one layer shallower, or the same where there is only one."""
+        """Add a second setting; by default the first one with a layer less, if it has several."""
         if not self.comparing:
             first = self.panels[0].settings
             shallower = replace(first, depth=max(1, first.depth - 1))
@@ -64,6 +64,5 @@ class Session:
         return sum(panel.version + panel.curve.version for panel in self.panels)
 
     def close(self) -> None:
-        """End all processes."""
         for panel in self.panels:
             panel.close()

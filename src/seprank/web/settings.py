@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..models import MODELS, ModelSpec
-from ..question import check_between, check_choice, keep
+from ..question import Sizes, check_between, check_choice, keep
 from ..settings.certify_settings import CertifySettings
 from ..settings.command_line import command_line
 from ..settings.named_network import VectorNetwork
 from ..settings.remember_settings import RememberSettings
+from ..theory import Bound, bounds
+
+if TYPE_CHECKING:
+    from torch import nn
 
 CHART_LENGTHS = 8
-"""At most so many lengths are certified for the chart"""
+"""The largest number of lengths that are certified for the chart"""
 
 LIMITS: dict[str, tuple[int, int]] = {
     "inputs": (1, 10**6),
@@ -28,11 +32,6 @@ LIMITS: dict[str, tuple[int, int]] = {
 
 _ASKED = ("length", "domain", "split", "max_samples", "seed")
 """Those of `certify` that can be chosen"""
-
-
-def offered() -> list[str]:
-    """Names of the models that the page knows: all of the registry."""
-    return list(MODELS)
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Settings:
     """Positions of the start, of a model that reads whole sequences; None for the first steps"""
 
     def __post_init__(self) -> None:
-        check_choice("model", self.model, offered())
+        check_choice("model", self.model, list(MODELS))
         if self.split is not None and self.spec.recurrent:
             whole = ", ".join(name for name, spec in MODELS.items() if not spec.recurrent)
             raise ValueError(f"split is for models of whole sequences ({whole}), and {self.model} goes step by step")
@@ -71,7 +70,6 @@ class Settings:
 
     @property
     def sizes(self) -> VectorNetwork:
-        """Of the network."""
         return VectorNetwork(inputs=self.inputs, width=self.width, depth=self.depth)
 
     @property
@@ -91,17 +89,29 @@ class Settings:
 
     @property
     def steps(self) -> tuple[int, int]:
-        """Of the start and of the end half."""
         return self.asked.start, self.length - self.asked.start
 
     @property
     def parameters(self) -> int:
-        """Number of parameters of the network."""
         return self.spec.count_parameters(self.inputs, self.width, self.depth)
 
-    def network(self) -> dict[str, Any]:
+    def network(self) -> Sizes:
         """What the network is built from."""
-        return dict(self.sizes.sizes(self.model))
+        return self.sizes.sizes(self.model)
+
+    def build(self) -> nn.Module:
+        return self.spec.draw(self.seed, **self.network())
+
+    def bounds(self, length: int | None = None, **which: Any) -> list[Bound]:
+        """What theory knows at a length, by default the chosen one, of a model that has a family of bounds.
+
+        Args:
+            length: T.
+            which: `kinds` and `below`, as in `theory.bounds`.
+        """
+        assert self.spec.family is not None
+        asked = {"length": self.length if length is None else length, "cut": self.cut, "domain": self.domain, **which}
+        return bounds(**self.network(), **asked, model=self.spec.family)
 
     def chart_lengths(self) -> list[int]:
         """Lengths up to the chosen one, at most eight of them, at which the rank is certified for the chart."""
@@ -113,7 +123,7 @@ class Settings:
         return sorted({self.length - (self.length - first) * number // steps for number in range(count)})
 
     def but_length(self) -> dict[str, Any]:
-        """All that is chosen except the length, along which ranks are drawn."""
+        """Everything that is chosen except the length, which is the axis of the chart."""
         return {name: value for name, value in asdict(self).items() if name != "length"}
 
     def command(self) -> str:
@@ -125,7 +135,7 @@ class Settings:
         return command_line("remember", self.model, self.sizes, self.curve)
 
     def to_query(self, prefix: str = "") -> dict[str, str]:
-        """The settings as text; an empty text is the cut in the middle, and no split."""
+        """The settings as text; empty text stands for the middle cut, and for no split."""
         return {prefix + name: _written(value) for name, value in self.fields().items()}
 
     def fields(self) -> dict[str, Any]:

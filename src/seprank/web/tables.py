@@ -27,7 +27,7 @@ def bounds_table(panel: Panel) -> str:
 
 
 def ranks_table(panels: Sequence[Panel]) -> str:
-    """What was certified; certificates of other settings stay listed under theirs, in grey."""
+    """What was certified; certificates of earlier settings stay, in grey, under their own heading."""
     return "".join(_ranks(panel) for panel in panels if panel.certificates)
 
 

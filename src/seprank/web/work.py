@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..system.memory import check_weights
 from .jobs import Paced, Send
 from .settings import Settings
@@ -13,7 +15,7 @@ def certify_lengths(send: Send, settings: Settings, lengths: list[int], memory: 
 
     pace = Paced(send)
     check_weights(settings.parameters, memory)
-    module = settings.spec.draw(settings.seed, **settings.network())
+    module = settings.build()
     for number, length in enumerate(lengths):
         send("length", (number, length))
         certificate = certify(
@@ -35,25 +37,16 @@ def remember_network(send: Send, settings: Settings, samples: int, memory: int) 
     from ..memory_curve import remember
 
     check_weights(settings.parameters, memory)
-    module = settings.spec.draw(settings.seed, **settings.network())
-    send(
-        "curve",
-        remember(
-            module,
-            length=settings.length,
-            samples=samples,
-            seed=settings.seed,
-            memory=memory,
-            progress=Paced(send),
-        ),
-    )
+    module = settings.build()
+    how: dict[str, Any] = {"samples": samples, "seed": settings.seed, "memory": memory}
+    send("curve", remember(module, length=settings.length, progress=Paced(send), **how))
 
 
 def find_degree_bounds(send: Send, settings: Settings) -> None:
     """Report the bounds by degree of a model for which no others are known."""
     from ..degrees import degree_bounds
 
-    module = settings.spec.draw(settings.seed, **settings.network())
+    module = settings.build()
     send("bounds", degree_bounds(module, length=settings.length, cut=settings.cut, domain=settings.domain))
 
 
@@ -61,6 +54,5 @@ def draw_network(send: Send, settings: Settings) -> None:
     """Report the picture of a circuit as SVG, with what it shows in words."""
     from ..tensornet import draw
 
-    sizes = settings.network()
-    picture = draw(**sizes, length=settings.length, cut=settings.cut)
+    picture = draw(**settings.network(), length=settings.length, cut=settings.cut)
     send("picture", (picture.svg(), str(picture)))

@@ -1,4 +1,4 @@
-"""Alterations after which a module no longer computes the function of its class, so that no known bound holds."""
+"""Changes after which a module no longer computes the function of its class, so that its bounds do not hold."""
 
 from __future__ import annotations
 

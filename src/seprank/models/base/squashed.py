@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -17,13 +18,23 @@ def affine(layer: Weights, name: str, x: Tensor) -> Tensor:
     return F.linear(x, layer[f"weight_{name}"], layer[f"bias_{name}"])
 
 
+def affine_shapes(below: int, rows: Mapping[str, int]) -> Shapes:
+    """Shapes of the parameters that `affine` reads, for maps with these numbers of rows: weights, then biases."""
+    weights: Shapes = {f"weight_{name}": (count, below) for name, count in rows.items()}
+    return weights | {f"bias_{name}": (count,) for name, count in rows.items()}
+
+
 class SquashedCell(StackedCell):
     """A stacked cell whose squashing functions can be left out.
 
+    Initialisation: as in `StackedCell`. An affine gate without its squashing function is a factor of its own size at
+    every step: near 0 everything is forgotten, above 1 everything grows. So without squashing, the gates in
+    `BEGINNINGS` get biases between two given numbers, and a quarter of the usual weights.
+
     Args:
         input_size, hidden_size, num_layers, batch_first, device, dtype: as in `StackedCell`.
-        nonlinearity: the value of `SQUASHING` for the original with its squashing functions, which can be trained and
-            measured; "identity" for the same equations without them, which are polynomial and can be certified.
+        nonlinearity: "identity" for the equations without squashing functions, which are polynomial and can be
+            certified; the value of `SQUASHING`, which each class names, for the original, to be trained and measured.
 
     Raises:
         ValueError: `nonlinearity` is unknown, a size is below 1, or inputs do not fit.
@@ -33,14 +44,10 @@ class SquashedCell(StackedCell):
     SQUASHING: ClassVar[str] = "tanh"
     """Name of the original form, after its main squashing function"""
     BEGINNINGS: ClassVar[tuple[tuple[str, float, float], ...]] = ()
-    """Affine gates that begin elsewhere in the polynomial form, and the bounds of their biases"""
+    """Affine gates that begin elsewhere in the polynomial form, with the bounds of their biases"""
     nonlinearity: str
 
     def reset_layer(self, layer: Weights) -> None:
-        """Draw the gates of the polynomial form anew: biases between two numbers, weights a quarter of what they were.
-
-        A gate without a sigmoid is a factor of its own size at every step: near 0 all is forgotten, above 1 all grows.
-        """
         for name, low, high in () if self.squashes else self.BEGINNINGS:
             nn.init.uniform_(layer[f"bias_{name}"], low, high)
             layer[f"weight_{name}"].mul_(0.25)
@@ -54,15 +61,12 @@ class SquashedCell(StackedCell):
         return self.nonlinearity != "identity"
 
     def tanh(self, x: Tensor) -> Tensor:
-        """tanh, or the identity."""
         return torch.tanh(x) if self.squashes else x
 
     def sigmoid(self, x: Tensor) -> Tensor:
-        """The sigmoid, or the identity."""
         return torch.sigmoid(x) if self.squashes else x
 
     def silu(self, x: Tensor) -> Tensor:
-        """silu, or the identity."""
         return F.silu(x) if self.squashes else x
 
     def extra_repr(self) -> str:
@@ -70,12 +74,12 @@ class SquashedCell(StackedCell):
 
 
 class TorchTwin(SquashedCell):
-    """A squashed cell with the parameters of torch's own module of that kind.
+    """A squashed cell with the parameters of torch's own module.
 
-    With nonlinearity="tanh" it computes the function of torch's module, so that a trained network can be measured and
-    its polynomial form certified. Weights can be copied both ways: `twin.load_state_dict(original.state_dict())` sets
-    the initial states to zero, as in torch's module; `original.load_state_dict(twin.state_dict(), strict=False)` drops
-    them, and `original(x, twin.initial_states(batch))` passes them in.
+    With nonlinearity="tanh" it computes the same function as torch's module, so that a trained network can be measured
+    and its polynomial form certified. Weights can be copied both ways: `twin.load_state_dict(original.state_dict())`
+    sets the initial states to zero, as in torch's module; `original.load_state_dict(twin.state_dict(), strict=False)`
+    drops them, and `original(x, twin.initial_states(batch))` passes them in.
 
     Example:
         >>> from seprank.models.arithmetic_lstm import ArithmeticLSTM

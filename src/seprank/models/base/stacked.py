@@ -99,7 +99,7 @@ class StackedCell(nn.Module, ABC):
         cls.__signature__ = own.replace(parameters=[*first, *options, device, dtype])  # type: ignore[attr-defined]
 
     def check_options(self) -> None:
-        """Refuse or complete the values of `OPTIONS`, which are attributes by now; called before the shapes."""
+        """Check or complete the values of `OPTIONS`, which are attributes already; called before the shapes."""
 
     @abstractmethod
     def parameter_shapes(self, below: int) -> Shapes:
@@ -124,8 +124,8 @@ class StackedCell(nn.Module, ABC):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw new parameters from torch's generator: uniformly in ±1/sqrt(hidden_size), as torch does, except for what
-        `reset_layer` draws by another law, which the class explains.
+        """Draw new parameters from torch's generator: uniformly in ±1/sqrt(hidden_size), as torch does, except for
+        those that `reset_layer` redraws; each class says how.
         """
         bound = self.hidden_size**-0.5
         for parameter in self.parameters():
@@ -134,7 +134,7 @@ class StackedCell(nn.Module, ABC):
             self.reset_layer(StackedCell.layer(self, number))
 
     def reset_layer(self, layer: Weights) -> None:
-        """Redraw the parameters of a layer that have another law."""
+        """Redraw the parameters of a layer that follow another distribution."""
 
     def initial_states(self, batch: int) -> Tensor | States:
         """The learned states before the first step, for `batch` sequences; the default of `state`."""

@@ -26,7 +26,7 @@ _ITEMS = (
 
 
 def chain_picture(sizes: Sizes) -> Scene:
-    """The picture of a matrix product state of as many sites as the sequence has steps."""
+    """The picture of a matrix product state with a site for each step of the sequence."""
     bonds = chain_bonds(sizes)
     middle = [bond for bond in bonds if bond.name == f"bond-{sizes.cut}"]
     found = cheapest(bonds, set(middle), limit=middle[0].dimension, cut=sizes.cut)

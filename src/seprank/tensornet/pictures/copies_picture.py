@@ -1,8 +1,8 @@
 """A deep circuit with every copy drawn: rows of states under one another, aligned in time.
 
-A row that ends at step k is fed into the row above at step k, and rows that end earlier lie between: their columns are
-to the left of k, so that no bonds cross. The line between start and end crosses just the bonds from the last start
-states into the end.
+A row that ends at step k feeds the row above at step k. Rows that end earlier lie in between, entirely to the left of
+k, so that no bonds cross. The line between start and end crosses exactly the bonds from the last start states into the
+end.
 """
 
 from __future__ import annotations
@@ -44,8 +44,6 @@ ITEMS = (
 
 
 class _Layout:
-    """Where everything lies."""
-
     def __init__(self, unrolling: Unrolling) -> None:
         self.unrolling = unrolling
         self.heights: dict[int, Length] = {}
@@ -94,7 +92,7 @@ class _Layout:
 
 
 def copies_picture(unrolling: Unrolling, cut: MinimalCut, line: Sequence[Bond]) -> Scene:
-    """The picture of a network, one element per tensor, with a line through some bonds that are a cut."""
+    """The picture of a network, one element per tensor, with a line through the bonds of a cut."""
     sizes, layout = unrolling.sizes, _Layout(unrolling)
     notes = [
         "Each row is a copy of one layer's states. A state is used by the next step and by the layer above, and a "

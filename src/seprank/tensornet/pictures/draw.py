@@ -1,4 +1,4 @@
-"""Pictures of a circuit: which kind to draw, and the files they are kept in."""
+"""Pictures of a circuit: which kind to draw, and the files to save them in."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Picture:
     """The minimal cut; None for a recurrence, and for a network too large to look for it"""
 
     def svg(self, *, bare: bool = False) -> str:
-        """The picture as the text of an SVG file, which may stand in a page."""
+        """The picture as the text of an SVG file, which can be put into a page."""
         return svg_of(picture_bytes(self.scene, "svg", bare=bare))
 
     def html(self, *, bare: bool = False) -> str:
@@ -146,7 +146,7 @@ def _network_scene(sizes: Sizes, style: str, cut: MinimalCut | None, line: str) 
 
 
 def check_name(path: str | Path) -> Path:
-    """The path; `ValueError` if its name does not say which kind of file it is to be."""
+    """The path; `ValueError` if its ending is not that of a picture."""
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ValueError(f"a picture is written to a file ending in {', '.join(SUFFIXES)}, got {str(path)!r}")

@@ -1,4 +1,4 @@
-"""A deep circuit with all copies of a tensor drawn as one, beside their number."""
+"""A deep circuit with all copies of a tensor drawn as one mark, with their number."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ _NOTE = (
 
 
 class _Layout:
-    """Where everything lies."""
-
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self.times = shown_times(sizes)
@@ -70,7 +68,7 @@ def shown_times(sizes: Sizes) -> list[int]:
 
 
 def folded_bonds(sizes: Sizes, times: list[int]) -> dict[Bond, int]:
-    """A bond for all bonds between copies of the same two tensors, and how many they are."""
+    """One bond for all bonds between copies of the same two tensors, with their number."""
     found = {}
     for layer in sizes.layers:
         for time in times:
@@ -92,7 +90,7 @@ def folded(bond: Bond) -> Bond:
 
 
 def folded_picture(sizes: Sizes, cut: MinimalCut | None, line: Mapping[Bond, int]) -> Scene:
-    """The picture of sizes alone, with a line through some of its bonds and how many of their copies are cut."""
+    """The picture of a network of these sizes, with a line through bonds and how many of their copies it cuts."""
     layout = _Layout(sizes)
     bonds = folded_bonds(sizes, layout.times)
     notes = [_NOTE, *count_notes(sizes, cut)]
@@ -176,7 +174,7 @@ def _draw_cut(scene: Scene, crossed: Mapping[Bond, int], bonds: dict[Bond, int],
 
 
 def _draw_part(scene: Scene, bond: Bond, text: str, layout: _Layout) -> None:
-    """How many of the copies of a bond are cut, where there is room."""
+    """Write how many of the copies of a bond are cut, where there is room."""
     x, y = layout.crossing(bond)
     kind = bond.ends[1].kind
     if kind == "hidden":

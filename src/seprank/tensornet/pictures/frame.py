@@ -1,4 +1,4 @@
-"""What every picture has: the two sides, their steps, and the product beside the line of a cut."""
+"""What every picture has: the two sides, their steps, and the product next to the line of a cut."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _steps(side: str, first: int, last: int) -> str:
 
 
 def label_cut(scene: Scene, text: str, strokes: list[Line], *, middle: Length, right: Length) -> None:
-    """The product beside the line: above it where it can be led there, at its right end, or above the middle."""
+    """Write the product next to the line: above it if it can reach there, at its right end, or above the middle."""
     first = strokes[0]
     (x, top), (_, bottom) = first.points
     if x == first.points[1][0] and all(top <= stroke.points[0][1] for stroke in strokes):

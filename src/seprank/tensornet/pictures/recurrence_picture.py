@@ -1,4 +1,4 @@
-"""The computation of a circuit, layers by steps, as in any text on recurrent networks: nothing is copied here."""
+"""The computation of a circuit, layers by steps, as in textbooks on recurrent networks: without copies."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ ITEMS = (
 
 
 class _Layout:
-    """Where everything lies."""
-
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self.inputs = TOP + 62 + sizes.depth * _ROW - 8

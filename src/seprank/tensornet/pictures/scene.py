@@ -56,7 +56,7 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Line:
-    """Straight from point to point; a polygon if its style has a filling."""
+    """A line through points, or a filled polygon if its style has a fill."""
 
     points: tuple[Point, ...]
     style: str
@@ -86,7 +86,7 @@ class Mark:
 
     @property
     def corners(self) -> tuple[Point, ...]:
-        """Of what is no circle."""
+        """Of any shape except a circle."""
         (x, y), r = self.centre, self.radius
         return tuple((x + across * r, y + down * r) for across, down in _CORNERS[self.shape])
 
@@ -117,7 +117,7 @@ class Item:
 
 @dataclass
 class Scene:
-    """A picture: its elements from back to front, and what stands around it unless it is to be bare."""
+    """A picture: its elements from back to front, and heading, legend and notes, which a bare one lacks."""
 
     title: str
     items: Sequence[Item]
@@ -141,7 +141,7 @@ class Scene:
 
 
 def text_width(text: str, style: str) -> Length:
-    """About how wide a text is; rather too much than too little."""
+    """The approximate width of a text, rather too large than too small."""
     return (0.64 if STYLES[style].bold else 0.57) * STYLES[style].size * len(text)
 
 

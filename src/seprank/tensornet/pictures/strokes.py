@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 from .scene import STYLES, Element, Length, Line, Mark, Point, Scene, Words, text_width
 
@@ -22,13 +21,13 @@ def draw_cut(scene: Scene, places: dict[str, Point]) -> list[Line]:
     Bonds run along the axes. Those in one line are crossed by one stroke, where nothing else lies between.
     """
     bonds = [element for element in scene.elements if isinstance(element, Line) and element.style == "bond"]
-    boxes = [box for element in scene.elements for box in _boxes(element)]
     cut = [bond for bond in bonds if bond.name in places]
-    others = [bond for bond in bonds if bond.name not in places]
+    others = [element for element in scene.elements if not (isinstance(element, Line) and element.name in places)]
+    boxes = [box for element in others for box in _boxes(element)]
     strokes = []
     for upright in (True, False):  # through bonds that lie, then through bonds that stand
         crossed = sorted(_along(places[bond.name], upright) for bond in cut if _lies(bond) == upright)
-        strokes += _strokes(crossed, upright, others, boxes)
+        strokes += _strokes(crossed, upright, boxes)
     strokes.sort(key=lambda stroke: stroke.points[0][1])
     scene.elements += strokes
     scene.crossed = tuple(bond.name for bond in cut)
@@ -44,10 +43,10 @@ def _lies(line: Line) -> bool:
     return line.points[0][1] == line.points[-1][1]
 
 
-def _strokes(crossed: list[Point], upright: bool, others: list[Line], boxes: list[Box]) -> list[Line]:
+def _strokes(crossed: list[Point], upright: bool, boxes: list[Box]) -> list[Line]:
     groups: list[list[Point]] = []
     for place in crossed:
-        if groups and groups[-1][-1][0] == place[0] and _free(groups[-1][-1], place, upright, others, boxes):
+        if groups and groups[-1][-1][0] == place[0] and _free(groups[-1][-1], place, upright, boxes):
             groups[-1].append(place)
         else:
             groups.append([place])
@@ -56,46 +55,30 @@ def _strokes(crossed: list[Point], upright: bool, others: list[Line], boxes: lis
     return [Line(tuple(_along(point, upright) for point in pair), "cut") for pair in ends]
 
 
-def _free(first: Point, last: Point, upright: bool, others: list[Line], boxes: list[Box]) -> bool:
-    path = Line((_along(first, upright), _along(last, upright)), "cut")
-    return not any(crosses(path, line) for line in others) and not any(_touches(path, box) for box in boxes)
+def _free(first: Point, last: Point, upright: bool, boxes: list[Box]) -> bool:
+    """Whether a stroke between two places enters no box."""
+    (x, y), (x2, y2) = _along(first, upright), _along(last, upright)
+    return all(x2 <= left or x >= right or y2 <= top or y >= bottom for left, top, right, bottom in boxes)
 
 
 def _boxes(element: Element) -> list[Box]:
-    """What an element covers, if it is a mark or words."""
-    if isinstance(element, Mark):
-        (x, y), r = element.centre, element.radius
-        return [(x - r, y - r, x + r, y + r)]
-    if isinstance(element, Words):
-        (x, y), wide = element.at, text_width(element.text, element.style)
-        left = x - wide * {"start": 0, "middle": 0.5, "end": 1}[element.anchor]
-        return [(left, y - STYLES[element.style].size, left + wide, y)]
+    """What a stroke must not enter: a bond, or a mark or words with some space around them."""
+    match element:
+        case Line(style="bond", points=points):
+            (x, y), (x2, y2) = points
+            return [(min(x, x2), min(y, y2), max(x, x2), max(y, y2))]
+        case Mark(centre=(x, y)):
+            r = element.radius + _CLEAR
+            return [(x - r, y - r, x + r, y + r)]
+        case Words(at=(x, y)):
+            wide = text_width(element.text, element.style)
+            left = x - wide * {"start": 0, "middle": 0.5, "end": 1}[element.anchor]
+            top = y - STYLES[element.style].size
+            return [(left - _CLEAR, top - _CLEAR, left + wide + _CLEAR, y + _CLEAR)]
     return []
-
-
-def _touches(path: Line, box: Box) -> bool:
-    """Whether an axis-parallel line comes too near to a box."""
-    (x, x2), (y, y2) = (sorted(axis) for axis in zip(*path.points, strict=True))
-    left, top, right, bottom = box
-    beside = x2 <= left - _CLEAR or x >= right + _CLEAR
-    return not (beside or y2 <= top - _CLEAR or y >= bottom + _CLEAR)
 
 
 def lengthen(scene: Scene, stroke: Line, top: Length) -> None:
     """Let an upright stroke begin higher up."""
     (x, _), last = stroke.points
     scene.elements[scene.elements.index(stroke)] = replace(stroke, points=((x, top), last))
-
-
-def crosses(first: Line, second: Line) -> bool:
-    """Whether two lines cross, not only touch."""
-    return any(_meet(*a, *b) for a in pairwise(first.points) for b in pairwise(second.points))
-
-
-def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    return _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0
-
-
-def _turn(p: Point, q: Point, r: Point) -> Length:
-    """Positive, negative or zero as r lies on one side of the line through p and q, the other, or on it."""
-    return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
