@@ -13,7 +13,7 @@ def meaning(certificate: Certificate) -> str:
     (`tasks.MatchCount`). A network cannot compute a function of a higher rank than its own, whatever its weights.
     """
     rank, question = certificate.rank, certificate.question
-    words = f"The output is a sum of {readable(rank)} products, each of something about the start and something about the end"
+    words = f"The output is a sum of {readable(rank)} products of something about the start and something about the end"
     if not certificate.known.exact:
         return f"{words}, or of more: the rank is a lower bound. More terms are more that both can do together."
     words += ", and of no more, whatever the weights."
