@@ -460,6 +460,24 @@ def test_outputs_that_are_rounding_are_refused() -> None:
         measure(chaotic(), length=200, starts=24, ends=24, progress=False)
 
 
+class OneByOne(nn.Module):
+    """Every sequence of a batch by itself, so that no batch rounds otherwise than another."""
+
+    def __init__(self, inside: nn.Module) -> None:
+        super().__init__()
+        self.inside, self.input_size = inside, FEATURES
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.inside(sequence)[0] for sequence in x.split(1)])
+
+
+def test_outputs_that_are_rounding_are_refused_even_if_they_are_always_the_same() -> None:
+    module = OneByOne(chaotic())
+    with pytest.raises(ValueError, match=r"they are rounding; use a shorter length"):
+        measure(module, length=200, starts=16, ends=16, progress=False)
+    assert measure(module, length=8, starts=16, ends=16, progress=False).numerical_rank > 0
+
+
 def chaotic() -> nn.Module:
     module = nn.RNN(FEATURES, 64, batch_first=True)
     with torch.no_grad():

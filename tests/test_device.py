@@ -25,6 +25,7 @@ from seprank.elimination import on_device, rank_profile
 from seprank.settings import resources
 from seprank.system.quiet import quiet
 from seprank.train import fit
+from test_conventions import CONVENTIONS, M
 from test_elimination import BLOCKS, FAMILIES, PRIMES, assert_equal, uniform
 from test_models import CONTRACT, build, normal
 from test_train import TINY
@@ -74,6 +75,13 @@ def certified(name: str, **settings: Any) -> Callable[[str], Any]:
     )
 
 
+def is_there(call: Callable[..., Any], **settings: Any) -> Callable[[str], Any]:
+    """What a module on a device gives that is run on the processor."""
+    return lambda device: call(
+        CONVENTIONS["state required"].make().to(device), length=4, inputs=M, device="cpu", progress=False, **settings
+    )
+
+
 def measured(name: str) -> Callable[[str], Any]:
     sizes = {"length": 6, "starts": 16, "ends": 17, "progress": False}
     return lambda device: measure(module_of(name), device=device, **sizes).singular_values
@@ -101,6 +109,8 @@ def cases(every: bool = True) -> Iterator[Case]:
         yield Case(f"remember {name}", remembered(name), close)
     yield Case("certify words", certified("rac", domain="tokens"), dict.__eq__)
     yield Case("certify all outputs", certified("rac", readout="all"), dict.__eq__)
+    yield Case("certify a module that is there", is_there(certify, samples=12), lambda a, b: content(a) == content(b))
+    yield Case("measure a module that is there", is_there(measure), lambda a, b: a.singular_values == b.singular_values)
     yield Case("profile", profiled("GRU"), close)
     for family in FAMILIES if every else ("half_rank", "leading_zero_columns"):
         yield Case(f"rank of {family}", ranked(family, "tiny blocks", PRIMES[4]), lambda a, b: a == b)

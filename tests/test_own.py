@@ -236,7 +236,7 @@ def test_compare_says_of_a_factory_without_a_width_that_it_has_none() -> None:
     assert found.export("compared.html").is_file()
     more = compare("own.py:Alone", **asked, width=9, model_settings={"heads": 4})
     assert (more.cells[0].parameters, more.model_settings) == (36, {"heads": 4})
-    assert "heads=4" in more.heading()
+    assert "heads=4" in more.headline()
 
 
 @pytest.mark.slow

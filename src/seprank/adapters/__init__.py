@@ -10,7 +10,7 @@ steps from overflowing. `adapt` returns a `Checked`, which has passed every chec
 from .agreement import Checked
 from .causal import Causal
 from .choose import adapt
-from .contract import CallFailed, CheckFailed, ConventionError, SequenceModel, State
+from .contract import CallFailed, CheckFailed, ConventionError, SequenceModel, State, Values
 from .recurrent import Recurrent
 from .rescaled import Rescaled
 from .whole import Whole
@@ -25,6 +25,7 @@ __all__ = [
     "Rescaled",
     "SequenceModel",
     "State",
+    "Values",
     "Whole",
     "adapt",
 ]

@@ -14,6 +14,8 @@ from .reading import parameters_of
 
 _OURS = Path(__file__).resolve().parent.parent
 _TORCH = Path(torch.__file__).resolve().parent
+_SAID = 300
+"""Characters of an error that are shown"""
 
 
 def name_of(module: Any) -> str:
@@ -22,12 +24,7 @@ def name_of(module: Any) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """File and line of the user's code in which an error was raised; empty if it was raised elsewhere.
-
-    Example:
-        >>> place_of(ValueError("raised nowhere"))
-        ''
-    """
+    """File and line of the user's code in which an error was raised; empty if it was raised elsewhere."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
         if not any(file.is_relative_to(home) for home in (_OURS, _TORCH)) and file.is_file():
@@ -35,20 +32,15 @@ def place_of(error: BaseException) -> str:
     return ""
 
 
-def said_by(error: BaseException, most: int = 300) -> str:
-    """An error in one line, with its class and place, at most so many characters of its message."""
+def said_by(error: BaseException) -> str:
+    """An error in one line, with its class and place, and the beginning of its message."""
     place = place_of(error)
     text = f"{type(error).__name__}: {error}".split()
-    return f"{' '.join(text)[:most]}" + (f" ({place})" if place else "")
+    return " ".join(text)[:_SAID] + (f" ({place})" if place else "")
 
 
 def remedy(error: BaseException) -> str:
-    """What to do about an error that comes from asking for a GPU; empty for any other.
-
-    Example:
-        >>> remedy(ValueError("raised nowhere"))
-        ''
-    """
+    """What to do about an error that comes from asking for a GPU; empty for any other."""
     frames = traceback.extract_tb(error.__traceback__)
     if not any(Path(frame.filename).is_relative_to(_TORCH / "cuda") for frame in frames):
         return ""
@@ -71,7 +63,7 @@ def runs_alone(module: Any, example: Tensor, hints: Hints) -> str:
 
 
 def missing(module: Any, hints: Hints) -> str:
-    """What to do about arguments that the module needs and nobody gives."""
+    """What to do about arguments that the module needs and was not given."""
     required = parameters_of(module, hints).required
     if not required:
         return ""
@@ -88,8 +80,7 @@ def wrapper(module: Any, hints: Hints) -> str:
     given = "".join(f", {name}={value!r}" for name, value in hints.call.items())
     wanted = "".join(f", {name}=..." for name in parameters.required)
     optional = [name for name in parameters.optional if name not in hints.call]
-    state = "state" if not parameters.required and optional else ""
-    passed = f", {optional[0]}=state" if state else ""
+    passed = f", {optional[0]}=state" if optional and not parameters.required else ""
     return f"""a wrapper to paste, for {name_of(module)}:
 
 class Wrapped(torch.nn.Module):

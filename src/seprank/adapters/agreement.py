@@ -52,7 +52,7 @@ class Agreement:
 
 
 NUDGED = 100.0
-"""How much more than inputs that differ in their last digit rounding inside may change an output"""
+"""Rounding inside may change an output this many times more than a change of the inputs in their last digit does"""
 
 
 def tolerance(rounding: float) -> float:
@@ -114,11 +114,7 @@ def _in_halves(model: SequenceModel, trial: Trial, expected: list[Tensor]) -> tu
 
 
 def _in_other_batches(model: SequenceModel, trial: Trial, expected: Tensor) -> list[float]:
-    """Differences of outputs if sequences are alone, few, in reverse order, and among others.
-
-    Raises:
-        CheckFailed: one that runs among others fails alone.
-    """
+    """Differences of outputs if sequences run alone, few at once, in reverse order, and among others."""
 
     def run(batch: Tensor) -> Tensor:
         output, state = model(_fresh(model, batch), None)
@@ -160,10 +156,7 @@ def _moved(model: SequenceModel, sequences: Tensor, before: tuple[Any, ...]) -> 
 
 
 def _generators(sequences: Tensor) -> tuple[Any, ...]:
-    """The states of the global generators of torch and NumPy.
-
-    Not of Python's: type checkers draw from it.
-    """
+    """The states of the global generators of torch and NumPy; not of Python's, from which type checkers draw."""
     _, words, *rest = np.random.get_state()  # noqa: NPY002  (this is the global generator that models may use)
     states = [torch.get_rng_state()]
     if sequences.is_cuda:
@@ -191,11 +184,6 @@ class Checked(SequenceModel):
         """How the module is called, where that is not as `torch.nn.RNN`"""
         self.reading: Reading | None = None
         """The same, to be used on other weights"""
-
-    def described(self, read_as: str, reading: Reading | None, *, plain: bool) -> Checked:
-        """The same with how it is read; `plain` needs no words."""
-        self.read_as, self.reading = "" if plain else read_as, reading
-        return self
 
     @property
     def looks_ahead(self) -> bool:
@@ -267,7 +255,7 @@ _REMEDIES: dict[Check, tuple[str, str]] = {
     ),
     "halves": (
         "running the module in two halves must give what running it at once gives",
-        "see that it returns its whole state, starts from the state it is given, and looks only backward in time; a "
+        "make sure that it returns its whole state, starts from the state it is given, and looks only back in time; a "
         "function of the whole sequence, lambda x: module(x)[0], can be measured as it is, more slowly",
     ),
 }

@@ -1,4 +1,4 @@
-"""What a model reads at each step: as the user gives it, as the model says, as data show, or as a layer inside does."""
+"""What a model reads at each step, taken from the user, the model itself, the data, or a layer inside."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SAYS: tuple[tuple[type[nn.Module], str], ...] = (
 """Layers that read features, and where each says how many; `nn.Embedding` reads token ids"""
 
 _TRIED = 24
-"""Sequences on which a size is tried: as many as every check takes"""
+"""Sequences on which a size is tried, enough for every check"""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def find_alphabet(
 
 
 def count_inputs(model: Any, *, ids: bool, length: int, said: Hints | None = None) -> int:
-    """How many inputs a model has, where nobody says it: features per step, or letters.
+    """How many inputs a model has, features per step or letters, where the user does not say.
 
     Args:
         model: the model.
@@ -160,11 +160,7 @@ def _as_it_says(model: Any) -> Alphabet | None:
 
 
 def _of_layers(model: Any, length: int, said: Hints) -> Alphabet:
-    """What a layer inside reads, tried by running the model on it.
-
-    Raises:
-        ValueError: there is no such layer, or the model runs with the size of none.
-    """
+    """What a layer inside reads; refused if there is none, or the model runs with the size of none."""
     layers = dict(_readers(unwrapped(model)))
     text = "the model does not say what it reads; give inputs (features per step) or tokens (number of token ids)"
     failed: CallFailed | None = None
@@ -205,10 +201,7 @@ def _readers(module: Any) -> Iterator[tuple[str, Alphabet]]:
 def _first_read(model: Any, alphabet: Alphabet, layers: list[str], length: int, said: Hints) -> str:
     """The first of these layers that reads when the model is given such sequences, "" if none does.
 
-    A check that fails is left to whoever uses the model: it ran, so that the size is right.
-
-    Raises:
-        CallFailed: the model fails on them, in float64 and in its own arithmetic.
+    A failed check is left to whoever uses the model: it ran, so the size is right.
     """
     watch, failed = _Watch(), None
     with quiet(), torch.no_grad(), seeded(0):
@@ -246,7 +239,7 @@ class _Watch:
         self._given: Tensor | None = None
 
     def over(self, module: nn.Module, layers: list[str]) -> None:
-        """Watch a module, a copy that nobody else has."""
+        """Watch a module, which must be a copy of our own: its hooks stay."""
         module.register_forward_pre_hook(self._begin)
         for name in layers:
             module.get_submodule(name).register_forward_pre_hook(partial(self._note, name))

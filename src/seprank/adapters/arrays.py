@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ class OverArrays:
     def __init__(self, function: Any) -> None:
         self._function = function
         self.__name__ = getattr(function, "__name__", type(function).__name__)
-        if (signature := _signature(function)) is not None:
-            self.__signature__ = signature
+        with suppress(ValueError, TypeError):  # some built-in functions do not say what they take
+            self.__signature__ = inspect.signature(function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function on arrays."""
@@ -38,10 +39,3 @@ def _as_tensor(leaf: Any) -> Any:
     if isinstance(leaf, Tensor) or not hasattr(leaf, "__array__"):
         return leaf
     return torch.from_numpy(np.array(leaf))  # a copy: arrays of JAX cannot be written into
-
-
-def _signature(function: Any) -> inspect.Signature | None:
-    try:
-        return inspect.signature(function)
-    except (ValueError, TypeError):
-        return None

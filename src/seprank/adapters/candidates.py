@@ -110,7 +110,7 @@ class Candidates:
             yield from self.whole(batch_first=True, supposed=False)
 
     def whole(self, *, batch_first: bool, supposed: bool) -> Found:
-        """As a function of the whole sequence; `supposed` if nobody says the order of its axes."""
+        """As a function of the whole sequence; `supposed` if the order of its axes is only a guess."""
         firsts: Iterator[FirstOne | None] = iter([None])
         names = self._parameters.required
         if names:  # with an assumed state, a step cell would pass as a function without memory
@@ -168,7 +168,7 @@ class Candidates:
                 yield self._by_place(group, parameters), first
 
     def _by_place(self, group: tuple[str, ...], parameters: Parameters) -> tuple[str, ...]:
-        """Arguments that directly follow the inputs are passed by position, which every module allows."""
+        """Empty names for arguments that directly follow the inputs, which every module takes by position."""
         if self._hints.call:  # its arguments may stand in between
             return group
         beside = (*parameters.required, *parameters.optional)
@@ -181,10 +181,7 @@ class Candidates:
     def _whole(self, reading: Reading) -> Whole:
         calling = reading.calling
         return Whole(
-            lambda x: reading.run(self._module, x)[0],
-            self._few,
-            batch_first=calling.batch_first,
-            length=self._length,
+            lambda x: reading.run(self._module, x)[0], self._few, batch_first=calling.batch_first, length=self._length
         )
 
     def _itself(self, calling: Calling) -> Whole:

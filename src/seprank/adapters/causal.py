@@ -21,16 +21,13 @@ CACHES = ("past_key_values", "cache_params", "state")
 class Causal(SequenceModel):
     """A causal model of `transformers`: token ids in, logits after the last step out, its cache as state.
 
-    The cache may be any object. It is taken apart into its tensors and a skeleton, and put together again with the
-    tensors of other batches, so that its class need not support this; models that write into their cache get copies.
-    Positions follow from the cache. Vectors (batch, time, hidden_size) are passed as `inputs_embeds`.
+    The cache may be any object: it is taken apart into its tensors and a skeleton, and put together again with the
+    tensors of other batches. Models that write into their cache get copies. Positions follow from the cache. Vectors
+    (batch, time, hidden_size) are passed as `inputs_embeds`.
 
-    Two faults of models are detected by trial, and worked around:
-
-    - continued with several tokens at once, Mamba starts again from a zero state: such a model gets one token at a
-      time (`one_by_one`);
-    - given one token, RWKV mixes up the sequences of a batch: such a model gets one sequence at a time (`alone`), which
-      is slow.
+    Two faults of models are detected by trial, and worked around: continued with several tokens at once, Mamba starts
+    again from a zero state, so it gets one token at a time (`one_by_one`); given one token, RWKV mixes up the sequences
+    of a batch, so it gets one sequence at a time (`alone`), which is slow.
 
     Args:
         module: the model, in evaluation mode.
@@ -76,10 +73,8 @@ class Causal(SequenceModel):
 
     def _choose_pace(self, example: Tensor) -> None:
         found = compare_halves(self, Trial.short(example))
-        if found.together > found.tolerance >= found.stepwise:
-            self.one_by_one = True
-        if found.stepwise > found.tolerance >= found.together:
-            self.alone = True
+        self.one_by_one = found.together > found.tolerance >= found.stepwise
+        self.alone = found.stepwise > found.tolerance >= found.together
 
     def _count(self, state: State) -> int:
         """Numbers that one sequence has in a state."""

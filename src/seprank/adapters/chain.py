@@ -1,4 +1,4 @@
-"""nn.Sequential with recurrent members: its state is the list of their states; the others act step by step."""
+"""nn.Sequential with recurrent members, whose states make up its state; the others act step by step."""
 
 from __future__ import annotations
 

@@ -124,24 +124,18 @@ class _Search:
         raise refusal(self._module, self._attempts, self._said, self._example)
 
     def _require_state(self, found: Checked) -> None:
-        """What the user names as the state must be an argument, a method, or a part of what is returned.
-
-        Raises:
-            Refused: it is none of them.
-        """
+        """Refuse a name of the state that is no argument, no method, and no part of what is returned."""
         name, reading = self._said.state, found.reading
         if not isinstance(name, str) or callable(getattr(self._module, name, None)):
             return
         takes = parameters_of(self._module, self._said)
         returns = () if reading is None else reading.selection.state or ()
         if name not in (*takes.required, *takes.optional, *returns):
-            raise Refused(
-                ConventionError(
-                    f"state={name!r} names no argument and no method of {type(self._module).__name__}, and no part of "
-                    "what it returns; name one of these, or leave it out"
-                ),
-                frozenset(),
+            error = ConventionError(
+                f"state={name!r} names no argument and no method of {type(self._module).__name__}, and no part of "
+                "what it returns; name one of these, or leave it out"
             )
+            raise Refused(error)
 
     def _passing(self, ways: Found) -> Iterator[tuple[Candidate, Checked]]:
         """The first way that passes; all of them for a step cell, where several may pass that differ."""
@@ -157,9 +151,8 @@ class _Search:
         own = own_adapters(self._module, few, self._said, self._length)
         if own:
             yield iter(own)
-        for module in (
-            [self._module] if isinstance(self._module, nn.Module) else [self._module, OverArrays(self._module)]
-        ):
+        arrays = [] if isinstance(self._module, nn.Module) else [OverArrays(self._module)]
+        for module in [self._module, *arrays]:
             ways = Candidates(module, few, self._said, self._length)
             order = order_of([self._module], self._said.batch_first)
             supposed = order is None and not _layers_are_time_first(self._module)
@@ -208,18 +201,15 @@ class _Search:
                 _require_time(found, trial)
             if way.reading is not None and isinstance(way.reading.calling.first, Zeros):
                 _require_alive(found, way, trial)
-            return found.described(way.name, way.reading, plain=way.plain)
+            found.read_as, found.reading = "" if way.plain else way.name, way.reading
+            return found
         except (ConventionError, ImportError, MemoryError):
             raise
         except Exception as error:
             raise call_failed(self._module, tuple(self._example.shape), self._example.dtype, error) from error
 
     def _agreed(self, passed: list[tuple[Candidate, Checked]]) -> Checked:
-        """The first of several, which must agree.
-
-        Raises:
-            Refused: they differ, and the user must say which is meant.
-        """
+        """The first of several; where they differ the user must say which is meant."""
         (first, model), *others = passed
         if first.kind == "steps" and first.reference is None:
             others += self._as_sequences(first)
@@ -234,15 +224,11 @@ class _Search:
                     "state= that of the state, or a function from the size of a batch to the first state; a function "
                     "of whole sequences is lambda x: module(x)[0]"
                 )
-                raise Refused(error, frozenset()) from None
+                raise Refused(error)
         return model
 
     def _as_sequences(self, cell: Candidate) -> list[tuple[Candidate, Checked]]:
-        """A step cell that also takes whole sequences, read as a function of these.
-
-        Raises:
-            Refused: it takes them, but it is not clear which part is the output.
-        """
+        """A step cell that also takes whole sequences, read as a function of these."""
         known = len(self._attempts)
         found = list(self._passing(Candidates(self._module, self._few(), self._said, self._length).whole_only()))
         if any(isinstance(a.error, Undetermined) for a in self._attempts[known:]):
@@ -258,11 +244,7 @@ class _Search:
 
 
 def _require_same(model: Checked, reference: SequenceModel, trial: Trial) -> None:
-    """A way to continue a module that is not its own must give the module's output at the end.
-
-    Raises:
-        CheckFailed: it does not.
-    """
+    """Refuse a way to continue a module, not its own, that does not end in the module's output."""
     sequences, _ = trial.pairs()
     expected = reference(reference.pieces(sequences.clone()), None)[0]
     apart = difference(model(model.pieces(sequences.clone()), None)[0], expected)
@@ -274,8 +256,7 @@ def _require_same(model: Checked, reference: SequenceModel, trial: Trial) -> Non
 def _require_time(model: Checked, trial: Trial) -> None:
     """Refuse time first without evidence: a function that mixes the sequences of a batch would pass as one of steps.
 
-    Raises:
-        CheckFailed: there are no outputs at all steps that depend on earlier steps alone, which would be evidence.
+    Outputs at all steps that depend on earlier steps alone are evidence.
     """
     sequences, _ = trial.pairs()
     if model.model.history(sequences.clone()) is None or model.looks_ahead:
@@ -287,11 +268,7 @@ def _require_time(model: Checked, trial: Trial) -> None:
 
 
 def _require_alive(model: Checked, way: Candidate, trial: Trial) -> None:
-    """An assumed first state must let the outputs depend on the sequences.
-
-    Raises:
-        ConventionError: they do not.
-    """
+    """Refuse an assumed first state from which the outputs do not depend on the sequences."""
     sequences, _ = trial.pairs()
     output = model(model.pieces(sequences.clone()), None)[0]
     if output.shape[1] > 1 and bool((output == output[:, :1]).all()):
@@ -308,7 +285,8 @@ def _rescaled(model: Checked, trial: Trial) -> Checked | None:
         found = check(Rescaled(model.model, trial.starts), trial)
     except (NotHomogeneous, CheckFailed):
         return None
-    return found.described(model.read_as, model.reading, plain=not model.read_as)
+    found.read_as, found.reading = model.read_as, model.reading
+    return found
 
 
 def _layers_are_time_first(module: Any) -> bool:

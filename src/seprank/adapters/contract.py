@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
@@ -11,6 +13,8 @@ from torch.utils._pytree import tree_leaves
 State = list[Any]
 """What an adapter keeps of the sequences it has read; only the adapter itself knows what is inside."""
 
+Values = npt.NDArray[np.float64]
+"""Outputs of all pairs, (starts, ends, channels)"""
 
 Check = Literal["batch", "repeat", "causal", "halves"]
 """What a model must pass before its outputs are used; docs/adapters.md explains each"""
@@ -37,8 +41,7 @@ class CheckFailed(ConventionError):
 
     def __init__(self, check: Check, text: str) -> None:
         super().__init__(f"check '{check}' failed: {text}")
-        self.check: Check = check
-        """Which of the checks"""
+        self.check, self.text = check, text
 
 
 @runtime_checkable
@@ -67,7 +70,6 @@ class SequenceModel(Protocol):
 
     def pieces(self, sequences: Tensor) -> Tensor:
         """Sequences (batch, time, features), or token ids (batch, time), as `__call__` wants them, in new memory."""
-        ...
 
     def __call__(self, pieces: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Run on a piece of each sequence, from the beginning (None) or from a state.
@@ -75,15 +77,12 @@ class SequenceModel(Protocol):
         Returns:
             The last output (channels, batch), and the state after it. The given state is not changed.
         """
-        ...
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
         """The states of sequences first..last-1, each repeated `copies` times in a row."""
-        ...
 
     def join(self, states: list[State]) -> State:
         """The states of several batches, one after the other."""
-        ...
 
     def plain(self) -> SequenceModel:
         """The same function computed the slow way, with which a faster one is compared."""

@@ -22,7 +22,7 @@ _SHARED = (type, FunctionType, BuiltinFunctionType, ModuleType, str, bytes, int,
 
 
 def copy_module(module: Module) -> Module:
-    """A deep copy; tensors that were computed from parameters become plain values.
+    """A deep copy in the processor's memory; tensors that were computed from parameters become plain values.
 
     Pruning and the older weight_norm keep such tensors on the module, which `copy.deepcopy` refuses; their hooks
     recompute them in each call.
@@ -38,12 +38,14 @@ def copy_module(module: Module) -> Module:
     _require_sizes(module)
     computed = {id(t): t.detach().clone() for t in _tensors(module) if not t.is_leaf}
     try:
-        return copy.deepcopy(module, computed)
+        copied = copy.deepcopy(module, computed)
     except Exception as error:  # whatever the user's own classes raise
         raise ConventionError(
-            f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error}), and is not run itself, so "
-            "that nothing changes it; see that copy.deepcopy(module) works, or leave out the attribute at fault"
+            f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error}), and only copies are run, so "
+            "that the module itself does not change; make copy.deepcopy(module) work, or remove the attribute at fault"
         ) from error
+    elsewhere = any(tensor.device.type not in ("cpu", "meta") for tensor in (*copied.parameters(), *copied.buffers()))
+    return copied.cpu() if elsewhere else copied
 
 
 def converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:

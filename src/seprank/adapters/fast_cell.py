@@ -61,7 +61,7 @@ class FastCell(Recurrent):
         """Sequences (batch, time, features); if they are short, as inputs of the gates, (batch, time, rows)."""
         columns = super().pieces(sequences)
         count = sequences.shape[0] * sequences.shape[1] * self._rows
-        # By the last axis it is known which they are.
+        # The last axis tells the two apart, so it must differ.
         return columns if count > _TOGETHER or self._features == self._rows else self._projected(columns)
 
     def _run(self, pieces: Tensor, state: Any) -> tuple[Tensor, Any]:

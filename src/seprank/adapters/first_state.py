@@ -37,7 +37,6 @@ class FromMethod:
     name: str
 
     def make(self, module: Any, batch: int, like: Tensor) -> Any:
-        """The first states of a batch."""
         method = getattr(module, self.name)
         positional, anything = _takes(method)
         if not positional and not anything:
@@ -60,7 +59,6 @@ class Given:
     function: FirstState
 
     def make(self, module: Any, batch: int, like: Tensor) -> Any:
-        """The first states of a batch."""
         return self.function(batch)
 
     def __str__(self) -> str:
@@ -72,7 +70,6 @@ class Nothing:
     """None, for modules that require the argument and make the state themselves."""
 
     def make(self, module: Any, batch: int, like: Tensor) -> Any:
-        """The first states of a batch."""
         return None
 
     def __str__(self) -> str:
@@ -88,7 +85,6 @@ class Zeros:
     """Tensors in the state"""
 
     def make(self, module: Any, batch: int, like: Tensor) -> Any:
-        """The first states of a batch."""
         made = [like.new_zeros(batch, self.size) for _ in range(self.count)]
         return made[0] if self.count == 1 else tuple(made)
 
@@ -98,10 +94,11 @@ class Zeros:
 
 
 FirstOne = FromMethod | Given | Nothing | Zeros
+"""`make` gives the first states of a batch"""
 
 
 def first_states(module: Any, hints: Hints, tensors: int) -> Iterator[FirstOne]:
-    """Ways to make a first state that is passed in so many arguments, in the order in which they are tried."""
+    """Ways to make a first state passed in this many arguments, in the order in which they are tried."""
     if callable(hints.state):
         yield Given(hints.state)
         return

@@ -20,9 +20,9 @@ from .recurrent import Layout, Recurrent
 from .whole import Whole
 
 ALIVE: dict[type, int] = {nn.RNN: 4, nn.GRU: 6, nn.LSTM: 8}
-"""Numbers per unit by which blocks of torch's modules are sized: gates, states and outputs that a step goes over.
+"""Numbers per unit, by which blocks of torch's modules are sized: the gates, states and outputs of a step.
 
-As measured at 64 units: blocks of half the size or twice are slower by 10 to 40 %.
+Measured at 64 units: blocks of half or twice the size are 10 to 40 % slower.
 """
 
 
@@ -118,7 +118,7 @@ def _is_pretrained(module: object) -> bool:
 
 
 def order_of(modules: list[Any], asked: bool | None) -> bool | None:
-    """Whether modules take (batch, time, ...): as their own attribute says, else as is asked; None if nobody says.
+    """Whether modules take (batch, time, ...), by their own attribute, else as asked; None if neither says.
 
     Raises:
         ConventionError: they differ from each other, or from what is asked.

@@ -72,7 +72,10 @@ def like_rnn(
             raise refused.error from refused.error.__cause__
         return module, ""
     reading = found.reading
-    if reading is None or not isinstance(module, nn.Module) or _is_called_so(reading, keeps_state=found.model.splits):
+    if reading is None or not isinstance(module, nn.Module):
+        return module, ""
+    returns = found.model.splits or reading.selection.output is None  # (output, state), or a tensor
+    if reading.plain and not reading.calling.call and returns:
         return module, ""
     copied = copy_module(module)
     copied.forward = _Forward(copied, reading, keeps_state=found.model.splits)
@@ -80,11 +83,6 @@ def like_rnn(
     if getattr(copied, "batch_first", True) is not first:
         copied.batch_first = first  # type: ignore[assignment]
     return copied, found.read_as or str(reading)
-
-
-def _is_called_so(reading: Reading, *, keeps_state: bool) -> bool:
-    """Whether it is the convention of `torch.nn.RNN`, or of a function of sequences that returns a tensor."""
-    return reading.plain and not reading.calling.call and (keeps_state or reading.selection.output is None)
 
 
 def _searched(module: nn.Module, example: Tensor, said: Hints, length: int | None) -> Checked:

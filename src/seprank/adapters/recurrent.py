@@ -121,7 +121,6 @@ class Recurrent(SequenceModel):
         self._reuses = any(torch._C._is_alias_of(a, b) for a, b in both)  # type: ignore[attr-defined]
 
     def plain(self) -> Recurrent:
-        """The function that `call` stands in for."""
         return self._plain or self
 
     def pieces(self, sequences: Tensor) -> Tensor:
@@ -171,8 +170,8 @@ class Recurrent(SequenceModel):
         if output.ndim < 3 or tuple(output.shape[:2]) != expected:
             raise ConventionError(
                 f"the output must be {(*expected, 'channels')} or, after the last step only, "
-                f"{(batch, 'channels')}, got {tuple(output.shape)}; see that it returns "
-                "(output, state), and set module.batch_first = False if it takes (time, batch, features)"
+                f"{(batch, 'channels')}, got {tuple(output.shape)}; return (output, state) "
+                "from it, and set module.batch_first = False if it takes (time, batch, features)"
             )
         return (output[:, -1] if self._batch_first else output[-1]).flatten(1)
 

@@ -26,23 +26,21 @@ class Attempt:
 
 
 class Refused(Exception):
-    """No way to read a module passes.
+    """No way to read a module passes."""
 
-    Attributes:
-        error: for the user.
-        checked: names of the ways that ran and failed a check; they are not tried again in another arithmetic.
-    """
-
-    def __init__(self, error: ConventionError, checked: frozenset[str]) -> None:
+    def __init__(self, error: ConventionError, checked: frozenset[str] = frozenset()) -> None:
         super().__init__(str(error))
-        self.error, self.checked = error, checked
+        self.error = error
+        """For the user"""
+        self.checked = checked
+        """Names of the ways that ran and failed a check: they are not tried again in another arithmetic"""
 
 
 def refusal(module: Any, attempts: list[Attempt], hints: Hints, example: Tensor) -> Refused:
     """The most telling error, with the others in short and, as a note, a wrapper to paste."""
     main = _telling(attempts)
     others = list(dict.fromkeys(_short(a) for a in attempts if a is not main and str(a.error) != str(main.error)))
-    text = _own_text(main.error)
+    text = main.error.text if isinstance(main.error, CheckFailed) else str(main.error)
     known = isinstance(main.error, Undetermined)
     wants = "" if known else missing(module, hints)
     if not wants and all(isinstance(a.error, CallFailed) for a in attempts):
@@ -70,12 +68,6 @@ def _telling(attempts: list[Attempt]) -> Attempt:
         *attempts,
     ]
     return order[0]
-
-
-def _own_text(error: ConventionError) -> str:
-    """Without what `CheckFailed` puts before it."""
-    text = str(error)
-    return text.removeprefix(f"check '{error.check}' failed: ") if isinstance(error, CheckFailed) else text
 
 
 def _short(attempt: Attempt) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .contract import SequenceModel, State
+from .contract import SequenceModel, State, Values
 from .recurrent import Recurrent
-
-Values = npt.NDArray[np.float64]
-"""(starts, ends, channels)"""
 
 
 class NotHomogeneous(ValueError):
@@ -64,25 +60,19 @@ class Rescaled(SequenceModel):
         self.width = self._model.width
 
     def _find_degrees(self, step: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Multiply the state of each layer by 2 and by 1/8, and see by which power the results are multiplied.
-
-        Raises:
-            NotHomogeneous: by none; or the module refuses such a state.
-        """
+        """Multiply the state of each layer by 2 and by 1/8, and see by which power the results are multiplied."""
         state = _positive(state)
         expected = self._step(step, state)
         rows = []
         for layer in range(len(state)):
-            found = [self._probe(step, state, layer, power) for power in (1, -3)]
-            rows.append([_degree(expected[k], [f[k] for f in found]) for k in range(len(expected))])
+            scales = torch.ones(len(state), 1, 1).to(state)
+            found = []
+            for power in (1, -3):
+                scales[layer] = 2.0**power
+                found.append(self._step(step, state * scales))
+            rows.append([_degree(*results) for results in zip(expected, *found, strict=True)])
         degrees = torch.tensor(rows, dtype=state.dtype, device=state.device).T
         return degrees[:-1], degrees[-1]
-
-    def _probe(self, step: Tensor, state: Tensor, layer: int, power: int) -> list[Tensor]:
-        """States of the layers, and the output, after a step with one layer's state multiplied by 2^power."""
-        scaled = state.clone()
-        scaled[layer] *= 2.0**power
-        return self._step(step, scaled)
 
     def _step(self, step: Tensor, state: Tensor) -> list[Tensor]:
         """States of the layers, and the output, after a step."""
@@ -114,11 +104,9 @@ class Rescaled(SequenceModel):
         return torch.cat([output, output_exponent.unsqueeze(0)]), [mantissa, exponents]
 
     def plain(self) -> Recurrent:
-        """The model without scaling."""
         return self._model
 
     def values(self, output: Tensor, state: State) -> list[Tensor]:
-        """Outputs and states with their scale, as far as floating point goes."""
         mantissas, exponents = state
         return [torch.ldexp(output[:-1], output[-1]), torch.ldexp(mantissas, exponents.unsqueeze(1))]
 
@@ -159,12 +147,12 @@ def _power_of_two(powers: Tensor) -> Tensor:
     return (powers.to(torch.int64).clamp(-1022, 1023) + 1023).bitwise_left_shift(52).view(torch.float64)
 
 
-def _degree(before: Tensor, after: list[Tensor]) -> float:
-    """The d for which the results are exactly 2^d and 2^-3d times what they were."""
+def _degree(before: Tensor, doubled: Tensor, eighth: Tensor) -> float:
+    """The d for which results are exactly 2^d and 2^-3d times what they were."""
     largest = before.abs().argmax()
-    doubled = after[0].flatten()[largest] / before.flatten()[largest]
-    degree = float(torch.log2(doubled.abs()).round()) if doubled != 0 else 0.0
-    for power, found in zip((1, -3), after, strict=True):
+    factor = doubled.flatten()[largest] / before.flatten()[largest]
+    degree = float(torch.log2(factor.abs()).round()) if factor != 0 else 0.0
+    for power, found in ((1, doubled), (-3, eighth)):
         if not torch.equal(found, before * 2.0 ** (power * degree)):
             raise NotHomogeneous(
                 "this module cannot be rescaled: it is not homogeneous in the states of its layers (multiplying one by "

@@ -1,7 +1,4 @@
-"""Any object as its tensors and the rest: how a cache of unknown class is spread over a batch.
-
-What is kept of the object is bytes: unlike a `Structure`, it keeps no tensor alive.
-"""
+"""Any object as its tensors and the rest, which is bytes and, unlike a `Structure`, keeps no tensor alive."""
 
 from __future__ import annotations
 

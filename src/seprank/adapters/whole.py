@@ -15,8 +15,7 @@ from .contract import ConventionError, SequenceModel, State, as_columns, in_rows
 class Whole(SequenceModel):
     """A function of the whole sequence; its state is the sequence so far.
 
-    Every pair costs a sequence of full length: K starts and K ends take K² whole sequences, where a model with a state
-    takes K² ends. That is length / (length - cut) times as long, twice for a cut in the middle.
+    Every pair costs a whole sequence, where a model with a state takes an end: length / (length - cut) times as long.
 
     Args:
         function: from sequences (batch, time, features), or token ids (batch, time), to outputs
@@ -51,7 +50,7 @@ class Whole(SequenceModel):
 
     @torch.no_grad()
     def _count_channels(self, example: Tensor) -> int:
-        """Refuses what may be one number per step as well as channels of the last."""
+        """Refuse outputs that may be one number per step or the channels of the last."""
         output = self._run(example)
         channels, steps = len(as_columns(self._last(output, example))), example.shape[1]
         either = output.ndim == max(2, example.ndim - 1) and output.shape[1] == steps > 1
@@ -69,7 +68,7 @@ class Whole(SequenceModel):
         return channels
 
     def _time_is_last(self, example: Tensor) -> bool:
-        """Whether with one step more it is the last axis of outputs that grows; False if the function takes no more."""
+        """Whether one more step makes the last axis of the output longer; False if the function takes no more steps."""
         try:
             longer = self._run(torch.cat([example, example[:, -1:]], 1))
         except Exception:  # whatever it is: of this length the function ran
@@ -80,11 +79,9 @@ class Whole(SequenceModel):
         return self._function(sequences if self._batch_first else sequences.transpose(0, 1))
 
     def state_numbers(self, steps: int) -> int:
-        """Numbers in a start of so many steps."""
         return steps * self.state_size
 
     def pieces(self, sequences: Tensor) -> Tensor:
-        """Sequences as they are."""
         return in_rows(sequences)
 
     @torch.no_grad()
@@ -119,8 +116,7 @@ class Whole(SequenceModel):
         return output if output.shape[:2] == pieces.shape[:2] else None
 
     def values(self, output: Tensor, state: State) -> list[Tensor]:
-        """The output alone: the state is what the function was given."""
-        return [output]
+        return [output]  # the state is what the function was given
 
     def _last(self, output: Any, sequences: Tensor) -> Tensor:
         """(batch, channels) after the last step."""

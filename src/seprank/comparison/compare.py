@@ -103,7 +103,7 @@ def compare(  # noqa: PLR0913  (each is a setting a user has)
 
 
 def _architectures(asked: CompareSettings) -> list[Registered | Own]:
-    """What is compared, each once; refused is what cannot be certified as it is asked for."""
+    """What is compared, each once; refuses what cannot be certified as asked."""
     if asked.models is None:
         every = [spec for spec in MODELS.values() if spec.recurrent and (spec.polynomial or asked.measured)]
         return [Registered(spec, {}) for spec in every]

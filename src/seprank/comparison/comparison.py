@@ -83,12 +83,16 @@ class Comparison(Result):
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each cell, seconds left out: the same question gives the same rows."""
-        rows = [cell.to_dict() for cell in self.cells]
-        return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+        return [without(cell.to_dict(), "seconds") for cell in self.cells]
 
     def headline(self) -> str:
         """What was compared, in a sentence."""
-        return self.heading()
+        sizes = f"width {self.width}" if self.parameters is None else f"{self.parameters:,} parameters"
+        settings = "".join(f", {name}={value}" for name, value in self.model_settings.items())
+        return (
+            f"Start-End rank at equal {sizes}: inputs {self.inputs}, cut in the middle, domain {self.domain}, "
+            f"at most {self.max_samples:,} samples a side, seed {self.seed}{settings}"
+        )
 
     def panels(self) -> list[Panel]:
         """Ranks against length, a panel for each model, all of one scale."""
@@ -106,9 +110,8 @@ class Comparison(Result):
     def _draw(self, model: str, axes: Any, *, first: bool) -> None:
         """A line for each depth, and its least upper bound, dotted, as far as the panel reaches."""
         top = 10 * max([10, *(cell.rank for cell in self.cells if cell.rank)])
-        depths = list(dict.fromkeys(cell.depth for cell in self.cells))
-        for number, depth in enumerate(depths):
-            found = self._networks().get((model, depth), {}).values()
+        for number, depth in enumerate(dict.fromkeys(cell.depth for cell in self.cells)):
+            found = [cell for cell in self.cells if (cell.model, cell.depth) == (model, depth)]
             line = sorted((cell for cell in found if cell.rank is not None), key=lambda cell: cell.length)
             looks, lengths = look(number), [cell.length for cell in line]
             axes.plot(lengths, [cell.rank for cell in line], **looks, mfc="white", label=_depth(depth))
@@ -128,23 +131,15 @@ class Comparison(Result):
         if first:
             legend_above(axes)
 
-    def _networks(self) -> dict[tuple[str, int | None], dict[int, Cell]]:
-        """The cells of each network by length."""
-        networks: dict[tuple[str, int | None], dict[int, Cell]] = {}
-        for cell in self.cells:
-            networks.setdefault((cell.model, cell.depth), {})[cell.length] = cell
-        return networks
-
     def table(self) -> str:
         """A line for each network, a column for each length."""
-        lengths = list(dict.fromkeys(cell.length for cell in self.cells))
-        rows = []
-        for (model, depth), by_length in self._networks().items():
-            first = next(iter(by_length.values()))
+        lengths, rows = list(dict.fromkeys(cell.length for cell in self.cells)), []
+        for model, depth in dict.fromkeys((cell.model, cell.depth) for cell in self.cells):
+            found = {cell.length: cell for cell in self.cells if (cell.model, cell.depth) == (model, depth)}
+            first = next(iter(found.values()))
             name = f"{model}*" if first.skeleton else model
-            found = [by_length.get(length) for length in lengths]
-            ranks = [entry for cell in found for entry in self._entries(cell)]
             sizes = ["own" if size is None else f"{size:,}" for size in (depth, first.width)]
+            ranks = [entry for length in lengths for entry in self._entries(found.get(length))]
             rows.append([name, *sizes, f"{first.parameters:,}", *ranks])
         heads = [head for length in lengths for head in (f"T={length}", *(["reach"] if self.measured else []))]
         return text_table(rows, heads=["model", "depth", "width", "parameters", *heads])
@@ -157,15 +152,6 @@ class Comparison(Result):
     def _entries(self, cell: Cell | None) -> list[str]:
         entry = "" if cell is None else cell.known.entry
         return [entry, "" if cell is None else cell.remembered] if self.measured else [entry]
-
-    def heading(self) -> str:
-        """What was compared, in a sentence."""
-        sizes = f"width {self.width}" if self.parameters is None else f"{self.parameters:,} parameters"
-        settings = "".join(f", {name}={value}" for name, value in self.model_settings.items())
-        return (
-            f"Start-End rank at equal {sizes}: inputs {self.inputs}, cut in the middle, domain {self.domain}, "
-            f"at most {self.max_samples:,} samples a side, seed {self.seed}{settings}"
-        )
 
     def notes(self) -> list[str]:
         """What the table needs to be read: its signs, deviations, failures, and whether it is whole."""
@@ -191,7 +177,7 @@ class Comparison(Result):
         return notes
 
     def __str__(self) -> str:
-        return "\n".join([self.heading(), "", self.table(), "", *self.notes()])
+        return "\n".join([self.headline(), "", self.table(), "", *self.notes()])
 
 
 def _depth(depth: int | None) -> str:

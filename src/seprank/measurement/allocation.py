@@ -80,5 +80,4 @@ def _peak(model: SequenceModel, starts: Halves, ends: Halves, count: int) -> int
     with AllocationWatch() as watch:
         state = model(model.pieces(starts.sequences(0, 1).repeat_interleave(count, 0)), None)[1]
         model(model.pieces(ends.sequences(0, 1).repeat_interleave(count, 0)), model.spread(state, 0, count, 1))
-    most: int = watch.most
-    return most
+    return int(watch.most)

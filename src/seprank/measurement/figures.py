@@ -13,17 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..adapters import Values
+from ..adapters.rounding import EPSILON
 from ..result.result import STRICT
 
 Vector = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
-"""Outputs of all pairs, (starts, ends, channels)"""
 
-EPSILON = 2.0**-52
-"""Relative precision of float64: the distance from 1 to the next number"""
-
-# Fourth powers of numbers within 2^±100, and sums of billions of them, neither overflow nor vanish.
-_SAFE_EXPONENT = 100
+SAFE_EXPONENT = 100
+"""Fourth powers of numbers within 2^±100, and sums of billions of them, neither overflow nor vanish"""
 
 
 class ConstantOutput(ValueError):
@@ -45,7 +42,7 @@ class Shares:
 
 
 def check_finite(values: Values) -> None:
-    """Refuse outputs that are no numbers.
+    """Refuse outputs that are not finite.
 
     Raises:
         ValueError: the shape is wrong or empty, or an output is not finite; the first such pair is named.
@@ -62,14 +59,14 @@ def check_finite(values: Values) -> None:
 
 
 def rescaled(values: Values) -> tuple[Values, float]:
-    """Outputs divided, where their squares would overflow or vanish, by a power of two, hence exactly; and that power.
+    """Outputs, where their squares would overflow or vanish divided exactly by a power of two, and that power.
 
     Example:
         >>> rescaled(np.full((1, 1, 1), 2.0**1000))[0].item()
         0.5
     """
     exponent = math.frexp(max(float(values.max()), -float(values.min())))[1]
-    if abs(exponent) <= _SAFE_EXPONENT:
+    if abs(exponent) <= SAFE_EXPONENT:
         return values, 1.0
     # the inverse of a smaller power of two would be infinite
     unit = math.ldexp(1.0, min(max(exponent, -1000), 1023))
@@ -281,7 +278,7 @@ def effective_count(weights: Vector) -> float:
 
 
 def rest_on_few(name: str, weights: Vector, least: int) -> list[str]:
-    """A warning if fewer samples than that count as much as these do with their weights."""
+    """A warning if samples with these weights count for fewer than the least number of equal ones."""
     count = effective_count(weights)
     if count >= least:
         return []

@@ -16,6 +16,8 @@ from ..adapters.alphabet import Alphabet
 from ..startend import Halves
 
 Array = npt.NDArray[Any]
+Data = Array | Tensor
+"""Sequences as the user gives them"""
 Numbers = npt.NDArray[np.int64]
 
 
@@ -34,7 +36,7 @@ class Samples:
     origins: tuple[Numbers, Numbers] | None = None
     """Of the user's own sequences: the one that each start and each end comes from"""
     inferred: str = ""
-    """How it was found out what a step is, if nobody said it"""
+    """How what a step is was found out, where neither the user nor the model says it"""
 
     @property
     def features(self) -> int:
@@ -43,7 +45,7 @@ class Samples:
 
 
 def whole_sequences(
-    alphabet: Alphabet, *, length: int, starts: int, ends: int, data: Array | Tensor | None = None, seed: int
+    alphabet: Alphabet, *, length: int, starts: int, ends: int, data: Data | None = None, seed: int
 ) -> Samples:
     """Sequences of full length from which the halves of every cut are taken, see `halved`.
 
@@ -78,7 +80,7 @@ def halved(whole: Samples, cut: int) -> Samples:
     return replace(whole, starts=Halves(vectors=first), ends=Halves(vectors=second))
 
 
-def given_halves(starts: Array | Tensor, ends: Array | Tensor, alphabet: Alphabet, *, length: int, cut: int) -> Samples:
+def given_halves(starts: Data, ends: Data, alphabet: Alphabet, *, length: int, cut: int) -> Samples:
     """The user's own halves, checked.
 
     Raises:
@@ -100,7 +102,7 @@ def _draw(alphabet: Alphabet, generator: np.random.Generator, shape: tuple[int, 
     return torch.from_numpy(generator.standard_normal((*shape, *alphabet.shape)))
 
 
-def as_array(sequences: Array | Tensor) -> Array:
+def as_array(sequences: Data) -> Array:
     """Sequences as a NumPy array; floats of 16 bits, which may have no NumPy type, as float32."""
     if not isinstance(sequences, Tensor):
         return np.asarray(sequences)
@@ -116,7 +118,7 @@ def _choose(available: int, count: int, seed: tuple[int, int]) -> Numbers:
     return np.sort(np.random.default_rng(seed).permutation(available)[:count])
 
 
-def checked_sequences(data: Array | Tensor, alphabet: Alphabet, length: int) -> Array:
+def checked_sequences(data: Data, alphabet: Alphabet, length: int) -> Array:
     """The first steps of the user's sequences: int64 tokens (count, length) or float64 vectors (count, length, ...).
 
     Raises:

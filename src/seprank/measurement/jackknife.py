@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..adapters import Values
+from ..adapters.rounding import EPSILON
 from ..result.result import STRICT
 from .figures import (
-    EPSILON,
     ConstantOutput,
     Shares,
-    Values,
     Vector,
     anova,
     entropy,

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..adapters import Checked, Rescaled, State
+from ..adapters import Checked, Rescaled, State, Values
 from ..question import check_readout
 from ..settings.measure_settings import MeasureSettings
-from ..startend import Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
+from ..startend import Progress, RowBlocks, StartEndMatrix, pairs_per_block
 from ..startend.workers import pack
 from ..system.memory import MemoryBudgetError, show_size
 from .allocation import footprint
@@ -25,13 +25,7 @@ from .measured_model import Subject, adapt_to, prepared
 
 
 class Entries:
-    """What the entries of a matrix are made of.
-
-    Args:
-        subject: a model that has passed the checks.
-        samples: its halves.
-        settings: what is read out of the last output, and how much memory this may take.
-    """
+    """What the entries of a matrix are made of: a model that has passed the checks, its halves, and its read-out."""
 
     def __init__(self, subject: Subject, samples: Samples, settings: MeasureSettings) -> None:
         if not isinstance(subject.model, Checked):
@@ -61,15 +55,11 @@ class Entries:
         return torch.from_numpy(self._weights).to(output) @ output
 
     def matrix(self, block: int, progress: Progress | None = None) -> StartEndMatrix:
-        """An empty matrix, to be evaluated in blocks of so many pairs."""
+        """An empty matrix, to be evaluated in blocks of this many pairs."""
         return StartEndMatrix(self.subject.model, self.read, channels=self.channels, block=block, progress=progress)
 
     def require_memory(self) -> None:
-        """Refuse a matrix that does not fit the memory.
-
-        Raises:
-            MemoryBudgetError: it does not.
-        """
+        """Refuse a matrix that does not fit the memory."""
         starts, ends, budget = len(self.starts), len(self.ends), self.settings.budget
         need = 8 * 4 * starts * ends * self.channels
         if need > budget:
@@ -89,7 +79,7 @@ class Entries:
 
 
 Evaluate = Callable[[Entries, Progress, State | None], Values]
-"""From the entries, whom to tell of the pairs done, and the starts' states if they are known, to all values"""
+"""Takes the entries, the progress to call, and the states of the starts if they are known; gives all values"""
 
 
 def evaluated(entries: Entries, progress: Progress, states: State | None = None) -> Values:

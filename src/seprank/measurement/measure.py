@@ -8,16 +8,13 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
-
 from ..adapters import State
 from ..adapters.alphabet import Alphabet, find_alphabet
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.measure_settings import MeasureSettings
 from ..system.progress import Report, bars
-from .figures import check_finite
-from .inputs import Array, DataError, Samples, given_halves, halved, whole_sequences
+from .inputs import Data, DataError, Samples, given_halves, halved, whole_sequences
 from .matrix import Entries, Evaluate, evaluated, on_workers
 from .measured_model import adapt_to, prepared
 from .measurement import Measurement, measure_matrix
@@ -29,9 +26,9 @@ def measure(  # noqa: PLR0913  (each is a setting a user has)
     *,
     length: int,
     cut: int | None = None,
-    starts: int | Array | Tensor | None = None,
-    ends: int | Array | Tensor | None = None,
-    data: Array | Tensor | None = None,
+    starts: int | Data | None = None,
+    ends: int | Data | None = None,
+    data: Data | None = None,
     inputs: int | tuple[int, ...] | None = None,
     tokens: int | None = None,
     readout: str | int = "all",
@@ -109,8 +106,8 @@ def measured(
     settings: MeasureSettings,
     *,
     inputs: int | tuple[int, ...] | None = None,
-    data: Array | Tensor | None = None,
-    halves: tuple[Array | Tensor, Array | Tensor] | None = None,
+    data: Data | None = None,
+    halves: tuple[Data, Data] | None = None,
     executor: Executor | None = None,
     progress: bool = True,
 ) -> Measurement:
@@ -129,7 +126,7 @@ def measured(
         return measure_at(Entries(subject, samples, settings), cut, report, evaluate=evaluate)
 
 
-def _given(starts: Any, ends: Any, data: Any) -> tuple[Array | Tensor, Array | Tensor] | None:
+def _given(starts: Any, ends: Any, data: Any) -> tuple[Data, Data] | None:
     """The halves, if they are arrays and not how many to draw."""
     arrays = [half for half in (starts, ends) if getattr(half, "ndim", 0)]
     if not arrays:
@@ -139,7 +136,7 @@ def _given(starts: Any, ends: Any, data: Any) -> tuple[Array | Tensor, Array | T
     return starts, ends
 
 
-def drawn(alphabet: Alphabet, settings: MeasureSettings, data: Array | Tensor | None = None) -> Samples:
+def drawn(alphabet: Alphabet, settings: MeasureSettings, data: Data | None = None) -> Samples:
     """Sequences of the whole length of which the halves are taken."""
     starts, ends = settings.halves
     return whole_sequences(alphabet, length=settings.length, starts=starts, ends=ends, data=data, seed=settings.seed)
@@ -151,12 +148,11 @@ def measure_at(
     """One measurement; `states` of the starts, where they have been run already."""
     began = time.perf_counter()
     entries.require_memory()
-    values = evaluate(entries, lambda done, total: report(f"Start-End matrix, cut {cut}", done, total), states)
-    check_finite(values)
-    seen = recheck(entries, values)
+    evaluated = evaluate(entries, lambda done, total: report(f"Start-End matrix, cut {cut}", done, total), states)
+    values, seen = recheck(entries, evaluated)
     subject, samples, settings = entries.subject, entries.samples, entries.settings
     return measure_matrix(
-        entries.combined(values),
+        values,
         length=settings.length,
         cut=cut,
         dtype=subject.version.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ _OWN = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 _TRIED = 64
 """Sequences of the samples that are enough for every check"""
+_TIMED_STEPS = 16
+"""Steps that are run to see how long one takes"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,14 @@ class Subject:
     def cast(self, halves: Halves) -> Halves:
         """Halves in the type and on the device of the model's inputs."""
         return Halves(vectors=self.version.cast(halves.sequences()))
+
+    def seconds_per_step(self, sequences: Tensor) -> float:
+        """How long a step of one of these sequences takes if they are run together, from a try of a few steps."""
+        tried = sequences[:, :_TIMED_STEPS] if self.model.splits else sequences
+        pieces = self.model.pieces(tried)
+        began = time.perf_counter()
+        self.model(pieces, None)
+        return (time.perf_counter() - began) / (tried.shape[0] * tried.shape[1])
 
 
 @contextmanager

@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..adapters import Values
+from ..adapters.rounding import EPSILON
 from ..result.chart import legend_above, mark, whole_numbers
 from ..result.palette import COLOURS
 from ..result.panels import Panel
 from ..result.result import STRICT, Result, Row
 from ..result.text import text_table
 from .figures import (
-    EPSILON,
     Shares,
-    Values,
     Vector,
     check_finite,
     numerical_rank,
@@ -92,7 +92,7 @@ class Measurement(Result):
     floor: float | None
     """Relative error of the outputs, where the model itself computes less precisely than `dtype` says"""
     notes: tuple[str, ...]
-    """What else should be known, in sentences"""
+    """Further remarks, in sentences"""
 
     @property
     def memory(self) -> float:
@@ -161,7 +161,10 @@ class Measurement(Result):
         ]
         if self.recombined is not None:
             lines.append(f"  {_percent(self.recombined)} % of the pairs are halves of different sequences")
-        rows = [_row(label, self.errors[name]) for name, label in LABELS.items()]
+        rows = [
+            [label, f"{e.estimate:.4g}", f"{e.low:.4g} to {e.high:.4g}", f"{e.plug_in:.4g}"]
+            for label, e in ((label, self.errors[name]) for name, label in LABELS.items())
+        ]
         heads = ["", "estimate", "90 % interval", "plug-in"]
         lines += ["", text_table(rows, heads=heads, left=(0, 2), indent=2)]
         relation = "≥" if self.numerical_rank_is_bound else "="
@@ -183,11 +186,6 @@ LABELS = {
     "end": "variance share of end",
     "interaction": "variance share of interaction",
 }
-
-
-def _row(label: str, figure: Estimate) -> list[str]:
-    interval = f"{figure.low:.4g} to {figure.high:.4g}"
-    return [label, f"{figure.estimate:.4g}", interval, f"{figure.plug_in:.4g}"]
 
 
 _LEAST = 0.0005

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from torch import Tensor
 
 from ..adapters import State
 from ..adapters.alphabet import find_alphabet
@@ -24,7 +23,7 @@ from ..settings.entries import entries
 from ..settings.measure_settings import PROFILE_SAMPLES, MeasureSettings
 from ..startend.workers import finished, pack
 from ..system.progress import Report, announce, bars, silent
-from .inputs import Array, Samples, halved
+from .inputs import Data, Samples, halved
 from .matrix import Entries
 from .measure import drawn, measure, measure_at, measured
 from .measured_model import Subject, adapt_to, prepared
@@ -33,7 +32,6 @@ from .measurement import Measurement, measure_matrix
 STAGE = "profile"
 _TRIED = 64
 """Sequences that are run to see how long a step takes"""
-_TRIED_STEPS = 16
 
 Axis = Literal["cut", "length"]
 
@@ -200,7 +198,7 @@ def profiled(
     settings: MeasureSettings,
     *,
     inputs: int | tuple[int, ...] | None = None,
-    data: Array | Tensor | None = None,
+    data: Data | None = None,
     executor: Executor | None = None,
     progress: bool = True,
 ) -> Profile:
@@ -217,14 +215,7 @@ def profiled(
 
 
 class _Run:
-    """What is measured at the cuts of a profile.
-
-    Args:
-        subject: a model that has passed the checks.
-        whole: starts and ends of the whole length.
-        cuts: ascending.
-        settings: of the measurements.
-    """
+    """What is measured at the cuts of a profile, in ascending order, on starts and ends of the whole length."""
 
     def __init__(self, subject: Subject, whole: Samples, cuts: Sequence[int], settings: MeasureSettings) -> None:
         self._subject, self._whole, self._cuts, self._settings = subject, whole, cuts, settings
@@ -241,28 +232,20 @@ class _Run:
         began = time.perf_counter()
         measure_matrix(values, length=self._settings.length, cut=self._cuts[0])
         figures = time.perf_counter() - began
-        return self._step() * sum(self._steps(cut) for cut in self._cuts) + len(self._cuts) * figures
+        tried = self._subject.cast(self._whole.ends).sequences(0, min(self._first.block, _TRIED))
+        steps = sum(self._steps(cut) for cut in self._cuts)
+        return self._subject.seconds_per_step(tried) * steps + len(self._cuts) * figures
 
     def _steps(self, cut: int) -> int:
         """Steps of the model for one matrix, starts not counted."""
         pairs, length = len(self._whole.starts) * len(self._whole.ends), self._settings.length
         return pairs * (length - cut if self._subject.model.splits else length)
 
-    def _step(self) -> float:
-        """Seconds for one step of one sequence, in a batch."""
-        model, length = self._subject.model, self._settings.length
-        steps = min(_TRIED_STEPS, length) if model.splits else length
-        sequences = self._subject.cast(self._whole.ends).sequences(0, min(self._first.block, _TRIED))
-        pieces = model.pieces(sequences[:, :steps])
-        began = time.perf_counter()
-        model(pieces, None)
-        return (time.perf_counter() - began) / (steps * len(sequences))
-
     def here(self, report: Report) -> Iterator[Measurement]:
         """One after the other; the states of the starts are taken along."""
         weights = [self._steps(cut) for cut in self._cuts]
         for place, (cut, states) in enumerate(self._states()):
-            told = _Told(report, sum(weights[:place]), weights[place], sum(weights))
+            told = partial(_tell, report, sum(weights[:place]), weights[place], sum(weights))
             yield measure_at(self._entries(cut), cut, told, states=states)
 
     def _states(self) -> Iterator[tuple[int, State]]:
@@ -292,18 +275,9 @@ class _Run:
         yield from (found[cut] for cut in self._cuts)
 
 
-@dataclass(frozen=True)
-class _Told:
-    """Progress of one cut as a part of that of all."""
-
-    report: Report
-    before: int
-    """Steps of the cuts that are done"""
-    own: int
-    total: int
-
-    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
-        self.report(STAGE, self.before + self.own * done // max(total, 1), self.total, stage)
+def _tell(report: Report, before: int, own: int, every: int, stage: str, done: int, total: int, note: str = "") -> None:
+    """Progress of one cut as a part of all: `before` counts the steps of earlier cuts, `own` those of this one."""
+    report(STAGE, before + own * done // max(total, 1), every, stage)
 
 
 def measure_cut(packed: bytes, cut: int) -> Measurement:

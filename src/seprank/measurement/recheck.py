@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..adapters import Rescaled
+from ..adapters import Rescaled, Values
 from ..adapters.agreement import NUDGED, failure, tolerance
 from ..adapters.contract import Check
 from ..adapters.rounding import difference
-from ..startend import Halves, Values
+from ..startend import Halves
+from .figures import check_finite
 from .matrix import Entries
 
 ROWS = 2
@@ -29,31 +30,37 @@ _MOST = 0.1
 """Beyond this relative difference outputs are rounding more than anything else"""
 
 
-def recheck(entries: Entries, values: Values) -> float:
+def recheck(entries: Entries, values: Values) -> tuple[Values, float]:
     """Compare a matrix with entries that are evaluated again.
 
     Args:
         entries: what it is made of.
-        values: the matrix, (starts, ends, channels), finite.
+        values: the matrix as it was evaluated, (starts, ends, columns).
 
     Returns:
-        The largest relative difference, which is rounding.
+        The outputs that are read out, (starts, ends, channels), and the largest relative difference, which is rounding.
 
     Raises:
         CheckFailed: a difference is more than rounding can make.
-        ValueError: rounding has grown along the sequence until there is nothing else.
+        ValueError: outputs are not finite, or rounding has grown along the sequence until there is nothing else.
     """
     again = _Again(entries, values)
     rows, pairs = again.rows(), again.pairs()
     apart = again.apart(again.first_rows, rows), again.apart(again.first_pairs, pairs)
     if max(apart) > again.limit:
+        check_finite(values)  # says more than the check below
         if again.draws:
             raise again.failure("repeat", max(apart))
         by_one, grown = again.rounding_grown(pairs)
         if max(apart) > grown:
             _refuse_rounding(by_one)
             raise again.failure(again.cause(rows, pairs, apart[0]), max(apart))
-    return max(apart)
+    elif not again.draws:
+        # where batches of every size round alike, nothing above shows how far rounding grows
+        by_one = again.apart(pairs, again.pairs(nudged=1))
+        if by_one > again.limit:  # which in coarse arithmetic is large
+            _refuse_rounding(by_one)
+    return entries.combined(values), max(apart)
 
 
 def _refuse_rounding(by_one: float) -> None:
@@ -87,11 +94,15 @@ class _Again:
         return found[::-1, ::-1]
 
     def pairs(self, *, nudged: int = 0, together: bool = False) -> Values:
-        """Pairs as whole sequences, (pairs, 1, channels), the first alone or with the others; perhaps nudged."""
+        """Pairs as whole sequences, (pairs, 1, channels), the first alone or with the others.
+
+        Inputs are perhaps nudged: moved by that many last digits, but for whole numbers, which may stand for letters.
+        """
         halves = self._entries.starts.only(self._starts), self._entries.ends.only(self._ends)
         sequences = torch.cat([half.sequences() for half in halves], 1)
         if nudged and sequences.is_floating_point():
-            sequences = sequences * (1 + 2 * nudged * self._rounding)
+            moved = sequences * (1 + 2 * nudged * self._rounding)
+            sequences = torch.where(sequences == sequences.round(), sequences, moved)
         batches = [sequences] if together else [sequences[:1], sequences[1:]]
         outputs = [self._entries.read(self._model(self._model.pieces(batch), None)[0]) for batch in batches]
         found: Values = torch.cat(outputs, 1).T[:, None].double().cpu().numpy()
@@ -100,8 +111,8 @@ class _Again:
     def rounding_grown(self, pairs: Values) -> tuple[float, float]:
         """What changes if the last digit of inputs does, and what rounding may have become along the sequence.
 
-        For the second a thousand last digits are moved, and the change is divided by as much: what is no rounding does
-        not grow with it. It is at most what is still small beside the outputs.
+        The second moves inputs by a thousand last digits and divides the change by a thousand: what is not rounding
+        does not grow with the move. It is capped at what is still small beside the outputs.
         """
         by_one, by_many = (self.apart(pairs, self.pairs(nudged=n)) for n in (1, _DIGITS))
         return by_one, min(NUDGED * by_many / _DIGITS, _MOST)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .figures import EPSILON, Shares, Values, anova, decomposed, sum_of_squares, unbiased_shares
+from ..adapters import Values
+from ..adapters.rounding import EPSILON
+from .figures import Shares, anova, decomposed, sum_of_squares, unbiased_shares
 
 _LOST = 1e-3
 """If less than this is left of the variance, the sums have lost digits"""
@@ -69,7 +71,7 @@ class SharesLeftOut:
         by_end = self._over_starts[kept][:, ends].sum(0) / counts[0]
         mean = by_start.mean(0)
         jointly = (
-            self._squares[kept][:, kept].sum() / (counts[0] * counts[1])
+            float(self._squares[kept][:, kept].sum()) / (counts[0] * counts[1])
             - sum_of_squares(by_start) / counts[0]
             - sum_of_squares(by_end) / counts[1]
             + sum_of_squares(mean)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -34,15 +33,7 @@ Enough = Callable[[Terms], bool]
 
 
 class Collection:
-    """Terms of all pairs, lag by lag if the states of all pasts fit the memory, else block by block.
-
-    Args:
-        subject: a model that has passed the checks.
-        readout: of its outputs.
-        pairs: the sequences.
-        settings: of the curve.
-        report: called with the progress.
-    """
+    """Terms of all pairs, lag by lag if the states of all pasts fit the memory, else block by block."""
 
     def __init__(
         self, subject: Subject, readout: Readout, pairs: Pairs, settings: RememberSettings, report: Report
@@ -62,13 +53,8 @@ class Collection:
 
     def seconds(self, lags: Sequence[int]) -> float:
         """About how long the lags will take, from a try of a few steps."""
-        rows = self._rows[0]
-        rows = rows if self._model.splits else rows[:2]
-        steps = min(self._settings.length, 16) if self._model.splits else self._settings.length
-        pieces = self._model.pieces(self._sequences(rows)[:, :steps])
-        began = time.perf_counter()
-        self._model(pieces, None)
-        return (time.perf_counter() - began) / (2 * len(rows) * steps) * self.steps(lags)
+        tried = self._sequences(self._rows[0] if self._model.splits else self._rows[0][:2])
+        return self._subject.seconds_per_step(tried) * self.steps(lags)
 
     def terms(self, lags: Sequence[int], enough: Enough | None = None) -> Terms:
         """Terms at these lags, ascending, up to one that is enough; fewer lags or pairs if interrupted.
@@ -127,11 +113,7 @@ class Collection:
 
 
 def _block_of_pairs(subject: Subject, pairs: Pairs, settings: RememberSettings) -> int:
-    """How many pairs are run at once: as many as run fast, if they fit a quarter of the memory.
-
-    Raises:
-        MemoryBudgetError: not even one pair fits.
-    """
+    """How many pairs are run at once: as many as run fast, if they fit a quarter of the memory."""
     model, length, budget = subject.model, settings.length, settings.budget
     halves = pairs.halves()
     found = footprint(model, subject.cast(halves.starts), subject.cast(halves.ends))
@@ -155,14 +137,7 @@ def _state_bytes(subject: Subject, lags: tuple[int, ...], settings: RememberSett
 
 
 class SentCollection:
-    """The same on the workers of an executor, each of which adapts and checks the model itself.
-
-    Args:
-        executor: of `concurrent.futures`' kind, on this machine or a cluster.
-        model: the model as the user has it.
-        pairs, settings: as the curve has them.
-        report: called with the progress.
-    """
+    """The same on the workers of an executor, each of which adapts and checks the user's model itself."""
 
     def __init__(
         self, executor: Executor, model: Any, pairs: Pairs, settings: RememberSettings, report: Report
@@ -180,7 +155,8 @@ class SentCollection:
         Raises:
             KeyboardInterrupt: interrupted before there was anything to show.
         """
-        lags, blocks = tuple(lags), self._blocks()
+        lags = tuple(lags)
+        blocks = [range(i, min(i + SENT_PAIRS, self._count)) for i in range(0, self._count, SENT_PAIRS)]
         if enough is None:
             return join_pairs(self._sent(blocks, lags))
         first = self._sent(blocks[:1], lags, ends=True)
@@ -193,9 +169,6 @@ class SentCollection:
             return found
         more = self.terms(lags[len(ran) :], enough)
         return join_lags([found, more]) if len(more) == len(found) else found
-
-    def _blocks(self) -> list[range]:
-        return [range(i, min(i + SENT_PAIRS, self._count)) for i in range(0, self._count, SENT_PAIRS)]
 
     def _sent(
         self, blocks: Sequence[range], lags: tuple[int, ...], *, ends: bool = False, already: int = 0

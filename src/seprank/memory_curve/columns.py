@@ -8,6 +8,7 @@ import numpy as np
 
 from ..measurement.figures import ConstantOutput, Vector, rest_on_few
 from ..measurement.jackknife import GROUPS
+from .curve import Series
 from .estimator import Interval, Ratio, combination, interpolation_weights, interval, ratio, staircases
 from .terms import Terms
 
@@ -18,41 +19,31 @@ MARGIN = 16.0
 
 
 @dataclass(frozen=True)
-class Column:
-    """One figure at every lag."""
-
-    values: tuple[float, ...]
-    intervals: tuple[Interval, ...]
-    """90 % intervals"""
-
-    def __add__(self, later: Column) -> Column:
-        return Column(self.values + later.values, self.intervals + later.intervals)
-
-
-@dataclass(frozen=True)
 class Figures:
-    """The columns of a curve."""
+    """The columns of a curve, at its lags."""
 
-    lags: tuple[int, ...]
-    memory: Column
-    joint: Column
-    carried: Column
+    memory: Series
+    joint: Series
+    carried: Series
     floor: tuple[float, ...]
     """Share of the variance that rounding alone may make at each lag"""
     mean: float
     mean_interval: Interval
     notes: tuple[str, ...]
-    single: Column | None = None
-    short: Column | None = None
-    divergence: Column | None = None
+    single: Series | None = None
+    short: Series | None = None
+    divergence: Series | None = None
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        return self.memory.steps
 
     def followed_by(self, lags: tuple[int, ...]) -> Figures:
         """The same with further lags, at which nothing is left but the rounding of the last."""
         floor = (self.floor[-1],) * len(lags)
-        nothing = Column((0.0,) * len(lags), tuple((0.0, size) for size in floor))
+        nothing = Series(lags, (0.0,) * len(lags), tuple((0.0, size) for size in floor))
         return replace(
             self,
-            lags=self.lags + lags,
             memory=self.memory + nothing,
             joint=self.joint + nothing,
             carried=self.carried + nothing,
@@ -115,31 +106,31 @@ def figures(terms: Terms, *, threshold: float) -> Figures:
         )
     shown = terms.only(useful)
     floor = floor[[terms.lags.index(lag) for lag in useful]]
-    near = [_share(shown, "near", row) for row in range(len(useful))]
-    memory = _column(near, floor, logarithmic=True)
+    near = _shares(shown, "near")
+    memory = _column(shown, near, floor, logarithmic=True)
     resolved = np.array([value > 0 for value in memory.values])
     nothing = Ratio(0.0, np.zeros(GROUPS))
     parts = [part if good else nothing for part, good in zip(near, resolved, strict=True)]
-    mean, mean_interval = _mean(tuple(useful), parts, memory)
-    carried = _column([_share(shown, "alike", row) for row in range(len(useful))], floor, logarithmic=False)
+    mean, mean_interval = _mean(parts, memory)
     return Figures(
-        lags=tuple(useful),
         memory=memory,
-        joint=_column([_share(shown, "jointly", row) for row in range(len(useful))], floor, logarithmic=True),
-        carried=carried,
+        joint=_column(shown, _shares(shown, "jointly"), floor, logarithmic=True),
+        carried=_column(shown, _shares(shown, "alike"), floor, logarithmic=False),
         floor=tuple(floor.tolist()),
         mean=mean,
         mean_interval=mean_interval,
         notes=tuple(notes),
-        **_others(shown, floor),
+        single=_changes(shown, "single", floor),
+        short=_changes(shown, "short", floor),
+        divergence=_divergence(shown),
     )
 
 
-def _share(terms: Terms, name: str, row: int) -> Ratio:
-    return ratio(terms.squares[name][row], terms.squares["far"][row])
+def _shares(terms: Terms, name: str) -> list[Ratio]:
+    return [ratio(above, below) for above, below in zip(terms.squares[name], terms.squares["far"], strict=True)]
 
 
-def _column(parts: list[Ratio], floor: Vector, *, logarithmic: bool) -> Column:
+def _column(terms: Terms, parts: list[Ratio], floor: Vector, *, logarithmic: bool) -> Series:
     """Values and intervals; a value that is not above its floor becomes 0, with the floor as upper end."""
     values, intervals = [], []
     for part, size in zip(parts, floor.tolist(), strict=True):
@@ -147,11 +138,12 @@ def _column(parts: list[Ratio], floor: Vector, *, logarithmic: bool) -> Column:
         hidden = part.value <= size
         values.append(0.0 if hidden else min(part.value, 1.0))
         intervals.append((0.0, max(high, size)) if hidden else (low, high))
-    return Column(tuple(values), tuple(intervals))
+    return Series(terms.lags, tuple(values), tuple(intervals))
 
 
-def _mean(lags: tuple[int, ...], parts: list[Ratio], memory: Column) -> tuple[float, Interval]:
+def _mean(parts: list[Ratio], memory: Series) -> tuple[float, Interval]:
     """Sum of the curve with its error: that of sampling, widened by what the curve may do between two lags."""
+    lags = memory.steps
     weights, constant = interpolation_weights(lags)
     found = combination(parts, weights, constant)
     low, high = interval(found, logarithmic=False, highest=float(lags[-1]))
@@ -160,19 +152,19 @@ def _mean(lags: tuple[int, ...], parts: list[Ratio], memory: Column) -> tuple[fl
     return min(found.value, float(lags[-1])), (max(low - below, 0.0), min(high + above, float(lags[-1])))
 
 
-def _others(terms: Terms, floor: Vector) -> dict[str, Column | None]:
-    """Influence and truncation, if they were run, relative to the variance of the sequences themselves."""
-    found: dict[str, Column | None] = {}
-    below = 2 * terms.apart
-    for name in ("single", "short"):
-        if name in terms.squares:
-            parts = [ratio(row, below) for row in terms.squares[name]]
-            found[name] = _column(parts, floor, logarithmic=True)
-    if "divergence" in terms.squares:
-        parts = [ratio(row, np.ones(len(row))) for row in terms.squares["divergence"]]
-        intervals = tuple(interval(part, logarithmic=False, highest=np.inf) for part in parts)
-        found["divergence"] = Column(tuple(max(part.value, 0.0) for part in parts), intervals)
-    return found
+def _changes(terms: Terms, name: str, floor: Vector) -> Series | None:
+    """Influence or truncation, if it was run, relative to the variance of the sequences themselves."""
+    if name not in terms.squares:
+        return None
+    return _column(terms, [ratio(row, 2 * terms.apart) for row in terms.squares[name]], floor, logarithmic=True)
+
+
+def _divergence(terms: Terms) -> Series | None:
+    if "divergence" not in terms.squares:
+        return None
+    parts = [ratio(row, np.ones(len(row))) for row in terms.squares["divergence"]]
+    intervals = tuple(interval(part, logarithmic=False, highest=np.inf) for part in parts)
+    return Series(terms.lags, tuple(max(part.value, 0.0) for part in parts), intervals)
 
 
 def _hidden(lags: tuple[int, ...], useful: list[int], threshold: float) -> list[str]:

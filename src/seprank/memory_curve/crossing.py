@@ -7,8 +7,7 @@ b = y(s', e) and c = y(s, e') are run from the states that the pasts have left. 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -39,20 +38,14 @@ class Crossing:
     """A block of pairs.
 
     Args:
-        subject: a model that has passed the checks.
-        readout: of its outputs.
+        subject, readout: a model that has passed the checks, and what is read out of it.
         sequences: x of all pairs, then x' of all pairs, (2 x pairs, length, ...).
         lags: those for which the states of the pasts are kept.
         settings: what is run at every lag.
     """
 
     def __init__(
-        self,
-        subject: Subject,
-        readout: Readout,
-        sequences: Tensor,
-        lags: Sequence[int],
-        settings: RememberSettings,
+        self, subject: Subject, readout: Readout, sequences: Tensor, lags: Sequence[int], settings: RememberSettings
     ) -> None:
         self._subject, self._model = subject, subject.model
         self._floor = max(subject.model.floor, 4 * torch.finfo(subject.version.dtype).eps)
@@ -97,7 +90,7 @@ class Crossing:
     def _check_alone(self) -> None:
         """Run a few sequences again, each by itself and uncut, to see an influence of the batch or of the cuts.
 
-        Inputs that differ in their last digit show how far rounding alone may grow over so many steps.
+        Inputs that differ in their last digit show how far rounding alone may grow over these steps.
         """
         few = self._sequences[: min(ALONE, len(self._sequences))]
         size = 2 * self._model.agreement.rounding
@@ -123,15 +116,16 @@ class Crossing:
             self._states[cut] = self._run(before, cut, self._states[before])[1]
         return self._states[cut]
 
-    def _continued(self, cut: int, pasts: Sequence[range], ends: Tensor, change: Callable[[State], State]) -> Tensor:
-        """Last outputs of ends (of all `pasts` in turn) after the pasts of these numbers."""
+    def _continued(self, cut: int, pasts: Sequence[range], ends: Tensor, errors: float = 0.0) -> Tensor:
+        """Last outputs of ends (of all `pasts` in turn) after these pasts, the states of the last with such errors."""
         if not self._model.splits or cut == 0:
             starts = torch.cat([self._sequences[rows.start : rows.stop, :cut] for rows in pasts])
             return self._evaluate(torch.cat([starts, ends], 1), None)[0]
         state = self._state(cut)
         assert state is not None
         spread = [self._model.spread(state, rows.start, rows.stop, 1) for rows in pasts]
-        spread[-1] = change(spread[-1])
+        if errors:
+            spread[-1] = _shaken_state(spread[-1], errors)
         return self._evaluate(ends, self._model.join(spread))[0]
 
     def terms(self, lags: Sequence[int]) -> Terms:
@@ -165,12 +159,8 @@ class Crossing:
         size = self._floor / 4
         ends = torch.cat([last, _shaken(last[:again], size)])
         pasts = [range(n, 2 * n), range(n), range(again)]
-        change = (
-            (lambda state: state)
-            if self._subject.rescaled
-            else (lambda state: _shaken_state(state, size * math.sqrt(lag)))
-        )
-        columns = self._columns(self._continued(cut, pasts, ends, change), lag)
+        errors = 0.0 if self._subject.rescaled else size * math.sqrt(lag)
+        columns = self._columns(self._continued(cut, pasts, ends, errors), lag)
         return columns[:, :n], columns[:, n : 2 * n], columns[:, 2 * n :]
 
     def _single(self, lag: int) -> Squares:
@@ -178,7 +168,7 @@ class Crossing:
         n, cut = self._pairs, self._length - lag
         other = torch.cat([self._sequences[n:], self._sequences[:n]])
         ends = torch.cat([other[:, cut : cut + 1], self._sequences[:, cut + 1 :]], 1)
-        columns = self._columns(self._continued(cut, [range(2 * n)], ends, lambda state: state), lag)
+        columns = self._columns(self._continued(cut, [range(2 * n)], ends), lag)
         squares = _square(columns - self._known)
         return squares[:n] + squares[n:]
 
@@ -229,7 +219,4 @@ def _shaken(values: Tensor, size: float) -> Tensor:
 
 
 def _shaken_state(state: State, size: float) -> State:
-    parts: list[Any] = []
-    for part in state:
-        parts.append(_shaken(part, size) if isinstance(part, Tensor) else part)
-    return parts
+    return [_shaken(part, size) if isinstance(part, Tensor) else part for part in state]

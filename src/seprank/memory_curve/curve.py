@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar
 
 import numpy as np
@@ -30,6 +31,9 @@ class Series:
     values: tuple[float, ...]
     intervals: tuple[Interval, ...]
     """90 % intervals"""
+
+    def __add__(self, later: Series) -> Series:
+        return Series(self.steps + later.steps, self.values + later.values, self.intervals + later.intervals)
 
     def at(self, step: int, name: str) -> float:
         """The figure there.
@@ -89,9 +93,9 @@ class MemoryCurve(Result):
     complete: bool = True
     """False if the run was interrupted, and lags or pairs are missing"""
     notes: tuple[str, ...] = ()
-    """What else should be known, in sentences without full stop"""
+    """Further remarks, in sentences without full stop"""
     influences: Series | None = None
-    """Share of the variance that depends on the one step so many steps back, 0 being the newest; if asked for"""
+    """Share of the variance that depends on the single step this far back, 0 being the newest; if asked for"""
     truncations: Series | None = None
     """Mean square change of the output if only the last k steps are seen, over twice the variance; if asked for"""
     divergences: Series | None = None
@@ -185,15 +189,11 @@ class MemoryCurve(Result):
         if not 0 < beta < 1:
             raise ValueError(f"beta must be a part of the influence between 0 and 1, got {beta}")
         values = self._every_influence()
-        wanted, added = beta * math.fsum(values), 0.0
-        for step, value in enumerate(values):
-            added += value
-            if added >= wanted:
-                return step
-        return len(values) - 1
+        wanted = beta * math.fsum(values)
+        return next((step for step, added in enumerate(accumulate(values)) if added >= wanted), len(values) - 1)
 
     def effective_steps(self) -> float:
-        """exp of the entropy of influence over its sum: so many equally influential steps would have the same.
+        """exp of the entropy of influence over its sum: this many equally influential steps would have the same.
 
         Raises:
             ValueError: influence was not looked at at every step.

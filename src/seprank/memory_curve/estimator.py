@@ -55,8 +55,8 @@ def _without_each(sums: Vector) -> Vector:
     return np.array([np.delete(sums, group).sum() for group in range(len(sums))])
 
 
-def interval(found: Ratio, *, logarithmic: bool, lowest: float = 0.0, highest: float = 1.0) -> Interval:
-    """A 90 % interval by the delete-group jackknife, moved into the range that the figure can have.
+def interval(found: Ratio, *, logarithmic: bool, highest: float = 1.0) -> Interval:
+    """A 90 % interval by the delete-group jackknife, moved into the range of the figure, from 0 to the highest.
 
     The logarithm is jackknifed if `logarithmic`, for figures that are positive at any magnitude.
 
@@ -70,7 +70,7 @@ def interval(found: Ratio, *, logarithmic: bool, lowest: float = 0.0, highest: f
     half = T_QUANTILE * jackknife_error(numbers)
     ends = [centre - half, centre + half]
     low, high = (math.exp(min(end, 700.0)) for end in ends) if logarithmic else ends
-    return min(max(low, lowest), highest), min(max(high, lowest), highest)
+    return min(max(low, 0.0), highest), min(max(high, 0.0), highest)
 
 
 def combination(parts: list[Ratio], weights: Vector, constant: float) -> Ratio:

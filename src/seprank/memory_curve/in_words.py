@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .curve import MemoryCurve
 
 BARS = "▁▂▃▄▅▆▇█"
-HEADINGS = ("lag", "memory", "90 % interval", "joint")
 
 
 def sentence(curve: MemoryCurve) -> str:
@@ -82,29 +81,26 @@ def sparkline(lags: Sequence[int], memory: Sequence[float], width: int = 48) -> 
     return "".join(BARS[min(int(value * len(BARS)), len(BARS) - 1)] for value in values)
 
 
-def rows(curve: MemoryCurve) -> list[tuple[str, str, str, str]]:
-    """Lag, memory, its interval and joint, as texts."""
-    found = []
+def table(curves: Mapping[str, MemoryCurve]) -> str:
+    """A table of one curve in full, or of several beside each other, a row for each lag."""
+    if len(curves) == 1:
+        rows = _rows(*curves.values())
+        return text_table(rows, heads=("lag", "memory", "90 % interval", "joint"), left=(), indent=2)
+    lags = sorted({lag for curve in curves.values() for lag in curve.lags})
+    lines: list[tuple[str, ...]] = [(f"{lag:,}", *(_cell(curve, lag) for curve in curves.values())) for lag in lags]
+    for name, threshold in (("reach", None), ("half", 0.5)):
+        lines.append((name, *(_reach(curve, threshold) for curve in curves.values())))
+    lines.append(("mean", *(f"{curve.mean:.3g}" for curve in curves.values())))
+    return text_table(lines, heads=("lag", *curves), left=(), indent=2)
+
+
+def _rows(curve: MemoryCurve) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
     for place, lag in enumerate(curve.lags):
         value, (low, high) = curve.memory[place], curve.intervals["memory"][place]
         shown = (f"{value:.4g}", f"{low:.3g} to {high:.3g}") if value > 0 else ("0", f"below {high:.1e}")
         found.append((f"{lag:,}", *shown, f"{curve.joint[place]:.3g}"))
     return found
-
-
-def table(curves: Mapping[str, MemoryCurve]) -> str:
-    """A table of one curve in full, or of several beside each other, a row for each lag."""
-    if len(curves) == 1:
-        curve = next(iter(curves.values()))
-        return text_table(rows(curve), heads=HEADINGS, left=(), indent=2)
-    lags = sorted({lag for curve in curves.values() for lag in curve.lags})
-    lines: list[tuple[str, ...]] = []
-    for lag in lags:
-        lines.append((f"{lag:,}", *(_cell(curve, lag) for curve in curves.values())))
-    for name, threshold in (("reach", None), ("half", 0.5)):
-        lines.append((name, *(_reach(curve, threshold) for curve in curves.values())))
-    lines.append(("mean", *(f"{curve.mean:.3g}" for curve in curves.values())))
-    return text_table(lines, heads=("lag", *curves), left=(), indent=2)
 
 
 def _reach(curve: MemoryCurve, threshold: float | None) -> str:

@@ -10,15 +10,13 @@ import numpy.typing as npt
 from torch import Tensor
 
 from ..measurement.directions import directions
+from ..measurement.figures import SAFE_EXPONENT
 from ..measurement.measured_model import Subject
 from ..question import check_readout
 from ..settings.remember_settings import PROBABILITIES, RememberSettings
 
 Columns = npt.NDArray[np.float64]
 """(channels, sequences)"""
-
-_SAFE = 100
-"""Squares of numbers within 2^±100, and sums of them, neither overflow nor vanish"""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Readout:
             exponents = exponents + powers.astype(np.int64)
         present = exponents[(mantissas != 0) & np.isfinite(mantissas)]
         top = int(present.max()) if present.size else 0
-        return 0 if self.probabilities or abs(top) <= _SAFE else top
+        return 0 if self.probabilities or abs(top) <= SAFE_EXPONENT else top
 
     def __call__(self, output: Tensor, exponent: int = 0) -> Columns:
         """Columns of the outputs over 2^exponent; for probabilities, their square roots."""

@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ..adapters.alphabet import find_alphabet
-from ..measurement.measured_model import adapt_to, prepared
+from ..measurement.inputs import Data
+from ..measurement.measured_model import Subject, adapt_to, prepared
 from ..settings.entries import given
 from ..settings.hints import FirstState
 from ..settings.lags import bracket
@@ -18,11 +20,11 @@ from ..settings.remember_settings import RememberSettings
 from ..system.memory import default_budget
 from ..system.progress import Report, announce, bars
 from .collection import STAGE, Collection, SentCollection
-from .columns import Column, Figures, figures, nothing_left
+from .columns import Figures, figures, nothing_left
 from .curve import MemoryCurve, Series
-from .readout import choose_readout
+from .readout import Readout, choose_readout
 from .terms import Terms, join_lags
-from .windows import Data, Pairs, make_pairs
+from .windows import Pairs, make_pairs
 
 
 def remember(  # noqa: PLR0913  (each is a setting a user has)
@@ -110,7 +112,22 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         what = f"memory curve of {samples} pairs, length {length}"
         announce(report, STAGE, what, here.seconds(settings.wanted), shared=executor is not None)
         terms, ended = _collected(run, settings, pairs)
-    found = figures(terms, threshold=threshold)
+    return _curve(settings, pairs, subject, read, terms, ended=ended, interrupted=run.interrupted, began=began)
+
+
+def _curve(
+    settings: RememberSettings,
+    pairs: Pairs,
+    subject: Subject,
+    read: Readout,
+    terms: Terms,
+    *,
+    ended: bool,
+    interrupted: bool,
+    began: float,
+) -> MemoryCurve:
+    """The record of a run; lags beyond one at which memory `ended` have none."""
+    found = figures(terms, threshold=settings.threshold)
     further = tuple(lag for lag in settings.wanted if ended and lag > found.lags[-1])
     notes = [*pairs.notes, *subject.notes, *found.notes]
     if further:
@@ -118,12 +135,21 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
             f"lags beyond {found.lags[-1]} were not run: steps are independent, so memory that has fallen to the "
             "rounding floor cannot rise again"
         )
-    if run.interrupted:
+    if interrupted:
         notes.append(
             f"interrupted: {len(terms)} of {len(pairs)} pairs, lags up to {terms.lags[-1]} of {settings.length - 1}"
         )
+    found = found.followed_by(further)
+    shares = {"memory": found.memory, "joint": found.joint, "carried": found.carried}
     return MemoryCurve(
-        **_columns(found.followed_by(further), settings.length),
+        lags=found.lags,
+        memory=found.memory.values,
+        joint=found.joint.values,
+        carried=found.carried.values,
+        intervals={name: column.intervals for name, column in shares.items()},
+        floor=found.floor,
+        mean=found.mean,
+        mean_interval=found.mean_interval,
         threshold=settings.threshold,
         length=settings.length,
         samples=len(terms),
@@ -133,8 +159,11 @@ def remember(  # noqa: PLR0913  (each is a setting a user has)
         seed=settings.seed,
         seconds=time.perf_counter() - began,
         source=pairs.source,
-        complete=not run.interrupted,
+        complete=not interrupted,
         notes=tuple(notes),
+        influences=_influences(found, settings.length),
+        truncations=found.short,
+        divergences=found.divergence,
     )
 
 
@@ -175,30 +204,11 @@ def _indistinct(found: Figures, place: tuple[int, int], threshold: float) -> boo
     return place[0] >= 0 and intervals[place[0]][0] <= threshold <= intervals[place[1]][1]
 
 
-def _columns(found: Figures, length: int) -> dict[str, Any]:
-    """The fields of a `MemoryCurve` that are figures."""
-    shares = {"memory": found.memory, "joint": found.joint, "carried": found.carried}
-    return {
-        "lags": found.lags,
-        **{name: column.values for name, column in shares.items()},
-        "intervals": {name: column.intervals for name, column in shares.items()},
-        "floor": found.floor,
-        "mean": found.mean,
-        "mean_interval": found.mean_interval,
-        "influences": _influences(found, length),
-        "truncations": _series(found.lags, found.short),
-        "divergences": _series(found.lags, found.divergence),
-    }
-
-
-def _series(steps: tuple[int, ...], column: Column | None) -> Series | None:
-    return None if column is None else Series(steps, column.values, column.intervals)
-
-
 def _influences(found: Figures, length: int) -> Series | None:
     """Of the oldest of the last k steps; that of the very first step is memory at the last lag, as its whole past."""
-    column, steps = found.single, tuple(lag - 1 for lag in found.lags)
-    if column is not None and found.lags[-1] == length - 1:
-        column += Column(found.memory.values[-1:], found.memory.intervals[-1:])
-        steps = (*steps, length - 1)
-    return _series(steps, column)
+    if found.single is None:
+        return None
+    oldest, memory = replace(found.single, steps=tuple(lag - 1 for lag in found.lags)), found.memory
+    if found.lags[-1] < length - 1:
+        return oldest
+    return oldest + Series((length - 1,), memory.values[-1:], memory.intervals[-1:])

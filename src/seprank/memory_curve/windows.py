@@ -12,12 +12,10 @@ import torch
 from torch import Tensor
 
 from ..adapters.alphabet import Alphabet
-from ..measurement.inputs import DataError, Samples, as_array, checked_sequences, halved, whole_sequences
+from ..measurement.inputs import Data, DataError, Samples, as_array, checked_sequences, halved, whole_sequences
 from ..settings.remember_settings import FEWEST, RememberSettings
 from ..startend import Halves
 from ..system.memory import MemoryBudgetError, show_size
-
-Data = npt.NDArray[Any] | Tensor
 
 
 @dataclass(frozen=True)

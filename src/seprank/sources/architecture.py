@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, runtime_checkable
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ..models import ModelSpec, find_model
-from .code import FactoryError, Found, find_code, is_code, source_hash
-from .factory import Factory, factory_of, is_network, made_anew, size_names
+from .code import Found, find_code, is_code
+from .factory import callable_of, factory_of, is_network, made_anew, size_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,17 +27,19 @@ class Sizes(TypedDict):
     depth: int
 
 
-@runtime_checkable
-class Architecture(Protocol):
+class Architecture(ABC):
     """Something that makes networks of the sizes asked for."""
 
     @property
+    @abstractmethod
     def name(self) -> str: ...
 
     @property
+    @abstractmethod
     def takes(self) -> frozenset[str]:
         """Which of width and depth it can be made with; the others are its own affair."""
 
+    @abstractmethod
     def build(self, **sizes: Unpack[Sizes]) -> nn.Module:
         """A new network, drawn from torch's global generator.
 
@@ -47,6 +50,7 @@ class Architecture(Protocol):
 
     def count(self, **sizes: Unpack[Sizes]) -> int:
         """Numbers in all parameters of the network that `build` makes."""
+        return sum(parameter.numel() for parameter in self._example(**sizes).parameters())
 
     def outputs(self, **sizes: Unpack[Sizes]) -> int:
         """Numbers that this network gives at each step.
@@ -54,10 +58,20 @@ class Architecture(Protocol):
         Raises:
             FactoryError: it does not give an output for each step.
         """
+        from .steps import count_outputs
+
+        return count_outputs(self._example(**sizes), sizes["inputs"], self.name)
+
+    def _example(self, **sizes: Unpack[Sizes]) -> nn.Module:
+        """A network that is built only to see its size."""
+        from ..system.seeds import seeded
+
+        with seeded(0):
+            return self.build(**sizes)
 
 
 @dataclass(frozen=True)
-class Registered:
+class Registered(Architecture):
     """A model of the registry, with further settings."""
 
     spec: ModelSpec
@@ -74,12 +88,10 @@ class Registered:
     def count(self, **sizes: Unpack[Sizes]) -> int:
         if self._is_plain:
             return self.spec.count(sizes["inputs"], sizes["width"] or 1, sizes["depth"], **self.settings)
-        return _counted(self, **sizes)
+        return super().count(**sizes)
 
     def outputs(self, **sizes: Unpack[Sizes]) -> int:
-        if self._is_plain:
-            return sizes["width"] or 1
-        return _tried(self, **sizes)
+        return sizes["width"] or 1 if self._is_plain else super().outputs(**sizes)
 
     @property
     def _is_plain(self) -> bool:
@@ -89,7 +101,7 @@ class Registered:
 
 
 @dataclass(frozen=True)
-class Own:
+class Own(Architecture):
     """A factory of the user's own, with further settings."""
 
     found: Found
@@ -99,29 +111,14 @@ class Own:
     def name(self) -> str:
         return self.found.name
 
-    @property
-    def sha256(self) -> str:
-        """Hash of its source file."""
-        return source_hash(self.found.file)
-
     @cached_property
     def takes(self) -> frozenset[str]:
         return frozenset({"width", "depth"} & self._names.keys())
 
     def build(self, **sizes: Unpack[Sizes]) -> nn.Module:
-        return self.factory(**sizes).draw()
-
-    def count(self, **sizes: Unpack[Sizes]) -> int:
-        return _counted(self, **sizes)
-
-    def outputs(self, **sizes: Unpack[Sizes]) -> int:
-        return _tried(self, **sizes)
-
-    def factory(self, **sizes: Unpack[Sizes]) -> Factory:
-        """What makes the network of these sizes."""
         given = dict[str, Any](sizes)
         named = {name: given[size] for size, name in self._names.items() if given[size] is not None}
-        return factory_of(self.found, self._function, {**named, **self.settings})
+        return factory_of(self.found, self._function, {**named, **self.settings}).draw()
 
     @cached_property
     def _names(self) -> dict[str, str]:
@@ -131,12 +128,9 @@ class Own:
 
     @cached_property
     def _function(self) -> Callable[..., Any]:
-        value = self.found.value
-        if is_network(value):
+        if is_network(self.found.value):
             return made_anew(self.found, self.settings)
-        if not callable(value):
-            raise FactoryError(f"{self.name} must be a function, a class or a network, got a {type(value).__name__}")
-        return value
+        return callable_of(self.found)
 
 
 def find_architecture(name: str, settings: Mapping[str, Any] | None = None) -> Registered | Own:
@@ -155,22 +149,3 @@ def find_architecture(name: str, settings: Mapping[str, Any] | None = None) -> R
     own = Own(find_code(name), settings or {})
     _ = own.takes  # refused now and not in the middle of the work
     return own
-
-
-def _counted(architecture: Architecture, **sizes: Unpack[Sizes]) -> int:
-    module = _example(architecture, **sizes)
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _tried(architecture: Architecture, **sizes: Unpack[Sizes]) -> int:
-    from .steps import count_outputs
-
-    return count_outputs(_example(architecture, **sizes), sizes["inputs"], architecture.name)
-
-
-def _example(architecture: Architecture, **sizes: Unpack[Sizes]) -> nn.Module:
-    """A network that is built only to see its size."""
-    from ..system.seeds import seeded
-
-    with seeded(0):
-        return architecture.build(**sizes)

@@ -1,8 +1,7 @@
-"""The user's own code, named as file.py:name or package.module:name: where it is, and what stands under that name."""
+"""The user's own code, named as file.py:name or package.module:name: where it is, and what the name refers to."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -15,14 +14,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeGuard
 
-from ..system.files import FileError, existing_file
-
 USER_MODULE = "_seprank_user_"
-"""How the names begin that modules from single files have in `sys.modules`"""
+"""Prefix of the names in `sys.modules` of modules from single files"""
 
 
 class FactoryError(ValueError):
-    """The user's own code could not be found, failed, or made something else than is needed."""
+    """The user's own code could not be found, failed, or made something other than what is needed."""
 
 
 def is_code(name: str) -> bool:
@@ -32,7 +29,7 @@ def is_code(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Found:
-    """What stands under a name of the user's own code."""
+    """What a name of the user's own code refers to."""
 
     name: str
     """As the user wrote it, for instance my_model.py:build"""
@@ -48,15 +45,12 @@ class Found:
         return self.name.rpartition(":")[0].endswith(".py")
 
     def again(self) -> object:
-        """The same of the file run once more, so that it is made anew."""
+        """The same after running the file once more, so that it is made anew."""
         return getattr(import_file(self.file), self.name.rpartition(":")[2])
 
 
 def find_code(name: str) -> Found:
-    """Import the code and find what is named.
-
-    Args:
-        name: file.py:name or package.module:name.
+    """Import the code and find what file.py:name or package.module:name stands for.
 
     Raises:
         FactoryError: the text has another form, the file or the name is missing, or the import fails.
@@ -70,7 +64,8 @@ def find_code(name: str) -> Found:
     value = getattr(module, attribute, None)
     if value is None:
         raise FactoryError(f"{place} must define {attribute!r}, found no such name")
-    return Found(name, value, _source(place, module), folders)
+    file = place if place.endswith(".py") else getattr(module, "__file__", None)
+    return Found(name, value, _existing(place, file), folders)
 
 
 def source_of(name: str) -> Path:
@@ -83,9 +78,7 @@ def source_of(name: str) -> Path:
     if place.endswith(".py"):
         return Path(place)
     spec = _spec_of(place)
-    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
-        raise FactoryError(f"{place} has no source file; name the module that defines the factory")
-    return Path(spec.origin)
+    return _existing(place, None if spec is None else spec.origin)
 
 
 def _spec_of(place: str) -> ModuleSpec | None:
@@ -105,6 +98,8 @@ def _is_package(spec: ModuleSpec | None) -> TypeGuard[ModuleSpec]:
 
 def source_hash(path: str | Path) -> str:
     """SHA-256 of a source file, hexadecimal."""
+    import hashlib
+
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
@@ -155,7 +150,7 @@ def _is_inside(file: Path, folders: tuple[str, ...], path: list[str]) -> bool:
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Whatever the user's code dies of, as ours; a program that ends itself does not end this one."""
+    """Turn whatever error the user's code raises into ours; code that exits does not end this program."""
     try:
         yield
     except FactoryError:
@@ -172,6 +167,8 @@ def import_file(path: Path) -> ModuleType:
     Raises:
         FactoryError: there is no such file.
     """
+    from ..system.files import FileError, existing_file
+
     try:
         existing_file(path)
     except FileError as error:
@@ -185,9 +182,8 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
-def _source(place: str, module: ModuleType) -> Path:
+def _existing(place: str, file: str | None) -> Path:
     """The file of a module's text: what was certified is that text."""
-    file = place if place.endswith(".py") else getattr(module, "__file__", None)
     if file is None or not Path(file).is_file():
         raise FactoryError(f"{place} has no source file; name the module that defines the factory")
     return Path(file)

@@ -64,7 +64,7 @@ class Factory:
                 raise self._incomplete() or error from error
 
     def _incomplete(self) -> FactoryError | None:
-        """What to say of arguments that the function needs and did not get; None if it got all."""
+        """The error for arguments that the function needs and did not get; None if it got all."""
         own = list(parameters_of(self.function).values())[1 if isinstance(self.function, type) else 0 :]
         by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         missing = [
@@ -94,9 +94,7 @@ def load_factory(name: str, *, sizes: Mapping[str, Size | None] | None = None, *
     if is_network(found.value):
         made = [key for key, value in {**(sizes or {}), **settings}.items() if value is not None and key != "inputs"]
         return Factory(name, made_anew(found, made), source_hash(found.file), {}, found.folders)
-    function = found.value
-    if not callable(function):
-        raise FactoryError(f"{name} must be a function, a class or a network, got a {type(function).__name__}")
+    function = callable_of(found)
     return factory_of(found, function, {**_named(function, sizes or {}, settings), **settings})
 
 
@@ -110,6 +108,13 @@ def factory_of(found: Found, function: Callable[..., Any], settings: dict[str, A
     return Factory(found.name, function, source_hash(found.file), settings, found.folders)
 
 
+def callable_of(found: Found) -> Callable[..., Any]:
+    """The function or class that a name stands for."""
+    if not callable(found.value):
+        raise FactoryError(f"{found.name} must be a function, a class or a network, got a {type(found.value).__name__}")
+    return found.value
+
+
 def is_network(found: object) -> bool:
     """Whether it is a network, and not what makes one; whoever made it has imported torch."""
     torch = sys.modules.get("torch")
@@ -121,7 +126,7 @@ def made_anew(found: Found, given: Iterable[str]) -> Callable[[], Any]:
 
     Args:
         found: the object.
-        given: names of settings, which nobody takes.
+        given: names of settings, which it cannot take.
 
     Raises:
         FactoryError: there are some, or it is made in a package, which runs once.

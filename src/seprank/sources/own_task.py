@@ -53,11 +53,7 @@ def _kind(value: object) -> str:
 
 
 def _check(name: str, task: Task) -> None:
-    """Refuse a task that a run would fail with, or whose runs could not be repeated.
-
-    Raises:
-        FactoryError: it has no such batches, losses, scores or baselines as `Task` says.
-    """
+    """Refuse a task without the batches, losses, scores or baselines of a `Task`, or whose runs cannot be repeated."""
     import torch
 
     def refuse(what: str) -> FactoryError:

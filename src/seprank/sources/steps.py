@@ -33,7 +33,7 @@ def count_outputs(module: nn.Module, inputs: int, name: str) -> int:
     """How many numbers a module gives at each step, found by running it.
 
     Raises:
-        FactoryError: it cannot be run on sequences of so many features, or gives no output for each step, or mixes the
+        FactoryError: it cannot be run on sequences of this many features, gives no output for each step, or mixes the
             sequences of a batch.
     """
     sequences = torch.randn(_BATCH, _STEPS, inputs, generator=torch.Generator().manual_seed(_SEED))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..system.files import FileError, existing_file
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
 
@@ -29,6 +27,8 @@ def load_weights(module: nn.Module, path: str | Path) -> nn.Module:
     Raises:
         WeightsError: the file is of another kind, holds code, or does not fit the module.
     """
+    from ..system.files import FileError, existing_file
+
     try:
         state = _read(existing_file(path))
     except FileError as error:
@@ -56,11 +56,13 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
+    from pickle import UnpicklingError
+
     import torch
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+    except UnpicklingError:
         raise WeightsError(
             f"{path} holds more than tensors, which would be code to run; save module.state_dict() only"
         ) from None

@@ -1,6 +1,7 @@
 """Start-End matrices: every start half with every end half."""
 
-from .matrix import Halves, Matrix, Progress, RowBlocks, StartEndMatrix, Values, pairs_per_block
+from ..adapters import Values
+from .matrix import Halves, Matrix, Progress, RowBlocks, StartEndMatrix, pairs_per_block
 from .workers import finished
 
 __all__ = ["Halves", "Matrix", "Progress", "RowBlocks", "StartEndMatrix", "Values", "finished", "pairs_per_block"]

@@ -16,13 +16,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..adapters import SequenceModel, State
+from ..adapters import SequenceModel, State, Values
 from ..system.memory import MemoryBudgetError, show_size
 from .workers import finished
 
 Matrix = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
-"""(starts, ends, channels)"""
 
 _IN_CACHE, _ON_CARD = 2**17, 2**23
 """Numbers per tensor of a block: a megabyte, so that the few tensors alive at once stay near the processor's cache; on

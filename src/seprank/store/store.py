@@ -208,20 +208,20 @@ class Store:
 
     def record(self, job: Job) -> Record | None:
         """How a job ended, None if it has not."""
-        return next(iter(self._read("key = ?1", (job.key,))), None)
+        return next(iter(self._read("key = ?", (job.key,))), None)
 
     def records(self, *, command: str | None = None, status: Status | None = None) -> list[Record]:
         """All records, the oldest first, or those of one command or of one status."""
         # Chosen here and not by the file, in which a damaged record might hide from the question.
         return [
             record
-            for record in self._read("?1", (1,))
+            for record in self._read("?", (1,))
             if command in (None, record.job.command) and status in (None, record.status)
         ]
 
     def statuses(self) -> dict[str, Status]:
         """How each job ended that did, by its key."""
-        return {record.job.key: record.status for record in self._read("?1", (1,))}
+        return {record.job.key: record.status for record in self._read("?", (1,))}
 
     def _read(self, condition: str, values: tuple[Any, ...]) -> list[Record]:
         """The records for which a condition holds, each checked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -124,7 +125,8 @@ class Paced:
     """Passes on reports of progress at most ten times a second, which is often enough for the page."""
 
     def __init__(self, send: Send, interval: float = 0.1) -> None:
-        self._send, self._interval, self._last = send, interval, 0.0
+        self._send, self._interval = send, interval
+        self._last = -math.inf
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
