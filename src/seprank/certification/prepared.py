@@ -28,6 +28,7 @@ from ..field import (
     admit_table,
     constant,
     draw_elements,
+    outside,
     read,
     read_weights,
 )
@@ -193,9 +194,10 @@ class Run:
     def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
         """Learned parameters drawn at random, everything else with its own values."""
         values = {}
-        for name, tensor in weights.kept.items():
-            kept = tensor.to(self.device)
-            values[name] = self._functions.constant(self._field.admit(kept, name), kept)
+        with outside():
+            for name, tensor in weights.kept.items():
+                kept = tensor.to(self.device)
+                values[name] = self._functions.constant(self._field.admit(kept, name), kept)
         for name, shape in weights.drawn.items():
             rows = weights.rows.get(name, {})
             values[name] = admit_table(self._field, self._elements(f"parameter/{name}", shape), rows)

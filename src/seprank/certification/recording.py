@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..adapters import ConventionError, State, Whole
 from ..adapters.split import Certifiable
-from ..field import NotRecorded, PrimeField, Program, Stages, Symbolic, evaluate, interpreter, read
+from ..field import NotRecorded, PrimeField, Program, Stages, Symbolic, evaluate, executors, read
 from ..field.arithmetic import Float64, Int64
 from ..kernels import is_worth_compiling
 from ..startend import Halves, Values
@@ -95,7 +95,7 @@ class Recorded:
 
     def _executor(self) -> ModuleType | None:
         """Which runs programs; None where it is chosen by the work."""
-        return interpreter.for_rechecks() if self._is_recheck else None
+        return executors.for_rechecks() if self._is_recheck else None
 
     def _record(self, states: State, ends: Halves) -> Stages:
         if type(self._field.arithmetic) not in (Float64, Int64):

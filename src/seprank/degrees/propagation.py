@@ -16,7 +16,7 @@ from ..adapters import Recurrent, State
 from ..adapters.copies import copy_module
 from ..adapters.explained import explained
 from ..adapters.split import Certifiable, Cut, read_as
-from ..field import Functions, read_weights
+from ..field import Functions, outside, read_weights
 from ..question import Squash
 from .mode import ZERO, DegreeField, is_unknown
 
@@ -156,7 +156,8 @@ def _with_generic_parameters(
     known = Functions(stand_in, mode.renew, mode.notes, integers=variables.features is not None)
     mode.functions = known
     values = {name: known.parameter(mode.degrees(np.full(s, degree)), name) for name, s in weights.drawn.items()}
-    values |= {name: known.constant(mode.admit(tensor, name), tensor) for name, tensor in weights.kept.items()}
+    with outside():
+        values |= {name: known.constant(mode.admit(tensor, name), tensor) for name, tensor in weights.kept.items()}
 
     def call(inputs: Tensor, state: Any) -> Any:
         with explained(module, inputs, "check the inputs per step"):
