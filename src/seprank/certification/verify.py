@@ -190,9 +190,9 @@ def _check_run(
         with _of_the_certificate(), enter(module, certificate.question, arithmetic="int64", device="cpu") as run:
             check_notes(certificate.model, run.notes)
             check_columns(certificate, run.channels)
+            _check_left_out(certificate, run, budget)
             with run.outside():
                 is_proved = check_saturated(certificate, module, run.channels)
-            _check_left_out(certificate, run, budget)
             here = partial(run.entries, budget)
             there = packed and partial(evaluate_rows, packed, certificate.question, budget, "cpu", "int64")
             run.load_loops(0 if there else certificate.rank**2)
