@@ -60,8 +60,7 @@ class Recurrent(SequenceModel):
         self._batch_first = batch_first
         self.layout: Layout = layout or "columns"
         self._spec: Structure | None = None
-        self.axes: list[int | None] = []
-        """Where the module has the batch in each leaf of the state; None for a leaf that belongs to no sequence"""
+        self._axes: list[int | None] = []
         self._reuses = False
         """Whether states of several calls are in the same memory"""
         self._last_only = False
@@ -92,7 +91,7 @@ class Recurrent(SequenceModel):
         self.channels = output.shape[0]
         """Output channels after the last step"""
         batched = [(leaf, axis) for leaf, axis in zip(state, self.axes, strict=True) if axis is not None]
-        self.state_size = sum(self.batch_last(leaf, axis)[..., 0].numel() for leaf, axis in batched)
+        self.state_size = sum(leaf.select(axis, 0).numel() for leaf, axis in batched)
         """Numbers in the state of one sequence"""
 
     @torch.no_grad()
@@ -117,7 +116,7 @@ class Recurrent(SequenceModel):
                     f"the state must be made of tensors and numbers, got {type(leaf).__name__}; wrap the module in one "
                     "that takes it apart and puts it together"
                 )
-        self.axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
+        self._axes = [batch_axis(a, b) for a, b in zip(leaves, others, strict=True)]
         both = [pair for pair in zip(leaves, others, strict=True) if isinstance(pair[0], Tensor)]
         self._reuses = any(torch._C._is_alias_of(a, b) for a, b in both)  # type: ignore[attr-defined]
 
@@ -141,7 +140,7 @@ class Recurrent(SequenceModel):
             raise ConventionError(f"the state must have one structure, got {self._spec} and then {spec}")
         packed = [
             leaf if axis is None or self.layout != "columns" else leaf.movedim(axis, -1)
-            for leaf, axis in zip(leaves, self.axes, strict=True)
+            for leaf, axis in zip(leaves, self._axes, strict=True)
         ]
         return as_columns(self._last(output, pieces)), packed
 
@@ -182,24 +181,17 @@ class Recurrent(SequenceModel):
         assert self._spec is not None
         leaves = [
             leaf if axis is None or self.layout != "columns" else leaf.movedim(-1, axis)
-            for leaf, axis in zip(state, self.axes, strict=True)
+            for leaf, axis in zip(state, self._axes, strict=True)
         ]
         return unflatten(self._spec, leaves)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        return spread_leaves(state, self._held, range(first, last), copies)
+        return spread_leaves(state, self.axes, range(first, last), copies)
 
     def join(self, states: list[State]) -> State:
-        return join_leaves(states, self._held)
+        return join_leaves(states, self.axes)
 
     @property
-    def _held(self) -> list[int | None]:
-        return [None if axis is None else self.held(axis) for axis in self.axes]
-
-    def batch_last(self, leaf: Tensor, axis: int) -> Tensor:
-        """A tensor of a state with its batch axis, `axis` in the module's own order, moved to the end."""
-        return leaf.movedim(self.held(axis), -1)
-
-    def held(self, axis: int) -> int:
-        """Where the batch axis of the module is in a state of this adapter."""
-        return -1 if self.layout == "columns" else axis
+    def axes(self) -> list[int | None]:
+        """The batch axis of each leaf of a state of this adapter; None for a leaf that belongs to no sequence."""
+        return [-1 if axis is not None and self.layout == "columns" else axis for axis in self._axes]
