@@ -216,9 +216,8 @@ class _Search:
         sequences, _ = Trial.short(self._example).pairs()
         expected = output_of(model, sequences)
         for way, other in others:
-            if difference(output_of(other, sequences), expected) > max(
-                model.agreement.tolerance, other.agreement.tolerance
-            ):
+            limit = max(model.agreement.tolerance, other.agreement.tolerance)
+            if difference(output_of(other, sequences), expected) > limit:
                 error = Undetermined(
                     f"{type(self._module).__name__} can be read as {first.name}, and as {way.name}, and their outputs "
                     "differ; say which is meant: output= is the name or the place of the output in what it returns, "
