@@ -77,12 +77,7 @@ _PLAIN = _functions("requires_grad requires_grad_ grad_fn is_leaf") | {torch.aut
 class Freezing(Tracked):
     """While it is active, values carry gradients and gates do not."""
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is torch._C._set_grad_enabled:
-            return None
-        kwargs = kwargs or {}
+    def call(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         if func in CREATES or func in _PLAIN:
             return func(*args, **kwargs)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]

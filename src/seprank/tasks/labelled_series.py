@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,12 +16,14 @@ Counts = tuple[int, ...]
 
 
 class LabelledSeries(Task):
-    """Classify whole series. Training goes through seeded epochs; validation and test series have a fixed order.
+    """Classify whole series of one number per step. Training goes through seeded epochs; validation and test series have a fixed order.
 
     Batches of "train" follow a stream of epochs, each a permutation of the training part that depends on the seed and
     the number of the epoch; a batch may reach into the next epoch. Batches of "validation" and "test" go round their
     part, which no seed changes.
     """
+
+    inputs: ClassVar = 1
 
     @property
     @abstractmethod
