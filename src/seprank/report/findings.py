@@ -130,7 +130,7 @@ class Findings:
             architectures=Comparison.from_dict(plain["architectures"]),
             integration=Comparison.from_dict(plain["integration"]),
             measured={name: Measurement.from_dict(each) for name, each in plain["measured"].items()},
-            training=training if isinstance(training, str) else [(run[0], run[1]) for run in training],
+            training=training if isinstance(training, str) else [Run(*run) for run in training],
             versions=dict(plain["versions"]),
             seconds=float(plain["seconds"]),
             finished=str(plain["finished"]),

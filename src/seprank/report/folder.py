@@ -186,7 +186,7 @@ def read_store(store: Store, found: Found) -> None:
         elif record.job.command == "remember":
             found.remembered.append((_network(settings), _result(MemoryCurve, result.get("curve") or {}, place)))
         elif record.job.command == "train":
-            found.trained.append((settings, result))
+            found.trained.append(Run(settings, result))
 
 
 def _network(settings: dict[str, Any]) -> str:
@@ -203,8 +203,8 @@ def sections(found: Found) -> Iterator[Section]:
         yield Section("Certified ranks", "", [*_growth(found.certified), table])
     if found.measured:
         yield Section("Measurements", "", [_measured(found.measured)])
-    for task in sorted({settings["task"] for settings, _ in found.trained}):
-        runs = [run for run in found.trained if run[0]["task"] == task]
+    for task in sorted({run.settings["task"] for run in found.trained}):
+        runs = [run for run in found.trained if run.settings["task"] == task]
         section = learning_section(runs)
         yield Section(
             f"Training: {task}",

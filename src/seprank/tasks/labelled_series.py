@@ -16,11 +16,11 @@ Counts = tuple[int, ...]
 
 
 class LabelledSeries(Task):
-    """Classify whole series of one number per step. Training goes through seeded epochs; validation and test series have a fixed order.
+    """Classify whole series of one number per step.
 
-    Batches of "train" follow a stream of epochs, each a permutation of the training part that depends on the seed and
-    the number of the epoch; a batch may reach into the next epoch. Batches of "validation" and "test" go round their
-    part, which no seed changes.
+    Training goes through seeded epochs; validation and test series have a fixed order. Batches of "train" follow a
+    stream of epochs, each a permutation of the training part that depends on the seed and the number of the epoch; a
+    batch may reach into the next epoch. Batches of "validation" and "test" go round their part, which no seed changes.
     """
 
     inputs: ClassVar = 1
