@@ -173,11 +173,7 @@ def _named(own: dict[str, nn.Parameter], what: str, names: Iterable[str]) -> lis
 
 
 def require_value(output: Tensor) -> None:
-    """Refuse an output that is a gate.
-
-    Raises:
-        Meaningless: it is one.
-    """
+    """Refuse an output that is a gate as `Meaningless`."""
     if hasattr(output, _OPEN):
         raise Meaningless(_UNDECIDED.format("the output"))
     if hasattr(output, _GATE):

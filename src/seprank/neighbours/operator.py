@@ -93,11 +93,7 @@ def _notes(checked: Opened) -> tuple[str, ...]:
 
 
 def _require_seen(checked: Opened, entries: Array, length: int, seed: int) -> None:
-    """Refuse a linear model whose gradients torch does not have, or not all of them: its outputs are not T u.
-
-    Raises:
-        Meaningless: it is one.
-    """
+    """Refuse as `Meaningless` a linear model whose gradients torch lacks, or some of them: outputs are not T u."""
     drawn = np.random.default_rng((seed, 16)).standard_normal((length, entries.shape[3]))
     batch = torch.from_numpy(np.stack([drawn, 0 * drawn]))
     found = np.stack([output.double().cpu().numpy() for output in _outputs(checked, batch)])

@@ -86,14 +86,9 @@ def opened(
 
 
 class Vectors:
-    """States of a model with a state of fixed size, as vectors.
+    """States of a model with a state of fixed size, as vectors; `Meaningless` if it has none, or one that grows.
 
-    Args:
-        model: an adapter.
-        pieces: of one step of one sequence, from which the shapes of a state are known.
-
-    Raises:
-        Meaningless: it has no state, or one that grows.
+    The shapes of a state are those after `pieces` of one step of one sequence.
     """
 
     def __init__(self, model: SequenceModel, pieces: Tensor) -> None:
@@ -162,11 +157,7 @@ class Stateful:
     """Its matrices, where it is given by them"""
 
     def linear(self, seed: int) -> LinearNetwork:
-        """Its matrices, if a step is linear.
-
-        Raises:
-            NotLinear: it is not.
-        """
+        """Its matrices; `NotLinear` if a step is not linear."""
         return read_linear(self.step, self.units, self.inputs, seed) if self.network is None else self.network
 
 
@@ -209,11 +200,7 @@ def _of_matrices(network: LinearNetwork) -> Stateful:
 
 
 def stateful(model: Opened) -> Stateful:
-    """A checked model with a state.
-
-    Raises:
-        Meaningless: it has none.
-    """
+    """A checked model with a state; `Meaningless` if it has none."""
     run = model.run
     inputs = model.alphabet.features or 1
     vectors = Vectors(run, model.pieces(torch.zeros(1, 1, inputs)))
@@ -236,11 +223,7 @@ def _is_reservoir(model: Any) -> bool:
 
 
 def _reservoir(node: Any) -> Stateful:
-    """A node of reservoirpy, a copy of it.
-
-    Raises:
-        Meaningless: it has no weights yet, or no state.
-    """
+    """A copy of a node of reservoirpy; `Meaningless` if it has no weights yet, or no state."""
     own = copy.deepcopy(node)
     if not getattr(own, "initialized", False):
         raise Meaningless("this node of reservoirpy has no weights yet; run it once on an example first")

@@ -168,11 +168,7 @@ def _result(form: type[R], content: Any, place: str) -> R:
 
 
 def read_store(store: Store, found: Found) -> None:
-    """Add the records of a store.
-
-    Raises:
-        ValueError: one of them does not have the form of its command's results; the message names it.
-    """
+    """Add the records of a store; a `ValueError` names one that does not have the form of its command's results."""
     for record in store.records():
         settings, result = dict(record.job.settings), record.result
         place = f"record {record.job.key[:12]} of {store.path}"

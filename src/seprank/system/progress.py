@@ -27,7 +27,7 @@ def silent(stage: str, done: int, total: int, note: str = "") -> None:
 
 
 def announce(report: Report, stage: str, what: str, seconds: float, *, shared: bool = False) -> None:
-    """Log, and show beside the bar, about how long work will take; nothing is said of short work.
+    """Log, and show beside the bar of a stage, about how long work will take; nothing is said of short work.
 
     Args:
         report: that draws the bar.
