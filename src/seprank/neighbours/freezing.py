@@ -148,9 +148,6 @@ def mark_parameters(module: Any, frozen: Iterable[str], values: Iterable[str]) -
         module: the copy.
         frozen: names of parameters whose products with values are gates, or of sub-modules with all of theirs.
         values: of those that are values themselves, as an initial state is.
-
-    Raises:
-        ValueError: it has nothing of that name.
     """
     own = dict(module.named_parameters()) if isinstance(module, nn.Module) else {}
     for parameter in own.values():

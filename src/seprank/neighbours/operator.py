@@ -62,12 +62,7 @@ def operator_of(
     inputs: int | None,
     settings: FloatingSettings,
 ) -> Operator:
-    """The operator of a model over sequences of a length.
-
-    Raises:
-        Meaningless: it has none.
-        ConventionError: it cannot be called, or fails a check.
-    """
+    """The operator of a model over sequences of a length; `Meaningless` if it has none."""
     seed = settings.seed
     if has_matrices(model):
         with as_stateful(model, settings, inputs) as state:

@@ -64,10 +64,7 @@ def opened(
     """A copy of a model that reads vectors, adapted and checked on random sequences of this length.
 
     Functions of whole sequences also run on shorter ones, unless `whole` says that they may refuse any other length.
-
-    Raises:
-        Meaningless: it reads token ids.
-        ConventionError: it cannot be called, or fails a check.
+    `Meaningless` says that it reads token ids, `ConventionError` that it cannot be called or fails a check.
     """
     alphabet = find_alphabet(model, inputs, length=max(length, 2), said=settings.hints)
     if alphabet.tokens is not None:
@@ -165,10 +162,8 @@ class Stateful:
 def as_stateful(model: Any, settings: FloatingSettings, inputs: int | None) -> Iterator[Stateful]:
     """Matrices, a node of reservoirpy, or a module or function that passes the checks.
 
-    Raises:
-        Meaningless: it reads token ids, or has no state.
-        ConventionError: it cannot be called, or fails a check.
-        ValueError: the matrices do not fit.
+    `Meaningless` says that it reads token ids or has no state, `ConventionError` that it cannot be called or fails a
+    check, `ValueError` that the matrices do not fit.
     """
     if isinstance(model, tuple):
         yield _of_matrices(from_matrices(model))

@@ -109,12 +109,7 @@ class Findings:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Findings:
-        """What a file holds, if it is whole and of sizes that can be shown.
-
-        Raises:
-            ValueError: it is not.
-            LookupError, TypeError: a field is missing or of another form.
-        """
+        """What a file holds; `ValueError`, `LookupError` or `TypeError` if it is damaged or of excessive sizes."""
         plain = {name: value for name, value in content.items() if name != "digest"}
         if content.get("digest") != digest(plain):
             raise ValueError("the findings do not have the digest they state; run `seprank demo` again")
