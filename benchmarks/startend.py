@@ -28,14 +28,14 @@ from seprank import RAC  # noqa: E402
 from seprank.certification import recording  # noqa: E402
 from seprank.certification.asked import ask  # noqa: E402
 from seprank.certification.prepared import enter  # noqa: E402
-from seprank.field import DEFAULT_PRIME, draw_elements, interpreter  # noqa: E402
+from seprank.field import DEFAULT_PRIME, draw_elements, executors, interpreter, machine_code  # noqa: E402
 from seprank.settings.certify_settings import CertifySettings  # noqa: E402
 
 BUDGET = 2**32
 SLOW_PAIRS = 200
 
 
-EXECUTORS = ["compiled", "NumPy", "module"] if find_spec("numba") else ["NumPy", "module"]
+EXECUTORS = [*(["LLVM", "numba"] if find_spec("numba") else []), "NumPy", "module"]
 
 
 def ours(width: int, length: int, depth: int, samples: int, executor: str) -> tuple[np.ndarray, float]:
@@ -43,7 +43,7 @@ def ours(width: int, length: int, depth: int, samples: int, executor: str) -> tu
     module = RAC(width, width, depth)
     question = ask(module, CertifySettings(length=length))
     recording.RECORDED = sys.maxsize if executor == "module" else 0
-    interpreter.fastest = lambda work: interpreter if executor == "NumPy" else compiled()
+    executors.fastest = lambda *_: {"NumPy": interpreter, "LLVM": machine_code}.get(executor) or compiled()
     with enter(module, question, arithmetic="float64", device="cpu") as run:
         halves = [run.samples(side, samples) for side in ("starts", "ends")]
         matrix = run.matrix(BUDGET)
@@ -108,8 +108,8 @@ def main() -> int:
     print(f"seconds for {options.samples} x {options.samples} pairs, one thread, median of {options.repetitions}")
     print(f"{'R  T  L':<10} {'':<9} {'seconds':>8} {'/ module':>9} {'slow /':>7} {'GEMM':>6} {'of GEMM':>8}")
     for width, length, depth in [(4, 8, 2), (4, 8, 3), (8, 12, 2), (8, 12, 3)]:
-        if "compiled" in EXECUTORS:
-            ours(width, length, depth, 40, "compiled")
+        if "numba" in EXECUTORS:
+            ours(width, length, depth, 40, "numba")
         kinds = EXECUTORS * options.repetitions  # in turn: the machine may not be quiet
         runs = [(kind, *ours(width, length, depth, options.samples, kind)) for kind in kinds]
         pairs = [(int(i), int(j)) for i, j in rng.integers(0, min(options.samples, 100), (SLOW_PAIRS, 2))]

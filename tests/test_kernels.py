@@ -16,12 +16,10 @@ from seprank.field.arithmetic import Far, Int64
 from seprank.kernels import choice, integers, residues
 
 LOOPS: list[ModuleType] = [residues]
-INTEGER_LOOPS: list[ModuleType] = [integers]
 try:
-    from seprank.kernels import fused, fused_integers
+    from seprank.kernels import fused
 
     LOOPS.append(fused)
-    INTEGER_LOOPS.append(fused_integers)
 except ImportError:  # numba is an extra
     pass
 
@@ -55,20 +53,19 @@ def test_subtracting_and_reducing_is_the_same_by_all_loops(shape: tuple[int, int
 
 
 @pytest.mark.parametrize("p", PRIMES)
-@pytest.mark.parametrize("loops", INTEGER_LOOPS)
 @pytest.mark.parametrize("largest", ["balanced", "far"])
-def test_integer_loops_give_what_integers_give(loops: ModuleType, p: int, largest: str) -> None:
+def test_integer_loops_give_what_integers_give(p: int, largest: str) -> None:
     most = p // 2 if largest == "balanced" else p + p // 2
     generator = np.random.default_rng(p)
     left, right = (generator.integers(-most, most + 1, size=40_000).astype(np.float64) for _ in range(2))
     left[:4], right[:4] = [most, most, -most, -most], [most, -most, most, -most]
     products = [int(a) * int(b) for a, b in zip(left, right, strict=True)]
-    assert loops.multiply(left, right, p).tolist() == balanced(products, p)
+    assert integers.multiply(left, right, p).tolist() == balanced(products, p)
     terms = 4
     a, b = left[: 3 * terms].reshape(3, terms), right[: terms * 2500].reshape(terms, 2500)
     a[0], b[:, 0] = most, most
     sums = [sum(int(a[i, k]) * int(b[k, j]) for k in range(terms)) for i in range(3) for j in range(2500)]
-    assert loops.matmul(a, b, p).ravel().tolist() == balanced(sums, p)
+    assert integers.matmul(a, b, p).ravel().tolist() == balanced(sums, p)
 
 
 def layouts(a: Tensor) -> list[Tensor]:
@@ -89,35 +86,27 @@ def test_the_recheck_gives_what_its_definition_gives(
     wide = c[:5].t().contiguous()  # (columns, up to 5)
     cases = [(field.mul, x, y) for x in layouts(a) for y in layouts(b)]
     cases += [(field.matmul, x, y) for x in layouts(a) for y in layouts(wide)]
-    for loops in INTEGER_LOOPS:
-        monkeypatch.setattr(arithmetic, "for_integers", lambda loops=loops: loops)
-        monkeypatch.setattr(arithmetic, "_LARGE", 1)
-        found = [operation(x, y) for operation, x, y in cases]
-        monkeypatch.setattr(arithmetic, "_LARGE", 2**62)
-        assert all(torch.equal(own, operation(x, y)) for own, (operation, x, y) in zip(found, cases, strict=True))
+    monkeypatch.setattr(arithmetic, "_LARGE", 1)
+    found = [operation(x, y) for operation, x, y in cases]
+    monkeypatch.setattr(arithmetic, "_LARGE", 2**62)
+    assert all(torch.equal(own, operation(x, y)) for own, (operation, x, y) in zip(found, cases, strict=True))
 
 
-def test_sums_that_are_too_long_for_compiled_loops_go_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sums_that_are_too_long_for_integers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     field = Int64(3)
     a = field.residues(torch.ones(20_000, 3, dtype=torch.int64))
-    monkeypatch.setattr(arithmetic, "_LARGE", 1)
-    monkeypatch.setattr(arithmetic, "for_integers", lambda: pytest.fail("a sum of 2^33 times the prime"))
     monkeypatch.setattr(field, "half", 2**40)
     with pytest.raises(OverflowError):
         field.mul(a, a)
-    monkeypatch.setattr(field, "half", 2**18)
-    assert torch.equal(field.mul(a, a), a)
 
 
 def test_loops_are_compiled_where_it_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "_is_loaded", lambda: False)
     monkeypatch.setattr(choice, "_worked", [])
     assert kernels.chosen(choice.COMPILED // 2) is residues
-    assert kernels.for_integers() is integers
     monkeypatch.setattr(choice, "find_spec", lambda name: None)
     assert kernels.chosen(choice.COMPILED) is residues  # numba is not installed
     if len(LOOPS) > 1:
         monkeypatch.undo()
         monkeypatch.setattr(choice, "_worked", [])
         assert kernels.chosen(1) is LOOPS[1]  # it is loaded
-        assert kernels.for_integers() is INTEGER_LOOPS[1]

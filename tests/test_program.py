@@ -23,6 +23,7 @@ from seprank.field import (
     Program,
     Symbolic,
     evaluate,
+    executors,
     interpreter,
     symbolic,
 )
@@ -34,14 +35,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 EXECUTORS: list[ModuleType] = [interpreter]
 try:
-    from seprank.field import compiled, compiled_integers
+    from seprank.field import compiled, compiled_integers, machine_code
 
-    EXECUTORS += [compiled, compiled_integers]
+    EXECUTORS += [compiled, compiled_integers, machine_code]
 except ImportError:  # numba is an extra
     pass
 
 IN_FLOATS = EXECUTORS[:2]
-"""Those that certify runs"""
+"""Those that run every program that certify records"""
 
 each_executor = pytest.mark.parametrize("executor", EXECUTORS, ids=lambda module: module.__name__.rpartition(".")[2])
 POLYNOMIAL = [name for name, spec in MODELS.items() if spec.polynomial]
@@ -67,7 +68,7 @@ def same_when_recorded(module: nn.Module, monkeypatch: pytest.MonkeyPatch, **set
     """That it is, with each executor; and why it was not recorded."""
     expected, _ = matrix(module, False, monkeypatch, **settings)
     for executor in IN_FLOATS:
-        monkeypatch.setattr(interpreter, "fastest", lambda work, executor=executor: executor)
+        monkeypatch.setattr(executors, "fastest", lambda *_, executor=executor: executor)
         found, reason = matrix(module, True, monkeypatch, **settings)
         np.testing.assert_array_equal(found, expected)
         if reason:
@@ -217,6 +218,8 @@ def test_sums_of_products_at_the_largest_residues(length: int, prime: int, execu
         ]
     )
     program = Program.of(f.steps, f.registers, *(f.registers_of(t) for t in (x, y, outputs)))
+    if length > 100 and executor.__name__.endswith("machine_code"):
+        pytest.skip("LLVM takes a second for it")
     starts, ends = (rng.choice([-half, half, 0, 1, half - 1], (length, n)).astype(np.float64) for n in (3, 70))
     found = np.empty((3, 70, 6))
     evaluate(program.stages(), starts, ends, prime, found, executor=executor)
@@ -225,6 +228,57 @@ def test_sums_of_products_at_the_largest_residues(length: int, prime: int, execu
         a, b = starts[:, row].astype(np.int64).astype(object), ends[:, end].astype(np.int64).astype(object)
         expected = [*(w @ a), a @ b, (b * half + w[0]).sum(), a[0] - a[0] * b[0]]
         assert [int(v) for v in found[row, end]] == [(int(e) + half) % prime - half for e in expected]
+
+
+needs_numba = pytest.mark.skipif(len(EXECUTORS) == 1, reason="numba, and LLVM with it, are an extra")
+
+
+@needs_numba
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 8, 70])
+@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize("between", [1, 2], ids=["together", "with gaps"])
+def test_machine_code_takes_any_number_of_ends(count: int, channels: int, between: int) -> None:
+    rng, f = np.random.default_rng(count), Symbolic(P)
+    x, y = f.unknown(channels), f.unknown(2)
+    products = f.add(f.mul(x, y[0]), f.mul(x.flip(0), y[1]))
+    largest = torch.from_numpy(rng.choice([-(P // 2), P // 2], (channels, channels)).astype(np.float64))
+    outputs = f.matmul(largest, products.unsqueeze(1)).squeeze(1)
+    stage = Program.of(f.steps, f.registers, *(f.registers_of(t) for t in (x, y, outputs))).stages().pairs
+    for many in (0, 1, 3):
+        starts, ends = (rng.integers(-P // 2, P // 2, (rows, n)) * 1.0 for rows, n in ((channels, many), (2, count)))
+        expected, memory = np.empty((many, count, channels)), np.full((many, count * between + 3, channels), np.nan)
+        found = memory[:, : count * between : between]
+        interpreter.run_pairs(stage, starts, ends, P, expected)
+        machine_code.run_pairs(stage, starts, ends, P, found)
+        np.testing.assert_array_equal(found, expected)
+        assert np.isfinite(memory).sum() == found.size  # nothing else is written over
+
+
+@needs_numba
+@pytest.mark.parametrize("name", ["rac", *(pytest.param(n, marks=pytest.mark.slow) for n in POLYNOMIAL if n != "rac")])
+def test_models_are_the_same_by_machine_code(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = MODELS[name].build(inputs=2, width=2, depth=1, dtype=torch.float64)
+    expected, _ = matrix(module, False, monkeypatch, length=4)
+    monkeypatch.setattr(executors, "fastest", lambda *_: machine_code)
+    found, reason = matrix(module, True, monkeypatch, length=4)
+    assert reason == ""
+    np.testing.assert_array_equal(found, expected)
+
+
+@needs_numba
+def test_which_executor_runs_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few pairs in NumPy; many by machine code, if the program is short; else by numba, where it pays."""
+    stages = []
+    monkeypatch.setattr(recording, "evaluate", lambda stage, *_, **__: stages.append(stage))
+    for width in (3, 40):
+        matrix(MODELS["rac"].build(inputs=2, width=width, depth=2, dtype=torch.float64), True, monkeypatch)
+    short, long = stages[0].pairs, stages[-1].pairs
+    monkeypatch.setattr(executors, "is_worth_compiling", lambda work: work >= 2**32)
+    few, many = 2**4, 2**24
+    assert [executors.fastest(short, n) for n in (few, many)] == [interpreter, machine_code]
+    assert [executors.fastest(long, n) for n in (few, many)] == [interpreter, compiled]
+    monkeypatch.setattr(machine_code, "find_spec", lambda name: None)
+    assert executors.fastest(short, many) is compiled
 
 
 def test_names_do_not_get_into_numbers() -> None:
@@ -280,9 +334,6 @@ def right_for_these_starts(program: Program, starts: Any) -> Program:
     terms = np.array([[int(program.outputs[0]), last - 1]])
     steps.append(Sums(np.array([last]), terms, np.array([[1.0, 1.0]])))
     return replace(program, steps=steps, outputs=np.array([last]))
-
-
-needs_numba = pytest.mark.skipif(len(EXECUTORS) == 1, reason="rechecks run programs by numba alone")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..adapters import ConventionError, State, Whole
 from ..adapters.split import Certifiable
-from ..field import NotRecorded, PrimeField, Program, Stages, Symbolic, evaluate, interpreter, read
+from ..field import NotRecorded, PrimeField, Program, Stages, Symbolic, evaluate, executors, read
 from ..field.arithmetic import Float64, Int64
 from ..kernels import is_worth_compiling
 from ..startend import Halves, Values
@@ -95,7 +95,7 @@ class Recorded:
 
     def _executor(self) -> ModuleType | None:
         """Which runs programs; None where it is chosen by the work."""
-        return interpreter.for_rechecks() if self._is_recheck else None
+        return executors.for_rechecks() if self._is_recheck else None
 
     def _record(self, states: State, ends: Halves) -> Stages:
         if type(self._field.arithmetic) not in (Float64, Int64):
@@ -164,12 +164,8 @@ def _record(
 ) -> Program:
     """The columns of an end, as sums and products of the numbers in the state and in the end.
 
-    Args:
-        field: in which the model runs.
-        model: runs a module that may cache symbolic names, and is useless for anything else afterwards.
-        readout: maps the last output to the columns of an end.
-        state: left by two sequences.
-        shape: of an end, (steps, features).
+    `model` runs a module that may cache symbolic names, and is useless for anything else afterwards; two sequences left
+    the `state`; `shape` is that of an end, (steps, features).
 
     Raises:
         NotRecorded: the module cannot be recorded; the message says why.
@@ -219,7 +215,7 @@ def _axes(model: Certifiable, state: State) -> list[int | None]:
     """The batch axis of each leaf of a state, None for leaves that belong to no sequence."""
     if isinstance(model, Whole):
         return [0] * len(state)
-    return [None if axis is None else model.held(axis) for axis in model.axes]
+    return model.axes
 
 
 def _numbers(model: Certifiable, state: State) -> Numbers:

@@ -81,7 +81,6 @@ class Elimination:
                 self.step(watch)
                 total = len(self.work)
                 progress(total if self.rank == self.work.shape[1] else self.top, total)
-            self.crew.catch_up()
 
     def step(self, watch: Callable[[Factor], object] | None) -> None:
         """One slab."""

@@ -3,9 +3,9 @@
 from ..question import DEFAULT_PRIME, PRIME_LIMIT
 from .arithmetic import DivisorVanishes, constant
 from .drawn_weights import Weights, admit_table, read_weights
+from .executors import evaluate
 from .functions import Functions
 from .guard import outside, read
-from .interpreter import evaluate
 from .not_polynomial import NotPolynomial
 from .notes import Notes
 from .prime import PrimeField

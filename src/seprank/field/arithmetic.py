@@ -12,12 +12,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
-from ..kernels import for_integers, integers
+from ..kernels import integers
 
 Scalar = int | float | Fraction
 Places = Callable[[Tensor], Tensor]
@@ -212,36 +211,35 @@ class Int64(Arithmetic):
         if bound >= self.exact_limit - self.p:
             raise OverflowError(f"a sum of up to {bound} modulo {self.p} does not fit int64; use a smaller prime")
         if function in _IN_MEMORY and tensors[0].numel() >= _LARGE and all(t.device.type == "cpu" for t in tensors):
-            loops = for_integers() if bound < 2**31 * self.p else integers
             first, second = tensors
-            found = _IN_MEMORY[function](loops, first, second, self.p)
+            found = _IN_MEMORY[function](first, second, self.p)
             if found is not None:
                 return found
         return _balanced(function(*(t.long() for t in tensors)), self.p).double()
 
 
-def _multiply(loops: ModuleType, a: Tensor, b: Tensor, p: int) -> Tensor | None:
+def _multiply(a: Tensor, b: Tensor, p: int) -> Tensor | None:
     """The products of two tensors of one shape; a matrix has the memory layout of `a`."""
     if a.shape != b.shape:
         return None
     if a.ndim == 2 and a.stride(0) == 1 and not a.is_contiguous():
-        turned = _multiply(loops, a.t().contiguous(), b.t(), p)
+        turned = _multiply(a.t().contiguous(), b.t(), p)
         return None if turned is None else turned.t()
-    numbers = [t.contiguous().numpy().reshape(-1) for t in (a, b)]
-    return torch.from_numpy(loops.multiply(*numbers, p)).reshape(a.shape)
+    left, right = (t.contiguous().numpy().reshape(-1) for t in (a, b))
+    return torch.from_numpy(integers.multiply(left, right, p)).reshape(a.shape)
 
 
-def _multiply_matrices(loops: ModuleType, a: Tensor, b: Tensor, p: int) -> Tensor | None:
+def _multiply_matrices(a: Tensor, b: Tensor, p: int) -> Tensor | None:
     """The product of two matrices, by rows if it is wide, else by columns."""
     if a.ndim != 2 or b.ndim != 2:
         return None
     if len(a) > b.shape[1]:
-        turned = _multiply_matrices(loops, b.t(), a.t(), p)
+        turned = _multiply_matrices(b.t(), a.t(), p)
         return None if turned is None else turned.t()
-    return torch.from_numpy(loops.matmul(a.numpy(), b.numpy(), p))
+    return torch.from_numpy(integers.matmul(a.numpy(), b.numpy(), p))
 
 
-_IN_MEMORY: dict[Callable[..., Tensor], Callable[[ModuleType, Tensor, Tensor, int], Tensor | None]] = {
+_IN_MEMORY: dict[Callable[..., Tensor], Callable[[Tensor, Tensor, int], Tensor | None]] = {
     torch.mul: _multiply,
     _product: _multiply_matrices,
 }

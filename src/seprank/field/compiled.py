@@ -1,4 +1,4 @@
-"""The executor of `evaluation` for numba: every row stays in the processor's cache from step to step."""
+"""Programs run by numba: every row stays in the processor's cache from step to step."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CACHE = 3 * 2**17
 
 
 def run_steps(stage: Stage, rows: Numbers, p: int) -> None:
-    """As `evaluation.run_steps`."""
+    """As `interpreter.run_steps`."""
     _steps((stage.heads, stage.places, stage.factors), rows, _law(p))
 
 
 def run_pairs(stage: Stage, starts: Numbers, ends: Numbers, p: int, out: Numbers) -> None:
-    """As `evaluation.run_pairs`."""
+    """As `interpreter.run_pairs`."""
     lanes = min(512, max(64, _CACHE // (8 * stage.rows)))  # below 256, the calls for a row cost more than its numbers
     batches = max(1, -(-out.shape[1] // lanes))
     rows = np.ones((stage.rows, max(1, -(-out.shape[1] // batches))))

@@ -1,4 +1,4 @@
-"""The executor of `interpreter` for rechecks, compiled by numba: sums, products and quotients are those of integers.
+"""Programs run for rechecks, compiled by numba: sums, products and quotients are those of integers.
 
 It shares no loop and no arithmetic with `compiled`. Rows hold residues in 32 bits, whose products processors have
 instructions for, and sums have 64.

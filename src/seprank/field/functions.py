@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _disable_current_modes
 
 from .guard import read
 from .leaves import tensors
@@ -89,9 +88,8 @@ class Functions:
         return _mark(tensor, Known(0, None, (name,), elements, tensor.numel(), name, name))
 
     def constant(self, tensor: Tensor, numbers: Tensor) -> Tensor:
-        """Mark a tensor as a constant with these entries."""
-        with _disable_current_modes():  # in a field, what is detached would be residues
-            return _mark(tensor, Known(0, numbers.detach()))
+        """Mark a tensor as a constant with these entries; called `outside`, or while an operation is computed."""
+        return _mark(tensor, Known(0, numbers.detach()))
 
     def forget(self, value: Any) -> Any:
         """Remove the marks from values, such as the inputs of a run."""
@@ -135,16 +133,14 @@ class Functions:
             None if it is to be computed from values, with nothing known of the result. Then all parameters among the
             arguments count as used.
         """
-        leaves = tensors([args, *kwargs.values()])
-        known = [self._of(leaf) for leaf in leaves]
+        leaves = tensors([args, kwargs] if kwargs else args)
+        parameters, computed = self._sorted(leaves)
         found: _Result | None = None
-        if None in known:  # as in most operations
-            for k in known:
-                if k is not None and k.parameters:
-                    self._use(k)
+        if computed:  # as in most operations
+            for known in parameters:
+                self._use(known)
             return None
         if leaves:
-            parameters = [k for k in known if k is not None and k.parameters]
             if not parameters:
                 return self._constants(name, function, args, kwargs, where)
             if name == "_weight_norm_interface":
@@ -157,22 +153,33 @@ class Functions:
 
     def why_not(self, name: str, args: Any, kwargs: Any) -> str | None:
         """Why an operation is refused on parameters, None if it is on other values."""
-        known = [self._of(leaf) for leaf in tensors([args, *kwargs.values()])]
-        if not known or None in known:
+        leaves = tensors([args, kwargs])
+        if not leaves or self._sorted(leaves)[1]:
             return None
         return (
             "it is a function of parameters that is constant on an interval, or of several of their entries, so that "
             "no drawn element can stand for it; use exp, sigmoid or the like of one parameter, or a plain parameter"
         )
 
+    def _sorted(self, leaves: Iterable[Tensor]) -> tuple[list[Known], bool]:
+        """What is known of parameters among the arguments, and whether there is one of which nothing is known."""
+        parameters, computed = [], False
+        for leaf in leaves:
+            known = self._of(leaf)
+            if known is None:
+                computed = True
+            elif known.parameters:
+                parameters.append(known)
+        return parameters, computed
+
     def _of(self, leaf: Tensor) -> Known | None:
         """What is known of an argument, which may be a constant seen for the first time."""
+        known = _known(leaf)
+        if known is not None or hasattr(leaf, "_seprank_mark"):
+            return known
         if not leaf.is_floating_point():
             return Known(0, leaf) if self._integers and not leaf.is_complex() else None
-        known = _known(leaf)
-        if known is None and not hasattr(leaf, "_seprank_mark") and not leaf.requires_grad:
-            return Known(0, leaf.detach())  # made by the code, or kept outside of buffers
-        return known
+        return None if leaf.requires_grad else Known(0, leaf.detach())  # made by the code, or kept outside of buffers
 
     def _constants(self, name: str, function: Any, args: Any, kwargs: Any, where: Callable[[], str]) -> _Result:
         """An operation on constants, computed in float64; the result is that of the field if it is a polynomial."""

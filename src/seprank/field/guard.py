@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,22 +50,28 @@ class Guard(TorchFunctionMode):
     Args:
         refuse: raises an error, given the name of an operation and the reason.
         number: makes a 0-dimensional tensor that stands for an integer, or for one divided by it.
-        stand_in: the replacement of a function, if any.
+        stand_in: the replacement of a function.
+        replaced: the functions that have one.
     """
 
     def __init__(
         self,
         refuse: Callable[[str, str], Any],
         number: Callable[[int, bool], Tensor],
-        stand_in: Callable[[Any], Callable[..., Any] | None] = lambda function: None,
+        stand_in: Callable[[Any], Callable[..., Any]],
+        replaced: Iterable[Any],
     ) -> None:
         super().__init__()
         self._refuse, self._number, self._stand_in = refuse, number, stand_in
+        self._replaced = frozenset(replaced)
+        self._watched = _LEAVING | self._replaced
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in _LEAVING and args[0].dtype.is_floating_point:
-            self._refuse(func.__name__, LEAVES)
-        func = self._stand_in(func) or func
+        if func in self._watched:
+            if func in self._replaced:
+                func = self._stand_in(func)
+            elif args[0].dtype.is_floating_point:
+                self._refuse(func.__name__, LEAVES)
         for arg in args:
             if arg.__class__ is int and not -_WORDS <= arg < _WORDS:
                 return self._with_large_integer(func, args, kwargs or {})

@@ -1,105 +1,28 @@
-"""Running straight-line programs modulo p on many pairs at once.
+"""Straight-line programs modulo p, step by step in NumPy, on many pairs at once: the definition, which runs everywhere.
 
-`run_steps` and `run_pairs` here are the definition, in NumPy, and run if numba is not installed. `compiled`
-has both for numba, on so few pairs at once that their numbers stay in the processor's cache. As a balanced residue is
-unique, both give the same numbers, and the same as the module that was recorded.
+`compiled` and `machine_code` have the same two functions. As a balanced residue is unique, all give the same numbers,
+and the same as the module that was recorded.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from types import ModuleType
 
 import numpy as np
 
-from ..kernels import is_worth_compiling, residues
-from ..system.cores import available_cores
-from .program import KINDS, Stage, Stages
+from ..kernels import residues
+from .program import KINDS, Stage
 from .symbolic import Linear, Numbers, Products, Registers, Sums
 
 Rows = Registers | slice
 
 LANES = 4096
-"""Pairs at once in NumPy: enough that calls cost little, and few enough that a row is in the cache"""
-
-_BLOCK_PAIRS = 2**16
-"""Pairs between two reports of progress"""
-
-
-def evaluate(
-    stages: Stages,
-    starts: Numbers,
-    ends: Numbers,
-    p: int,
-    out: Numbers,
-    *,
-    done: Callable[[int], None] = lambda pairs: None,
-    executor: ModuleType | None = None,
-) -> None:
-    """Each start with each end.
-
-    Args:
-        stages: a program.
-        starts: what the starts left, (numbers, starts).
-        ends: the numbers in the ends, (numbers, ends).
-        p: the prime.
-        out: written over, (starts, ends, channels).
-        done: called with the pairs done since the last call.
-        executor: the module that runs it, by default the fastest for this work.
-    """
-    chosen = executor or fastest(stages.pairs.work * out.shape[0] * out.shape[1])
-    on_starts, on_ends = (_run_stage(chosen, *given, p) for given in ((stages.starts, starts), (stages.ends, ends)))
-    step = max(1, _BLOCK_PAIRS // max(1, out.shape[1]))
-    blocks = [slice(first, first + step) for first in range(0, len(out), step)]
-
-    def run(block: slice) -> int:
-        chosen.run_pairs(stages.pairs, on_starts[:, block], on_ends, p, out[block])
-        return len(out[block]) * int(out.shape[1])
-
-    # Compiled loops let other threads run; NumPy's calls are too short for that.
-    threads = min(len(blocks), 1 if chosen is sys.modules[__name__] else _threads())
-    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
-        for pairs in pool.map(run, blocks) if pool else map(run, blocks):
-            done(pairs)
-
-
-def _threads() -> int:
-    """One for each core, or as many as OpenMP is told to use."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and int(told) else available_cores()
-
-
-def fastest(work: int) -> ModuleType:
-    """The executor for so much work: the compiled one if numba is installed, and loading it is worth while."""
-    return importlib.import_module(f"{__package__}.compiled" if is_worth_compiling(work) else __name__)
-
-
-def for_rechecks() -> ModuleType:
-    """The executor in integers, for which numba has to be installed; without it, modules run as they are."""
-    return importlib.import_module(f"{__package__}.compiled_integers")
-
-
-def _run_stage(executor: ModuleType, stage: Stage, given: Numbers, p: int) -> Numbers:
-    """The results of a stage (results, lanes) from what is given to it (numbers, lanes)."""
-    results = np.empty((len(stage.results), given.shape[1]))
-    for first in range(0, given.shape[1], LANES):
-        part = given[:, first : first + LANES]
-        rows = np.ones((stage.rows, part.shape[1]))
-        rows[1 : 1 + stage.given] = part
-        executor.run_steps(stage, rows, p)
-        results[:, first : first + LANES] = rows[stage.results]
-    return results
+"""Pairs at once: enough that calls cost little, and few enough that a row is in the cache"""
 
 
 def run_pairs(stage: Stage, starts: Numbers, ends: Numbers, p: int, out: Numbers) -> None:
-    """The definition: what a stage gives for each start (rows, starts) with each end (rows, ends)."""
+    """What a stage gives for each start (rows, starts) with each end (rows, ends)."""
     many, width = len(starts), out.shape[1]
     copies = max(1, LANES // max(1, width))
     memory = np.ones((stage.rows, copies * width))
@@ -115,7 +38,7 @@ def run_pairs(stage: Stage, starts: Numbers, ends: Numbers, p: int, out: Numbers
 
 
 def run_steps(stage: Stage, rows: Numbers, p: int) -> None:
-    """The definition: the steps of a stage on its rows (rows, lanes)."""
+    """The steps of a stage on its rows (rows, lanes)."""
     widest = int(stage.heads[:, 1].max(initial=0))
     scratch = np.empty((2, widest, rows.shape[1]))
     for step in _plan(stage):

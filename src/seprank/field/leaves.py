@@ -23,7 +23,7 @@ def tensors(values: Iterable[Any]) -> list[Tensor]:
     """All tensors among them, in order."""
     found: list[Tensor] = []
     for value in values:
-        if isinstance(value, Tensor):
+        if value.__class__ is Tensor or isinstance(value, Tensor):
             found.append(value)
         elif isinstance(value, list | tuple):
             found += tensors(value)

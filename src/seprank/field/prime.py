@@ -107,7 +107,8 @@ class PrimeField(TorchDispatchMode):
         """Follows parameters and constants, once it is said which these are"""
         self._renew_marks()
         self._place = Place()
-        self._guard = Guard(self._refuse, self._number, self._stand_in)
+        replaced = {F.scaled_dot_product_attention, *(() if self.squash is None else FUNCTIONS)}
+        self._guard = Guard(self._refuse, self._number, self._stand_in, replaced)
         self._grad = True
 
     def __enter__(self) -> PrimeField:
@@ -181,12 +182,10 @@ class PrimeField(TorchDispatchMode):
     def _refuse(self, operation: str, reason: str) -> None:
         raise NotPolynomial(operation, str(self._place), reason)
 
-    def _stand_in(self, function: Any) -> Callable[..., Any] | None:
-        """The replacement of a function of torch, if any."""
+    def _stand_in(self, function: Any) -> Callable[..., Any]:
+        """The replacement of a function of torch."""
         if function is F.scaled_dot_product_attention:
             return attention
-        if self.squash is None or function not in FUNCTIONS:
-            return None
         name, replacement = FUNCTIONS[function]
         self.notes.replace(name, str(self._place))
         return replacement
@@ -328,6 +327,8 @@ class PrimeField(TorchDispatchMode):
             ZeroDivisionError: an entry is a decimal whose denominator the prime divides.
             NotPolynomial: it has complex numbers.
         """
+        if self._mark_of(value) is not None:
+            return self._mark(value, self._from_outside)  # type: ignore[no-any-return]
         try:
             with _disable_current_modes():
                 admitted: Tensor = self._mark(self._admit(value), self._from_outside)

@@ -3,9 +3,9 @@
 A residue is a float64 integer of absolute value about p / 2 at most. `residues` is the definition, in NumPy, and what
 runs where numba is not installed; `fused` has the same functions for numba, in one pass over memory, and gives the
 same numbers, bit for bit. `chosen` says which of both is worth its loading.
-`integers` and `fused_integers` are the same for rechecks, in 64-bit integers.
+`integers` has such loops for rechecks, in 64-bit integers.
 """
 
-from .choice import chosen, for_integers, is_worth_compiling, load_loops
+from .choice import chosen, is_worth_compiling, load_loops
 
-__all__ = ["chosen", "for_integers", "is_worth_compiling", "load_loops"]
+__all__ = ["chosen", "is_worth_compiling", "load_loops"]

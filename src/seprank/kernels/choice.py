@@ -36,11 +36,6 @@ def load_loops(work: int) -> None:
     chosen(work)
 
 
-def for_integers() -> ModuleType:
-    """`fused_integers` where numba was loaded here, else `integers`: may be asked before each operation."""
-    return importlib.import_module(f"{__package__}.{'fused_integers' if _is_loaded() else 'integers'}")
-
-
 def chosen(work: int) -> ModuleType:
     """`fused` or `residues`, for so much work."""
     return importlib.import_module(f"{__package__}.{'fused' if is_worth_compiling(work) else 'residues'}")

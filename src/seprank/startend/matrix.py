@@ -176,7 +176,7 @@ class StartEndMatrix(_Growing):
         values = np.empty((len(starts), len(ends), channels))
         values[:rows, :columns] = self._values
         self._fill(values[rows:], self._model.spread(states, rows, len(starts), 1), ends)
-        if len(ends) > columns:
+        if rows and len(ends) > columns:
             self._fill(values[:rows, columns:], states, ends.after(columns))
         values[self._without_state] = np.nan
         self._states = states
