@@ -127,7 +127,7 @@ def test_as_text_and_as_values() -> None:
     [
         ({"rank": 0}, "rank must be at least 1, got 0"),
         ({"rank": 10**1000}, "at most 1000 digits"),
-        ({"max_depth": 0}, "max_depth must be at least 1, got 0"),
+        ({"max_depth": 0}, "max_depth must be between 1 and 200, got 0"),
         ({"length": 1}, "length must be at least 2"),
         ({"inputs": 0}, "inputs must be at least 1"),
         ({"cut": 9}, "cut must be between 1 and length - 1 = 7, got 9"),

@@ -13,7 +13,7 @@ from math import isnan, log10, nan
 from typing import Any, ClassVar
 
 from .models import MODELS
-from .question import check_cut, check_whole
+from .question import check_between, check_cut, check_whole
 from .result.chart import legend_above, look, powers
 from .result.panels import Panel
 from .result.result import STRICT, Result, Row
@@ -182,13 +182,11 @@ def plan(
     """
     rank, inputs = check_whole("rank", rank, 1), check_whole("inputs", inputs, 1)
     length, cut = check_cut(length, cut)
+    deepest = check_between("max_depth", max_depth, 1, MOST_DEPTH)
     if rank >= 10**MOST_DIGITS:
         raise ValueError(f"rank must have at most {MOST_DIGITS} digits, got {readable(rank)}; use a smaller rank")
-    depths = range(1, check_whole("max_depth", max_depth, 1) + 1)
-    if len(depths) > MOST_DEPTH:
-        raise ValueError(f"max_depth must be at most {MOST_DEPTH}, got {len(depths)}; use a smaller depth")
     asked: Asked = {"length": length, "cut": cut, "domain": domain}
-    rows = [_at_depth(rank, depth, inputs, asked) for depth in depths]
+    rows = [_at_depth(rank, depth, inputs, asked) for depth in range(1, deepest + 1)]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
     guess = min(
         (r for r in rows if r.conjectured_parameters), key=lambda r: r.conjectured_parameters or 0, default=None

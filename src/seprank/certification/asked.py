@@ -31,6 +31,7 @@ from ..question import (
 from ..settings.certify_settings import LETTERS, CertifySettings, Letters
 from ..settings.hints import Hints
 from ..theory import Asked
+from .footprint import require_halves
 from .form import Count
 
 Called = bool | int | str | dict[str, bool | int | float | str | None]
@@ -138,12 +139,14 @@ def ask(module: nn.Module, settings: CertifySettings, inputs: int | None = None)
     )
 
 
-def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
+def as_rnn(module: nn.Module, question: Question, budget: int) -> tuple[nn.Module, str]:
     """The module in the convention of `torch.nn.RNN`, and how it was read; empty if it has that convention itself.
 
     Raises:
         ConventionError: the module can be read in several ways that differ, or not in the way the user states.
+        MemoryBudgetError: not even a few sequences to try it on fit the budget in bytes.
     """
+    require_halves(question.length, question.inputs, budget)
     called = question.called
     if spec_of(module) is not None:
         if called:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..system.memory import MemoryBudgetError, show_size
-
-if TYPE_CHECKING:
-    from .asked import Question
 
 SPARE = 8
 """Samples beyond the rank: by each, the probability that more would raise it falls by the prime over the degree"""
@@ -41,11 +36,11 @@ def minor_bytes(rank: int, columns: int) -> int:
     return 8 * rank * (rank + 4 * slab) + 64 * slab**2 + 24 * min(rank, rows_at_once(columns)) * columns
 
 
-def require_halves(question: Question, budget: int) -> None:
+def require_halves(length: int, inputs: int, budget: int) -> None:
     """Refuse sequences so long that not even 16 fit the memory."""
-    need = 16 * 8 * question.length * question.inputs
+    need = 16 * 8 * length * inputs
     if need > budget:
         raise MemoryBudgetError(
-            f"16 sequences of length {question.length} take about {show_size(need)}, more than the "
+            f"16 sequences of length {length} take about {show_size(need)}, more than the "
             f"{show_size(budget)} they may take; use a shorter --length, or more --memory"
         )

@@ -183,10 +183,13 @@ class Run:
 
         check_entries(values, alone)
 
-    def _draw(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        count = int(np.prod(shape))
-        values = draw_elements(self.question.seed, name, count, self.question.prime)
-        return self._field.admit(torch.from_numpy(values).reshape(shape).to(self.device))
+    def _elements(self, name: str, shape: Sequence[int]) -> Tensor:
+        """Random elements, not yet in the field."""
+        values = draw_elements(self.question.seed, name, int(np.prod(shape)), self.question.prime)
+        return torch.from_numpy(values).reshape(tuple(shape)).to(self.device)
+
+    def _draw(self, name: str, shape: Sequence[int]) -> Tensor:
+        return self._field.admit(self._elements(name, shape))
 
     def _draw_weights(self, weights: Weights) -> dict[str, Tensor]:
         """Learned parameters drawn at random, everything else with its own values."""
@@ -196,18 +199,15 @@ class Run:
                 kept = tensor.to(self.device)
                 values[name] = self._functions.constant(self._field.admit(kept, name), kept)
         for name, shape in weights.drawn.items():
-            drawn = draw_elements(self.question.seed, f"parameter/{name}", int(np.prod(shape)), self.question.prime)
-            table = torch.from_numpy(drawn).reshape(shape)
             rows = weights.rows.get(name, {})
-            values[name] = admit_table(self._field, table.to(self.device), rows)
+            values[name] = admit_table(self._field, self._elements(f"parameter/{name}", shape), rows)
             if not rows:
                 self._functions.parameter(values[name], name)
         return values
 
     def _draw_function(self, text: str, count: int) -> Tensor:
         """Elements that stand for a function of a parameter."""
-        drawn = draw_elements(self.question.seed, f"function/{text}", count, self.question.prime)
-        return self._field.renew(torch.from_numpy(drawn).to(self.device))
+        return self._field.renew(self._elements(f"function/{text}", [count]))
 
     def _call(self, inputs: Tensor, state: Any) -> Any:
         """Call the module with the drawn weights; errors are explained in terms of the question."""

@@ -18,12 +18,14 @@ from .prepared import Run, enter
 MakeMatrix = Callable[[Run, int, Progress | None], StartEndMatrix | RowBlocks]
 
 
-def on_workers(module: nn.Module, executor: Executor, *, device: str) -> MakeMatrix:
-    """A function that makes matrices on the workers of an executor; each worker draws weights and samples again.
+def matrix_maker(module: nn.Module, executor: Executor | None, *, device: str) -> MakeMatrix:
+    """What makes Start-End matrices: here, or on the workers of an executor, which draw weights and samples again.
 
     Raises:
         ValueError: the module cannot be sent.
     """
+    if executor is None:
+        return Run.matrix
     packed = sendable(module)
 
     def make(run: Run, budget: int, progress: Progress | None) -> RowBlocks:

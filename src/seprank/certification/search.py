@@ -29,11 +29,11 @@ from .asked import Question, as_rnn, ask
 from .certificate import Certificate
 from .confidence import draw_until
 from .description import describe
-from .footprint import SPARE, halves_bytes, matrix_bytes, require_halves
+from .footprint import SPARE, halves_bytes, matrix_bytes
 from .known import has_family, known_bounds
 from .pieces import Minor
 from .prepared import Run, enter
-from .rows import MakeMatrix, on_workers
+from .rows import MakeMatrix, matrix_maker
 from .saturation import Sampled, stated_error
 from .undefined import LeftOut, without_undefined
 
@@ -149,9 +149,8 @@ def certify(  # noqa: PLR0913  (each is a setting a user has)
     settings, began = given(CertifySettings, locals()), time.perf_counter()
     module = unwrap(module)
     question = ask(module, settings, inputs)
-    require_halves(question, settings.budget)
-    module, read_as = as_rnn(module, question)
-    make = Run.matrix if executor is None else on_workers(module, executor, device=device)
+    module, read_as = as_rnn(module, question, settings.budget)
+    make = matrix_maker(module, executor, device=device)
     with bars(progress) as report:
         draws = _Draws(module, question, settings, make, report, factory, read_as, began)
         first = draws.certify(question.seed, settings.samples)

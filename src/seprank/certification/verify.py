@@ -168,7 +168,7 @@ def _build(
     if progress and estimate.seconds > _LONG:
         sys.stderr.write(f"rechecking this certificate takes about {cost.duration(estimate.seconds)}\n")
     with _of_the_certificate():
-        subject, read_as = as_rnn(subject, certificate.question)
+        subject, read_as = as_rnn(subject, certificate.question, budget)
     if stated.read_as != read_as:
         raise CertificateError(
             "model", f"read_as is {shown(stated.read_as)} in the certificate, but {shown(read_as)} of this module"
@@ -191,11 +191,12 @@ def _check_run(
             check_notes(certificate.model, run.notes)
             check_columns(certificate, run.channels)
             _check_left_out(certificate, run, budget)
+            with run.outside():
+                is_proved = check_saturated(certificate, module, run.channels)
             here = partial(run.entries, budget)
             there = packed and partial(evaluate_rows, packed, certificate.question, budget, "cpu", "int64")
             run.load_loops(0 if there else certificate.rank**2)
             minor = evaluate_minor(certificate, run.channels, there or here, budget, report, executor)
-        is_proved = check_saturated(certificate, module, run.channels)
         check_determinant(certificate, minor, report)
     return run.channels, is_proved
 

@@ -40,6 +40,7 @@ def run_one(command: str, settings: JsonObject, key: str, place: Workplace) -> O
     """Run one job; on a worker, this is all that is called."""
     begin = time.perf_counter()
     try:
+        # Made again of its plain settings: a worker has nothing else, and the files it reads may have changed since.
         work = COMMANDS[command].from_settings(settings)
         if work.job.key != key:
             raise ValueError("a file that this job reads has changed since the sweep began; start it again")
