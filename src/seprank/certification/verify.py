@@ -165,7 +165,7 @@ def recheck(
             _check_left_out(found, run, budget)
             here = partial(run.entries, budget)
             there = packed and partial(evaluate_rows, packed, found.question, budget, "cpu", "int64")
-            run.load_loops(0 if there else found.rank**2)
+            run.expect(0 if there else found.rank**2)
             minor = evaluate_minor(found, channels, there or here, budget, report, executor)
         is_proved = check_saturated(found, subject, channels)
         check_determinant(found, minor, report, hint=_unrecorded(found, subject))
