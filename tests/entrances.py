@@ -24,7 +24,6 @@ from seprank.models.base.width import nearest_width
 from seprank.models.cp_rnn import CPRNN
 from seprank.models.s6 import S6
 from seprank.tasks import TASKS
-from seprank.theory import max_distance_squared
 from seprank.train import TrainSettings
 from seprank.web.settings import Settings
 
@@ -108,7 +107,6 @@ EVERY: dict[str, Entrance] = {
     "profile": Entrance(profile, {"length": 3, "starts": 16, "ends": 16, "inputs": 2, "seed": 1, "readout": 1}),
     "bounds": Entrance(lambda **s: listed(sr.bounds(**s)), SIZES | CUT | {"below": 100}, DOMAIN),
     "upper_bound": Entrance(lambda **s: listed([sr.upper_bound(**s)]), SIZES | CUT, DOMAIN),
-    "max_distance_squared": Entrance(lambda **s: str(max_distance_squared(**s)), {"rank": 3}),
     "plan": Entrance(lambda **s: sr.plan(**s).to_dict(), CUT | {"rank": 9, "inputs": 3, "max_depth": 2}, DOMAIN),
     "degree_bounds": Entrance(
         lambda **s: listed(sr.degree_bounds(sr.RAC(2, 2, 2), **s)), CUT | {"inputs": 2, "readout": 1}, DOMAIN

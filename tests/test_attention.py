@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 import oracles
 from oracles import Integers, balanced, rank_mod, whole_numbers
-from seprank import MODELS, CertificateError, NotPolynomial, certify, measure, verify
-from seprank.certification.certificate import digest, from_dict
+from seprank import MODELS, Certificate, CertificateError, NotPolynomial, certify, measure, verify
+from seprank.certification.certificate import digest
 from seprank.degrees import degree_bounds
 from seprank.field import DEFAULT_PRIME, PrimeField
 from seprank.models import spec_of
@@ -249,7 +249,7 @@ def test_options_belong_to_the_certificate(options: dict[str, Any]) -> None:
         body["model"] = body["model"] | {"settings": settings}
         if name == "feed_forward" or settings != plain:
             with pytest.raises(CertificateError):
-                verify(from_dict(body | {"digest": digest(body)}), progress=False)
+                verify(Certificate.from_dict(body | {"digest": digest(body)}), progress=False)
 
 
 # The bounds

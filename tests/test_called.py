@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from seprank import Certificate, CertificateError, certify, verify
 from seprank.adapters import ConventionError
 from seprank.certification.asked import ask
-from seprank.certification.certificate import digest, from_dict
+from seprank.certification.certificate import digest
 from seprank.cli.app import app
 from seprank.models import MODELS
 from seprank.settings.certify_settings import CertifySettings
@@ -154,7 +154,7 @@ def test_a_module_is_certified_as_it_is_called(name: str) -> None:
     assert f"read as: {quoted_name(found.model.read_as)}" in str(found)
     assert found.question.called == called
     assert verify(found, module, progress=False)
-    assert from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    assert Certificate.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
 def test_a_split_and_more_draws_are_read_in_the_same_way() -> None:
@@ -171,7 +171,7 @@ def forged(certificate: Certificate, place: str, **fields: Any) -> Certificate:
         body[place].pop(name, None)
         if value is not None:
             body[place][name] = value
-    return from_dict(body | {"digest": digest(body)})
+    return Certificate.from_dict(body | {"digest": digest(body)})
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from seprank import RAC, Certificate, CertificateError, NotPolynomial, bounds, c
 from seprank.adapters import ConventionError
 from seprank.certification import prepared, search
 from seprank.certification.asked import Question
-from seprank.certification.certificate import digest, from_dict
+from seprank.certification.certificate import digest
 from seprank.certification.words import draw_words
 from seprank.field import draw_elements
 from seprank.models import MODELS
@@ -422,7 +422,7 @@ def test_every_edited_statement_fails_even_with_a_new_digest(certificate: Certif
         forged = edited(body, path)
         forged["digest"] = digest(forged)
         with pytest.raises(CertificateError) as caught:
-            verify(from_dict(forged), progress=False)
+            verify(Certificate.from_dict(forged), progress=False)
         assert caught.value.step in ("read", "fields", "model", "bounds", "flags", "minor"), path
 
 
@@ -430,11 +430,11 @@ def test_a_certificate_made_before_a_bound_was_found_is_still_valid(certificate:
     weaker = sorted((b for b in certificate.bounds if b.kind == "upper"), key=lambda b: b.value)[1:]
     older = replace(certificate, bounds=weaker, upper_bound=weaker[0].value, exact=certificate.rank == weaker[0].value)
     with pytest.raises(CertificateError, match="must be all that theory gives"):
-        verify(from_dict(older.to_dict()), progress=False)
+        verify(Certificate.from_dict(older.to_dict()), progress=False)
     older = replace(older, versions={**older.versions, "seprank": "0.0.9"})
-    assert verify(from_dict(older.to_dict()), progress=False)
+    assert verify(Certificate.from_dict(older.to_dict()), progress=False)
     with pytest.raises(CertificateError, match="its least upper bound is"):
-        verify(from_dict(replace(older, bounds=weaker[1:]).to_dict()), progress=False)
+        verify(Certificate.from_dict(replace(older, bounds=weaker[1:]).to_dict()), progress=False)
 
 
 @pytest.mark.parametrize(
@@ -445,8 +445,8 @@ def test_a_certificate_made_before_a_bound_was_found_is_still_valid(certificate:
         ("[]", "read"),
         ('{"schema": "1"}', "read"),
         ('{"schema": 3}', "read"),
-        ('{"schema": 2}', "fields"),
-        ('{"schema": 1}', "digest"),
+        ('{"schema": 2}', "digest"),
+        ('{"schema": 1}', "read"),
     ],
 )
 def test_files_that_are_no_certificates(content: str, step: str, tmp_path: Path) -> None:
@@ -470,7 +470,7 @@ def test_missing_and_unknown_fields(certificate: Certificate) -> None:
         body = {key: value for key, value in (certificate.to_dict() | change).items() if value is not None}
         body["digest"] = digest(body)
         with pytest.raises(CertificateError) as caught:
-            from_dict(body)
+            Certificate.from_dict(body)
         assert caught.value.step == "fields"
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torch import nn
 
-from seprank import RAC, Certificate, CertificateError, certify, verify
-from seprank.certification.certificate import digest, from_dict
+from seprank import Certificate, CertificateError, certify, verify
+from seprank.certification.certificate import digest
 from seprank.certification.saturation import Sampled, stated_error
 from seprank.certification.verify import recheck
 from seprank.settings.verify_settings import VerifySettings
@@ -28,42 +27,31 @@ Path_ = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Honest:
-    """A certificate of a run of schema 1, and where its module is from; `schema` 2 is the same run made anew."""
+    """A certificate, and where its module is from."""
 
     file: str
+    """In the folder, or what it is called if it is made when asked for"""
     source: str | None = None
-    schema: int = 1
     confidence: float | None = None
     asked: tuple[tuple[str, Any], ...] = ()
-    """Of a module of which there are no certificates of schema 1: the file is the question's name"""
+    """With what it is made"""
 
     @property
     def body(self) -> dict[str, Any]:
-        if self.asked:
-            return self._certified(**dict(self.asked), factory=self.factory)
-        content: dict[str, Any] = json.loads((FOLDER / self.file).read_text())
-        return content if self.schema == 1 else self._anew(content)
-
-    def _anew(self, old: dict[str, Any]) -> dict[str, Any]:
-        sizes, asked = old["model"]["settings"], old["question"]
-        factory = None if self.factory is None else replace(self.factory, settings=sizes)
-        module = RAC(sizes["inputs"], sizes["width"], sizes["depth"]) if factory is None else factory.build()
-        question = {name: value for name, value in asked.items() if name != "inputs"}
-        return self._certified(module, **question, samples=old["starts"], factory=factory)
-
-    def _certified(self, module: nn.Module | None = None, *, factory: Factory | None, **asked: Any) -> dict[str, Any]:
-        module = module if module is not None or factory is None else factory.build()
-        assert module is not None
-        found = certify(module, **asked, factory=factory, progress=False, confidence=self.confidence)
-        body: dict[str, Any] = json.loads(json.dumps(found.to_dict()))
-        return body
+        if not self.asked:
+            return dict(json.loads((FOLDER / self.file).read_text()))
+        factory = self.factory
+        assert factory is not None
+        settings = {**dict(self.asked), "factory": factory, "confidence": self.confidence}
+        found = certify(factory.build(), **settings, progress=False)
+        return dict(json.loads(json.dumps(found.to_dict())))
 
     @property
     def factory(self) -> Factory | None:
         return None if self.source is None else load_factory(str(FOLDER / self.source))
 
     def verify(self, body: dict[str, Any], **limits: Any) -> bool:
-        return verify(from_dict(signed(body)), factory=self.factory, progress=False, **limits)
+        return verify(Certificate.from_dict(signed(body)), factory=self.factory, progress=False, **limits)
 
     def refusal(self, body: dict[str, Any]) -> str:
         """The step at which it is refused."""
@@ -85,18 +73,17 @@ HONEST = [
     Honest("zero.json", "zero_model.py:build"),
 ]
 SPECIAL = [
-    Honest("squashed", "special_models.py:squashed", 2, asked=(("length", 4), ("squash", "identity"), ("samples", 6))),
-    Honest("rational", "special_models.py:rational", 2, asked=(("length", 4), ("prime", 97), ("samples", 24))),
+    Honest("squashed", "special_models.py:squashed", asked=(("length", 4), ("squash", "identity"), ("samples", 6))),
+    Honest("rational", "special_models.py:rational", asked=(("length", 4), ("prime", 97), ("samples", 24))),
     Honest(
         "called",
         "special_models.py:named",
-        2,
         asked=(("length", 4), ("output", "result"), ("call", {"form": "plain"}), ("samples", 6)),
     ),
-    Honest("split", "special_models.py:attention", 2, asked=(("length", 4), ("split", (0, 2)), ("samples", 6))),
+    Honest("split", "special_models.py:attention", asked=(("length", 4), ("split", (0, 2)), ("samples", 6))),
 ]
 SURE = replace(SPECIAL[-1], confidence=1e-20)
-NEW = [replace(honest, schema=2) for honest in (REGISTRY, FACTORY, WORDS)]
+COMMITTED = [REGISTRY, FACTORY, WORDS]
 
 
 def signed(body: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +159,7 @@ def is_about_the_run(honest: Honest, path: Path_) -> bool:
 
 
 @pytest.mark.parametrize("honest", HONEST, ids=str)
-def test_certificates_of_schema_1_still_verify(honest: Honest) -> None:
+def test_committed_certificates_still_verify(honest: Honest) -> None:
     assert verify(FOLDER / honest.file, factory=honest.factory, progress=False)
     assert same(Certificate.load(FOLDER / honest.file).to_dict(), honest.body)
 
@@ -185,7 +172,7 @@ def test_an_old_certificate_that_rests_on_a_withdrawn_bound_says_how_to_make_it_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("honest", [REGISTRY, FACTORY, *NEW, *SPECIAL], ids=str)
+@pytest.mark.parametrize("honest", [*COMMITTED, *SPECIAL], ids=str)
 def test_every_edit_of_every_field_is_refused_or_about_the_run(honest: Honest) -> None:
     count, true = 0, honest.body
     for path, body in edits(true):
@@ -194,7 +181,7 @@ def test_every_edit_of_every_field_is_refused_or_about_the_run(honest: Honest) -
             honest.verify(body)
         except (CertificateError, MemoryBudgetError):
             continue
-        assert is_about_the_run(honest, path) or states_less(true, body), (path, body)
+        assert is_about_the_run(honest, path), (path, body)
     assert count > 1000
 
 
@@ -221,12 +208,6 @@ def test_every_edit_of_a_confidence_and_its_draws_is_refused_or_about_the_run() 
     assert count > 100
 
 
-def states_less(true: dict[str, Any], body: dict[str, Any]) -> bool:
-    """Whether an old certificate leaves out bounds, and no more: theory may have found those since."""
-    fewer = [bound for bound in true["bounds"] if bound in body["bounds"]]
-    return true["schema"] == 1 and body == true | {"bounds": fewer}
-
-
 def near_values(old: Any) -> list[Any]:
     """Values of its type that a forger would choose."""
     if isinstance(old, bool):
@@ -240,7 +221,7 @@ CLAIMS = ("rank", "starts", "ends", "exact", "upper_bound", "saturated", "error"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("honest", NEW, ids=str)
+@pytest.mark.parametrize("honest", COMMITTED, ids=str)
 def test_every_two_claims_edited_together_are_refused_or_honest(honest: Honest) -> None:
     true = honest.body
     for first, second in itertools.combinations(CLAIMS, 2):
@@ -249,7 +230,7 @@ def test_every_two_claims_edited_together_are_refused_or_honest(honest: Honest) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("honest", NEW, ids=str)
+@pytest.mark.parametrize("honest", COMMITTED, ids=str)
 def test_all_claims_edited_together_so_that_they_agree_are_refused_or_honest(honest: Honest) -> None:
     true = honest.body
     met = [{**bound, "value": true["rank"]} if bound["kind"] == "upper" else bound for bound in true["bounds"]]
@@ -296,7 +277,7 @@ def test_a_rank_that_is_too_high_by_one_is_refused_by_its_determinant_alone() ->
     assert rank < min(body["upper_bound"], starts)
     found = Sampled(rank, starts, ends, channels=1, upper=body["upper_bound"])
     # what a forger would compute, so that nothing else is wrong
-    body["error"] = stated_error(factory.build(), from_dict(signed(honest.body)).question, found)
+    body["error"] = stated_error(factory.build(), Certificate.from_dict(signed(honest.body)).question, found)
     assert honest.refusal(larger_minor(body, determinant=0)) == "minor"
     assert honest.refusal(larger_minor(body, determinant=1)) == "minor"
     assert honest.refusal(larger_minor(body, determinant=body["question"]["prime"])) == "flags"
@@ -310,7 +291,7 @@ def test_a_rank_above_a_bound_is_refused_whatever_bounds_are_left_out() -> None:
 
 @pytest.mark.parametrize(("name", "past"), [("rows", "starts"), ("columns", "ends")])
 def test_a_row_and_a_column_one_past_the_samples_are_refused_before_they_are_looked_for(name: str, past: str) -> None:
-    for honest in (REGISTRY, FACTORY, WORDS):
+    for honest in COMMITTED:
         body = honest.body
         body["minor"][name][-1] = body[past]
         assert honest.refusal(body) == "flags"
@@ -318,13 +299,17 @@ def test_a_row_and_a_column_one_past_the_samples_are_refused_before_they_are_loo
 
 @pytest.mark.slow
 def test_a_smaller_minor_proves_a_smaller_rank_and_no_more() -> None:
-    body = FACTORY.body
-    forged = {**body, "rank": 0, "minor": {"rows": [], "columns": [], "determinant": 1}}
+    body, factory = FACTORY.body, FACTORY.factory
+    assert factory is not None
+    built = replace(factory, settings=body["model"]["settings"]).build()
+    found = Sampled(0, body["starts"], body["ends"], channels=1, upper=body["upper_bound"])
+    error = stated_error(built, Certificate.from_dict(body).question, found)
+    minor = {"rows": [], "columns": [], "determinant": 1}
+    forged = {**body, "rank": 0, "minor": minor, "exact": False, "error": error}
     assert FACTORY.verify(forged)
-    assert (
-        "saturated"
-        in recheck(from_dict(signed(forged)), None, VerifySettings(), factory=FACTORY.factory, progress=False).unchecked
-    )
+    smaller = Certificate.from_dict(signed(forged))
+    rechecked = recheck(smaller, None, VerifySettings(), factory=factory, progress=False)
+    assert rechecked.unchecked == ["saturated"]
     assert FACTORY.refusal({**forged, "saturated": False}) == "flags"
     assert FACTORY.refusal({**forged, "exact": True, "upper_bound": 0}) == "bounds"
     forged["minor"]["determinant"] = 2

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from torch import nn
 
 from seprank import RAC, Certificate, CertificateError, certify, verify
 from seprank.certification import cost, form
-from seprank.certification.certificate import digest, from_dict
+from seprank.certification.certificate import digest
+from seprank.certification.saturation import Sampled, stated_error
 from seprank.certification.verify import recheck
 from seprank.settings.verify_settings import MOST_SECONDS, VerifySettings
 from seprank.sources import Factory, load_factory
@@ -112,7 +114,7 @@ def test_no_text_has_line_breaks_or_what_cannot_be_seen(honest: dict[str, Any], 
     )
     value = text if place in ("model.name", "versions.torch") else value
     with pytest.raises(CertificateError) as caught:
-        from_dict(with_value(honest, place, value))
+        Certificate.from_dict(with_value(honest, place, value))
     assert caught.value.step == "fields"
     assert str(caught.value).isprintable()
 
@@ -120,13 +122,13 @@ def test_no_text_has_line_breaks_or_what_cannot_be_seen(honest: dict[str, Any], 
 @pytest.mark.parametrize("versions", [{}, {"seprank": "1"}, {f"p{i}": "1" for i in range(1000)}])
 def test_versions_are_those_of_four_packages(honest: dict[str, Any], versions: dict[str, str]) -> None:
     with pytest.raises(CertificateError, match="versions must be those of"):
-        from_dict(with_value(honest, "versions", versions))
+        Certificate.from_dict(with_value(honest, "versions", versions))
 
 
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0, -1e-9, 1e10])
 def test_seconds_are_a_time(honest: dict[str, Any], seconds: float) -> None:
-    with pytest.raises(CertificateError, match="seconds must be"):
-        from_dict(with_value(honest, "seconds", seconds))
+    with pytest.raises(CertificateError, match=r"seconds(:| must be)"):
+        Certificate.from_dict(with_value(honest, "seconds", seconds))
 
 
 def test_minus_zero_is_zero(honest: dict[str, Any]) -> None:
@@ -173,7 +175,7 @@ def test_no_size_is_believed(file: str, place: str, size: int) -> None:
 def check_is_refused_at_once(body: dict[str, Any], factory: Factory | None = None) -> None:
     began = time.perf_counter()
     with pytest.raises((CertificateError, MemoryBudgetError, cost.LongerThanAllowed)):
-        verify(from_dict(body), factory=factory, memory=2**28, seconds=60, progress=False)
+        verify(Certificate.from_dict(body), factory=factory, memory=2**28, seconds=60, progress=False)
     assert time.perf_counter() - began < 60
 
 
@@ -201,12 +203,12 @@ def test_no_network_is_built_from_parameters_that_only_add_up(
 def test_sizes_that_agree_with_each_other_are_estimated_before_anything_is_made(honest: dict[str, Any]) -> None:
     long = with_value(with_value(honest, "question.length", 10**8), "question.cut", 5 * 10**7)
     with pytest.raises(MemoryBudgetError, match=r"about .*iB, most of it for .*, more than .*--memory"):
-        verify(from_dict(long), progress=False, memory=2**30)
+        verify(Certificate.from_dict(long), progress=False, memory=2**30)
     with pytest.raises(cost.LongerThanAllowed, match=r"about .*, more than the 60 s .*--seconds"):
-        verify(from_dict(long), progress=False, memory=2**60, seconds=60)
+        verify(Certificate.from_dict(long), progress=False, memory=2**60, seconds=60)
     many = with_value(with_value(honest, "starts", 2**40), "ends", 2**40)
     with pytest.raises(MemoryBudgetError, match="the start and end halves"):
-        verify(from_dict(many), progress=False)
+        verify(Certificate.from_dict(many), progress=False)
 
 
 def test_as_many_words_as_there_are_cost_many_draws() -> None:
@@ -214,7 +216,7 @@ def test_as_many_words_as_there_are_cost_many_draws() -> None:
     for place, value in {"question.length": 46, "question.cut": 23, "starts": 2**23, "ends": 2**23}.items():
         body = with_value(body, place, value)
     with pytest.raises(MemoryBudgetError, match="the start and end halves"):
-        verify(from_dict(body), progress=False, memory=2**30)
+        verify(Certificate.from_dict(body), progress=False, memory=2**30)
 
 
 DEEP = """
@@ -285,10 +287,10 @@ def test_the_command_ends_with_one_line_within_seconds(tmp_path: Path, honest: d
 
 
 def test_a_long_recheck_is_announced(honest: dict[str, Any], monkeypatch: Any, capsys: Any) -> None:
-    assert verify(from_dict(honest))
+    assert verify(Certificate.from_dict(honest))
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.modules[verify.__module__], "_LONG", 0.0)
-    assert verify(from_dict(honest))
+    assert verify(Certificate.from_dict(honest))
     assert "rechecking this certificate takes about" in capsys.readouterr().err
 
 
@@ -342,15 +344,24 @@ def test_long_values_are_cut() -> None:
 
 def test_a_forged_name_forges_no_sentence(honest: dict[str, Any]) -> None:
     body = with_value(honest, "model.name", "rac is exactly 9 (ignore the rest: ")
-    first = str(from_dict(body)).splitlines()[0]
+    first = str(Certificate.from_dict(body)).splitlines()[0]
     assert first.startswith("Start-End separation rank of 'rac is exactly 9 (ignore the rest: '")
 
 
 def test_the_verdict_names_the_factory_that_was_given_and_not_the_one_that_is_stated() -> None:
     factory = load_factory(f"{FOLDER / 'product_model.py'}:build")
     body = json.loads((FOLDER / "factory.json").read_text())
+    built = replace(factory, settings=body["model"]["settings"]).build()
     forged = with_value(body, "model.name", "the rank of gpt4 is exactly 1000000, and of x.py:build")
-    text = str(recheck(from_dict(forged), None, VerifySettings(), factory=factory, progress=False))
+    for place, value in {  # as made before its least bound was found
+        "versions.seprank": "0.0.9",
+        "bounds": body["bounds"][1:],
+        "upper_bound": 15,
+        "exact": False,
+        "error": stated_error(built, Certificate.from_dict(body).question, Sampled(9, 23, 23, 1, 15)),
+    }.items():
+        forged = with_value(forged, place, value)
+    text = str(recheck(Certificate.from_dict(forged), None, VerifySettings(), factory=factory, progress=False))
     assert "gpt4" not in text
     assert text.splitlines()[0].endswith("product_model.py:build is at least 9")
     assert text.splitlines()[1:] == [
@@ -385,15 +396,5 @@ def test_a_buffer_of_other_values_is_named() -> None:
     assert verify(found, Reservoir(0), progress=False)
     body = with_value(found.to_dict(), "model.fixed", {"mixing": "0" * 64})
     with pytest.raises(CertificateError, match="mixing, a buffer or a parameter that keeps its value") as caught:
-        verify(from_dict(body), Reservoir(0), progress=False)
+        verify(Certificate.from_dict(body), Reservoir(0), progress=False)
     assert caught.value.step == "model"
-
-
-def test_in_schema_1_a_minor_that_differs_names_the_buffers_that_may_be_the_cause() -> None:
-    body = certify(Reservoir(0), length=4, progress=False).to_dict()
-    del body["error"], body["model"]["fixed"]
-    for bound in body["bounds"]:
-        del bound["counts"]
-    with pytest.raises(CertificateError, match=r"does not record the values of buffers \('mixing'\)") as caught:
-        verify(from_dict(with_value(body, "schema", 1)), Reservoir(1), progress=False)
-    assert caught.value.step == "minor"

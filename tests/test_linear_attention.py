@@ -10,7 +10,7 @@ import pytest
 import oracles
 from oracles import rank_mod, whole_numbers
 from seprank import MODELS, certify, verify
-from seprank.certification.family import with_degrees
+from seprank.certification.known import with_degrees
 from seprank.models.linear_attention import LinearAttention
 from seprank.theory import MatrixState, matrix_state_bounds
 

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from oracles import rank_mod
-from seprank import PrimeField, certify, measure, remember, startend, verify
+from seprank import PrimeField, certify, degree_bounds, measure, remember, startend, verify
 from seprank.certification import footprint
+from seprank.degrees import total_degrees
 from seprank.startend.workers import connect
 from test_awkward_models import drawn
 
@@ -275,6 +276,40 @@ def test_what_is_kept_outside_of_a_module_is_no_residue() -> None:
     second = certify(module, **settings, prime=1000003)  # type: ignore[arg-type]
     fading.cache_clear()
     assert certify(module, **settings, prime=1000003).minor == second.minor  # type: ignore[arg-type]
+
+
+class Scaled(nn.Module):
+    """What its steps are multiplied by is kept outside of it, for each number of steps that it is called with"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_size = 2
+        self.a, self.b = nn.Linear(2, 3), nn.Linear(3, 3)
+
+    def forward(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        h = x.new_ones(len(x), 3) if h is None else h
+        for step, factor in zip(x.unbind(1), factors(x.shape[1]), strict=True):
+            h = factor * self.a(step) * self.b(h)
+        return h, h
+
+
+KEPT: dict[int, Tensor] = {}
+
+
+def factors(steps: int) -> Tensor:
+    return KEPT.setdefault(steps, torch.full((steps,), 2.5))
+
+
+@pytest.mark.parametrize("domain", ["functional", "tokens"])
+@pytest.mark.parametrize("run", [certify, degree_bounds, total_degrees])
+def test_what_is_kept_outside_for_each_length_stays_as_it_was(run: Callable[..., Any], domain: str) -> None:
+    settings = {"progress": False, "samples": 4} if run is certify else {}
+    KEPT.clear()
+    found = run(Scaled(), length=7, cut=3, inputs=2, domain=domain, **settings)
+    assert {3, 4, 7} <= KEPT.keys()
+    assert all(torch.equal(kept, torch.full((steps,), 2.5)) for steps, kept in KEPT.items()), KEPT
+    again = run(Scaled(), length=7, cut=3, inputs=2, domain=domain, **settings)
+    assert again == found if run is not certify else again.minor == found.minor
 
 
 class Whole(nn.Module):

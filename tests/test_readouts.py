@@ -16,7 +16,7 @@ from seprank.certification.prepared import Run
 from seprank.certification.search import BoundContradicted
 from seprank.degrees import degree_bounds
 from seprank.settings.certify_settings import CertifySettings
-from seprank.theory import Bound, bounds, for_readout
+from seprank.theory import Bound, Bounds, bounds, for_readout
 
 PRIME = oracles.PRIME_OF_BOUNDS
 MOST = 40
@@ -167,7 +167,7 @@ def test_every_bound_from_above_counts_functions() -> None:
 def contradicted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound that is false."""
     false = Bound("false", "upper", 3, "nowhere", "state")
-    monkeypatch.setattr(search, "known_bounds", lambda module, question: [false])
+    monkeypatch.setattr(search, "known_bounds", lambda module, question: Bounds([false]))
 
 
 def test_a_contradiction_names_the_rank_of_the_matrix_and_not_of_its_remains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_tables_come_back_from_their_links() -> None:
 
 def test_a_lower_bound_has_its_sign_on_the_page_and_is_a_number_in_the_file() -> None:
     table = Table("t", [{"rank": AtLeast(1234), SURE: "certified"}], "c")
-    assert table.cells[0][0] == ("≥ 1,234", True)
+    assert table.cells[0][0] == ("rank", "≥ 1,234", True, "")
     assert unquote(table.link).endswith("\n1234,certified\n")
 
 
@@ -153,10 +153,10 @@ def _repeated(records: Sequence[R], count: int) -> list[R]:
 def test_what_all_rows_share_is_said_once(demo: Path) -> None:
     records = Findings.from_dict(json.loads((demo / "findings.json").read_text("utf-8"))).growth
     table = rank_table("t", records, "Ranks")
-    assert table.columns == ("depth", "length", "cut", "rank", "proved: at most", SURE)
+    assert [name for name, _ in table.heads()] == ["depth", "length", "cut", "rank", "proved: at most", SURE]
     assert table.caption == "Ranks: model rac, width 3, domain functional, read-out random"
     assert {"model", "width", "domain", "read-out"} <= set(table.rows[0])
-    assert "model" in rank_table("t", records[:1], "Ranks").columns
+    assert "model" in dict(rank_table("t", records[:1], "Ranks").heads())
 
 
 def test_a_folder_with_certificate_measurement_and_store(tmp_path: Path) -> None:

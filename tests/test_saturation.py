@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from seprank import RAC, Certificate, certify
+from seprank import RAC, Bounds, Certificate, certify
 from seprank.certification import search
 from seprank.certification.asked import ask
 from seprank.certification.luck import joint_error, sampling_error, weights_error
@@ -19,8 +19,8 @@ from seprank.degrees import total_degrees
 from seprank.elimination import rank_profile
 from seprank.field import NotPolynomial, PrimeField
 from seprank.models import MODELS
+from seprank.result.numbers import shown_error
 from seprank.settings.certify_settings import CertifySettings
-from seprank.theory import shown_error
 
 
 def sure(module: nn.Module, **settings: Any) -> Certificate:
@@ -69,7 +69,7 @@ def test_a_prime_of_four_digits_does_not_vouch_for_a_false_rank() -> None:
 
 
 def test_the_error_is_that_of_weights_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "known_bounds", lambda module, question: [])
+    monkeypatch.setattr(search, "known_bounds", lambda module, question: Bounds())
     found = sure(RAC(2, 2, 3), length=6)
     assert (found.rank, found.saturated) == (52, True)
     degrees = total_degrees(RAC(2, 2, 3), length=6, cut=3, inputs=2)
@@ -110,7 +110,7 @@ def test_the_same_rank_with_twice_as_many_words_ends_the_search_and_proves_nothi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without a bound, a rank that is far below the number of words is doubled once, and no error is stated."""
-    monkeypatch.setattr(search, "known_bounds", lambda module, question: [])
+    monkeypatch.setattr(search, "known_bounds", lambda module, question: Bounds())
     found = sure(RAC(3, 2, 2), length=12, domain="tokens")
     assert (found.starts, found.rank) == (128, 14)
     assert (found.saturated, found.error) == (False, None)

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import seprank as sr
 from seprank.certification.asked import Question
-from seprank.certification.family import with_degrees
+from seprank.certification.known import with_degrees
 from seprank.cli import app
 from seprank.cli.app import PANELS
 from seprank.jobs import sweep

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from seprank import CertificateError, NotPolynomial, PrimeField, certify, verify
-from seprank.certification.certificate import digest, from_dict
+from seprank import Certificate, CertificateError, NotPolynomial, PrimeField, certify, verify
+from seprank.certification.certificate import digest
 from seprank.field.fused_attention import FUSED
 from seprank.models import MODELS
 
@@ -23,7 +23,7 @@ from seprank.models import MODELS
 def edited(certificate: Any, place: str, name: str, value: Any) -> Any:
     body = json.loads(json.dumps(certificate.to_dict()))
     (body[place] if place else body)[name] = value
-    return from_dict(body | {"digest": digest(body)})
+    return Certificate.from_dict(body | {"digest": digest(body)})
 
 
 @pytest.mark.parametrize(("name", "twin"), [("lstm", "arithmetic_lstm"), ("gru", "arithmetic_gru"), ("rnn", "elman")])

@@ -16,7 +16,6 @@ import yaml
 from typer.testing import CliRunner
 
 from seprank import Certificate, certify, verify
-from seprank.certification.certificate import from_dict
 from seprank.cli import app
 from seprank.jobs import Sweep, outlook, read_sweep, sweep
 from seprank.jobs.config import SHIPPED, ConfigError
@@ -48,7 +47,7 @@ def test_a_sweep_certifies_every_cell(tmp_path: Path) -> None:
         assert record.result["rank"] == upper_bound(**sizes, length=6, cut=asked["cut"]).value
         module = RAC(sizes["inputs"], sizes["width"], sizes["depth"])
         assert certify(module, length=6, cut=asked["cut"]).rank == record.result["rank"]
-    certificate = from_dict(records[5].result["certificate"])
+    certificate = Certificate.from_dict(records[5].result["certificate"])
     assert isinstance(certificate, Certificate)
     assert verify(certificate)
 

@@ -352,14 +352,14 @@ def test_readable_keeps_the_magnitude(value: int) -> None:
 @pytest.mark.parametrize("power", [12, 59, 60, 61, 300, 5000])
 def test_readable_around_powers_of_ten(power: int) -> None:
     assert readable(10**power) == f"1.000e{power} ({power + 1:,} digits)"
-    below = readable(10**power - 1, digits=5)
-    assert below == f"1.000e{power} ({power:,} digits)"
+    if power > 12:
+        assert readable(10**power - 1) == f"1.000e{power} ({power:,} digits)"
 
 
 def test_readable_beyond_the_limit_of_text() -> None:
     assert readable(12345) == "12,345"
     assert readable(1 << 33_219_281) == "1.036e10000000 (10,000,001 digits)"
-    assert readable(123_456, digits=5) == "1.235e5 (6 digits)"
+    assert readable(10**12 - 1) == "999,999,999,999"
 
 
 def test_bounds_as_plain_values() -> None:
@@ -375,11 +375,6 @@ def test_bounds_as_plain_values() -> None:
     assert long.to_dict()["value"] is None
     assert long.to_dict()["readable"] == "1.000e5000 (5,001 digits)"
     assert repr(short) == "Bound(name='state', kind='upper', value=45, source='s', counts='state')"
-
-
-@pytest.mark.parametrize("rank", [1, 2, 10**30])
-def test_distance(rank: int) -> None:
-    assert theory.max_distance_squared(rank) == Fraction(rank - 1, rank)
 
 
 @pytest.mark.parametrize(
@@ -413,8 +408,6 @@ def test_errors_name_the_argument(wrong: dict[str, Any], error: type[Exception],
 def test_other_errors() -> None:
     with pytest.raises(ValueError, match="n must be at least 0, got -1; it counts variables"):
         multichoose(-1, 2)
-    with pytest.raises(ValueError, match="rank must be at least 1, got 0; a separable function has rank 1"):
-        theory.max_distance_squared(0)
 
 
 def run(program: str) -> "subprocess.CompletedProcess[str]":

@@ -69,7 +69,7 @@ def monomials(features: int, weights: list[int], most: int) -> Iterator[tuple[in
     ("features", "weights", "most"), [(1, [1], 4), (2, [1], 5), (1, [1, 3], 9), (2, [1, 3], 6), (1, [2, 2, 5], 11)]
 )
 def test_monomials_are_counted(features: int, weights: list[int], most: int) -> None:
-    counts = _monomials_by_weight(features, weights, most)
+    counts = _monomials_by_weight(Weighted(weights, features, np.zeros(0)), most)
     assert sum(counts) == len(list(monomials(features, weights, most)))
     assert counts[0] == 1
 
@@ -79,11 +79,11 @@ def test_the_count_by_hand() -> None:
     found = weighed("arithmetic_lstm", 3, 3, 2)
     assert found is not None
     assert len(list(monomials(3, [1, 3], 5))) == 86
-    assert count_by_weight(Grading(6, 0, None), 3, found, slice(None), 1) == 84 + 86
-    every = [count_by_weight(Grading(6, 0, 9), 3, found, slice(None), copies) for copies in (1, 3)]
+    assert count_by_weight(Grading(6, 0, None), found, slice(None), 1) == 84 + 86
+    every = [count_by_weight(Grading(6, 0, 9), found, slice(None), copies) for copies in (1, 3)]
     assert every[0] < every[1] < 3 * every[0]  # type: ignore[operator]
-    infinite = Weighted([1], np.array([np.inf]))
-    assert count_by_weight(Grading(6, 0, 9), 3, infinite, slice(None), 1) is None
+    infinite = Weighted([1], 3, np.array([np.inf]))
+    assert count_by_weight(Grading(6, 0, 9), infinite, slice(None), 1) is None
 
 
 @pytest.mark.parametrize(("name", "inputs", "width", "length", "rank"), EXACT)

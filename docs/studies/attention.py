@@ -15,7 +15,6 @@ from itertools import product
 from pathlib import Path
 
 from seprank import Certificate, certify, verify
-from seprank.certification.certificate import from_dict
 from seprank.models import MODELS
 from seprank.models.attention import Attention
 from seprank.system.files import write_whole
@@ -154,7 +153,7 @@ def cell_of(certificate: Certificate) -> Cell:
 def read(path: Path = FILE) -> list[Certificate]:
     """All certificates, in the order of their cells."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        return sorted(map(from_dict, json.load(file)), key=cell_of)
+        return sorted(map(Certificate.from_dict, json.load(file)), key=cell_of)
 
 
 def write(certificates: Iterable[Certificate], path: Path = FILE) -> None:

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from math import isnan, log10, nan
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 from .models import MODELS
 from .question import check_cut, check_whole
 from .result.chart import legend_above, look, powers
 from .result.panels import Panel
-from .result.result import STRICT, Result
+from .result.result import STRICT, Result, Row
 from .result.text import text_table
-from .theory import Bound, bounds, least_ceiling, readable
+from .theory import Asked, Bound, bounds, least_ceiling, readable
 
 MOST_DIGITS = 1000
 """Of a target: few enough that no bound near it is left out by `theory`, and that Python writes them as text."""
@@ -28,7 +28,7 @@ MOST_DEPTH = 200
 
 
 @dataclass(frozen=True)
-class Row:
+class Depth:
     """What is known about one depth."""
 
     __pydantic_config__ = STRICT
@@ -62,20 +62,20 @@ class Plan(Result):
     cut: int
     inputs: int
     domain: str
-    best: Row | None
+    best: Depth | None
     """The depth and width with the fewest parameters that are proved to reach the target"""
-    conjectured: Row | None
+    conjectured: Depth | None
     """The one with the fewest parameters by the conjecture, if it has fewer than the best"""
-    shallow: Row
+    shallow: Depth
     """The first row: which width a single layer needs"""
-    rows: list[Row]
+    rows: list[Depth]
     """One for each depth"""
 
     def headline(self) -> str:
         """The target and the cheapest network, in a line."""
         return f"rank {readable(self.rank)} at length {self.length} and {self.inputs} inputs: {self._best()}"
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each depth."""
         return [asdict(row) for row in self.rows]
 
@@ -187,8 +187,8 @@ def plan(
     depths = range(1, check_whole("max_depth", max_depth, 1) + 1)
     if len(depths) > MOST_DEPTH:
         raise ValueError(f"max_depth must be at most {MOST_DEPTH}, got {len(depths)}; use a smaller depth")
-    where: _Sizes = {"inputs": inputs, "length": length, "cut": cut, "domain": domain}
-    rows = [_row(rank, depth, where) for depth in depths]
+    asked: Asked = {"length": length, "cut": cut, "domain": domain}
+    rows = [_at_depth(rank, depth, inputs, asked) for depth in depths]
     best = min((r for r in rows if r.parameters), key=lambda r: r.parameters or 0, default=None)
     guess = min(
         (r for r in rows if r.conjectured_parameters), key=lambda r: r.conjectured_parameters or 0, default=None
@@ -202,23 +202,14 @@ Known = Callable[[int, str], list[Bound]]
 """The bounds of networks of one depth, from their width and the kind: exact ones are among the lower and the upper."""
 
 
-class _Sizes(TypedDict):
-    inputs: int
-    length: int
-    cut: int
-    domain: str
-
-
-def _row(rank: int, depth: int, sizes: _Sizes) -> Row:
-    inputs = sizes["inputs"]
-
+def _at_depth(rank: int, depth: int, inputs: int, asked: Asked) -> Depth:
     @cache
     def known(width: int, kind: str) -> list[Bound]:
         kinds = (kind,) if kind == "conjectured" else ("exact", kind)
-        return bounds(width=width, kinds=kinds, below=rank, depth=depth, **sizes)
+        return bounds(inputs=inputs, width=width, kinds=kinds, below=rank, depth=depth, **asked)
 
     # None where it is above the rank, and left out.
-    ceiling = least_ceiling(below=rank, depth=depth, **sizes)
+    ceiling = least_ceiling(inputs=inputs, below=rank, depth=depth, **asked)
     # From this width on no lower bound, and no bound by the inputs, depends on the width any more.
     last = rank if depth == 1 else inputs
     # One layer of R units has rank R at most: its state has R coordinates.
@@ -232,7 +223,7 @@ def _row(rank: int, depth: int, sizes: _Sizes) -> Row:
         width, guess = (_first_to_reach(rank, kind, narrow + 1, last, known) for kind in ("lower", "conjectured"))
     if guess is not None and width is not None and guess >= width:
         guess = None
-    return Row(
+    return Depth(
         depth=depth,
         width=width,
         parameters=None if width is None else _count(inputs, width, depth),
@@ -295,7 +286,7 @@ def _network(depth: int, width: int | None, parameters: int | None) -> str:
 _HEADS = ["depth", "width", "parameters", "conjectured", "parameters", "cannot up to", "because of"]
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Depth) -> list[str]:
     numbers = [row.depth, row.width, row.parameters, row.conjectured_width, row.conjectured_parameters]
     shown = ["-" if number is None else readable(number) for number in numbers]
     return [*shown, "any width" if row.too_narrow is None else readable(row.too_narrow), row.obstacle or ""]

@@ -226,16 +226,18 @@ def check(model: SequenceModel, trial: Trial) -> Checked:
     Raises:
         CheckFailed: it fails one; the message names it, says by how much it failed, and what to do.
     """
-    found = compare_halves(model.model if isinstance(model, Checked) else model, trial)
-    for name, apart in (
-        ("repeat", found.repeats),
-        ("batch", found.batches),
-        ("causal", found.ahead if model.splits else 0.0),  # where no state is claimed it is no fault
-        ("halves", max(found.together, found.stepwise, found.outputs)),
-    ):
+    model = model.model if isinstance(model, Checked) else model
+    found = compare_halves(model, trial)
+    differences: dict[Check, float] = {
+        "repeat": found.repeats,
+        "batch": found.batches,
+        "causal": found.ahead if model.splits else 0.0,  # where no state is claimed it is no fault
+        "halves": max(found.together, found.stepwise, found.outputs),
+    }
+    for name, apart in differences.items():
         if apart > found.tolerance:
-            raise failure(name, apart, found.tolerance)  # type: ignore[arg-type]
-    return Checked(model.model if isinstance(model, Checked) else model, found, _KEY)
+            raise failure(name, apart, found.tolerance)
+    return Checked(model, found, _KEY)
 
 
 _REMEDIES: dict[Check, tuple[str, str]] = {

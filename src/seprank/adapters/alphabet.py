@@ -50,7 +50,7 @@ class Alphabet:
     axes: tuple[int, ...] = ()
     """Sizes of the axes of a step that has several, such as a picture"""
     inferred: str = ""
-    """How it was found out, if neither the model nor the user says it"""
+    """How it was found, where neither the user nor the model states it"""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -262,8 +262,8 @@ def _require_time(model: Checked, trial: Trial) -> None:
     if model.model.history(sequences.clone()) is None or model.looks_ahead:
         raise CheckFailed(
             "batch",
-            "read time first it passes, but so does what mixes the sequences of a batch; say batch_first=False if the "
-            "module takes (time, batch, ...)",
+            "it passes if it is read time first, but so would a function that mixes the sequences of a batch; say "
+            "batch_first=False if the module takes (time, batch, ...)",
         )
 
 

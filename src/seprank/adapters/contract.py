@@ -65,7 +65,7 @@ class SequenceModel(Protocol):
     """False if the state is the start itself, so that every pair costs a whole sequence"""
 
     def state_numbers(self, steps: int) -> int:
-        """Numbers in the state of one sequence after so many steps; constant unless the model keeps a cache."""
+        """Numbers in the state of one sequence after this many steps; constant unless the model keeps a cache."""
         return self.state_size
 
     def pieces(self, sequences: Tensor) -> Tensor:

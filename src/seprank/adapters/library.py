@@ -91,13 +91,13 @@ def _sequential(
         return {"a chain of modules": Whole(chain.outputs, example, batch_first=first, length=length)}
     cells = [fast_cell(m) or m for m in members]
     layout: Layout | None = "time" if any(isinstance(m, nn.RNNBase) for m in cells) else None
-    settings: dict[str, Any] = {"batch_first": first, "layout": layout, "width": _width(members)}
-    itself = Recurrent(chain, example, **settings)
+    recurrent = partial(Recurrent, batch_first=first, layout=layout, width=_width(members))
+    itself = recurrent(chain, example)
     if cells == members:
         return {"a chain of modules": itself}
     faster = Chain(cells, seen, unpack=unpack, batch_first=first)
     return {
-        "a chain of modules, by faster cells": Recurrent(faster, example, plain=itself, **settings),
+        "a chain of modules, by faster cells": recurrent(faster, example, plain=itself),
         "a chain of modules": itself,
     }
 

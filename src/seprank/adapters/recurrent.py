@@ -90,8 +90,8 @@ class Recurrent(SequenceModel):
             )
         self.channels = output.shape[0]
         """Output channels after the last step"""
-        batched = [(leaf, axis) for leaf, axis in zip(state, self._axes, strict=True) if axis is not None]
-        self.state_size = sum(self.batch_last(leaf, axis)[..., 0].numel() for leaf, axis in batched)
+        batched = [(leaf, axis) for leaf, axis in zip(state, self.axes, strict=True) if axis is not None]
+        self.state_size = sum(leaf.select(axis, 0).numel() for leaf, axis in batched)
         """Numbers in the state of one sequence"""
 
     @torch.no_grad()
@@ -186,24 +186,12 @@ class Recurrent(SequenceModel):
         return unflatten(self._spec, leaves)
 
     def spread(self, state: State, first: int, last: int, copies: int) -> State:
-        return spread_leaves(state, self._held, range(first, last), copies)
+        return spread_leaves(state, self.axes, range(first, last), copies)
 
     def join(self, states: list[State]) -> State:
-        return join_leaves(states, self._held)
-
-    @property
-    def _held(self) -> list[int | None]:
-        return [None if axis is None else self.held(axis) for axis in self._axes]
+        return join_leaves(states, self.axes)
 
     @property
     def axes(self) -> list[int | None]:
-        """Where the module has the batch in each leaf of the state; None for a leaf that belongs to no sequence."""
-        return self._axes
-
-    def batch_last(self, leaf: Tensor, axis: int) -> Tensor:
-        """A tensor of a state with its batch axis, `axis` in the module's own order, moved to the end."""
-        return leaf.movedim(self.held(axis), -1)
-
-    def held(self, axis: int) -> int:
-        """Where the batch axis of the module is in a state of this adapter."""
-        return -1 if self.layout == "columns" else axis
+        """The batch axis of each leaf of a state of this adapter; None for a leaf that belongs to no sequence."""
+        return [-1 if axis is not None and self.layout == "columns" else axis for axis in self._axes]

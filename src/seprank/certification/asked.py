@@ -1,16 +1,21 @@
-"""The question that a certificate answers, with every setting checked."""
+"""The question that a certificate answers, with every setting checked, and the module as it is asked."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from torch import nn
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
 
+from ..adapters import ConventionError
 from ..adapters.alphabet import count_inputs
+from ..adapters.like_rnn import like_rnn
 from ..degrees import OfDegrees
+from ..models import spec_of
 from ..question import (
     Domain,
     Readout,
@@ -25,6 +30,8 @@ from ..question import (
 )
 from ..settings.certify_settings import LETTERS, CertifySettings, Letters
 from ..settings.hints import Hints
+from ..theory import Asked
+from .form import Count
 
 Called = bool | int | str | dict[str, bool | int | float | str | None]
 Templates = Letters | tuple[tuple[int, ...], ...]
@@ -36,15 +43,15 @@ class Question:
 
     __pydantic_config__ = {"extra": "forbid", "strict": True}  # noqa: RUF012  (read by pydantic when a file is loaded)
 
-    inputs: int
+    inputs: Count
     """Features per step, or letters of the alphabet where templates are token ids"""
-    length: int
-    cut: int
+    length: Count
+    cut: Count
     domain: Domain
     templates: Templates | None
     """In the tokens domain: what the letters are"""
     readout: Readout
-    prime: int
+    prime: Annotated[Count, Ge(3)]
     seed: int
     squash: Squash | None = None
     """What activations, softmax and norms are replaced by"""
@@ -69,6 +76,11 @@ class Question:
         return {"starts": self.cut, "ends": self.length - self.cut}
 
     @property
+    def asked(self) -> Asked:
+        """The halves, as theory's statements are about them."""
+        return {"length": self.length, "cut": self.cut, "domain": self.domain}
+
+    @property
     def of_degrees(self) -> OfDegrees:
         """The settings that degrees depend on, as keyword arguments of `total_degrees` and `degree_bounds`."""
         return {
@@ -80,6 +92,15 @@ class Question:
             "squash": self.squash,
             "split": self.split,
         }
+
+    def features(self, module: nn.Module) -> int | None:
+        """Numbers in a step as the module reads it; None for token ids."""
+        if self.templates == "ids":
+            return None
+        if isinstance(self.templates, tuple):
+            return len(self.templates[0])
+        own = getattr(module, "input_size", None)
+        return check_whole("input_size", own) if self.domain == "tokens" and is_whole(own) else self.inputs
 
     def words_in_all(self, side: str) -> int | None:
         """How many different halves there are on a side; None for vectors, and where there are more than 10^24."""
@@ -115,6 +136,31 @@ def ask(module: nn.Module, settings: CertifySettings, inputs: int | None = None)
         split=check_split(settings.split, settings.length),
         called=settings.hints.stated(),
     )
+
+
+def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
+    """The module in the convention of `torch.nn.RNN`, and how it was read; empty if it has that convention itself.
+
+    Raises:
+        ConventionError: the module can be read in several ways that differ, or not in the way the user states.
+    """
+    called = question.called
+    if spec_of(module) is not None:
+        if called:
+            raise ConventionError(
+                f"{type(module).__name__} is called as torch.nn.RNN is; leave out {', '.join(called)}"
+            )
+        return module, ""
+    length = question.length if called else None
+    return like_rnn(module, _random_sequences(module, question, length or 6), said=question.hints, length=length)
+
+
+def _random_sequences(module: nn.Module, question: Question, steps: int) -> Tensor:
+    """Sequences of the kind that the question is about, as ordinary numbers, to try the module on."""
+    generator, features = torch.Generator().manual_seed(0), question.features(module)
+    if features is None:
+        return torch.randint(question.inputs, (16, steps), generator=generator)
+    return torch.randn(16, steps, features, generator=generator, dtype=torch.float64)
 
 
 def _check_templates(templates: Any, domain: Domain) -> Templates | None:

@@ -6,39 +6,24 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from ..result.captions import statements_panel
+from annotated_types import Interval, Len
+
+from ..question import LEAST_CONFIDENCE
 from ..result.panels import Panel
-from ..result.result import STRICT, Result
+from ..result.result import STRICT, Plain, Result, Row, validated, without
 from ..result.sureness import Rank
 from ..result.text import text_table
 from ..system.files import write_whole
 from ..system.names import quoted_name, shown
-from ..theory import Bound, readable
+from ..theory import Bound, Bounds, readable
+from ..theory.picture import bounds_panel
 from .asked import Question
-from .form import (
-    MOST_RUN_SECONDS,
-    MOST_SIZE,
-    VERSIONS,
-    CertificateError,
-    check_values,
-    parse,
-    read,
-)
-from .pieces import (
-    OPTIONAL,
-    Draw,
-    Minor,
-    ModelRecord,
-    check_called,
-    check_draws,
-    check_left_out,
-    check_record,
-    check_split_of,
-)
+from .form import MOST_RUN_SECONDS, VERSIONS, CertificateError, Count, Number, check_values, parse, read
+from .luck import MOST_DRAWS
+from .pieces import OPTIONAL, Draw, Minor, ModelRecord
 from .saturation import Sampled
 from .summary import Summary
 
@@ -46,8 +31,6 @@ SCHEMA: Final = 2
 """Version of the format described in docs/certificate.md"""
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
     from ..result.document import Section
 
 _VERSION = re.compile(r"[0-9A-Za-z.+_!-]{1,64}")
@@ -67,10 +50,10 @@ class Certificate(Result):
 
     model: ModelRecord
     question: Question
-    starts: int
+    starts: Count
     """Start halves that were drawn"""
-    ends: int
-    rank: int
+    ends: Count
+    rank: Number
     upper_bound: int | None
     """Least proved upper bound, None if none is known for this model"""
     exact: bool
@@ -79,19 +62,19 @@ class Certificate(Result):
     """Whether `error` bounds the probability that the rank is not the generic one"""
     bounds: list[Bound]
     minor: Minor
-    seconds: float
+    seconds: Annotated[float, Interval(ge=0, le=MOST_RUN_SECONDS)]
     versions: dict[str, str]
-    error: float | None = None
-    """Bound on the probability that `saturated` is wrong, if there is one; not in schema 1"""
-    left_out_starts: list[int] = field(default_factory=list)
+    error: Annotated[float, Interval(ge=0, le=1)] | None
+    """Bound on the probability that `saturated` is wrong, if there is one"""
+    left_out_starts: list[Number] = field(default_factory=list)
     """Starts left out because a divisor is 0"""
-    left_out_ends: list[tuple[int, int]] = field(default_factory=list)
+    left_out_ends: list[tuple[Number, Number]] = field(default_factory=list)
     """Ends left out, each with a start after which a divisor is 0: (start, end)"""
-    confidence: float | None = None
+    confidence: Annotated[float, Interval(ge=LEAST_CONFIDENCE, lt=1)] | None = None
     """The requested upper limit of `error`, if any; `error` then covers all draws together"""
-    draws: list[Draw] = field(default_factory=list)
+    draws: Annotated[list[Draw], Len(0, MOST_DRAWS - 1)] = field(default_factory=list)
     """Further draws for the confidence, besides the one that gave the minor"""
-    schema: Literal[1, 2] = SCHEMA
+    schema: Literal[2] = SCHEMA
     """Format version of the file"""
 
     @property
@@ -99,15 +82,11 @@ class Certificate(Result):
         """The larger of the two sample sizes."""
         return max(self.starts, self.ends)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The content of the file, digest included."""
         body = asdict(self)
         if self.confidence is None:
             del body["confidence"], body["draws"]
-        if self.schema == 1:
-            del body["error"], body["model"]["fixed"]
-            for bound in body["bounds"]:
-                del bound["counts"]
         for place, names in OPTIONAL.items():
             group = body[place] if place else body
             for name in names:
@@ -157,15 +136,14 @@ class Certificate(Result):
         rank = f"rank {self.known.sign} {readable(self.rank)} ({self.known.sureness.value})"
         return f"{quoted_name(self.model.name)}{settings}, {asked}: {rank}"
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """The certified rank, and each bound, as rows."""
-        certified = {"kind": "certified", "name": "rank", "value": self.rank, "source": self.known.sentence}
-        bounds = [{"kind": b.kind, "name": b.name, "value": b.value, "source": b.source} for b in self.bounds]
-        return [certified, *bounds]
+        certified: Row = {"kind": "certified", "name": "rank", "value": self.rank, "source": self.known.sentence}
+        return [certified, *Bounds(self.bounds).records()]
 
     def panels(self) -> list[Panel]:
         """The rank and the bounds on one logarithmic axis."""
-        return [statements_panel(self.records())]
+        return [bounds_panel(self.bounds, self.rank)]
 
     def sections(self) -> list[Section]:
         """The figure, the table, and the proofs that the bounds rest on."""
@@ -180,7 +158,7 @@ class Certificate(Result):
             CertificateError: no reader would accept the content, such as a name with a line break.
         """
         text = json.dumps(self.to_dict(), separators=(",", ":"))
-        from_dict(parse(text))
+        self.from_dict(parse(text))
         return write_whole(path, text + "\n")
 
     @classmethod
@@ -190,7 +168,14 @@ class Certificate(Result):
         Raises:
             CertificateError: a field is missing, unknown, of the wrong type or out of range, or the digest differs.
         """
-        return from_dict(content)
+        check_values(content)
+        _check_form(content)
+        try:
+            certificate: Certificate = validated(cls, without(content, "digest"))
+        except ValueError as error:
+            raise CertificateError("fields", str(error)) from None
+        _check_parts(certificate)
+        return certificate
 
     @classmethod
     def load(cls, path: str | Path) -> Certificate:
@@ -200,7 +185,7 @@ class Certificate(Result):
             CertificateError: a check failed.
             FileError: the file cannot be read.
         """
-        return from_dict(read(path))
+        return cls.from_dict(read(path))
 
     def __str__(self) -> str:
         settings = f" {shown(self.model.settings)}" if self.model.settings else ""
@@ -243,114 +228,39 @@ def _listed(names: list[str]) -> str:
     return few if len(names) <= 4 else f"{few} and {len(names) - 4} more"
 
 
-def digest(body: dict[str, Any]) -> str:
+def digest(body: Plain) -> str:
     """SHA-256 of the content, keys sorted, without blanks."""
-    content = {key: value for key, value in body.items() if key != "digest"}
+    content = without(body, "digest")
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def from_dict(body: Any) -> Certificate:
-    """The certificate in a file's content.
-
-    Raises:
-        CertificateError: a field is missing, unknown, of the wrong type or out of range, or the digest differs.
-    """
-    from pydantic import ValidationError
-
-    check_values(body)
-    _check_schema(body)
-    if body.get("digest") != digest(body):
-        raise CertificateError("digest", "the content does not have the digest it states; the file was edited")
-    _check_optional(body)
-    content = {key: value for key, value in body.items() if key != "digest"}
-    if body["schema"] == 1:
-        content["bounds"] = _with_counts(body.get("bounds"))
-    try:
-        # Through JSON: there strict types still accept a list for a tuple.
-        certificate = _adapter().validate_json(json.dumps(content))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CertificateError("fields", f"{where}: {first['msg']}, got {shown(first['input'])}") from None
-    _check_ranges(certificate)
-    return certificate
-
-
-@cache
-def _adapter() -> TypeAdapter[Certificate]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Certificate)
-
-
-def _with_counts(bounds: Any) -> Any:
-    """Bounds of schema 1 with what they count, the rank; malformed entries are left for the type check."""
-    if not isinstance(bounds, list):
-        return bounds
-    return [{**b, "counts": "rank"} if isinstance(b, dict) and "counts" not in b else [] for b in bounds]
-
-
-def _check_schema(body: Any) -> None:
-    schema = body.get("schema") if isinstance(body, dict) else None
+def _check_form(content: Any) -> None:
+    """Check schema and digest, and that what is left out where it is empty is: a certificate has one form only."""
+    schema = content.get("schema") if isinstance(content, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool):
         raise CertificateError("read", "it has no integer field 'schema'; is this a seprank certificate?")
-    if not 1 <= schema <= SCHEMA:
-        raise CertificateError("read", f"it has schema {schema}, this version reads 1 to {SCHEMA}; update seprank")
-    model = body.get("model")
-    for name, group in {"error": body, "fixed": model if isinstance(model, dict) else {}}.items():
-        if (name in group) != (schema > 1):
-            raise CertificateError("fields", f"{name} is a field of schema 2, not of schema 1; the file has {schema}")
-    if ("confidence" in body or "draws" in body) and (schema == 1 or not {"confidence", "draws"} <= body.keys()):
-        raise CertificateError("fields", "confidence and draws must be stated together, in schema 2")
-    if body.get("confidence", 1) is None:
-        raise CertificateError("fields", "confidence must be a number where it is stated")
-
-
-def _check_optional(body: Any) -> None:
-    """Refuse empty optional fields, so that a certificate has one form only, and any optional field in schema 1."""
-    for place, names in OPTIONAL.items():
-        group = body.get(place) if place else body
-        for name in names:
-            if isinstance(group, dict) and name in group and (not group[name] or body["schema"] == 1):
-                where = f"{place}.{name}" if place else name
-                raise CertificateError("fields", f"{where} may be present only in schema 2, and not be empty")
-
-
-def _check_ranges(certificate: Certificate) -> None:
-    """Check the range of each number by itself.
-
-    Raises:
-        CertificateError: a number is out of range; the message names it.
-    """
-    question, model, minor = certificate.question, certificate.model, certificate.minor
-    for where, least, numbers in [
-        ("inputs, length, cut", 1, [question.inputs, question.length, question.cut]),
-        ("prime", 3, [question.prime]),
-        ("starts and ends", 1, [certificate.starts, certificate.ends]),
-        ("rank", 0, [certificate.rank]),
-        ("minor.rows and minor.columns", 0, [*minor.rows, *minor.columns]),
-        ("the minor's determinant", 0, [minor.determinant]),
-        ("a shape in model.parameters", 0, [n for shape in model.parameters.values() for n in shape]),
-    ]:
-        wrong = next((n for n in numbers if not least <= n <= MOST_SIZE), None)
-        if wrong is not None:
-            raise CertificateError("fields", f"{where} must be {least} to 2^63 - 1, got {shown(wrong)}")
-    _check_run(certificate)
-    check_record(model)
-    check_split_of(question)
-    check_called(question)
-    check_left_out(certificate.left_out_starts, certificate.left_out_ends)
-
-
-def _check_run(certificate: Certificate) -> None:
-    """Check the statements about the run."""
-    if not 0 <= certificate.seconds <= MOST_RUN_SECONDS:
+    if schema != SCHEMA:
         raise CertificateError(
-            "fields", f"seconds must be 0 to {MOST_RUN_SECONDS:.0e}, got {shown(certificate.seconds)}"
+            "read", f"it has schema {schema}, this version reads {SCHEMA}; update seprank, or make the certificate anew"
         )
-    if certificate.error is not None and not 0 <= certificate.error <= 1:
-        raise CertificateError("fields", f"error must be a probability, got {shown(certificate.error)}")
-    check_draws(certificate.confidence, certificate.draws)
+    if content.get("digest") != digest(content):
+        raise CertificateError("digest", "the content does not have the digest it states; the file was edited")
+    if ("confidence" in content) != ("draws" in content):
+        raise CertificateError("fields", "confidence and draws must be stated together")
+    if content.get("confidence", 1) is None:
+        raise CertificateError("fields", "confidence must be a number where it is stated")
+    for place, names in OPTIONAL.items():
+        group = content.get(place) if place else content
+        empty = [name for name in names if isinstance(group, dict) and name in group and not group[name]]
+        if empty:
+            raise CertificateError("fields", f"{place or 'it'} must not state {empty[0]}, which is empty; leave it out")
+
+
+def _check_parts(certificate: Certificate) -> None:
+    """Check what no type says and `verify` does not compare with a run."""
+    for numbers in (certificate.left_out_starts, [end for _, end in certificate.left_out_ends]):
+        if numbers != sorted(set(numbers)):
+            raise CertificateError("fields", "left_out_starts and left_out_ends must have each number once, ascending")
     if sorted(certificate.versions) != sorted(VERSIONS):
         raise CertificateError("fields", f"versions must be those of {', '.join(VERSIONS)}")
     for name, stated in certificate.versions.items():

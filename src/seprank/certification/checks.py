@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ..adapters import ConventionError, Recurrent, Whole
+from ..adapters import ConventionError, Whole
 from ..adapters.split import Certifiable, joined
 from ..field import read
 
@@ -57,10 +57,10 @@ def answer(model: Certifiable, sequences: Tensor) -> Answer:
     output, state = model(model.pieces(sequences), None)
     if isinstance(model, Whole):
         return Answer(read(output), [])  # its state is its input
-    return Answer(read(output), [_read_leaf(model, leaf, axis) for leaf, axis in zip(state, model.axes, strict=True)])
+    return Answer(read(output), [_read_leaf(leaf, axis) for leaf, axis in zip(state, model.axes, strict=True)])
 
 
-def _read_leaf(model: Recurrent, leaf: Any, axis: int | None) -> tuple[Any, bool]:
+def _read_leaf(leaf: Any, axis: int | None) -> tuple[Any, bool]:
     if not isinstance(leaf, Tensor):
         if not isinstance(leaf, int | float | str | None):
             raise ConventionError(
@@ -68,18 +68,11 @@ def _read_leaf(model: Recurrent, leaf: Any, axis: int | None) -> tuple[Any, bool
                 "wrap the module in one that takes the state apart and puts it together"
             )
         return leaf, False
-    return read(leaf if axis is None else model.batch_last(leaf, axis)), axis is not None
+    return read(leaf if axis is None else leaf.movedim(axis, -1)), axis is not None
 
 
 def check_sequences(model: Certifiable, first: Tensor, second: Tensor) -> npt.NDArray[Any]:
-    """Run the checks `batch`, `halves` and `repeat`, in this order, on sequences given as starts and ends.
-
-    Returns:
-        The outputs of the sequences.
-
-    Raises:
-        ConventionError: a check failed; the message names it.
-    """
+    """Run the checks `batch`, `halves` and `repeat` on sequences given as starts and ends; returns their outputs."""
     sequences = joined(model, first, second)
     whole, count = answer(model, sequences), len(sequences)
     for number in {0, count - 1}:
@@ -109,11 +102,9 @@ def check_residues(found: npt.NDArray[Any], far: npt.NDArray[Any], prime: int) -
 
 
 def check_entries(values: npt.NDArray[Any], alone: Callable[[int, int], npt.NDArray[Any]]) -> None:
-    """Check `batch` on three entries of a Start-End matrix.
+    """Check `batch` on three entries of a Start-End matrix (starts, ends, channels) as evaluated in blocks.
 
-    Args:
-        values: the matrix as evaluated in blocks, (starts, ends, channels).
-        alone: runs one start followed by one end as a single whole sequence.
+    `alone` runs one start followed by one end as a single whole sequence.
     """
     rows, ends = values.shape[:2]
     for row, end in {(0, ends - 1), (rows // 2, ends // 2), (rows - 1, 0)} if rows and ends else ():

@@ -1,4 +1,4 @@
-"""Consistency of the numbers in a certificate, checked without building anything of their sizes."""
+"""Consistency of the numbers in a certificate, checked (`CertificateError`) without making anything of their sizes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from .saturation import stated_error
 
 
 def check_numbers(certificate: Certificate) -> None:
-    """Check that rank, minor, samples, draws and the flag `exact` agree.
-
-    Raises:
-        CertificateError: they do not; the message says where.
-    """
+    """Check that rank, minor, samples, draws and the flag `exact` agree."""
     minor, rank = certificate.minor, certificate.rank
     for name, numbers in {"rows": minor.rows, "columns": minor.columns}.items():
         if len(numbers) != rank or any(n >= after for n, after in pairwise(numbers)):
@@ -54,15 +50,7 @@ def _check_samples(certificate: Certificate) -> None:
 
 
 def check_columns(certificate: Certificate, channels: int) -> None:
-    """Check that the columns of the minor, and the samples that were left out, are within the samples.
-
-    Args:
-        certificate: a certificate that passed `check_numbers`.
-        channels: columns per end half.
-
-    Raises:
-        CertificateError: one is not.
-    """
+    """Check that the minor and the samples left out are within the samples; `channels` columns per end."""
     columns, most = certificate.minor.columns, certificate.ends * channels
     if columns and columns[-1] >= most:
         raise CertificateError("flags", f"minor.columns has {columns[-1]}, but there were {most}, numbered from 0")
@@ -76,48 +64,26 @@ def check_columns(certificate: Certificate, channels: int) -> None:
 
 
 def check_saturated(certificate: Certificate, module: nn.Module, channels: int) -> bool:
-    """Recompute `saturated` and `error` from the numbers they rest on.
-
-    Args:
-        certificate: a certificate that passed `check_numbers`.
-        module: the module it is about.
-        channels: columns per end half.
+    """Recompute `saturated` and `error` from the numbers they rest on; after `check_numbers`.
 
     Returns:
         Whether the flag is proved as well: it makes no claim, or nothing can raise the rank. Otherwise it rests on the
         statement that the run found no greater minor among its samples.
-
-    Raises:
-        CertificateError: they differ.
     """
     found = certificate.sampled(channels)
     certain = found.is_greatest(certificate.question)
-    if certificate.schema == 1:
-        # Schema 1 had no error: an honest run called any rank below the samples saturated.
-        _require("saturated", certificate.saturated, certain or _was_possible(certificate, channels))
-    else:
-        repeats = None if certificate.confidence is None else [draw.samples for draw in certificate.draws]
-        error = stated_error(module, certificate.question, found, repeats)
-        _require("saturated", certificate.saturated, error is not None)
-        if error is None or certificate.error is None or not math.isclose(error, certificate.error, rel_tol=1e-9):
-            _require("error", certificate.error, error)
-        if certificate.confidence is not None and (error is None or error > certificate.confidence):
-            raise CertificateError(
-                "flags", f"confidence is {certificate.confidence} in the certificate; its draws give {error}"
-            )
+    repeats = None if certificate.confidence is None else [draw.samples for draw in certificate.draws]
+    error = stated_error(module, certificate.question, found, repeats)
+    _require("saturated", certificate.saturated, error is not None)
+    if error is None or certificate.error is None or not math.isclose(error, certificate.error, rel_tol=1e-9):
+        _require("error", certificate.error, error)
+    if certificate.confidence is not None and (error is None or error > certificate.confidence):
+        raise CertificateError(
+            "flags", f"confidence is {certificate.confidence} in the certificate; its draws give {error}"
+        )
     return certain or not certificate.saturated
 
 
 def _require(name: str, stated: object, follows: object) -> None:
     if stated != follows:
         raise CertificateError("flags", f"{name} is {stated} in the certificate; from its numbers follows {follows}")
-
-
-def _was_possible(certificate: Certificate, channels: int) -> bool:
-    """Whether a run of schema 1 called the rank saturated; over tokens, whether it may have."""
-    question, starts, ends = certificate.question, certificate.starts, certificate.ends
-    if question.domain == "functional":
-        return certificate.rank < min(starts, ends * channels)
-    complete = (starts, ends) == (question.words_in_all("starts"), question.words_in_all("ends"))
-    # It may have found the same rank with half as many words, which the certificate does not record.
-    return complete or (certificate.saturated and certificate.rank < certificate.samples)

@@ -40,9 +40,7 @@ def draw_until(
     """Repeat the draw until the error of the highest rank is at most the confidence.
 
     Args:
-        module: the module that the certificate is about.
         first: the certificate of the first draw.
-        confidence: the accepted probability of an error.
         again: makes another draw.
         channels: columns per end half.
         report: called with the number of draws done, and needed.

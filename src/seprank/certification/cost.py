@@ -88,7 +88,7 @@ def checking(certificate: Certificate, module: nn.Module) -> Cost:
     """The cost of everything done with the module: bounds by degree, whole sequences, the minor."""
     question = certificate.question
     tensors, numbers = _sizes(certificate.model)
-    features = _whole_at_least_one(getattr(module, "input_size", 1))
+    features = question.features(module) or 1
     # Runs over degrees: one for the bounds, one for the error of `saturated`.
     degrees = (not has_family(module, question)) + (not certificate.exact)
     length, rank = question.length, float(certificate.rank)
@@ -140,10 +140,6 @@ def _sizes(record: ModelRecord) -> tuple[int, int]:
 def count_numbers(record: ModelRecord) -> int:
     """Entries of all parameters together, at most 2^63."""
     return min(sum(math.prod(shape) for shape in record.parameters.values()), 2**63)
-
-
-def _whole_at_least_one(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 1
 
 
 class Meter(TorchDispatchMode):

@@ -39,7 +39,7 @@ def _describe(module: nn.Module, factory: Factory | None) -> ModelRecord:
     fixed = read_weights(module).digests
     spec = spec_of(module)
     if spec is not None and not fixed:
-        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters)
+        return ModelRecord(spec.name, "registry", {**spec.settings(module)}, None, parameters, fixed)
     if factory is not None:
         return ModelRecord(factory.name, "factory", factory.settings, factory.sha256, parameters, fixed)
     return ModelRecord(*_class_record(module), parameters, fixed)

@@ -67,11 +67,7 @@ class Determinant:
         self._left[:, own] = _times(self._entries[own], self._vectors, self._prime)
 
     def value(self, progress: Callable[[int, int], object] | None = None) -> int:
-        """The determinant, from 0 to prime - 1, once; the entries are lost.
-
-        Raises:
-            WrongFactors: the elimination failed its check.
-        """
+        """The determinant, from 0 to prime - 1, once; the entries are lost."""
         profile = rank_profile(self._entries, self._prime, overwrite=True, progress=progress, watch=self._check)
         if profile.rank < len(self._entries):
             return 0
@@ -99,11 +95,7 @@ class Determinant:
 
 
 def _without(rest: Integers, own: Integers, others: Integers) -> Integers:
-    """What remains of rows or columns for the blocks after one, which is what makes its factors triangular.
-
-    Raises:
-        WrongFactors: one is in the block or after it that was in a block before, or one is there twice.
-    """
+    """What remains of rows or columns for the blocks after one, which is what makes its factors triangular."""
     every = np.sort(np.concatenate([own, others]))
     if not np.isin(every, rest).all() or (np.diff(every) == 0).any():
         raise WrongFactors(_WRONG)

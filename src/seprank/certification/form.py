@@ -6,7 +6,9 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Interval
 
 from ..system.files import FileTooLarge, read_whole
 from ..system.names import quoted_name, shown
@@ -37,6 +39,12 @@ MOST_DIMENSIONS = 64
 MOST_RUN_SECONDS = 1e9
 """Longest run that may be stated: thirty years"""
 
+Number = Annotated[int, Interval(ge=0, le=MOST_SIZE)]
+"""Of a sample, a row or a column, counted from 0; or an element of the field"""
+
+Count = Annotated[int, Interval(ge=1, le=MOST_SIZE)]
+"""How many there are of what there is"""
+
 VERSIONS = ("python", "seprank", "torch", "numpy")
 """Packages whose versions a certificate states"""
 
@@ -56,12 +64,7 @@ class CertificateError(ValueError):
 
 
 def read(path: str | Path) -> Any:
-    """The content of a JSON file, read within the limits on its size.
-
-    Raises:
-        CertificateError: the file is too large, not UTF-8, not strict JSON, or has a field twice.
-        FileError: it cannot be read.
-    """
+    """The content of a JSON file, read within the limits on its size; `FileError` if it cannot be read."""
     try:
         content = read_whole(path, most=MOST_BYTES)
     except FileTooLarge as error:
@@ -73,11 +76,7 @@ def read(path: str | Path) -> Any:
 
 
 def parse(text: str) -> Any:
-    """The content of strict JSON: no NaN, no number beyond a float, no field twice.
-
-    Raises:
-        CertificateError: the text is something else, or larger than a certificate can be.
-    """
+    """The content of strict JSON: no NaN, no number beyond a float, no field twice."""
     if sum(map(text.count, ",[{")) > MOST_VALUES:
         raise CertificateError("read", f"it holds more than {MOST_VALUES:,} values; is it a certificate?")
     try:
@@ -123,12 +122,7 @@ def _no_number(literal: str) -> float:
 
 
 def check_values(content: Any, where: str = "it", nesting: int = 0) -> None:
-    """Refuse values that no field of a certificate has.
-
-    Raises:
-        CertificateError: a string is too long or not printable, a number not finite or too long, or the nesting too
-            deep.
-    """
+    """Refuse values that no field has: long or unprintable strings, long or infinite numbers, deep nesting."""
     if nesting > MOST_NESTING:
         raise CertificateError("read", f"it nests more than {MOST_NESTING} deep; is it a certificate?")
     if isinstance(content, str):

@@ -32,10 +32,9 @@ def evaluate_minor(
     Args:
         certificate: states the minor.
         channels: columns per end.
-        evaluate: gives entries, computed in integers.
+        evaluate: gives entries, computed in integers; runs on the workers of the executor, if there is one.
         budget: bytes that this and the determinant may take.
         report: called with the number of rows done.
-        executor: runs `evaluate` on its workers.
 
     Raises:
         CertificateError: an entry is undefined.
@@ -60,14 +59,8 @@ def evaluate_minor(
     return minor
 
 
-def check_determinant(certificate: Certificate, minor: Determinant | None, report: Report, *, hint: str) -> None:
+def check_determinant(certificate: Certificate, minor: Determinant | None, report: Report) -> None:
     """Check that the determinant of the minor is the one stated, and not zero.
-
-    Args:
-        certificate: states the determinant.
-        minor: the minor as evaluated here.
-        report: called with the number of rows done.
-        hint: another possible cause of a difference, for the message.
 
     Raises:
         CertificateError: the determinant is 0 or another.
@@ -77,11 +70,9 @@ def check_determinant(certificate: Certificate, minor: Determinant | None, repor
     # The empty determinant is 1: rank 0 claims nothing that an entry could refute.
     found = 1 if minor is None else minor.value(lambda done, total: report("determinant", done, total))
     if found == 0:
-        raise CertificateError("minor", f"its determinant modulo {prime} is 0, which proves no rank{hint}")
+        raise CertificateError("minor", f"its determinant modulo {prime} is 0, which proves no rank")
     if found != stated:
-        raise CertificateError(
-            "minor", f"its determinant modulo {prime} is {found}, the certificate states {stated}{hint}"
-        )
+        raise CertificateError("minor", f"its determinant modulo {prime} is {found}, the certificate states {stated}")
 
 
 def _require(certificate: Certificate, columns: int, budget: int) -> None:

@@ -1,19 +1,14 @@
-"""The parts of a certificate, and the checks of each part by itself."""
+"""The parts of a certificate."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from ..question import LEAST_CONFIDENCE
+from annotated_types import Len
+
 from ..result.result import STRICT
-from ..system.names import quoted_name, shown
-from .asked import Question
-from .form import MOST_DIMENSIONS, MOST_SIZE, CertificateError
-from .luck import MOST_DRAWS
-
-_HASH = re.compile(r"[0-9a-f]{64}")
+from .form import MOST_DIMENSIONS, Count, Number
 
 OPTIONAL = {
     "model": ("replaced", "functions", "constants", "divisions", "read_as"),
@@ -40,10 +35,10 @@ class ModelRecord:
     settings: ModelSettings
     sha256: str | None
     """Hash of the source file, None for a registered model"""
-    parameters: dict[str, list[int]]
+    parameters: dict[str, Annotated[list[Number], Len(0, MOST_DIMENSIONS)]]
     """Name and shape of every parameter"""
-    fixed: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of the values of every buffer, and of every parameter that kept its value; not in schema 1"""
+    fixed: dict[str, str]
+    """SHA-256 of the values of every buffer, and of every parameter that kept its value"""
     replaced: dict[str, list[str]] = field(default_factory=dict)
     """Operations that were replaced by the identity, and the sub-modules they were in"""
     functions: dict[str, str] = field(default_factory=dict)
@@ -62,11 +57,11 @@ class Minor:
 
     __pydantic_config__ = STRICT
 
-    rows: list[int]
+    rows: list[Number]
     """Numbers of the start halves, ascending"""
-    columns: list[int]
+    columns: list[Number]
     """Numbers of the columns, ascending: end x channels + channel"""
-    determinant: int
+    determinant: Number
     """Modulo the prime, 1..prime-1"""
 
 
@@ -76,69 +71,7 @@ class Draw:
 
     __pydantic_config__ = STRICT
 
-    seed: int
-    samples: int
+    seed: Number
+    samples: Count
     """Halves per side, or all words there are"""
-    rank: int
-
-
-def check_record(model: ModelRecord) -> None:
-    """Check the record of the module."""
-    if any(len(shape) > MOST_DIMENSIONS for shape in model.parameters.values()):
-        raise CertificateError("fields", f"a parameter must have at most {MOST_DIMENSIONS} dimensions")
-    lists = {"replaced": model.replaced, "constants": model.constants, "divisions": {"": model.divisions}}
-    for name, groups in lists.items():
-        if any(texts != sorted(set(texts)) or (not texts and name != "divisions") for texts in groups.values()):
-            raise CertificateError("fields", f"model.{name} must list each text once, sorted")
-    constants = {
-        f"{name} {number}": text for name, texts in model.constants.items() for number, text in enumerate(texts)
-    }
-    _check_hashes({"model.sha256": model.sha256 or "0" * 64, **model.fixed, **constants})
-
-
-def check_split_of(question: Question) -> None:
-    """Check which positions are the start."""
-    if question.split is not None and (
-        len(question.split) != question.cut
-        or question.split != tuple(sorted(set(question.split)))
-        or question.split[0] < 0
-        or question.split[-1] >= question.length
-    ):
-        raise CertificateError("fields", "question.split must be as many different positions as cut, ascending")
-
-
-def check_called(question: Question) -> None:
-    """Check how the module is called."""
-    try:
-        same = sorted(question.hints.stated()) == sorted(question.called)
-    except TypeError as error:
-        raise CertificateError("fields", f"question.called: {error}") from None
-    if not same:
-        raise CertificateError("fields", "question.called must not state defaults")
-
-
-def check_left_out(starts: list[int], pairs: list[tuple[int, int]]) -> None:
-    """Check the form of the samples at which a divisor is 0."""
-    ends = [end for _, end in pairs]
-    every = [*starts, *(n for pair in pairs for n in pair)]
-    if any(not 0 <= n <= MOST_SIZE for n in every) or starts != sorted(set(starts)) or ends != sorted(set(ends)):
-        raise CertificateError("fields", "left_out_starts and left_out_ends must have each number once, ascending")
-
-
-def check_draws(confidence: float | None, draws: list[Draw]) -> None:
-    """Check the confidence and its further draws."""
-    if confidence is None and draws:
-        raise CertificateError("fields", "draws are stated without a confidence")
-    if confidence is not None and not LEAST_CONFIDENCE <= confidence < 1:
-        raise CertificateError("fields", f"confidence must be {LEAST_CONFIDENCE} to 1, got {shown(confidence)}")
-    if len(draws) >= MOST_DRAWS:
-        raise CertificateError("fields", f"there must be fewer than {MOST_DRAWS:,} draws, got {len(draws):,}")
-    numbers = [n for draw in draws for n in (draw.seed, draw.samples - 1, draw.rank)]
-    if any(not 0 <= n < MOST_SIZE for n in numbers):
-        raise CertificateError("fields", "a draw must have seed and rank from 0 and samples from 1, below 2^63")
-
-
-def _check_hashes(hashes: dict[str, str]) -> None:
-    for name, text in hashes.items():
-        if not _HASH.fullmatch(text):
-            raise CertificateError("fields", f"{quoted_name(name)} must have a SHA-256 of 64 digits, got {shown(text)}")
+    rank: Number

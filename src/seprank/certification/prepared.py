@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
-from ..adapters import ConventionError, State
-from ..adapters.copies import converted, copy_module
+from ..adapters import State
+from ..adapters.copies import copy_module
 from ..adapters.explained import explained
-from ..adapters.like_rnn import like_rnn
+from ..adapters.outside import fill_outside
 from ..adapters.split import Cut, joined, read_as
 from ..adapters.structure import map_tensors
 from ..field import (
@@ -38,7 +38,6 @@ from ..models import spec_of
 from ..question import check_readout
 from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
 from ..system.quiet import quiet
-from ..system.seeds import seeded
 from .asked import Question
 from .checks import answer, check_entries, check_residues, check_sequences
 from .recording import Recorded
@@ -173,11 +172,7 @@ class Run:
             self._module = module
 
     def check_entries(self, starts: Halves, ends: Halves, values: Values) -> None:
-        """Compare some entries (starts, ends, channels) with their pairs run alone.
-
-        Raises:
-            ConventionError: they differ.
-        """
+        """Compare some entries (starts, ends, channels) with their pairs run alone."""
 
         def alone(row: int, end: int) -> Values:
             pair = joined(self.model, starts.sequences(row, row + 1), ends.sequences(end, end + 1))
@@ -231,12 +226,12 @@ class Run:
 
     def _make_alphabet(self, module: nn.Module) -> Tensor:
         letters, templates = self.question.inputs, self.question.templates
-        if templates == "ids":
+        features = self.question.features(module)
+        if features is None:
             return torch.arange(letters, device=self.device)
         if isinstance(templates, tuple):
             residues = [[constant(entry, self.question.prime) for entry in row] for row in templates]
             return self._field.admit(torch.tensor(residues, dtype=torch.float64, device=self.device))
-        features = getattr(module, "input_size", letters)
         if templates == "one-hot":
             if features != letters:
                 raise ValueError(f"one-hot templates need inputs = {features} for this module, got {letters}")
@@ -265,52 +260,6 @@ class Run:
         )
 
 
-def as_rnn(module: nn.Module, question: Question) -> tuple[nn.Module, str]:
-    """The module in the convention of `torch.nn.RNN`, and how it was read; empty if it has that convention itself.
-
-    Raises:
-        ConventionError: the module can be read in several ways that differ, or not in the way the user states.
-    """
-    called = question.called
-    if spec_of(module) is not None:
-        if called:
-            raise ConventionError(
-                f"{type(module).__name__} is called as torch.nn.RNN is; leave out {', '.join(called)}"
-            )
-        return module, ""
-    length = question.length if called else None
-    return like_rnn(module, _random_sequences(module, question, length or 6), said=question.hints, length=length)
-
-
-def _random_sequences(module: nn.Module, question: Question, steps: int) -> Tensor:
-    """Sequences of the kind that the question is about, as ordinary numbers, to try the module on."""
-    generator = torch.Generator().manual_seed(0)
-    if question.templates == "ids":
-        return torch.randint(question.inputs, (16, steps), generator=generator)
-    features = question.inputs
-    if isinstance(question.templates, tuple):
-        features = len(question.templates[0])
-    elif question.domain == "tokens":
-        features = getattr(module, "input_size", question.inputs)
-    return torch.randn(16, steps, features, generator=generator, dtype=torch.float64)
-
-
-def _fill_caches(module: nn.Module, question: Question) -> None:
-    """Run a copy on numbers, as long as it will be run on residues.
-
-    What functions outside of the module keep, such as a table of positions behind `functools.lru_cache`, is then made
-    of numbers. Made inside, it would be residues, and stay when the field is left. Whatever fails here fails again
-    inside, where it is said.
-    """
-    copy = converted(copy_module(module), torch.float64).eval()
-    for steps in sorted({question.length, *question.halves.values()}):
-        inputs = _random_sequences(module, question, steps)[:3]
-        if not getattr(module, "batch_first", True):
-            inputs = inputs.transpose(0, 1)
-        with quiet(), torch.no_grad(), seeded(0), suppress(Exception):
-            copy(inputs)
-
-
 @contextmanager
 def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str) -> Iterator[Run]:
     """Enter the prime field with a copy of the module, in evaluation mode, on one thread, and check its calls.
@@ -324,7 +273,8 @@ def enter(module: nn.Module, question: Question, *, arithmetic: str, device: str
     copies = [copy_module(module).eval() for _ in range(2)]
     weights = read_weights(copies[0])
     if spec_of(module) is None:  # models of the registry keep nothing outside
-        _fill_caches(module, question)
+        where, batch_first = Cut(question.length, question.cut), getattr(module, "batch_first", True)
+        fill_outside(module, where, question.features(module), batch_first=batch_first)
     with quiet(device, cudnn=False), PrimeField(question.prime, arithmetic=arithmetic, squash=question.squash) as field:
         run = Run(copies, weights, question, field, device)
         run.check()

@@ -164,12 +164,8 @@ def _record(
 ) -> Program:
     """The columns of an end, as sums and products of the numbers in the state and in the end.
 
-    Args:
-        field: in which the model runs.
-        model: runs a module that may cache symbolic names, and is useless for anything else afterwards.
-        readout: maps the last output to the columns of an end.
-        state: left by two sequences.
-        shape: of an end, (steps, features).
+    `model` runs a module that may cache symbolic names, and is useless for anything else afterwards; two sequences left
+    the `state`; `shape` is that of an end, (steps, features).
 
     Raises:
         NotRecorded: the module cannot be recorded; the message says why.
@@ -219,7 +215,7 @@ def _axes(model: Certifiable, state: State) -> list[int | None]:
     """The batch axis of each leaf of a state, None for leaves that belong to no sequence."""
     if isinstance(model, Whole):
         return [0] * len(state)
-    return [None if axis is None else model.held(axis) for axis in model.axes]
+    return model.axes
 
 
 def _numbers(model: Certifiable, state: State) -> Numbers:

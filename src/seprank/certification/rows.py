@@ -21,11 +21,6 @@ MakeMatrix = Callable[[Run, int, Progress | None], StartEndMatrix | RowBlocks]
 def on_workers(module: nn.Module, executor: Executor, *, device: str) -> MakeMatrix:
     """A function that makes matrices on the workers of an executor; each worker draws weights and samples again.
 
-    Args:
-        module: sent to the workers.
-        executor: such as `dask.distributed.Client.get_executor()`.
-        device: where the workers run it.
-
     Raises:
         ValueError: the module cannot be sent.
     """

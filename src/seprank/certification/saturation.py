@@ -41,8 +41,6 @@ def stated_error(
     """A bound on the probability that all draws show less than the generic rank modulo the prime.
 
     Args:
-        module: the network.
-        question: the question about it.
         found: the rank, and the samples of one draw.
         repeats: halves per side of further, independent draws, none of which showed a higher rank; None if a single
             draw was planned.

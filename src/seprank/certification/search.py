@@ -24,15 +24,15 @@ from ..startend import RowBlocks, StartEndMatrix
 from ..system.memory import MemoryBudgetError, show_size
 from ..system.progress import Report, bars
 from ..system.versions import versions
-from ..theory import Bound
-from .asked import Question, ask
+from ..theory import Bounds
+from .asked import Question, as_rnn, ask
 from .certificate import Certificate
 from .confidence import draw_until
 from .description import describe
 from .footprint import SPARE, halves_bytes, matrix_bytes, require_halves
-from .known import has_family, known_bounds, least_upper
+from .known import has_family, known_bounds
 from .pieces import Minor
-from .prepared import Run, as_rnn, enter
+from .prepared import Run, enter
 from .rows import MakeMatrix, on_workers
 from .saturation import Sampled, stated_error
 from .undefined import LeftOut, without_undefined
@@ -189,7 +189,7 @@ class _Draws:
     """Columns per end half, known after the first draw"""
 
     @cached_property
-    def known(self) -> list[Bound]:
+    def known(self) -> Bounds:
         """The bounds; no seed changes them."""
         return known_bounds(self.module, self.question)
 
@@ -199,14 +199,14 @@ class _Draws:
 
         Bounds of a family are mostly met; bounds by degree can be far off, and so many samples a waste.
         """
-        return least_upper(self.known) is not None and has_family(self.module, self.question)
+        return self.known.least_upper is not None and has_family(self.module, self.question)
 
     def certify(self, seed: int, samples: int | None) -> Certificate:
         """The rank for the weights and samples that follow from a seed."""
         question = replace(self.question, seed=seed)
         with enter(self.module, question, arithmetic="float64", device=self.settings.device) as run:
             with run.outside():  # after its calls were checked, with better messages than a run over degrees has
-                upper, near = least_upper(self.known), self.near
+                upper, near = self.known.least_upper, self.near
             matrix = self.make(run, self.settings.budget, lambda *done: self.report("Start-End matrix", *done))
             found = _Search(run, matrix, upper, self.settings, near=near, report=self.report).run(samples)
             _require_no_contradiction(run, found.profile.rank, upper)
@@ -215,7 +215,7 @@ class _Draws:
 
     def certificate(self, run: Run, found: _Found) -> Certificate:
         """What was found, with its bounds and the error of the rank."""
-        profile, upper = found.profile, least_upper(self.known)
+        profile, upper = found.profile, self.known.least_upper
         sampled = Sampled(profile.rank, found.starts, found.ends, run.channels, upper)
         error = stated_error(self.module, run.question, sampled)
         return Certificate(
@@ -227,7 +227,7 @@ class _Draws:
             upper_bound=upper,
             exact=profile.rank == upper,
             saturated=error is not None,
-            bounds=self.known,
+            bounds=[*self.known],
             minor=Minor([int(i) for i in profile.rows], [int(j) for j in profile.columns], profile.determinant),
             seconds=round(time.perf_counter() - self.began, 3),
             versions=versions("seprank", "torch", "numpy"),

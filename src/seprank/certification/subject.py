@@ -27,13 +27,7 @@ _SIZES = ("inputs", "width", "depth")
 def build_subject(
     certificate: Certificate, module: nn.Module | None, factory: Factory | None, budget: int
 ) -> nn.Module:
-    """The module the certificate is about.
-
-    Args:
-        certificate: its cost of building has been checked.
-        module: the module, if the caller has it.
-        factory: builds it otherwise.
-        budget: bytes that building may take.
+    """The module the certificate is about: `module` if the caller has it, else built within the budget in bytes.
 
     Raises:
         CertificateError: it is another module, or none was given.
@@ -51,8 +45,7 @@ def build_subject(
     found = describe(module, factory)
     for name in ("kind", "name", "settings", "sha256", "parameters"):
         _require_same(name, record, found)
-    if certificate.schema > 1:
-        _require_same_values(record.fixed, found.fixed)
+    _require_same_values(record.fixed, found.fixed)
     return module
 
 
@@ -71,11 +64,7 @@ def _require_same(name: str, record: ModelRecord, found: ModelRecord) -> None:
 
 
 def check_notes(record: ModelRecord, notes: Notes) -> None:
-    """Check that the field noted what the certificate states.
-
-    Raises:
-        CertificateError: it noted something else.
-    """
+    """Check that the field noted what the certificate states."""
     found = with_notes(record, notes)
     for name in ("replaced", "functions", "constants", "divisions"):
         stated, got = getattr(record, name), getattr(found, name)

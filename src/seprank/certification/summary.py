@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..result.result import STRICT, validated
+from ..result.result import STRICT, Plain, validated
 from ..result.sureness import Rank
 from ..theory.bound import Bound, bounds_of
 from .pieces import ModelSettings
@@ -62,7 +62,7 @@ class Summary:
         """Everything except the time that it took."""
         return replace(self, seconds=0.0)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """As plain values for JSON."""
         left_out = ("confidence", "draws") if self.confidence is None else ()
         stated = {name: value for name, value in vars(self).items() if name not in left_out}

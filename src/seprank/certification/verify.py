@@ -24,16 +24,16 @@ from ..sources import Factory
 from ..system.memory import MemoryBudgetError
 from ..system.names import quoted_name, shown
 from ..system.progress import bars
-from ..theory import Bound
+from ..theory import Bound, Bounds
 from . import cost
-from .asked import Question, ask
-from .certificate import Certificate, from_dict
+from .asked import Question, as_rnn, ask
+from .certificate import Certificate
 from .claims import check_columns, check_numbers, check_saturated
 from .confidence import more_samples
 from .form import CertificateError
-from .known import known_bounds, least_upper
+from .known import known_bounds
 from .minor import check_determinant, evaluate_minor
-from .prepared import Run, as_rnn, enter
+from .prepared import Run, enter
 from .rows import evaluate_rows, sendable
 from .saturation import stated_error
 from .search import certify
@@ -134,44 +134,70 @@ def recheck(
 ) -> Recheck:
     """`verify`, with its findings."""
     # An object goes through the same gate as a file.
-    found = from_dict(certificate.to_dict()) if isinstance(certificate, Certificate) else Certificate.load(certificate)
-    budget, seconds = settings.budget, settings.seconds
+    if isinstance(certificate, Certificate):
+        found = Certificate.from_dict(certificate.to_dict())
+    else:
+        found = Certificate.load(certificate)
     check_numbers(found)
+    subject = _build(found, module, factory, settings, progress=progress)
+    newer = _check_bounds(found, subject)
+    channels, is_proved = _check_run(found, subject, settings.budget, progress=progress, executor=executor)
+    drawn = _draw_again(found, subject, channels, settings.budget) if settings.again else None
+    name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
+    return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
+
+
+def _build(
+    certificate: Certificate,
+    module: nn.Module | None,
+    factory: Factory | None,
+    settings: VerifySettings,
+    *,
+    progress: bool,
+) -> nn.Module:
+    """The module that the certificate is about, of which its question can be asked within the limits."""
+    budget, stated = settings.budget, certificate.model
     if module is None:
-        cost.building(found.model).check(budget, seconds)
-    subject = build_subject(found, module, factory, budget)
-    _check_question(found.question, subject)
-    estimate = cost.checking(found, subject)
+        cost.building(stated).check(budget, settings.seconds)
+    subject = build_subject(certificate, module, factory, budget)
+    _check_question(certificate.question, subject)
+    estimate = cost.checking(certificate, subject)
     if settings.again:
         estimate = replace(estimate, seconds=2 * estimate.seconds)
-    estimate.check(budget, seconds)
+    estimate.check(budget, settings.seconds)
     if progress and estimate.seconds > _LONG:
         sys.stderr.write(f"rechecking this certificate takes about {cost.duration(estimate.seconds)}\n")
     with _of_the_certificate():
-        subject, read_as = as_rnn(subject, found.question)
-    if found.model.read_as != read_as:
+        subject, read_as = as_rnn(subject, certificate.question)
+    if stated.read_as != read_as:
         raise CertificateError(
-            "model", f"read_as is {shown(found.model.read_as)} in the certificate, but {shown(read_as)} of this module"
+            "model", f"read_as is {shown(stated.read_as)} in the certificate, but {shown(read_as)} of this module"
         )
-    newer = _check_bounds(found, subject)
+    return subject
+
+
+def _check_run(
+    certificate: Certificate, module: nn.Module, budget: int, *, progress: bool, executor: Executor | None
+) -> tuple[int, bool]:
+    """Run the module anew for what the certificate says of its run, the minor above all.
+
+    Returns:
+        The columns of an end, and whether `saturated` is proved.
+    """
     # Packed before the field is entered, inside which no tensor can be read.
-    packed = None if executor is None else sendable(subject)
-    field = enter(subject, found.question, arithmetic="int64", device="cpu")
+    packed = None if executor is None else sendable(module)
     with bars(progress) as report:
-        with _of_the_certificate(), field as run:
-            channels = run.channels
-            check_notes(found.model, run.notes)
-            check_columns(found, channels)
-            _check_left_out(found, run, budget)
+        with _of_the_certificate(), enter(module, certificate.question, arithmetic="int64", device="cpu") as run:
+            check_notes(certificate.model, run.notes)
+            check_columns(certificate, run.channels)
+            _check_left_out(certificate, run, budget)
             here = partial(run.entries, budget)
-            there = packed and partial(evaluate_rows, packed, found.question, budget, "cpu", "int64")
-            run.expect(0 if there else found.rank**2)
-            minor = evaluate_minor(found, channels, there or here, budget, report, executor)
-        is_proved = check_saturated(found, subject, channels)
-        check_determinant(found, minor, report, hint=_unrecorded(found, subject))
-    name = factory.name if factory is not None and found.model.kind == "factory" else found.model.name
-    drawn = _draw_again(found, subject, channels, budget) if settings.again else None
-    return Recheck(found, quoted_name(name), newer, [] if is_proved else ["saturated"], drawn)
+            there = packed and partial(evaluate_rows, packed, certificate.question, budget, "cpu", "int64")
+            run.expect(0 if there else certificate.rank**2)
+            minor = evaluate_minor(certificate, run.channels, there or here, budget, report, executor)
+        is_proved = check_saturated(certificate, module, run.channels)
+        check_determinant(certificate, minor, report)
+    return run.channels, is_proved
 
 
 def _draw_again(certificate: Certificate, module: nn.Module, channels: int, budget: int) -> str:
@@ -221,8 +247,6 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
     stated = certificate.bounds
     with _of_the_certificate():
         known = known_bounds(module, certificate.question)
-    if certificate.schema == 1:
-        known = [replace(bound, counts="rank") for bound in known]  # schema 1 does not state what they count
     for bound in stated:
         if bound not in known:
             raise CertificateError(
@@ -232,16 +256,16 @@ def _check_bounds(certificate: Certificate, module: nn.Module) -> list[Bound]:
                 "renamed, and `seprank certify` makes a new one",
             )
     newer = [bound for bound in known if bound not in stated]
-    is_older = certificate.schema == 1 or certificate.versions["seprank"] != version("seprank")
+    is_older = certificate.versions["seprank"] != version("seprank")
     if [bound for bound in known if bound in stated] != stated or (newer and not is_older):
         missing = ", ".join(f"{bound.kind} {bound.name}" for bound in newer) or "none"
         raise CertificateError("bounds", f"they must be all that theory gives, each once, in order; missing: {missing}")
-    least = least_upper(stated)
+    least = Bounds(stated).least_upper
     if certificate.upper_bound != least:
         raise CertificateError(
             "bounds", f"its least upper bound is {least}, the certificate states {certificate.upper_bound}"
         )
-    least = least_upper(known)
+    least = known.least_upper
     if least is not None and certificate.rank > least:
         raise CertificateError("bounds", f"the rank is at most {least}, the certificate states {certificate.rank}")
     return newer
@@ -269,11 +293,3 @@ def _check_left_out(certificate: Certificate, run: Run, budget: int) -> None:
             continue
         if defined:
             raise CertificateError("flags", f"start {start} with end {end} is left out, but no divisor is 0 there")
-
-
-def _unrecorded(certificate: Certificate, module: nn.Module) -> str:
-    """Another possible cause of a different determinant, for its message."""
-    names = [name for name, _ in module.named_buffers()]
-    if certificate.schema > 1 or not names:
-        return ""
-    return f"; schema 1 does not record the values of buffers ({shown(', '.join(names))}): are they the same?"

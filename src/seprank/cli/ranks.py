@@ -110,7 +110,7 @@ def bounds(
     asked = values(settings, but=Memory)
     family = _family(model, network)
     if family is None:
-        from ..certification.family import with_degrees
+        from ..certification.known import with_degrees
 
         show_announcements()
         loaded = load_network(model, network, seed=0, budget=settings.budget)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from ..result.result import STRICT
+from ..result.result import STRICT, Plain
 from ..result.sureness import Rank
 
 
@@ -42,9 +41,9 @@ class Cell:
     skeleton: bool = False
     """Whether the rank is that of the network without activations, softmax and norms, see `certify`'s squash"""
     reach: int | None = None
-    """Measured: the last lag beyond which the output still depends on inputs; None if no curve was asked for"""
+    """Measured: the last lag at which the output still depends on earlier inputs; None if no curve was asked for"""
     half: int | None = None
-    """Measured: the last lag beyond which more than half of the output's variance comes from"""
+    """Measured: the last lag at which more than half of the output's variance comes from earlier inputs"""
     mean: float | None = None
     """Measured: mean age of what the output depends on, in steps"""
 
@@ -66,6 +65,6 @@ class Cell:
             return ""
         return f"{'≥' if self.reach == self.length - 1 else ''}{self.reach} ({self.mean:.2g})"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The cell as plain values for JSON and CSV, its verdict included."""
         return {**asdict(self), "verdict": self.verdict}

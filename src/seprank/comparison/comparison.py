@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..result.chart import legend_above, look
 from ..result.panels import Panel, page_figure
-from ..result.result import STRICT, Result, without
+from ..result.result import STRICT, Plain, Result, Row, without
 from ..result.sureness import Sureness
 from ..result.text import text_table
 from .cell import Cell
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _CAPTION = (
     "A line for each depth: certified rank against length, proved from below. A full marker is exact; an open one is "
-    "what more samples do not raise; an open triangle may be raised by more samples. Dotted: least proved upper bound, "
-    "as far as the panel reaches."
+    "what more samples do not raise; an open triangle may be raised by more samples. Dotted: the least proved upper "
+    "bound, up to the edge of the panel."
 )
 _RAISED = (Sureness.OPEN, Sureness.LIMITED)
 """What more samples may raise"""
@@ -67,7 +67,7 @@ class Comparison(Result):
             return None
         return min(counts) / self.parameters - 1, max(counts) / self.parameters - 1
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The comparison as plain values for JSON."""
         content = {name: value for name, value in vars(self).items() if name != "cells"}
         cells = [cell.to_dict() for cell in self.cells]
@@ -81,7 +81,7 @@ class Comparison(Result):
             own["cells"] = [without(cell, "verdict") for cell in cells]
         return super().from_dict(own)
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each cell, seconds left out: the same question gives the same rows."""
         return [without(cell.to_dict(), "seconds") for cell in self.cells]
 
@@ -108,7 +108,7 @@ class Comparison(Result):
         return [*([Section("Rank against length", _CAPTION, [drawn])] if drawn else []), super().sections()[-1]]
 
     def _draw(self, model: str, axes: Any, *, first: bool) -> None:
-        """A line for each depth, and its least upper bound, dotted, as far as the panel reaches."""
+        """A line for each depth, and its least upper bound, dotted, up to the edge of the panel."""
         top = 10 * max([10, *(cell.rank for cell in self.cells if cell.rank)])
         for number, depth in enumerate(dict.fromkeys(cell.depth for cell in self.cells)):
             found = [cell for cell in self.cells if (cell.model, cell.depth) == (model, depth)]
@@ -154,7 +154,7 @@ class Comparison(Result):
         return [entry, "" if cell is None else cell.remembered] if self.measured else [entry]
 
     def notes(self) -> list[str]:
-        """What the table needs to be read: its signs, deviations, failures, and whether it is whole."""
+        """How to read the table: its signs, deviations, failures, and whether it is complete."""
         notes = [
             "=n: the rank is n, certified and a proved upper bound.  n ≤u: certified n, which more samples do not",
             "raise; proved upper bound u.  ≥n ≤u: certified n, limited by the samples; more may raise it.",

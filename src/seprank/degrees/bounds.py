@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from ..adapters.alphabet import count_inputs
+from ..adapters.outside import fill_outside
 from ..question import (
     check_choice,
     check_cut,
@@ -31,24 +32,24 @@ _SOURCE = "proved in docs/degrees.md: "
 
 @dataclass(frozen=True)
 class _Side:
-    """Lowest and highest degrees of the output in groups of variables; the last row is in all groups together."""
+    """Lowest and highest degrees of what is read in groups of variables; the last row is in all groups together."""
 
     variables: list[int]
     lowest: Degree
     highest: Degree
 
-    def count(self, channels: slice, points: int | None = None) -> int | None:
-        """A bound on the dimension of the functions of these variables that occur."""
-        gradings = [
-            Grading(n, *self.spans(channels, row), points=points)
-            for row, n in enumerate([*self.variables, sum(self.variables)])
-        ]
-        total = gradings.pop()
-        return count_monomials(gradings, Grading(total.variables, total.least, total.most))
+    def count(self, points: int | None = None) -> int | None:
+        """A bound on the dimension of the functions that occur, where each group takes so many values (None: all)."""
+        gradings = [Grading(n, *self._span(row), points) for row, n in enumerate(self.variables)]
+        return count_monomials(gradings, self.together())
 
-    def spans(self, channels: slice, row: int) -> tuple[int, int | None]:
+    def together(self, points: int | None = None) -> Grading:
+        """All variables as one group."""
+        return Grading(sum(self.variables), *self._span(-1), points)
+
+    def _span(self, row: int) -> tuple[int, int | None]:
         """Lowest and highest degree over the channels that are not zero; None for an infinite highest degree."""
-        highest, lowest = self.highest[channels, row], self.lowest[channels, row]
+        highest, lowest = self.highest[:, row], self.lowest[:, row]
         occurring = highest >= 0
         if not occurring.any():
             return 0, -1
@@ -115,23 +116,21 @@ def degree_bounds(
     readout = check_readout(readout)
     order = getattr(module, "batch_first", True) if batch_first is None else batch_first
     variables = Variables(length, cut, features, positions, check_squash(squash), order)
+    fill_outside(module, variables.where, features, batch_first=order)
     with quiet():
         highest = run_over_degrees(module, variables, lowest=False)
         lowest = run_over_degrees(module, variables, lowest=True, of=highest)
         weighted = weigh_steps(module, variables, of=highest)
     channels, copies = _read(readout, len(highest.output))
-    start, end = points**cut if points else None, points ** (length - cut) if points else None
-    if features is not None:
-        halves = [np.array([*variables.where.starts, length]), np.array([*variables.where.ends, length + 1])]
-        sides = [_Side([features] * (len(h) - 1), lowest.output[:, h], highest.output[:, h]) for h in halves]
-        start, end = (side.count(channels, points) for side in sides)
-    state = None
+    words = [points**steps if points else None for steps in (cut, length - cut)]
+    sides, state = _sides(variables, lowest.output[channels], highest.output[channels]), None
     if highest.state is not None and lowest.state is not None:
-        state = _Side(highest.variables, lowest.state, highest.state).count(channels)
+        state = _Side(highest.variables, lowest.state[channels], highest.state[channels])
+    start, end = (side.count(points) for side in sides) if sides else words
     found: list[tuple[str, str, Counts, int | None]] = [
-        ("state", "state bound", "state", state),
+        ("state", "state bound", "state", state.count() if state else None),
         ("start inputs", "input bounds", "start", start),
-        ("end inputs", "input bounds", "end", end if end is None else end * copies),
+        ("end inputs", "input bounds", "end", end and end * copies),
     ]
     known = [
         Bound(f"degrees: {name}", "upper", value, _SOURCE + statement, counts)
@@ -139,40 +138,39 @@ def degree_bounds(
         if value is not None
     ]
     joint = None
-    if features is not None:
-        joint = _joint(variables, highest, lowest, weighted, channels=channels, points=points, copies=copies)
+    if sides:
+        groups = [side.together(every) for side, every in zip(sides, words, strict=True)]
+        joint = _joint(groups, state.together() if state else None, highest, weighted, channels=channels, copies=copies)
     if joint is not None and all(joint < bound.value for bound in known):
         known.append(Bound("degrees: joint", "upper", joint, _SOURCE + "joint bounds", "rank"))
     return Bounds(sorted(known, key=lambda bound: bound.value))
 
 
+def _sides(variables: Variables, lowest: Degree, highest: Degree) -> list[_Side]:
+    """Start and end, each step a group of variables; none for token ids."""
+    if variables.features is None:
+        return []
+    where, length = variables.where, variables.length
+    rows = [[*where.starts, length], [*where.ends, length + 1]]
+    return [_Side([variables.features] * (len(r) - 1), lowest[:, r], highest[:, r]) for r in rows]
+
+
 def _joint(
-    variables: Variables,
+    sides: list[Grading],
+    state: Grading | None,
     highest: Run,
-    lowest: Run,
     weighted: Weighted | None,
     *,
     channels: slice,
-    points: int | None,
     copies: int,
 ) -> int | None:
     """The least bound by joint degrees: in the start or the state, and in the inputs of the end."""
-    length, cut, features = variables.length, variables.cut, variables.features
-    assert features is not None
-
-    def side(numbers: int, row: int, words: int | None) -> Grading:
-        one = _Side([], lowest.output[:, row : row + 1], highest.output[:, row : row + 1])
-        return Grading(numbers, *one.spans(channels, 0), points=words)
-
-    start = side(features * cut, length, points**cut if points else None)
-    end = side(features * (length - cut), length + 1, points ** (length - cut) if points else None)
-    found = [count_jointly(start, end, _most(highest.output[channels, length + 2]), copies)]
-    if highest.state is not None and lowest.state is not None and highest.joint is not None:
-        numbers = sum(highest.variables)
-        state = Grading(numbers, *_Side([], lowest.state, highest.state).spans(channels, -1))
+    start, end = sides
+    found = [count_jointly(start, end, _most(highest.output[channels, -1]), copies)]
+    if state is not None and highest.joint is not None:
         found.append(count_jointly(state, end, _most(highest.joint[channels, 0]), copies))
         if weighted is not None:
-            found.append(count_by_weight(state, features, weighted, channels, copies))
+            found.append(count_by_weight(state, weighted, channels, copies))
     return min((value for value in found if value is not None), default=None)
 
 

@@ -66,16 +66,8 @@ def count_jointly(start: Grading, end: Grading, most: int | None, copies: int = 
     """A bound on the rank of a sum of products of monomials in two sets of variables, of limited degree together.
 
     Terms of degree below t in the first set are counted by their first factors; all others have degree at most
-    `most` - t in the second set, and are counted by their second factors. The bound is the least over t.
-
-    Args:
-        start: all variables on one side, with the degrees that occur.
-        end: all on the other side.
-        most: highest degree in both together, None if unknown.
-        copies: factor of the second count.
-
-    Returns:
-        The bound, None if degrees are unknown or too many.
+    `most` - t in the second set, and are counted by their second factors, `copies` times. The bound is the least over
+    t; None if degrees are unknown or too many.
 
     Source: docs/degrees.md, "Joint bounds".
 

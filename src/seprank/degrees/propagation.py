@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..adapters import Recurrent, State
-from ..adapters.batches import batch_axis
 from ..adapters.copies import copy_module
 from ..adapters.explained import explained
 from ..adapters.split import Certifiable, Cut, read_as
@@ -81,8 +80,6 @@ def run_over_degrees(module: nn.Module, variables: Variables, *, lowest: bool, o
     """Degrees of the last output in the inputs and in the state at the cut.
 
     Args:
-        module: run as a copy, in evaluation mode.
-        variables: the sequence.
         lowest: lowest degrees rather than highest.
         of: an earlier run, whose groups of state entries are used.
 
@@ -93,10 +90,9 @@ def run_over_degrees(module: nn.Module, variables: Variables, *, lowest: bool, o
         run = Run(mode.read(output))
         if not isinstance(model, Recurrent) or any(is_unknown(leaf) for leaf in state):
             return run
-        axes = batch_axes(model, state)
-        run.labels = of.labels if of else _group(mode, state, axes, everything=variables.features is None)
+        run.labels = of.labels if of else _group(mode, state, model.axes, everything=variables.features is None)
         groups = len(run.variables) + 2
-        graded = graded_state(mode, model.spread(state, 0, 1, groups), axes, run.labels, groups=groups)
+        graded = graded_state(mode, model.spread(state, 0, 1, groups), model.axes, run.labels, groups=groups)
         ends = sequences_of(mode, variables, rows=groups, last=True)[:, variables.cut :]
         found = mode.read(model(model.pieces(ends), graded)[0])
         run.state, run.joint = found[:, :-1], found[:, -1:]
@@ -107,8 +103,6 @@ def highest_output(module: nn.Module, variables: Variables, *, inputs: int | Non
     """Highest degrees of the last output, (channels, rows).
 
     Args:
-        module: run as a copy, in evaluation mode.
-        variables: the sequence.
         inputs: degree of every input; None for two rows: the start as variables, and the end as variables.
         weights: degree of every parameter.
     """
@@ -125,14 +119,7 @@ def highest_output(module: nn.Module, variables: Variables, *, inputs: int | Non
 def over_degrees(
     module: nn.Module, variables: Variables, *, lowest: bool = False, weights: int = 0
 ) -> Iterator[tuple[DegreeField, Certifiable]]:
-    """Enter the field of degrees with a copy of a module, in evaluation mode.
-
-    Args:
-        module: the module.
-        variables: the sequences to run.
-        lowest: lowest degrees rather than highest.
-        weights: degree of every parameter.
-    """
+    """Enter the field of degrees with a copy of a module in evaluation mode, every parameter of degree `weights`."""
     module = copy_module(module).eval()  # because forward may keep something on it
     with DegreeField(lowest=lowest, squash=variables.squash) as mode:
         call = _with_generic_parameters(module, mode, variables, weights)
@@ -146,11 +133,6 @@ def run_halves(model: Certifiable, sequences: Tensor, cut: int) -> tuple[Tensor,
         return model(model.pieces(sequences), None)[0], []
     _, state = model(model.pieces(sequences[:, :cut]), None)
     return model(model.pieces(sequences[:, cut:]), state)[0], state
-
-
-def batch_axes(model: Recurrent, state: State) -> list[int | None]:
-    """The batch axis of each leaf of a state."""
-    return [batch_axis(*pair) for pair in zip(*(model.spread(state, 0, 1, k) for k in (2, 3)), strict=True)]
 
 
 def sequences_of(mode: DegreeField, variables: Variables, rows: int | None = None, last: bool = False) -> Tensor:

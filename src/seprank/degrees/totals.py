@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from torch import nn
 
+from ..adapters.outside import fill_outside
 from ..question import Squash
 from ..system.quiet import quiet
 from .bounds import check_inputs
@@ -66,7 +67,9 @@ def total_degrees(
     """
     _, features = check_inputs(module, inputs, domain, templates)
     drawn = domain == "tokens" and templates in (None, "generic")
-    variables = Variables(length, cut, features, split, squash, getattr(module, "batch_first", True))
+    batch_first = getattr(module, "batch_first", True)
+    variables = Variables(length, cut, features, split, squash, batch_first)
+    fill_outside(module, variables.where, features, batch_first=batch_first)
     with quiet():
         sides = highest_output(module, variables, inputs=None, weights=0)
         weights = highest_output(module, variables, inputs=int(drawn), weights=1)

@@ -110,11 +110,7 @@ def _is_uniform(a: Tensor) -> bool:
 
 
 def number(value: Scalar) -> float:
-    """A number in the module's code, as a constant polynomial.
-
-    Raises:
-        NotFinite: the number is not finite.
-    """
+    """A number in the module's code, as a constant polynomial; `NotFinite` if it is not finite."""
     if not math.isfinite(value):
         raise NotFinite(f"a constant must be finite to be a polynomial, got {value}; use a finite number")
     return float(value != 0)

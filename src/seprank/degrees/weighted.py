@@ -12,7 +12,7 @@ from ..adapters import Recurrent
 from ..theory import multichoose
 from .gradings import Grading
 from .mode import is_unknown
-from .propagation import Degree, Run, Variables, batch_axes, graded_state, over_degrees, sequences_of
+from .propagation import Degree, Run, Variables, graded_state, over_degrees, sequences_of
 
 _MOST_WEIGHT = 1000
 """Weighted degree up to which end monomials are counted: well under a second"""
@@ -24,6 +24,8 @@ class Weighted:
 
     weights: list[int]
     """Of the steps of the end"""
+    features: int
+    """Inputs of a step"""
     most: Degree
     """Highest weighted degree of each output channel"""
 
@@ -32,15 +34,8 @@ def weigh_steps(module: nn.Module, variables: Variables, *, of: Run) -> Weighted
     """Run an end over weighted degrees, the weight of a step being the highest degree in the state that it starts from.
 
     Any weights give a bound. These are the degrees of the state itself if a step multiplies all of them by one factor,
-    as gates do; then they tell best which inputs occur with which powers of the state.
-
-    Args:
-        module: run as a copy, in evaluation mode.
-        variables: the sequence.
-        of: an earlier run over highest degrees.
-
-    Returns:
-        The weights and degrees, None without a state or if a weight is too high.
+    as gates do; then they tell best which inputs occur with which powers of the state. `of` is an earlier run over
+    highest degrees. None without a state or if a weight is too high.
 
     Source: docs/degrees.md, "Joint bounds".
     """
@@ -52,7 +47,7 @@ def weigh_steps(module: nn.Module, variables: Variables, *, of: Run) -> Weighted
         _, state = model(model.pieces(sequences_of(mode, variables, rows=3)[:, : variables.cut]), None)
         if any(is_unknown(leaf) for leaf in state):
             return None
-        axes = batch_axes(model, state)
+        axes = model.axes
         state = graded_state(mode, model.spread(state, 0, 1, 2), axes, of.labels, groups=2)
         for _ in range(variables.length - variables.cut):
             found = [
@@ -64,29 +59,20 @@ def weigh_steps(module: nn.Module, variables: Variables, *, of: Run) -> Weighted
             weights.append(int(highest))
             step = mode.degrees(np.full((2, 1, variables.features), highest))
             output, state = model(model.pieces(step), state)
-        return Weighted(weights, mode.read(output)[:, -1])
+        return Weighted(weights, variables.features, mode.read(output)[:, -1])
 
 
-def count_by_weight(state: Grading, features: int, weighted: Weighted, channels: slice, copies: int) -> int | None:
+def count_by_weight(state: Grading, weighted: Weighted, channels: slice, copies: int) -> int | None:
     """The least over t of the monomials in the state of degree below t plus those in the inputs that meet the others.
 
-    A monomial of degree t or more in the state meets only inputs whose weighted degree is at most the highest minus t.
-
-    Args:
-        state: the entries of the state, with the degrees that occur.
-        features: per step of the end.
-        weighted: the result of `weigh_steps`.
-        channels: the channels that are read.
-        copies: factor of the second count.
-
-    Returns:
-        The bound, None if the highest weighted degree is too high.
+    A monomial of degree t or more in the state meets only inputs whose weighted degree is at most the highest minus t;
+    those are counted `copies` times. None if the highest weighted degree is too high.
     """
     most = float(weighted.most[channels].max(initial=0.0))
     if not most <= _MOST_WEIGHT:
         return None
     highest, found = int(most), []
-    below = np.cumsum(_monomials_by_weight(features, weighted.weights, highest), dtype=object)
+    below = np.cumsum(_monomials_by_weight(weighted, highest), dtype=object)
     for t in range(state.least, highest + 2):
         limit = t - 1 if state.most is None else min(state.most, t - 1)
         first = replace(state, most=limit).count()
@@ -95,14 +81,14 @@ def count_by_weight(state: Grading, features: int, weighted: Weighted, channels:
     return min(found, default=None)
 
 
-def _monomials_by_weight(features: int, weights: list[int], most: int) -> npt.NDArray[np.object_]:
+def _monomials_by_weight(weighted: Weighted, most: int) -> npt.NDArray[np.object_]:
     """How many monomials in all inputs have each weighted degree up to `most`."""
     counts = np.zeros(most + 1, dtype=object)
     counts[0] = 1
-    for weight in weights:
+    for weight in weighted.weights:
         sums = np.zeros(most + 1, dtype=object)
         for power in range(most // weight + 1):
             shift = power * weight
-            sums[shift:] += multichoose(features, power) * counts[: most + 1 - shift]
+            sums[shift:] += multichoose(weighted.features, power) * counts[: most + 1 - shift]
         counts = sums
     return counts

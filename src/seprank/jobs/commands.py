@@ -1,4 +1,4 @@
-"""What can be swept: each command's settings, what a job of it costs, and how it is run."""
+"""The commands that a sweep can run: their settings, what a job of each costs, and how it is run."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ class Work:
     @property
     @abstractmethod
     def job(self) -> Job:
-        """What it is known by in a store."""
+        """What a store identifies it by."""
 
     @abstractmethod
     def cost(self) -> float:
-        """Rough arithmetic operations: only good to compare jobs."""
+        """Arithmetic operations, roughly: only good for comparing jobs."""
 
     def upper_bound(self) -> int | None:
         """Least proved upper bound of the rank in question, None if there is none or it is not about a rank."""
@@ -78,11 +78,9 @@ class Work:
 
     @abstractmethod
     def run(self, folder: Path, memory: int) -> JsonObject:
-        """Do it; returns the result to store.
+        """Do it in at most `memory` bytes; returns the result to store.
 
-        Args:
-            folder: where files of this job may be kept; the same at each attempt.
-            memory: bytes it may take.
+        `folder` is where files of this job may be kept, the same at each attempt.
         """
 
 
@@ -93,7 +91,7 @@ class _OfModel(Work, Generic[Settings]):
     """The settings of the command"""
     sizes: ClassVar[type[Network]] = TrainedNetwork
     always: ClassVar[frozenset[str]]
-    """Settings that a job is known by even where they are as by default; others, which are younger, if they are not"""
+    """Settings that are always part of a job's key; newer ones are part of it only where they are not the default"""
 
     @classmethod
     def known(cls) -> dict[str, bool]:

@@ -23,7 +23,7 @@ MOST_BYTES = 2**20
 MOST_JOBS = 10**5
 """Of a block"""
 _MOST_VALUES = 10**6
-"""Of a file of jobs, values that occur several times by way of a YAML alias counted as often"""
+"""Values in a file of jobs; those that a YAML alias repeats count each time"""
 
 
 class ConfigError(ValueError):
@@ -39,7 +39,7 @@ class Block(BaseModel):
     settings: dict[str, Any] = Field(default_factory=dict)
     """What all jobs have in common"""
     grid: dict[str, list[Any]] = Field(default_factory=dict)
-    """Names and the values they go through; `task_settings.delay` is a setting within a setting"""
+    """Names, and the values that each takes; `task_settings.delay` is a setting within a setting"""
     max_upper_bound: int | None = Field(default=None, ge=1)
     """For certify: leave out the cells whose least proved upper bound is above this, or unknown"""
 
@@ -83,7 +83,7 @@ class Sweep(BaseModel):
     blocks: list[Block] = Field(min_length=1)
 
     def code(self) -> list[str]:
-        """Names of code that the file would have run: models, tasks and tokenizers that are not of the registry."""
+        """Names of code that the file would run: models, tasks and tokenizers that are not of the registry."""
         return sorted({name for block in self.blocks for name in block.code()})
 
     def works(self, *, trusted: bool = False) -> list[Work]:

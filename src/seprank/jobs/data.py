@@ -1,4 +1,4 @@
-"""What settings name and is in files: sequences, templates, tokenizers."""
+"""The files that settings name: sequences, templates, tokenizers."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def read_templates(text: Any) -> Any:
 
 
 def letters(inputs: Size | None, templates: Any) -> Size | None:
-    """`inputs` as `certify` takes them from the sizes of a network: vectors say themselves how many there are."""
+    """`inputs` as `certify` takes it; None where the templates are vectors, which say themselves how many there are."""
     return inputs if templates is None or isinstance(templates, str) else None
 
 
 def digests(model: str, settings: JsonObject) -> dict[str, str]:
-    """SHA-256 of every file that a job reads, by the setting that names it: another text is another job."""
+    """SHA-256 of every file that a job reads, by the setting that names it: with another content it is another job."""
     files = {name: settings[name] for name in ("data", "weights") if settings.get(name) is not None}
     templates, tokenizer = settings.get("templates"), settings.get("tokenizer")
     if isinstance(templates, str) and templates.endswith(".npy"):

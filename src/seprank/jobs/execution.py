@@ -63,12 +63,6 @@ def on_dask(
 
     A job whose worker dies is given to another; one that kills four workers has failed.
 
-    Args:
-        works: jobs.
-        place: of their files; on a cluster, a folder that all machines see.
-        workers: processes to start on this machine, where no scheduler is given.
-        scheduler: address of a running Dask scheduler, such as tcp://host:8786.
-
     Raises:
         ImportError: Dask is not installed.
         OSError: the scheduler does not answer.

@@ -1,4 +1,4 @@
-"""Runs a sweep, and is the only one that writes its store."""
+"""Running a sweep, in the only process that writes its store."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def sweep(
         store: SQLite file of the records; files of training runs are kept beside it.
         workers: processes on this machine; 1 runs the jobs in this one.
         scheduler: address of a running Dask scheduler, whose workers are used instead.
-        memory: budget in bytes of all jobs that run at a time on this machine; half of what is free by default.
+        memory: budget in bytes of all jobs that run at once on this machine; by default half of the free memory.
         retry: run failed jobs again.
         trusted: whether code that the file names (models, tasks and tokenizers as file.py:name or package.module:name)
             may be run.
@@ -113,7 +113,7 @@ def sweep(
         over = {"done"} if retry else {"done", "failed"}
         open_works = [work for work in works if known.get(work.job.key) not in over]
         opened.add(work.job for work in open_works)
-        # Once for each job: an estimate looks the bounds of its cell up.
+        # Once for each job, because an estimate looks up the bounds of its cell.
         costs = {work.job.key: work.cost() for work in open_works}
         open_works.sort(key=lambda work: -costs[work.job.key])
         total, spent, failed = sum(costs.values()), 0.0, 0
@@ -137,7 +137,7 @@ def sweep(
 
 
 def _share(memory: int | None, workers: int, scheduler: str | None) -> int | None:
-    """Bytes for one job: of those at work on this machine together. None: what is free where and when it starts."""
+    """Bytes for each of the jobs that run at once on this machine; None for half of what is free when one starts."""
     if memory is None:
         if workers == 1 or scheduler is not None:
             return None

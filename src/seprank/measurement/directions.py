@@ -1,4 +1,4 @@
-"""Which combinations of the output's channels are looked at: all of them, one, or a random one."""
+"""Which combinations of the output's channels are measured: all of them, one, or a random one."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Samples:
     origins: tuple[Numbers, Numbers] | None = None
     """Of the user's own sequences: the one that each start and each end comes from"""
     inferred: str = ""
-    """How what a step is was found out, where neither the user nor the model says it"""
+    """How the size of a step was found, where neither the user nor the model states it"""
 
     @property
     def features(self) -> int:

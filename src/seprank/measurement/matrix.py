@@ -40,7 +40,7 @@ class Entries:
 
     @cached_property
     def block(self) -> int:
-        """Pairs that are run at once: as many as fit a quarter of the memory, as a probe of a few pairs says."""
+        """Pairs that are run at once: as many as fit a quarter of the memory, by a probe of a few pairs."""
         model, length = self.subject.model, self.settings.length
         numbers = length * (self.samples.features + model.channels) + 4 * model.state_numbers(length)
         found = footprint(model, self.starts, self.ends)
@@ -89,7 +89,7 @@ def evaluated(entries: Entries, progress: Progress, states: State | None = None)
 
 
 def on_workers(model: Any, executor: Executor) -> Evaluate:
-    """What evaluates all entries on the workers of an executor, each of which adapts and checks the model itself."""
+    """A function that evaluates all entries on workers, each of which adapts and checks the model itself."""
 
     def evaluate(entries: Entries, progress: Progress, states: State | None = None) -> Values:
         rows = partial(evaluate_rows, pack((model, entries.samples, entries.settings)))
@@ -100,7 +100,7 @@ def on_workers(model: Any, executor: Executor) -> Evaluate:
 
 
 def evaluate_rows(packed: bytes, rows: range, ends: range, counts: tuple[int, int]) -> Values:
-    """Entries of a Start-End matrix: these starts with these ends; on a worker, this is all that is called."""
+    """Entries of a Start-End matrix, these starts with these ends: the one function that workers call."""
     model, samples, settings = pickle.loads(packed)
     with prepared(model, settings) as versions:
         entries = Entries(adapt_to(versions, samples, settings, settings.length), samples, settings)

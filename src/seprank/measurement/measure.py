@@ -148,8 +148,8 @@ def measure_at(
     """One measurement; `states` of the starts, where they have been run already."""
     began = time.perf_counter()
     entries.require_memory()
-    evaluated = evaluate(entries, lambda done, total: report(f"Start-End matrix, cut {cut}", done, total), states)
-    values, seen = recheck(entries, evaluated)
+    outputs = evaluate(entries, lambda done, total: report(f"Start-End matrix, cut {cut}", done, total), states)
+    values, seen = recheck(entries, outputs)
     subject, samples, settings = entries.subject, entries.samples, entries.settings
     return measure_matrix(
         values,

@@ -186,7 +186,7 @@ def _require_known(settings: Iterable[str]) -> None:
 
 
 def measure_all(model: Any, settings: MeasureSettings, **given: Any) -> tuple[Measurement, Profile]:
-    """What `measured` gives; with cuts, the profile that `profiled` gives, and its measurement to be shown in full."""
+    """What `measured` gives; with cuts, the measurement to be shown in full, and the profile that `profiled` gives."""
     if settings.cuts is None:
         return measured(model, settings, **given), Profile("cut", [])
     points = profiled(model, settings, **given)
@@ -242,7 +242,7 @@ class _Run:
         return pairs * (length - cut if self._subject.model.splits else length)
 
     def here(self, report: Report) -> Iterator[Measurement]:
-        """One after the other; the states of the starts are taken along."""
+        """One cut after the other; the states of the starts are carried from each to the next."""
         weights = [self._steps(cut) for cut in self._cuts]
         for place, (cut, states) in enumerate(self._states()):
             told = partial(_tell, report, sum(weights[:place]), weights[place], sum(weights))
@@ -281,7 +281,7 @@ def _tell(report: Report, before: int, own: int, every: int, stage: str, done: i
 
 
 def measure_cut(packed: bytes, cut: int) -> Measurement:
-    """The measurement at one cut; on a worker, this is all that is called."""
+    """The measurement at one cut: the one function that workers call."""
     model, whole, settings = pickle.loads(packed)
     samples = halved(whole, cut)
     with prepared(model, settings) as versions:

@@ -118,7 +118,7 @@ class _Again:
         return by_one, min(NUDGED * by_many / _DIGITS, _MOST)
 
     def cause(self, rows: Values, pairs: Values, rows_apart: float) -> Check:
-        """Which check it is that entries fail when they are evaluated again."""
+        """Which check the entries fail when they are evaluated again."""
         if max(self.apart(rows, self.rows()), self.apart(pairs, self.pairs())) > self.limit:
             return "repeat"
         together = self.apart(pairs, self.pairs(together=True))

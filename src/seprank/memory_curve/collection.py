@@ -173,7 +173,7 @@ class SentCollection:
     def _sent(
         self, blocks: Sequence[range], lags: tuple[int, ...], *, ends: bool = False, already: int = 0
     ) -> list[Terms]:
-        """Terms of blocks of pairs; of fewer if interrupted once there are enough with those that are there already."""
+        """Terms of blocks of pairs; if interrupted, of those that are finished, once they and `already` are enough."""
         evaluate, found = partial(terms_on_worker, self._packed), dict[int, Terms]()
         try:
             for (rows,), terms in finished(self._executor, evaluate, zip(blocks, strict=True), lags, ends):
@@ -187,7 +187,7 @@ class SentCollection:
 
 
 def terms_on_worker(packed: bytes, rows: range, lags: tuple[int, ...], ends: bool) -> Terms:
-    """Terms of these pairs, if `ends` only up to a lag at which nothing is left; all that runs on a worker."""
+    """Terms of these pairs, if `ends` only up to a lag at which nothing is left: the one function that workers call."""
     model, pairs, settings = pickle.loads(packed)
     own = replace(pairs, first=pairs.first[rows.start : rows.stop], second=pairs.second[rows.start : rows.stop])
     with prepared(model, settings) as versions:

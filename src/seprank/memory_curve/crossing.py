@@ -117,7 +117,7 @@ class Crossing:
         return self._states[cut]
 
     def _continued(self, cut: int, pasts: Sequence[range], ends: Tensor, errors: float = 0.0) -> Tensor:
-        """Last outputs of ends (of all `pasts` in turn) after these pasts, the states of the last with such errors."""
+        """Last outputs of ends after all `pasts` in turn, with relative `errors` in the states of the last of these."""
         if not self._model.splits or cut == 0:
             starts = torch.cat([self._sequences[rows.start : rows.stop, :cut] for rows in pasts])
             return self._evaluate(torch.cat([starts, ends], 1), None)[0]

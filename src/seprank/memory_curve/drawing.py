@@ -20,11 +20,11 @@ _PARTS = (("carried alone", "#c6dbef", ""), ("jointly with later inputs", "#fdae
 def curve_panels(curves: Mapping[str, MemoryCurve]) -> list[Panel]:
     """Pictures of curves by name, which for a single one may be empty; a single one is shown with its parts."""
     logarithmic = (
-        "The share of the output's variance that depends on inputs before the last so many steps, on a logarithmic "
+        "The share of the output's variance that depends on inputs before the last k steps, on a logarithmic "
         "scale. Bands are 90 % intervals, the upright line is the reach. Where nothing rises above what "
         "rounding may leave, that floor is dotted, with open triangles."
     )
-    linear = "The same on a linear scale, where what little is left of old inputs is not seen."
+    linear = "The same on a linear scale, which hides what little is left of old inputs."
     return [
         Panel("Memory, on a logarithmic scale", partial(_draw_log, curves), logarithmic),
         Panel("Memory, on a linear scale", partial(_draw_linear, curves), linear),

@@ -35,11 +35,9 @@ class Terms:
         shift = 2 * (self.exponent - exponent)
         if shift == 0:
             return self
-        squares = {name: np.ldexp(values, shift) for name, values in self.squares.items() if name not in UNSCALED}
-        kept = {name: values for name, values in self.squares.items() if name in UNSCALED}
         return replace(
             self,
-            squares=squares | kept,
+            squares={n: values if n in UNSCALED else np.ldexp(values, shift) for n, values in self.squares.items()},
             apart=np.ldexp(self.apart, shift),
             rounding=np.ldexp(self.rounding, shift),
             exponent=exponent,

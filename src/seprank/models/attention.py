@@ -20,7 +20,7 @@ class Attention(nn.Module):
     summed over all positions $j$, or those up to $i$ where it is `causal`. The first layer is fed with $E x^j$, an
     embedding of the inputs into the width. With `feed_forward` each layer ends in a product of two linear maps,
     $y \mapsto C (A y \odot B y)$. There are no positions: a permutation of the inputs permutes the outputs, unless it
-    is causal. Positions added to the inputs would change no rank of functions of vectors, which they only shift.
+    is causal. Adding positions to the inputs would only shift the vectors, which changes no rank.
 
     `nonlinearity="softmax"` weights the positions by $\operatorname{softmax}_j (\langle Q_h x^i, K_h x^j \rangle /
     \sqrt a)$, as is usual; that is not polynomial, and is measured instead of certified.

@@ -16,8 +16,8 @@ class SecondOrder(StackedCell):
     $$h^{t,l}_i = \sum_{j,k} A^l_{ijk}\, h^{t-1,l}_j\, h^{t,l-1}_k$$
 
     On one-hot inputs a layer is a weighted automaton, with $A_{\cdot\cdot k}$ the transition matrix of letter $k$.
-    The Recurrent Arithmetic Circuit is the case $A_{ijk} = (W_H)_{ij} (W_I)_{ik}$, whose matrices
-    $A_{\cdot\cdot k} = \mathrm{diag}(W_I e_k) W_H$ are a family of $M$ in place of a free choice.
+    The Recurrent Arithmetic Circuit is the case $A_{ijk} = (W_H)_{ij} (W_I)_{ik}$, where these matrices are not free
+    but $A_{\cdot\cdot k} = \mathrm{diag}(W_I e_k) W_H$.
 
     Initialisation: every $A_{\cdot\cdot k}$ is a random orthogonal matrix, so that a layer keeps the length of its
     state on one-hot inputs; the initial state is uniform in ±1/sqrt(hidden_size).

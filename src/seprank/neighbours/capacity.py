@@ -18,7 +18,7 @@ from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
-from ..system.memory import MemoryBudgetError, show_size
+from ..system.memory import check_need
 from ..system.progress import Report, bars
 from .exact import capacities, reached
 from .linear import LinearNetwork, NotLinear
@@ -281,12 +281,9 @@ def _sampled(state: Stateful, settings: _Settings, began: float, report: Report,
         )
     if length <= lags:
         raise ValueError(f"length must be more than the last lag, {lags}, got {length}; use {lags + SETTLING}")
-    need, budget = 16 * samples * (length * state.inputs + 4 * state.units), settings.budget
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the sampled states and their inputs take about {show_size(need)}, more than the {show_size(budget)} this "
-            "may take; use fewer samples or a shorter length"
-        )
+    need = 16 * samples * (length * state.inputs + 4 * state.units)
+    what, remedy = "the sampled states and their inputs take", "use fewer samples or a shorter length"
+    check_need(need, settings.budget, what, remedy)
     states, targets = _drawn(state, settings, samples, length, lags, report)
     found = fitted(states, targets, settings.seed)
     by_lag = found.folds.reshape(FOLDS, lags + 1, state.inputs).sum(2)

@@ -18,7 +18,7 @@ from ..result.result import Result, Row
 from ..settings.entries import given
 from ..settings.floating import FloatingSettings
 from ..settings.hints import FirstState
-from ..system.memory import MemoryBudgetError, show_size
+from ..system.memory import check_need
 from .exact import multiply, residues
 from .linear import Array, LinearNetwork
 from .operator import Kind, Operator, operator_of
@@ -167,13 +167,8 @@ def effective_state_size(  # noqa: PLR0913  (each is a setting a user has)
         raise ValueError(f"tolerance must be a part of the largest singular value between 0 and 1, got {tolerance}")
     found = operator_of(model, length, at, _names(frozen), _names(values), inputs, settings)
     _, channels, _, features = found.entries.shape
-    need = 8 * 4 * found.entries.size
-    budget = settings.budget
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the operator of {length} steps, {channels} channels and {features} inputs takes about {show_size(need)}, "
-            f"more than the {show_size(budget)} this may take; use a shorter length"
-        )
+    what = f"the operator of {length} steps, {channels} channels and {features} inputs takes"
+    check_need(8 * 4 * found.entries.size, settings.budget, what, "use a shorter length")
     return _measured(found, length, tolerance, settings.seed, began)
 
 

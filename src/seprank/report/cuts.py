@@ -44,9 +44,9 @@ def _sentence(records: Sequence[Summary]) -> str:
     low, high = min(ranks), max(ranks)
     flat = len({ranks[low][length] for length in lengths}) == 1
     grown = f"{ranks[high][lengths[0]]:,} at length {lengths[0]} to {ranks[high][lengths[-1]]:,} at {lengths[-1]}"
-    first = f"{ranks[low][lengths[0]]:,} at every length" if flat else "grows, too"
+    first = f"is {ranks[low][lengths[0]]:,} at every length" if flat else "grows as well"
     return (
-        f"The rank of {layers(low)} is {first}; that of {layers(high)} of the same width grows from {grown}. A "
+        f"The rank of {layers(low)} {first}; that of {layers(high)} of the same width grows from {grown}. A "
         f"shallow network would need a width of its own for each length ({ranks[high][lengths[-1]]:,} for the longest "
         "here), a deep one has the memory that the sequence at hand needs."
     )

@@ -23,9 +23,9 @@ def matrix_section(matrix: Matrix) -> Section:
     rank, length, cut = certificate.rank, certificate.length, certificate.cut
     text = (
         f"Run the network on every start (the first {cut} steps) followed by every end (the other {length - cut}), and "
-        "write the outputs into a matrix: a row for each start, a column for each end. Were start and end independent, "
-        f"all rows would be multiples of one, rank 1. This network's matrix has rank {rank:,}, however "
-        "many starts and ends are tried: that is how many independent threads run from the start to the end."
+        "write the outputs into a matrix: a row for each start, a column for each end. If start and end were "
+        f"independent, all rows would be multiples of one row: rank 1. This network's matrix has rank {rank:,}, "
+        "however many starts and ends are tried: that is how many independent threads run from the start to the end."
     )
     image = Figure(
         _image(values),

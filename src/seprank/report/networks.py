@@ -26,9 +26,9 @@ def networks_section(*, inputs: int, width: int, length: int) -> Section:
     except ImportError as error:
         return Section(HEADING, f"Not drawn: {error}.")
     text = (
-        "Written out, what a network computes is a network of tensors. A line that parts start from end crosses bonds; "
-        "the product of their dimensions is an upper bound of the rank. With one layer a single bond is crossed, "
-        "whatever the length. A second layer reads the first at every later step, so that copies of the first "
+        "Written out, the computation of a network is a network of tensors. A line between start and end crosses "
+        "bonds; the product of their dimensions is an upper bound of the rank. With one layer a single bond is "
+        "crossed, whatever the length. A second layer reads the first at every later step, so that copies of the first "
         "state are needed, and each of them crosses."
     )
     parts.append(Table("cuts", rows, "What the lines say"))

@@ -26,7 +26,7 @@ _PAGE = PLAIN | {
     "axes.labelsize": 10,
     "legend.fontsize": 9,
     "grid.linewidth": 0.6,
-    # Words stay words, which are found and read aloud, in the font of the page.
+    # Text stays text, so that it can be searched and read aloud, in the font of the page.
     "svg.fonttype": "none",
 }
 
@@ -60,12 +60,7 @@ def svg_of(file: bytes) -> str:
 
 
 def chart(draw: Callable[[Any], None], height: float = 0.68) -> str:
-    """What is drawn into axes, as SVG for a page.
-
-    Args:
-        draw: is given the axes.
-        height: as a part of its width.
-    """
+    """What is drawn into axes, as SVG for a page; `height` is a part of its width."""
     return drawn(lambda figure: draw(figure.subplots()), WIDTH, height * WIDTH)
 
 
@@ -78,7 +73,7 @@ def drawn(draw: Callable[[Any], Any], width: float, height: float) -> str:
 
 
 def label(name: str) -> str:
-    r"""A name for a legend, whoever chose it: no formula, and not hidden.
+    r"""A name for a legend, escaped so that it is neither read as a formula nor hidden.
 
     Example:
         >>> label("_own $x$")
@@ -124,11 +119,9 @@ def whole_numbers(axes: Any) -> None:
 
 
 def powers(axes: Any, largest: float) -> None:
-    """Marks at powers of ten on an axis that has logarithms: numbers of a thousand digits can be drawn in no other way.
+    """Marks at powers of ten on a y axis of logarithms up to `largest`.
 
-    Args:
-        axes: their y axis is marked.
-        largest: logarithm of the largest number.
+    Numbers of a thousand digits can be drawn in no other way.
     """
     step = max(1, ceil(largest / 8))
     marks = range(0, ceil(largest) + step, step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from jinja2 import Template
@@ -24,7 +24,7 @@ class AtLeast(int):
 
 
 class Share(float):
-    """A share of the whole: so small a one that nothing depends on it is shown as that, and in full in the CSV file."""
+    """A share of the whole; one below a millionth is shown as such, and in full in the CSV file."""
 
 
 class Link(str):
@@ -39,6 +39,17 @@ class Link(str):
         return link
 
 
+class Cell(NamedTuple):
+    """One cell of a table as the page shows it."""
+
+    name: str
+    """Of its column"""
+    text: str
+    is_number: bool
+    address: str
+    """Where it leads; empty if nowhere"""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under names; `name` is that of its CSV file."""
@@ -49,15 +60,10 @@ class Table:
     shown: tuple[str, ...] | None = None
     """Columns on the page; the CSV file has all of them"""
 
-    @cached_property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns on the page."""
-        return self.shown or tuple(dict.fromkeys(name for row in self.rows for name in row))
-
     def heads(self) -> list[tuple[str, bool]]:
         """Names of the columns, and whether one holds numbers only."""
         columns = zip(*self.cells, strict=True)
-        return [(n, all(number or not text for text, number in c)) for n, c in zip(self.columns, columns, strict=True)]
+        return [(column[0].name, all(cell.is_number or not cell.text for cell in column)) for column in columns]
 
     @property
     def link(self) -> str:
@@ -65,19 +71,16 @@ class Table:
         return "data:text/csv;charset=utf-8," + quote(csv_text(self.rows))
 
     @cached_property
-    def cells(self) -> list[list[tuple[str, bool]]]:
-        """Text of every cell, and whether it is a number."""
-        return [[_cell(row.get(name)) for name in self.columns] for row in self.rows]
-
-    def named_cells(self) -> list[list[tuple[str, str, bool, str]]]:
-        """The same with the name of the column before each, and behind it where it leads, if anywhere."""
+    def cells(self) -> list[list[Cell]]:
+        """The cells on the page, row by row."""
+        names = self.shown or tuple(dict.fromkeys(name for row in self.rows for name in row))
         return [
-            [(n, *cell, getattr(row.get(n), "address", "")) for n, cell in zip(self.columns, cells, strict=True)]
-            for row, cells in zip(self.rows, self.cells, strict=True)
+            [Cell(name, *_shown(row.get(name)), getattr(row.get(name), "address", "")) for name in names]
+            for row in self.rows
         ]
 
 
-def _cell(value: Any) -> tuple[str, bool]:
+def _shown(value: Any) -> tuple[str, bool]:
     if value is None:
         return "", False
     if isinstance(value, bool):
@@ -104,7 +107,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Passage:
-    """A text that is unfolded by who wants to read it, and by links to `#name`."""
+    """A text that readers unfold, and that links to `#name` open."""
 
     name: str
     title: str
@@ -191,7 +194,7 @@ _TABLE = Template(
 {% if not long %}<caption>{{ table.caption }}</caption>{% endif %}
 <thead><tr>{% for name, number in table.heads() %}
 <th scope="col"{% if number %} class="number"{% endif %}>{{ name|replace("_", " ") }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in table.named_cells() %}<tr>{% for name, text, number, address in row %}
+<tbody>{% for row in table.cells %}<tr>{% for name, text, number, address in row %}
 <td{% if name == sure %} class="sure"{% elif number %} class="number"{% endif %}
  data-name="{{ name|replace("_", " ") }}">{% if address %}<a href="{{ address }}"
 {%- if address[0] != "#" %} target="_blank" rel="noopener"{% endif %}>{{ text }}</a>{% else %}{{ text }}{% endif %}</td>

@@ -19,7 +19,7 @@ _SPECIAL = {
 
 
 def escaped(text: str) -> str:
-    r"""Text as LaTeX shows it, whatever is in it.
+    r"""Text with everything escaped that LaTeX would read as a command.
 
     Example:
         >>> print(escaped("5 % of a_b ≥ 3"))
@@ -62,7 +62,7 @@ def latex_table(table: Table) -> str:
         r"    \toprule",
         f"    {_row([name for name, _ in heads])}",
         r"    \midrule",
-        *(f"    {_row([text for text, _ in row])}" for row in table.cells),
+        *(f"    {_row([cell.text for cell in row])}" for row in table.cells),
         r"    \bottomrule",
         r"  \end{tabular}",
         r"\end{table}",

@@ -6,21 +6,14 @@ import math
 from decimal import MAX_EMAX, Decimal, localcontext
 
 
-def readable(value: int, digits: int = 12) -> str:
-    """A count as text a person can take in, however long it is.
-
-    Args:
-        value: A non-negative integer.
-        digits: Up to how many digits the value is written in full, at most 4300.
-
-    Returns:
-        All digits in groups of three, or four leading digits with the exponent and the number of digits.
+def readable(value: int) -> str:
+    """A count as text a person can take in, however long it is: beyond twelve digits, four of them and the exponent.
 
     Example:
         >>> readable(12345), readable(7**290)
         ('12,345', '1.198e245 (246 digits)')
     """
-    if value < 10**digits:
+    if value < 10**12:
         return f"{value:,}"
     shift = max(0, value.bit_length() - 256)
     with localcontext(prec=60, Emax=MAX_EMAX):
@@ -33,13 +26,7 @@ def readable(value: int, digits: int = 12) -> str:
 
 
 def shown_error(error: float) -> str:
-    """A bound on a probability as a person can take it in: a power of two, and two digits rounded up.
-
-    Args:
-        error: At least 0, below 1.
-
-    Returns:
-        The power, if it is at most 1/2, and the number.
+    """A bound on a probability, below 1, as a person can take it in: a power of two, and two digits rounded up.
 
     Example:
         >>> shown_error(0.0), shown_error(0.018), shown_error(0.7)

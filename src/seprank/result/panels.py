@@ -51,11 +51,7 @@ class Panel:
 
 
 def draw_panels(figure: Any, panels: Sequence[Panel], across: int = 1, *, bare: bool = False) -> list[Any]:
-    """Draw panels into a new figure, so many side by side; those of several have their titles unless they are bare.
-
-    Returns:
-        The axes.
-    """
+    """Draw panels into a new figure, so many side by side; returns the axes. Several have titles unless bare."""
     across = min(across, len(panels))
     heights = _heights(panels, across)
     grid = figure.add_gridspec(len(heights), across, height_ratios=heights)
@@ -82,11 +78,7 @@ def _heights(panels: Sequence[Panel], across: int) -> list[float]:
 
 
 def figure_of(panels: Sequence[Panel], across: int, width: float, *, bare: bool = False) -> tuple[Any, list[Any]]:
-    """A matplotlib figure of that width in inches, and its axes.
-
-    Raises:
-        ValueError: there are no panels.
-    """
+    """A matplotlib figure of that width in inches, and its axes; `ValueError` if there are no panels."""
     if not panels:
         raise ValueError("there is nothing to draw")
     figure = new_figure(layout="constrained")
@@ -104,15 +96,9 @@ def page_figure(panels: Sequence[Panel], across: int) -> str:
 def figure_bytes(
     panels: Sequence[Panel], kind: str, *, column: str, across: int, title: str, bare: bool = False
 ) -> bytes:
-    """The file of a figure for a paper: fonts inside, at the width of a column.
+    """The file of a figure for a paper, pdf, svg or png: fonts inside, at the width of a column (single or double).
 
-    Args:
-        panels: in the order in which they are read.
-        kind: pdf, svg or png.
-        column: single or double.
-        across: how many are side by side over both columns; in one column they are below each other.
-        title: of the file, not shown.
-        bare: leave out the titles of the panels.
+    In one column all panels are below each other; the title is that of the file, and not shown.
     """
     check_choice("kind", kind, PICTURES)
     check_choice("column", column, tuple(COLUMNS))

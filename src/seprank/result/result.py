@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..question import check_choice
 from ..system.extras import need
 from ..system.files import csv_text, parsed, read_whole, write_whole
+from ..system.names import shown
 from .panels import ENDINGS, Panel, figure_bytes, figure_of
 
 if TYPE_CHECKING:
@@ -34,14 +35,21 @@ def validated(form: Any, content: Any) -> Any:
     Raises:
         ValueError: they are something else; the first wrong field is named.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(form).validate_json(json.dumps(content, allow_nan=False))
+        return _adapter(form).validate_json(json.dumps(content, allow_nan=False))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise ValueError(f"{where}: {first['msg']}") from None
+        raise ValueError(f"{where}: {first['msg']}, got {shown(first['input'])}") from None
+
+
+@cache
+def _adapter(form: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(form)
 
 
 def without(content: Any, *names: str) -> Any:

@@ -21,16 +21,7 @@ def shortened(text: str) -> str:
 def text_table(
     rows: Sequence[Sequence[str]], *, heads: Sequence[str] = (), left: Collection[int] = (0,), indent: int = 0
 ) -> str:
-    """Aligned columns.
-
-    Args:
-        rows: the cells of each line.
-        heads: names of the columns; without them there is no line for them.
-        left: columns that begin at the left; the others, which are numbers, end at the right.
-        indent: blanks before each line.
-
-    Returns:
-        The lines, without blanks at their ends.
+    """Aligned columns: those in `left` begin at the left, the others, which are numbers, end at the right.
 
     Example:
         >>> print(text_table([["rac", "45"], ["elman", "2"]], heads=["model", "rank"]))

@@ -37,7 +37,7 @@ class Architecture(ABC):
     @property
     @abstractmethod
     def takes(self) -> frozenset[str]:
-        """Which of width and depth it can be made with; the others are its own affair."""
+        """Which of width and depth it can be made with; it decides the others itself."""
 
     @abstractmethod
     def build(self, **sizes: Unpack[Sizes]) -> nn.Module:

@@ -110,7 +110,7 @@ def _folders(place: str) -> tuple[str, ...]:
 
 
 _NEIGHBOURS: dict[str, tuple[str, ...]] = {}
-"""Modules that user's code imported from folders of its own, by name, with these folders"""
+"""Modules that the user's code imported from its own folders, by name, with these folders"""
 
 
 def user_modules() -> set[str]:

@@ -58,7 +58,7 @@ def count_outputs(module: nn.Module, inputs: int, name: str) -> int:
         )
     if not _agree(together, alone):
         raise FactoryError(
-            f"{name} gives a sequence alone another output than among others, so that it cannot be trained on batches; "
+            f"{name} gives a sequence another output alone than in a batch, so it cannot be trained on batches; "
             "if its input is (time, batch, features), set batch_first = False on it"
         )
     return int(together.shape[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..result.result import Row
 from ..result.sureness import Rank
 from ..result.text import shortened, text_table
 from .record import JsonObject, Record
@@ -13,14 +14,14 @@ _ALWAYS = ("task", "model")
 """Settings with a column of their own in any case, before those in which records differ"""
 
 
-def flat(content: JsonObject) -> dict[str, Any]:
+def flat(content: JsonObject) -> Row:
     """Values by name, those inside others after a dot; lists are left out.
 
     Example:
         >>> flat({"a": 1, "test": {"loss": 0.5}, "curve": [1, 2]})
         {'a': 1, 'test.loss': 0.5}
     """
-    found: dict[str, Any] = {}
+    found: Row = {}
     for name, value in content.items():
         if isinstance(value, Mapping):
             found |= {f"{name}.{inner}": value for inner, value in flat(value).items()}
@@ -68,7 +69,7 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def _outcome(record: Record) -> dict[str, Any]:
+def _outcome(record: Record) -> Row:
     if record.status == "failed":
         reason = (record.error or "").strip().splitlines()[-1:] or ["failed"]
         return {"outcome": f"failed: {reason[0]}"}

@@ -1,4 +1,4 @@
-"""What a store keeps: jobs, known by the hash of what they are, and records, each with a digest of what it says."""
+"""What a store keeps: jobs, identified by their hash, and records, each with a digest of its content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATUSES: tuple[Status, ...] = ("done", "failed")
 
 
 class RecordError(ValueError):
-    """Raised for a record or a job that is not what was kept; the message says which, and how that is known."""
+    """Raised for a record or a job that has changed since it was stored; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Record:
     job: Job
     status: Status
     result: JsonObject
-    """What the job found; of a failed job, what was known by then"""
+    """What the job found; empty if it failed"""
     error: str | None
     """Traceback of a failed job"""
     seconds: float
@@ -81,9 +81,9 @@ def checked_job(key: str, command: str | None, settings: str | None) -> Job:
 
 
 def checked_record(row: Sequence[Any]) -> Record:
-    """The record of a row: key, command, settings, then what `digest` takes, then the digest, None if it had none."""
+    """The record of a row: key, command, settings, then what `digest` takes, then the digest."""
     key, command, settings, *said, kept = row
-    if kept is not None and digest([key, *said]) != kept:
+    if digest([key, *said]) != kept:
         raise RecordError(f"record {_short(key)} ({command}) does not have the digest it states: it has changed")
     status, result, error, seconds, finished = said
     if status not in STATUSES:

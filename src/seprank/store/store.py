@@ -1,10 +1,9 @@
 """Jobs and their records in one SQLite file.
 
-A job is a command of this package with all its settings, and is known by the hash of both. Its record says how it
-ended. One process at a time may write; any number may read meanwhile. What `finish` or `fail` has returned from is on
-the disk: neither a killed process nor a full disk takes it away. What is read is what was kept: every record has a
-digest, every job is known by its hash, and one that differs is refused. Stores of version 1 had no digests; they are
-read as they are, and what they hold gets digests when they are next written.
+A job is a command of this package with all its settings, identified by the hash of both. Its record says how it ended.
+One process at a time may write; any number may read meanwhile. Once `finish` or `fail` has returned, the record is on
+disk, and survives a killed process and a full disk. A record that does not have its digest, or a job that does not have
+its hash, is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..result.result import Row
 from ..system.files import FileError, csv_text, existing_file, write_whole
 from ..system.lock import acquire
 from .listing import flat
@@ -27,7 +27,7 @@ from .record import Job, JsonObject, Record, RecordError, Status, canonical, che
 APPLICATION = 0x73657072
 """Marks a file as ours ("sepr"), in SQLite's application_id"""
 SCHEMA = 2
-"""Version of the tables, in SQLite's user_version; 1 had no digests"""
+"""Version of the tables, in SQLite's user_version"""
 
 _TABLES = """
 CREATE TABLE jobs (key TEXT PRIMARY KEY, command TEXT NOT NULL, settings TEXT NOT NULL, added TEXT NOT NULL);
@@ -36,10 +36,9 @@ CREATE TABLE records (
     seconds REAL NOT NULL, finished TEXT NOT NULL, digest TEXT NOT NULL
 );
 """
-_SAID = "key, status, result, error, seconds, finished"
 _NAMES = {"jobs", "records", "sqlite_autoindex_jobs_1", "sqlite_autoindex_records_1"}
-_SELECT = "SELECT key, command, settings, status, result, error, seconds, finished{digest} FROM records "
-_SELECT += "LEFT JOIN jobs USING (key)"
+_SELECT = """SELECT key, command, settings, status, result, error, seconds, finished, digest
+    FROM records LEFT JOIN jobs USING (key) WHERE {} ORDER BY finished, key"""
 
 
 class StoreError(ValueError):
@@ -70,7 +69,6 @@ class Store:
 
     def __init__(self, path: str | Path, *, write: bool = False, wait: float = 0.0) -> None:
         self.path = Path(path)
-        self._version = SCHEMA
         _check_kind(self.path, write)
         self._lock = _lock(self.path, wait) if write else None
         try:
@@ -104,35 +102,17 @@ class Store:
             connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}{marks}COMMIT;")
         elif application != APPLICATION:
             raise StoreError(f"{self.path} is not a store of seprank; give another path")
-        elif version > SCHEMA:
+        elif version != SCHEMA:
             raise StoreError(
-                f"{self.path} was written by a newer seprank (store version {version}, this one reads {SCHEMA}); "
+                f"{self.path} was written by another seprank (store version {version}, this one reads {SCHEMA}); "
                 "update seprank, or give another path"
             )
-        else:
-            self._version = version
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok":
             raise StoreError(f"{self.path} is damaged ({found}); {_RESCUE}")
         strange = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")} - _NAMES
         if strange:
             raise StoreError(f"{self.path} holds more than jobs and records ({ascii(min(strange))[:60]}); {_RESCUE}")
-        if write and self._version < SCHEMA:
-            self._add_digests(connection)
-
-    def _add_digests(self, connection: sqlite3.Connection) -> None:
-        """Bring a store of version 1 to version 2, all of it or nothing."""
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.execute("ALTER TABLE records ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
-            for said in connection.execute(f"SELECT {_SAID} FROM records").fetchall():
-                connection.execute("UPDATE records SET digest = ? WHERE key = ?", (digest(said), said[0]))
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        self._version = SCHEMA
 
     @contextmanager
     def _explained(self, done: str) -> Iterator[None]:
@@ -178,9 +158,9 @@ class Store:
         """Keep what a job found; it is on the disk when this returns."""
         self._keep(job, "done", result, None, seconds)
 
-    def fail(self, job: Job, error: str, *, seconds: float, result: JsonObject | None = None) -> None:
+    def fail(self, job: Job, error: str, *, seconds: float) -> None:
         """Keep how a job failed; when it is tried again, it gets a new record."""
-        self._keep(job, "failed", result or {}, error, seconds)
+        self._keep(job, "failed", {}, error, seconds)
 
     def _keep(self, job: Job, status: Status, result: JsonObject, error: str | None, seconds: float) -> None:
         settings, now = canonical(job.settings), _now()
@@ -225,10 +205,9 @@ class Store:
 
     def _read(self, condition: str, values: tuple[Any, ...]) -> list[Record]:
         """The records for which a condition holds, each checked."""
-        query = _SELECT.format(digest=", digest" if self._version > 1 else "")
         with self._explained("read"):
-            rows = self._connection.execute(f"{query} WHERE {condition} ORDER BY finished, key", values).fetchall()
-            return [checked_record(row if self._version > 1 else (*row, None)) for row in rows]
+            rows = self._connection.execute(_SELECT.format(condition), values).fetchall()
+            return [checked_record(row) for row in rows]
 
     def open_jobs(self) -> list[Job]:
         """Registered jobs without a record."""
@@ -268,7 +247,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+def rows(records: Iterable[Record]) -> list[Row]:
     """One flat row per record: key, command, status, seconds, finished, all settings and all results that are single
     values; settings within settings get dotted names."""
     return [

@@ -28,14 +28,18 @@ def free_bytes(device: str) -> int:
     return int(cuda.mem_get_info(device)[0]) + int(kept)
 
 
+def check_need(need: int, budget: int, what: str, remedy: str) -> None:
+    """Refuse work that needs more bytes than it may take; `what` are the first words of the message, with a verb."""
+    if need > budget:
+        raise MemoryBudgetError(
+            f"{what} about {show_size(need)}, more than the {show_size(budget)} this may take; {remedy}"
+        )
+
+
 def check_weights(numbers: int, budget: int) -> None:
     """Refuse a network with this number of parameters if they alone exceed the budget in bytes."""
     need = numbers * 20  # as float32 in the module, as float64 in the field, and while they are drawn
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the weights alone take about {show_size(need)}, more than the {show_size(budget)} this may take; "
-            "use a smaller --width, --depth or --inputs, or more --memory"
-        )
+    check_need(need, budget, "the weights alone take", "use a smaller --width, --depth or --inputs, or more --memory")
 
 
 def parse_size(text: str) -> int:

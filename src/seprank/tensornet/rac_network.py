@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..system.memory import MemoryBudgetError, default_budget, show_size
+from ..system.memory import MemoryBudgetError, check_need, default_budget, show_size
 from ..theory import readable
 from .libraries import load_quimb
 from .rac_sizes import Sizes, sizes_of
@@ -153,11 +153,8 @@ def network(
     sizes = sizes_of(rac, length, cut)
     check_number(sizes)
     budget = default_budget() if memory is None else memory
-    if (need := sizes.width**3 * _BYTES[exact]) > budget:
-        raise MemoryBudgetError(
-            f"a copy tensor of width {sizes.width} takes about {show_size(need)}, more than the {show_size(budget)} "
-            "this may take; use a smaller width, or more memory"
-        )
+    what, remedy = f"a copy tensor of width {sizes.width} takes", "use a smaller width, or more memory"
+    check_need(sizes.width**3 * _BYTES[exact], budget, what, remedy)
     weights = weights_of(rac, readout, exact=exact)
     copies = copy_tensor(sizes.width, exact=exact)
     unrolling = unroll(sizes)

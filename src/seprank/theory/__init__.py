@@ -3,9 +3,9 @@
 Only the standard library is imported, so that bounds are printed without waiting for NumPy or PyTorch.
 """
 
-from ..result.numbers import readable, shown_error
+from ..result.numbers import readable
 from .attention_bounds import attention_bounds
-from .bound import KINDS, Asked, Bound, Bounds, Counts, Sizes, for_readout, max_distance_squared
+from .bound import KINDS, Asked, Bound, Bounds, Counts, Sizes, for_readout
 from .counting import MOST_DIGITS, multichoose
 from .matrix_state_bounds import MatrixState, matrix_state_bounds
 from .rac_bounds import bounds, least_ceiling, lower_bound, upper_bound
@@ -25,9 +25,7 @@ __all__ = [
     "least_ceiling",
     "lower_bound",
     "matrix_state_bounds",
-    "max_distance_squared",
     "multichoose",
     "readable",
-    "shown_error",
     "upper_bound",
 ]

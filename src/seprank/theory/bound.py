@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NotRequired, TypedDict
 
-from ..question import check_cut, check_domain, check_network, check_whole
-from ..result.captions import statements_panel
+from ..question import check_cut, check_domain, check_network
 from ..result.numbers import readable
 from ..result.panels import Panel
-from ..result.result import Result, validated, without
+from ..result.result import Plain, Result, Row, validated, without
 from ..result.text import text_table
+from .picture import bounds_panel
 
 if TYPE_CHECKING:
     from ..result.document import Section
@@ -102,7 +101,7 @@ class Bound:
         stated = f"name={self.name!r}, kind={self.kind!r}, value={value}, source={self.source!r}"
         return f"Bound({stated}, counts={self.counts!r})"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The bound as plain values for JSON.
 
         Returns:
@@ -136,14 +135,19 @@ class Bounds(Result, list[Bound]):
     NOUN: ClassVar[str] = "list of bounds"
     TABULAR: ClassVar[bool] = True
 
+    @property
+    def least_upper(self) -> int | None:
+        """The least proved upper bound, if any."""
+        return min((b.value for b in self if b.kind in ("upper", "exact")), default=None)
+
     def headline(self) -> str:
         """The number of statements and the interval they leave, on one line."""
-        least = min((b.value for b in self if b.kind in ("upper", "exact")), default=None)
+        least = self.least_upper
         most = max((b.value for b in self if b.kind in ("lower", "exact")), default=1)
         count = "1 statement" if len(self) == 1 else f"{len(self)} statements"
         return f"{count}: {readable(most)} <= rank" + ("" if least is None else f" <= {readable(least)}")
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """A row for each statement."""
         return [{"kind": b.kind, "name": b.name, "value": b.value, "source": b.source} for b in self]
 
@@ -152,7 +156,7 @@ class Bounds(Result, list[Bound]):
         """Exact, lower, conjectured and upper statements, each kind least first."""
         return Bounds(sorted(known, key=lambda bound: (KINDS.index(bound.kind), bound.value)))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """The statements as plain values for JSON."""
         return {"bounds": [bound.to_dict() for bound in self]}
 
@@ -163,7 +167,7 @@ class Bounds(Result, list[Bound]):
 
     def panels(self) -> list[Panel]:
         """The statements on one logarithmic axis."""
-        return [statements_panel(self.records())]
+        return [bounds_panel(self)]
 
     def sections(self) -> list[Section]:
         """The figure, the table, and the proofs that the bounds rest on."""
@@ -174,29 +178,6 @@ class Bounds(Result, list[Bound]):
     def __str__(self) -> str:
         rows = [[bound.kind, bound.name, readable(bound.value), bound.source] for bound in self]
         return text_table(rows, left=(0, 1, 3))
-
-
-def max_distance_squared(rank: int) -> Fraction:
-    """The greatest distance from the nearest separable function that this separation rank allows.
-
-    Args:
-        rank: Separation rank, at least 1.
-
-    Returns:
-        1 - 1/rank, an upper bound on D² for the normalised L² distance D.
-
-    Raises:
-        ValueError: If the rank is below 1.
-
-    Source:
-        Levine, Sharir, Ziv, Shashua 2017 (arXiv:1710.09431), section 3: the largest of `rank` squared Schmidt
-        coefficients that sum to 1 is at least 1/rank.
-
-    Example:
-        >>> max_distance_squared(4)
-        Fraction(3, 4)
-    """
-    return 1 - Fraction(1, check_whole("rank", rank, 1, remedy="a separable function has rank 1"))
 
 
 def for_readout(known: Iterable[Bound], *, channels: int, readout: str | int, independent: bool = True) -> Bounds:

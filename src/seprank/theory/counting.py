@@ -10,17 +10,12 @@ MOST_DIGITS = 100_000
 
 
 def multichoose(n: int, k: int) -> int:
-    """The multiset coefficient ((n; k)): how many monomials of degree k there are in n variables.
+    """The multiset coefficient ((n; k)) = C(n + k - 1, k): how many monomials of degree k there are in n variables.
 
-    Args:
-        n: Number of variables, at least 0.
-        k: Degree; a negative degree has no monomials.
-
-    Returns:
-        C(n + k - 1, k), with ((0; 0)) = 1.
+    ((0; 0)) is 1, and a negative degree has no monomials.
 
     Raises:
-        ValueError: If n is negative.
+        ValueError: n is negative.
 
     Example:
         >>> multichoose(3, 4)

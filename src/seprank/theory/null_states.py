@@ -30,13 +30,7 @@ the states after three steps"""
 
 
 def null_states(*, width: int, channels: int, depth: int, end: int) -> int | None:
-    """The monomials of the state at the cut that null states leave, for any start.
-
-    Args:
-        width: R.
-        channels: m.
-        depth: L.
-        end: b.
+    """The monomials of the state at the cut that null states leave, for any start; `channels` is m, `end` is b.
 
     Returns:
         An upper bound, None where it is not known.
@@ -67,14 +61,7 @@ def null_steps(*, width: int, channels: int, depth: int, end: int) -> int | None
 
 
 def start_image(*, width: int, channels: int, depth: int, start: int, end: int) -> int | None:
-    """The monomials that are independent on the states a short start reaches.
-
-    Args:
-        width: R.
-        channels: m.
-        depth: L.
-        start: c.
-        end: b.
+    """The monomials that are independent on the states a short start of c steps reaches; arguments as in `null_states`.
 
     Returns:
         An upper bound, None where it is not known or too long.

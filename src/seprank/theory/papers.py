@@ -41,7 +41,7 @@ MEMORY = Paper(
     "On the Long-Term Memory of Deep Recurrent Networks",
     2017,
 )
-"""What the pages call the paper"""
+"""Which the pages call the paper"""
 ATTENTION = Paper(
     "levine2020limits",
     "2006.12467",

@@ -44,15 +44,10 @@ def dimension(shape: Partition, variables: int) -> int:
 
 
 def count_gram(variables: int, vectors: int, degree: int) -> int:
-    """How many polynomials of a degree in the Gram sum G = Σ x xᵀ of some vectors are linearly independent.
+    """How many polynomials of a degree in the entries of the Gram sum G = Σ x xᵀ of some vectors are independent.
 
-    Args:
-        variables: m, entries of a vector x.
-        vectors: n, terms of the sum, each free.
-        degree: k, in the entries of G.
-
-    Returns:
-        Σ dim S_2λ over partitions λ of k into at most min(m, n) rows; ((m (m + 1) / 2; k)) for n >= m.
+    With m variables in x, n free vectors and degree k it is Σ dim S_2λ over partitions λ of k into at most min(m, n)
+    rows, which is ((m (m + 1) / 2; k)) for n >= m.
 
     Source: the coordinate ring of symmetric matrices of rank at most n, Weyman, Cohomology of Vector Bundles and
         Syzygies (2003), 6.3; docs/theory.md, "Attention".
@@ -71,11 +66,7 @@ def count_gram(variables: int, vectors: int, degree: int) -> int:
 def count_read(variables: int, vectors: int, degree: int) -> int:
     """A bound on the same number for an entry of one of the vectors times a polynomial in their Gram sum.
 
-    Args:
-        variables, vectors, degree: as in `count_gram`.
-
-    Returns:
-        Σ dim S_μ over all μ with at most min(m, n) rows that are 2λ and one more box, λ a partition of k.
+    It is Σ dim S_μ over all μ with at most min(m, n) rows that are 2λ and one more box, λ a partition of k.
 
     Source: docs/theory.md, "Attention".
 

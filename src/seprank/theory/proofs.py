@@ -28,12 +28,7 @@ def with_proofs(sections: Sequence[Section]) -> list[Section]:
 
 
 def linked_sources(table: Table, place: Callable[[Statement], str]) -> Table:
-    """A table of bounds whose sources are links to where the statement is, if it is one of ours.
-
-    Args:
-        table: with a column `source`, or without.
-        place: the address of a statement.
-    """
+    """A table whose sources, if it has any, are links to `place(statement)` where the statement is one of ours."""
     return replace(table, rows=[{**row, **_linked(row.get("source"), place)} for row in table.rows])
 
 

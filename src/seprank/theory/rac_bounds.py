@@ -17,16 +17,7 @@ from typing import Unpack
 from ..question import check_choice, check_whole
 from .attention_bounds import attention_bounds
 from .bound import KINDS, PROVED, Asked, Bound, Bounds, Counts, Sizes, check_sizes
-from .counting import (
-    MOST_DIGITS,
-    bounded_power,
-    bounded_product,
-    count_digits,
-    least,
-    least_power,
-    multichoose,
-    nested,
-)
+from .counting import MOST_DIGITS, bounded_power, bounded_product, count_digits, least, least_power, multichoose, nested
 from .null_states import null_states, null_steps, start_image
 
 MODELS = ("rac", "additive", "attention")

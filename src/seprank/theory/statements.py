@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 _PLACES = (_HERE, _HERE.parents[2] / "docs")
 """Where the pages are: beside this file in an installed package, in `docs` in a source tree"""
 _THE_PAPER = re.compile(r"\bthe paper\b|\bTheorem 1\b")
-"""As the pages call the first of them"""
+"""How the pages refer to the first of the papers"""
 _HEADING = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
 
 

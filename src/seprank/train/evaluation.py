@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, TypedDict, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from ..callbacks import FIGURES, Probe, curve_figures
 from ..settings.remember_settings import FEWEST
 from ..settings.train_settings import TrainSettings
 from ..sources.steps import outputs_of
-from .history import Curve
+from .history import History
 from .train_record import Row
 
 EVALUATION_BATCH = 500
@@ -28,16 +28,6 @@ class Learning(Protocol):
     """Training losses since the last look"""
 
 
-class Seen(TypedDict):
-    """The state of an evaluation in a checkpoint, of plain types; see the attributes of `Evaluation` and `Curve`."""
-
-    curve: list[Row]
-    memory: list[Row]
-    solved_at: int | None
-    test: dict[str, float] | None
-    remembered: list[Row]
-
-
 class Evaluation:
     """Looks at a network from time to time, and knows when it has solved its task.
 
@@ -45,47 +35,27 @@ class Evaluation:
     fewer sequences, reaches the goal, and at the end.
     """
 
-    def __init__(self, settings: TrainSettings, curve: Curve, device: str) -> None:
-        self._settings, self.curve, self._device = settings, curve, device
+    def __init__(self, settings: TrainSettings, device: str) -> None:
+        self._settings, self._device = settings, device
         self._probe = _probe(settings) if settings.memory_every else None
         self._baseline = settings.task_built.baselines()["loss"]
-        self.solved_at: int | None = None
-        self.test: dict[str, float] | None = None
-        """Scores of the newest test"""
-        self.remembered: list[Row] = []
-        """Memory curves of the first and of the last look, each with its step"""
+        self.seen = History()
 
     def look(self, learner: Learning, step: int) -> bool:
         """Add to the curve what the network does at this step; True if the task is solved."""
-        settings, task = self._settings, self._settings.task_built
+        settings, task, seen = self._settings, self._settings.task_built, self.seen
         scores = self._scores(learner.network, "validation", settings.validation)
         losses, learner.losses = learner.losses, []
-        self.curve.add(step, float(torch.stack(losses).mean()) if losses else None, scores)
+        seen.add(step, float(torch.stack(losses).mean()) if losses else None, scores)
         last = step >= settings.steps
         if task.solved(scores) or last:
-            self.test = self._scores(learner.network, "test", settings.test)
-            if task.solved(self.test):
-                self.solved_at = step
-        last = last or self.solved_at is not None
+            seen.test = self._scores(learner.network, "test", settings.test)
+            if task.solved(seen.test):
+                seen.solved_at = step
+        last = last or seen.solved_at is not None
         if self._probe is not None and (last or step % settings.memory_every == 0):
             self._measure(self._probe, learner.network, step, keep=last or step == 0)
-        return self.solved_at is not None
-
-    def state(self) -> Seen:
-        """Everything that a resumed run must know, of plain types."""
-        return {
-            "curve": self.curve.rows,
-            "memory": self.curve.memory,
-            "solved_at": self.solved_at,
-            "test": self.test,
-            "remembered": self.remembered,
-        }
-
-    def restore(self, state: Seen) -> None:
-        """Go back to what `state` returned."""
-        self.curve.rows, self.curve.memory = state["curve"], state["memory"]
-        self.solved_at, self.test = state["solved_at"], state["test"]
-        self.remembered = state["remembered"]
+        return seen.solved_at is not None
 
     def _measure(self, probe: Probe, network: nn.Module, step: int, *, keep: bool) -> None:
         """Add memory to the learning curve, and keep the whole memory curve if asked to."""
@@ -99,8 +69,8 @@ class Evaluation:
             figures |= curve_figures(curve)
             if keep:
                 numbers = {name: value for name, value in curve.summary().items() if name != "seconds"}
-                self.remembered.append({"step": step, **numbers, "sentence": curve.sentence()})
-        self.curve.add_memory(step, figures)
+                self.seen.remembered.append({"step": step, **numbers, "sentence": curve.sentence()})
+        self.seen.memory.append({"step": step, **figures})
 
     def _scores(self, network: nn.Module, stream: str, count: int) -> dict[str, float]:
         batches = self._settings.task_built.batches(
@@ -110,7 +80,8 @@ class Evaluation:
 
     def text(self) -> str:
         """Loss and baseline, for people."""
-        return f"loss {self.curve.rows[-1]['loss']:.4f}, baseline {self._baseline:.4f}" if self.curve.rows else ""
+        rows = self.seen.curve
+        return f"loss {rows[-1]['loss']:.4f}, baseline {self._baseline:.4f}" if rows else ""
 
 
 def _probe(settings: TrainSettings) -> Probe:

@@ -23,7 +23,7 @@ from ..system.memory import check_weights, default_budget
 from ..system.progress import bars
 from ..system.versions import versions
 from .evaluation import Evaluation
-from .history import Curve
+from .history import History
 from .network import build_network
 from .train_record import Outcome, TrainRecord
 
@@ -120,8 +120,7 @@ def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progre
     need("lightning", "train", "training")
     from . import learner as needed
 
-    curve = Curve(folder / CURVE)
-    evaluation = Evaluation(settings, curve, device)
+    evaluation = Evaluation(settings, device)
     network = build_network(settings)
     learner = needed.Learner(settings, network)
     diverged: int | None = None
@@ -130,16 +129,16 @@ def _run(settings: TrainSettings, folder: Path, device: str, logger: Any, progre
         def say(step: int) -> None:
             report("train", step, settings.steps, evaluation.text())
 
-        watch = needed.Watch(evaluation, folder / CHECKPOINT, say)
+        watch = needed.Watch(evaluation, folder / CHECKPOINT, folder / CURVE, say)
         trainer = _trainer(settings, folder, device, logger, watch)
         try:
             _train(trainer, learner, folder / CHECKPOINT)
         except needed.NonFiniteLoss as error:
             diverged = error.step
-    curve.write()
+    evaluation.seen.write(folder / CURVE)
     save_weights(learner, folder / WEIGHTS)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return _result(settings, evaluation, curve, diverged, parameters=parameters, seconds=time.perf_counter() - begin)
+    return _result(settings, evaluation.seen, diverged, parameters=parameters, seconds=time.perf_counter() - begin)
 
 
 def _trainer(settings: TrainSettings, folder: Path, device: str, logger: Any, watch: Any) -> Any:
@@ -206,27 +205,21 @@ def save_weights(learner: Learner, path: Path) -> None:
 
 
 def _result(
-    settings: TrainSettings,
-    evaluation: Evaluation,
-    curve: Curve,
-    diverged: int | None,
-    *,
-    parameters: int,
-    seconds: float,
+    settings: TrainSettings, seen: History, diverged: int | None, *, parameters: int, seconds: float
 ) -> TrainRecord:
-    solved = evaluation.solved_at
+    solved = seen.solved_at
     outcome: Outcome = "diverged" if diverged is not None else "unsolved" if solved is None else "solved"
     return {
         "outcome": outcome,
-        "steps": curve.rows[-1]["step"] if diverged is None else diverged,
+        "steps": seen.curve[-1]["step"] if diverged is None else diverged,
         "solved_at": solved,
-        "test": evaluation.test,
+        "test": seen.test,
         "baselines": settings.task_built.baselines(),
         "width": settings.network_width,
         "parameters": parameters,
-        "curve": curve.rows,
-        "memory": curve.memory,
-        "remembered": evaluation.remembered,
+        "curve": seen.curve,
+        "memory": seen.memory,
+        "remembered": seen.remembered,
         "seconds": round(seconds, 3),
         "versions": versions("seprank", "torch"),
     }

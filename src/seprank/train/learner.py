@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -15,7 +16,8 @@ from ..settings.train_settings import TrainSettings
 from ..sources.steps import outputs_of
 from ..system.files import write_whole
 from ..tasks import Batch
-from .evaluation import Evaluation, Seen
+from .evaluation import Evaluation
+from .history import History
 from .network import Network
 
 
@@ -70,19 +72,19 @@ class Watch(Callback):
     """Between two epochs: evaluates the network, stops when the task is solved, and writes a checkpoint.
 
     Args:
-        evaluation: what looks at the network; its state is kept in the checkpoint.
-        checkpoint: file to write.
+        evaluation: what looks at the network; what it has seen is kept in the checkpoint.
+        checkpoint, curve: files to write.
         say: called with the step after each.
     """
 
-    def __init__(self, evaluation: Evaluation, checkpoint: Path, say: Callable[[int], None]) -> None:
-        self.evaluation, self._checkpoint, self._say = evaluation, checkpoint, say
+    def __init__(self, evaluation: Evaluation, checkpoint: Path, curve: Path, say: Callable[[int], None]) -> None:
+        self.evaluation, self._checkpoint, self._curve, self._say = evaluation, checkpoint, curve, say
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.global_step == 0:
             self._look(trainer, pl_module)
         # A run may have been killed after it had solved its task and before that was written down.
-        trainer.should_stop = self.evaluation.solved_at is not None
+        trainer.should_stop = self.evaluation.seen.solved_at is not None
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         self._say(trainer.global_step)
@@ -91,15 +93,15 @@ class Watch(Callback):
         self._look(trainer, pl_module)
         # First the checkpoint, then the row that reports it: whatever is reported can be resumed.
         write_whole(self._checkpoint, trainer.save_checkpoint)
-        self.evaluation.curve.write()
+        self.evaluation.seen.write(self._curve)
 
     def _look(self, trainer: Trainer, learner: Any) -> None:
         trainer.should_stop = self.evaluation.look(learner, trainer.global_step)
         for logger in trainer.loggers:
-            logger.log_metrics(self.evaluation.curve.numbers(), step=trainer.global_step)
+            logger.log_metrics(self.evaluation.seen.numbers(), step=trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
-        return {**self.evaluation.state()}
+        return asdict(self.evaluation.seen)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.evaluation.restore(cast("Seen", state_dict))
+        self.evaluation.seen = History(**state_dict)

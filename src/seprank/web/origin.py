@@ -1,4 +1,4 @@
-"""Requests and sockets that pages of other sites open to this server, which no answer may go to."""
+"""Refuses requests and sockets that pages of other sites open to this server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _POLICY_VIOLATION = 1008
 class SameOrigin:
     """Middleware that refuses what a browser says comes from another page.
 
-    Browsers send `Origin` with every websocket and every request that may change something. Programs that are no
-    browsers send none, and no page can make them.
+    Browsers send `Origin` with every websocket and every request that may change something. Other programs send none,
+    and no page can make a browser omit it.
 
     Args:
         app: that answers the others.

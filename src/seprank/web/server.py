@@ -12,13 +12,13 @@ from ..system.memory import default_budget, show_size
 from .budget import PROCESS, Budget
 
 _RECONNECT = 10.0
-"""Seconds for which a tab that is not heard of keeps what it has; on a busy machine answers can be late"""
+"""Seconds for which a silent tab keeps its state; on a busy machine answers can be late"""
 
 HOST = "127.0.0.1"
 """Loopback only"""
 
 NAMES = (HOST, "localhost")
-"""What the page's address may begin with"""
+"""Names of this host in the page's address"""
 
 
 def serve(*, port: int = 8080, memory: int | None = None) -> None:
@@ -64,7 +64,7 @@ def _run(port: int, budget: Budget) -> None:
     from .origin import SameOrigin
     from .routes import add_routes
 
-    # A page of somebody else whose name is made to point here is not answered, nor one that calls here by address.
+    # Neither a name of somebody else that points here is answered, nor a foreign page that calls this address.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*NAMES])
     app.add_middleware(SameOrigin, origins=[f"http://{name}:{port}" for name in NAMES])
     sessions = add_routes(budget)

@@ -1,4 +1,4 @@
-"""Recurrent layers with backward passes of their own, because training spends its time here.
+"""Recurrent layers with their own backward passes, because training spends most of its time here.
 
 A step of a layer is a product of small matrices and a few element-wise operations; recording these one by one costs
 more than computing them. Here a layer over all steps is one operation: the input weights are applied in one matrix

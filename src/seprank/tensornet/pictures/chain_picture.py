@@ -91,8 +91,8 @@ def _notes(sizes: Sizes, found: list[Bond]) -> list[str]:
     least = math.prod(bond.dimension for bond in found)
     sides = f"{power(sizes.inputs, sizes.cut)} starts and {power(sizes.inputs, sizes.end)} ends"
     return [
-        "A joins the weights Wᴴ and Wᴵ of one step. All that the end can know of the start passes through the bonds "
-        f"that a cut between them crosses: {unbroken(powers(found))} for the cheapest cut, with {sides}. The "
+        "A joins the weights Wᴴ and Wᴵ of one step. Everything that the end can know of the start passes through the "
+        f"bonds that a cut between them crosses: {unbroken(powers(found))} for the cheapest cut, with {sides}. The "
         "separation rank is at most the product of a cut, and in a single layer exactly the least one, "
         f"{readable(least)}."
     ]

@@ -39,7 +39,7 @@ def recurrence_picture(sizes: Sizes) -> Scene:
     notes = [
         "Each state is the product, element by element, of the state before, multiplied by the layer's Wᴴ, and of what "
         f"comes from below, multiplied by its Wᴵ. All states have {sizes.width} numbers, all inputs {sizes.inputs}. "
-        f"What crosses the dotted line, {_states(sizes)}, is all that the end can know of the start.",
+        f"What crosses the dotted line, {_states(sizes)}, is everything that the end can know of the start.",
     ]
     title = f"The computation: depth {sizes.depth}, width {sizes.width}, {sizes.inputs} inputs"
     scene = Scene(title, ITEMS, notes, layout.right + MARGIN, layout.bottom)

@@ -10,7 +10,7 @@ Box = tuple[Length, Length, Length, Length]
 """Left, top, right, bottom"""
 
 _BEYOND = {True: (14.0, 14.0), False: (16.0, 3.0)}
-"""How far a stroke goes on before its first bond and after its last: upright, or across legs numbered on the right"""
+"""How far a stroke extends beyond its first and last bond: upright, or across legs with numbers on their right"""
 _CLEAR = 2.0
 """Distance that it keeps from marks and words"""
 
