@@ -282,7 +282,7 @@ def test_doctor_reports_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_contradicted_bound_is_the_answer_no(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seprank.certification.search.least_upper", lambda known: 2)
+    monkeypatch.setattr("seprank.theory.bound.Bounds.least_upper", property(lambda known: 2))
     assert "proved upper bound" in refusal("certify", *RAC, "--length", "8", "--samples", "16", code=1)
 
 

@@ -16,12 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from seprank import RAC, bounds, certify, compare, degree_bounds, remember
-from seprank.certification import search
 from seprank.cli import app
 from seprank.comparison import Cell, Comparison, ComparisonInterrupted
 from seprank.models import MODELS
 from seprank.result.sureness import at_most
 from seprank.system.memory import check_weights
+from seprank.theory import Bounds
 
 DOCS = Path(__file__).parents[1] / "docs"
 POLYNOMIAL = [name for name, spec in MODELS.items() if spec.polynomial and spec.recurrent]
@@ -303,7 +303,7 @@ def test_an_interruption_keeps_what_was_computed() -> None:
 
 
 def test_a_contradicted_bound_is_a_failed_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "least_upper", lambda known: 2)
+    monkeypatch.setattr(Bounds, "least_upper", property(lambda known: 2))
     found = compare("rac", length=4, width=3, progress=False)
     assert "proved upper bound" in str(found.cells[0].failure)
 

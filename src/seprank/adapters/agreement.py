@@ -75,7 +75,7 @@ def compare_halves(model: SequenceModel, trial: Trial) -> Agreement:
     with RoundingWatch() as watch:
         whole = model(_fresh(model, sequences), None)
     between = _generators(sequences)
-    again = model(_fresh(model, sequences), None)
+    again = output_of(model, sequences)
     slow = model.plain()
     expected = slow.values(*slow(_fresh(slow, sequences), None))
     if not expected[0].isfinite().all():
@@ -86,7 +86,7 @@ def compare_halves(model: SequenceModel, trial: Trial) -> Agreement:
         together=max(together),
         stepwise=max(stepwise),
         batches=max(_in_other_batches(model, trial, model.values(*whole)[0])),
-        repeats=difference(again[0], whole[0]),
+        repeats=difference(again, whole[0]),
         ahead=_looking_ahead(model, trial),
         draws=_moved(model, sequences, between),
         rounding=max(watch.rounding, precision(whole[0]), precision(sequences), EPSILON),
@@ -96,6 +96,11 @@ def compare_halves(model: SequenceModel, trial: Trial) -> Agreement:
 def _fresh(model: SequenceModel, sequences: Tensor) -> Tensor:
     """A copy for each call: a module may write into its input."""
     return model.pieces(sequences.clone())
+
+
+def output_of(model: SequenceModel, sequences: Tensor) -> Tensor:
+    """The last outputs (channels, batch) of whole sequences."""
+    return model(_fresh(model, sequences), None)[0]
 
 
 def _in_halves(model: SequenceModel, trial: Trial, expected: list[Tensor]) -> tuple[list[float], list[float]]:
@@ -151,7 +156,7 @@ def _moved(model: SequenceModel, sequences: Tensor, before: tuple[Any, ...]) -> 
     after = _generators(sequences)
     if after == before:
         return False
-    model(_fresh(model, sequences), None)
+    output_of(model, sequences)
     return _generators(sequences) != after
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..settings.hints import Hints
-from .agreement import Checked, check, failure, tolerance
+from .agreement import Checked, check, failure, output_of, tolerance
 from .arrays import OverArrays
 from .batches import Trial
 from .candidates import Candidate, Candidates, Failed, Found
@@ -214,10 +214,10 @@ class _Search:
         if first.kind == "steps" and first.reference is None:
             others += self._as_sequences(first)
         sequences, _ = Trial.short(self._example).pairs()
-        expected = model(model.pieces(sequences.clone()), None)[0]
+        expected = output_of(model, sequences)
         for way, other in others:
-            found = other(other.pieces(sequences.clone()), None)[0]
-            if difference(found, expected) > max(model.agreement.tolerance, other.agreement.tolerance):
+            limit = max(model.agreement.tolerance, other.agreement.tolerance)
+            if difference(output_of(other, sequences), expected) > limit:
                 error = Undetermined(
                     f"{type(self._module).__name__} can be read as {first.name}, and as {way.name}, and their outputs "
                     "differ; say which is meant: output= is the name or the place of the output in what it returns, "
@@ -246,8 +246,8 @@ class _Search:
 def _require_same(model: Checked, reference: SequenceModel, trial: Trial) -> None:
     """Refuse a way to continue a module, not its own, that does not end in the module's output."""
     sequences, _ = trial.pairs()
-    expected = reference(reference.pieces(sequences.clone()), None)[0]
-    apart = difference(model(model.pieces(sequences.clone()), None)[0], expected)
+    expected = output_of(reference, sequences)
+    apart = difference(output_of(model, sequences), expected)
     limit = max(model.agreement.tolerance, tolerance(precision(expected)))
     if apart > limit:
         raise failure("halves", apart, limit)
@@ -270,7 +270,7 @@ def _require_time(model: Checked, trial: Trial) -> None:
 def _require_alive(model: Checked, way: Candidate, trial: Trial) -> None:
     """Refuse an assumed first state from which the outputs do not depend on the sequences."""
     sequences, _ = trial.pairs()
-    output = model(model.pieces(sequences.clone()), None)[0]
+    output = output_of(model, sequences)
     if output.shape[1] > 1 and bool((output == output[:, :1]).all()):
         raise Undetermined(
             f"read as {way.name}, outputs are the same for all sequences; say in which state sequences begin, "

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 State = list[Any]
 """What an adapter keeps of the sequences it has read; only the adapter itself knows what is inside."""
@@ -90,7 +89,7 @@ class SequenceModel(Protocol):
 
     def values(self, output: Tensor, state: State) -> list[Tensor]:
         """The numbers in which two runs are compared: the output first."""
-        return [output, *(x for x in tree_leaves(state) if isinstance(x, Tensor) and is_inexact(x))]
+        return [output, *(x for x in state if isinstance(x, Tensor) and is_inexact(x))]
 
     def history(self, pieces: Tensor) -> Tensor | None:
         """Outputs (batch, time, channels) at all steps; None if the model gives only the last one."""

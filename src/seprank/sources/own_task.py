@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +53,8 @@ def _kind(value: object) -> str:
 
 def _check(name: str, task: Task) -> None:
     """Refuse a task without the batches, losses, scores or baselines of a `Task`, or whose runs cannot be repeated."""
+    import json
+
     import torch
 
     def refuse(what: str) -> FactoryError:
