@@ -1,8 +1,9 @@
 """Building the Start-End matrix of a RAC modulo p: seconds for K x K pairs, one thread.
 
-By the compiled program, by NumPy's, and by the module itself, each against the slow definition (each pair in NumPy
-int64 by itself, extrapolated from a few pairs) and against the time the same multiplications take as one large GEMM.
-The matrices are compared first. Times are of this process, without imports, set-up and compilation.
+By its program in LLVM's machine code, in numba and in NumPy, and by the module itself, each against the slow definition
+(each pair in NumPy int64 by itself, extrapolated from a few pairs) and against the time the same multiplications take
+as one large GEMM. The matrices are compared first. Times are of this process, without imports, set-up and what is
+compiled once; recording a program, and compiling it by LLVM, count.
 
     python benchmarks/startend.py [--samples 2000] [--repetitions 3]
 """

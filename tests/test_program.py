@@ -230,6 +230,25 @@ def test_sums_of_products_at_the_largest_residues(length: int, prime: int, execu
         assert [int(v) for v in found[row, end]] == [(int(e) + half) % prime - half for e in expected]
 
 
+@each_executor
+def test_long_sums_that_end_half_way_between_multiples_of_the_prime(executor: ModuleType) -> None:
+    """Where one rounding of the quotient can go wrong: sums beyond 2^50 that are the largest residue modulo p."""
+    rng, prime = np.random.default_rng(0), 33554393
+    half, f = prime // 2, Symbolic(prime)
+    length = f.longest_sum
+    x, y = f.unknown(length), f.unknown(length)
+    output = f.matmul(x.unsqueeze(0), y.unsqueeze(1)).reshape(1)
+    program = Program.of(f.steps, f.registers, *(f.registers_of(t) for t in (x, y, output)))
+    starts, ends = np.full((length, 1), float(half)), rng.integers(half // 2, half + 1, (length, 2000)) * 1.0
+    wanted = rng.choice([-half, half], 2000)
+    starts[-1] = 1
+    before = (ends[:-1].astype(np.int64) * half).sum(0)
+    ends[-1] = (wanted - before + half) % prime - half
+    found = np.empty((1, 2000, 1))
+    evaluate(program.stages(), starts, ends, prime, found, executor=executor)
+    np.testing.assert_array_equal(found[0, :, 0], wanted)
+
+
 needs_numba = pytest.mark.skipif(len(EXECUTORS) == 1, reason="numba, and LLVM with it, are an extra")
 
 

@@ -168,7 +168,7 @@ def trained(sizes: Sizes) -> list[Run] | str:
         )
         with tempfile.TemporaryDirectory() as folder:
             try:
-                runs.append((settings.to_dict(), fit(settings, folder=folder, progress=False)))
+                runs.append(Run(settings.to_dict(), fit(settings, folder=folder, progress=False)))
             except ImportError as error:
                 return str(error)
     return runs

@@ -33,7 +33,7 @@ from ..field import (
     read_weights,
 )
 from ..field.arithmetic import Int64
-from ..kernels import load_loops
+from ..kernels import is_worth_compiling
 from ..models import spec_of
 from ..question import check_readout
 from ..startend import Halves, Matrix, Progress, StartEndMatrix, Values, pairs_per_block
@@ -153,10 +153,10 @@ class Run:
         if self.notes == Notes():
             self.notes = deepcopy(self._field.notes)
 
-    def load_loops(self, pairs: int) -> None:
-        """Load compiled loops if that pays for this many pairs in integers, which take NumPy eight times as long."""
+    def expect(self, pairs: int) -> None:
+        """Say how many pairs are to come: in integers, which take NumPy eight times as long, a program may pay."""
         if isinstance(self._field.arithmetic, Int64):
-            load_loops(64 * pairs * self.model.state_size * max(self.question.halves.values()))
+            is_worth_compiling(64 * pairs * self.model.state_size * max(self.question.halves.values()))
 
     def outside(self) -> AbstractContextManager[None]:
         """Outside of the field for a while."""

@@ -56,5 +56,5 @@ def evaluate_rows(
 ) -> Values:
     """`Run.entries` for a question about a module that was sent."""
     with enter(pickle.loads(packed), question, arithmetic=arithmetic, device=device) as run:
-        run.load_loops(len(rows) * len(ends))
+        run.expect(len(rows) * len(ends))
         return run.entries(budget, rows, ends, samples)

@@ -195,7 +195,7 @@ def _check_run(
                 is_proved = check_saturated(certificate, module, run.channels)
             here = partial(run.entries, budget)
             there = packed and partial(evaluate_rows, packed, certificate.question, budget, "cpu", "int64")
-            run.load_loops(0 if there else certificate.rank**2)
+            run.expect(0 if there else certificate.rank**2)
             minor = evaluate_minor(certificate, run.channels, there or here, budget, report, executor)
         check_determinant(certificate, minor, report)
     return run.channels, is_proved

@@ -23,12 +23,7 @@ Files = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class Output(FigureSettings):
-    """What is made of a result.
-
-    Raises:
-        UsageError: an ending is unknown.
-        FileError: a file cannot be written; said before the work, which may take hours.
-    """
+    """What is made of a result. A file that cannot be written is refused before the work, which may take hours."""
 
     out: Files = ()
     """File to write, may be repeated: .json, .csv, .tex (table), .html (page), .pdf, .svg or .png (figure)."""

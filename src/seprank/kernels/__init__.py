@@ -6,6 +6,6 @@ same numbers, bit for bit. `chosen` says which of both is worth its loading.
 `integers` has such loops for rechecks, in 64-bit integers.
 """
 
-from .choice import chosen, is_worth_compiling, load_loops
+from .choice import chosen, is_worth_compiling
 
-__all__ = ["chosen", "is_worth_compiling", "load_loops"]
+__all__ = ["chosen", "is_worth_compiling"]

@@ -31,11 +31,6 @@ def _is_loaded() -> bool:
     return f"{__package__}.fused" in sys.modules
 
 
-def load_loops(work: int) -> None:
-    """Load the compiled loops if they are worth it for so much work, of which each operation is a small part."""
-    chosen(work)
-
-
 def chosen(work: int) -> ModuleType:
     """`fused` or `residues`, for so much work."""
     return importlib.import_module(f"{__package__}.{'fused' if is_worth_compiling(work) else 'residues'}")

@@ -34,7 +34,10 @@ class RAC(StackedCell):
     polynomial and cannot be certified.
 
     Args:
-        input_size, hidden_size, num_layers, batch_first, device, dtype: as in `torch.nn.RNN`: M, R, L and so on.
+        input_size: M, features per time step.
+        hidden_size: R, width of every layer.
+        num_layers: L, depth.
+        batch_first, device, dtype: as in `torch.nn.RNN`.
         normalize: keep the root mean square of every state at 1.
 
     Shape:

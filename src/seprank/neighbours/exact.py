@@ -27,12 +27,7 @@ Integers = npt.NDArray[np.int64]
 
 
 class Unstable(ValueError):
-    """A linear network whose states grow, or are not shown to fade.
-
-    Args:
-        network: the network.
-        what: what does not exist then.
-    """
+    """A linear network whose states grow, or are not shown to fade; `what` does not exist then."""
 
     def __init__(self, network: LinearNetwork, what: str) -> None:
         super().__init__(
@@ -78,8 +73,7 @@ def multiply(left: Integers, right: Integers, p: int) -> Integers:
 def reached(network: LinearNetwork) -> Reached:
     """The rank of the controllability matrix, certified from below, and in integers where it is not full.
 
-    Raises:
-        ArithmeticError: three primes in a row divide all minors of the size of the rank, which does not happen.
+    An `ArithmeticError` says that three primes in a row divide all minors of that size, which does not happen.
     """
     for p in PRIMES:
         found = _reached_modulo(network, p)

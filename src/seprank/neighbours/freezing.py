@@ -77,12 +77,7 @@ _PLAIN = _functions("requires_grad requires_grad_ grad_fn is_leaf") | {torch.aut
 class Freezing(Tracked):
     """While it is active, values carry gradients and gates do not."""
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is torch._C._set_grad_enabled:
-            return None
-        kwargs = kwargs or {}
+    def call(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         if func in CREATES or func in _PLAIN:
             return func(*args, **kwargs)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
@@ -153,9 +148,6 @@ def mark_parameters(module: Any, frozen: Iterable[str], values: Iterable[str]) -
         module: the copy.
         frozen: names of parameters whose products with values are gates, or of sub-modules with all of theirs.
         values: of those that are values themselves, as an initial state is.
-
-    Raises:
-        ValueError: it has nothing of that name.
     """
     own = dict(module.named_parameters()) if isinstance(module, nn.Module) else {}
     for parameter in own.values():
@@ -178,11 +170,7 @@ def _named(own: dict[str, nn.Parameter], what: str, names: Iterable[str]) -> lis
 
 
 def require_value(output: Tensor) -> None:
-    """Refuse an output that is a gate.
-
-    Raises:
-        Meaningless: it is one.
-    """
+    """Refuse an output that is a gate as `Meaningless`."""
     if hasattr(output, _OPEN):
         raise Meaningless(_UNDECIDED.format("the output"))
     if hasattr(output, _GATE):

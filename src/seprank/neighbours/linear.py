@@ -115,12 +115,8 @@ def _matrix(name: str, given: Any) -> Array:
 def read_linear(step: Step, units: int, inputs: int, seed: int) -> LinearNetwork:
     """The matrices of a step that is linear up to a constant; each entry is the factor that the step itself applies.
 
-    Args:
-        step: of a model in float64, with `units` numbers in its state, which reads `inputs`.
-        seed: of the states and inputs it is tried on.
-
-    Raises:
-        NotLinear: the step is none, at one of several sizes of states and inputs.
+    The step is tried at several sizes of states and inputs, drawn from the seed; `NotLinear` says where it is not
+    linear.
     """
     basis = np.eye(units + inputs)
     y, h = _run(step, LARGE * basis, units)

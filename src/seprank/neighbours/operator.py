@@ -62,12 +62,7 @@ def operator_of(
     inputs: int | None,
     settings: FloatingSettings,
 ) -> Operator:
-    """The operator of a model over sequences of a length.
-
-    Raises:
-        Meaningless: it has none.
-        ConventionError: it cannot be called, or fails a check.
-    """
+    """The operator of a model over sequences of a length; `Meaningless` if it has none."""
     seed = settings.seed
     if has_matrices(model):
         with as_stateful(model, settings, inputs) as state:
@@ -93,11 +88,7 @@ def _notes(checked: Opened) -> tuple[str, ...]:
 
 
 def _require_seen(checked: Opened, entries: Array, length: int, seed: int) -> None:
-    """Refuse a linear model whose gradients torch does not have, or not all of them: its outputs are not T u.
-
-    Raises:
-        Meaningless: it is one.
-    """
+    """Refuse as `Meaningless` a linear model whose gradients torch lacks, or some of them: outputs are not T u."""
     drawn = np.random.default_rng((seed, 16)).standard_normal((length, entries.shape[3]))
     batch = torch.from_numpy(np.stack([drawn, 0 * drawn]))
     found = np.stack([output.double().cpu().numpy() for output in _outputs(checked, batch)])

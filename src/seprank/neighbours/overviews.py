@@ -134,11 +134,7 @@ class Measure:
 
     @staticmethod
     def from_dict(name: str, content: Any) -> Measure:
-        """The measure that `to_dict` gave.
-
-        Raises:
-            ValueError: it is something else.
-        """
+        """The measure that `to_dict` gave; `ValueError` for anything else."""
         if name not in MEASURES or not isinstance(content, dict) or "result" not in content:
             raise ValueError(f"{name} is not a measure; the measures are {', '.join(MEASURES)}")
         found = content["result"]
@@ -204,11 +200,7 @@ class Overview(Result):
         return [Section("At a glance", "", [self._table()]), *(measure.section() for measure in self.measures)]
 
     def to_html(self, title: str | None = None) -> str:
-        """A page with every measure, which needs no other file and no network.
-
-        Args:
-            title: its heading; by default the model.
-        """
+        """A page with every measure, which needs no other file and no network; its title is by default the model."""
         usual = f"{self.model}: every measure of memory, length {self.length}"
         return report_page(usual if title is None else title, _LEAD, self.sections())
 
@@ -218,11 +210,7 @@ class Overview(Result):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Overview:
-        """The overview that `to_dict` gave.
-
-        Raises:
-            ValueError: it is something else.
-        """
+        """The overview that `to_dict` gave; `ValueError` for anything else."""
         model, length = content.get("model"), content.get("length")
         if not isinstance(model, str) or type(length) is not int:
             raise ValueError("it must have the name of a model, and a length")

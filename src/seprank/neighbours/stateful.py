@@ -64,10 +64,7 @@ def opened(
     """A copy of a model that reads vectors, adapted and checked on random sequences of this length.
 
     Functions of whole sequences also run on shorter ones, unless `whole` says that they may refuse any other length.
-
-    Raises:
-        Meaningless: it reads token ids.
-        ConventionError: it cannot be called, or fails a check.
+    `Meaningless` says that it reads token ids, `ConventionError` that it cannot be called or fails a check.
     """
     alphabet = find_alphabet(model, inputs, length=max(length, 2), said=settings.hints)
     if alphabet.tokens is not None:
@@ -86,14 +83,9 @@ def opened(
 
 
 class Vectors:
-    """States of a model with a state of fixed size, as vectors.
+    """States of a model with a state of fixed size, as vectors; `Meaningless` if it has none, or one that grows.
 
-    Args:
-        model: an adapter.
-        pieces: of one step of one sequence, from which the shapes of a state are known.
-
-    Raises:
-        Meaningless: it has no state, or one that grows.
+    The shapes of a state are those after `pieces` of one step of one sequence.
     """
 
     def __init__(self, model: SequenceModel, pieces: Tensor) -> None:
@@ -162,11 +154,7 @@ class Stateful:
     """Its matrices, where it is given by them"""
 
     def linear(self, seed: int) -> LinearNetwork:
-        """Its matrices, if a step is linear.
-
-        Raises:
-            NotLinear: it is not.
-        """
+        """Its matrices; `NotLinear` if a step is not linear."""
         return read_linear(self.step, self.units, self.inputs, seed) if self.network is None else self.network
 
 
@@ -174,10 +162,8 @@ class Stateful:
 def as_stateful(model: Any, settings: FloatingSettings, inputs: int | None) -> Iterator[Stateful]:
     """Matrices, a node of reservoirpy, or a module or function that passes the checks.
 
-    Raises:
-        Meaningless: it reads token ids, or has no state.
-        ConventionError: it cannot be called, or fails a check.
-        ValueError: the matrices do not fit.
+    `Meaningless` says that it reads token ids or has no state, `ConventionError` that it cannot be called or fails a
+    check, `ValueError` that the matrices do not fit.
     """
     if isinstance(model, tuple):
         yield _of_matrices(from_matrices(model))
@@ -209,11 +195,7 @@ def _of_matrices(network: LinearNetwork) -> Stateful:
 
 
 def stateful(model: Opened) -> Stateful:
-    """A checked model with a state.
-
-    Raises:
-        Meaningless: it has none.
-    """
+    """A checked model with a state; `Meaningless` if it has none."""
     run = model.run
     inputs = model.alphabet.features or 1
     vectors = Vectors(run, model.pieces(torch.zeros(1, 1, inputs)))
@@ -236,11 +218,7 @@ def _is_reservoir(model: Any) -> bool:
 
 
 def _reservoir(node: Any) -> Stateful:
-    """A node of reservoirpy, a copy of it.
-
-    Raises:
-        Meaningless: it has no weights yet, or no state.
-    """
+    """A copy of a node of reservoirpy; `Meaningless` if it has no weights yet, or no state."""
     own = copy.deepcopy(node)
     if not getattr(own, "initialized", False):
         raise Meaningless("this node of reservoirpy has no weights yet; run it once on an example first")

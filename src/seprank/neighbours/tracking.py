@@ -25,9 +25,11 @@ class Tracked(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if func is torch._C._set_grad_enabled:
-            return None
-        return func(*args, **(kwargs or {}))
+        return None if func is torch._C._set_grad_enabled else self.call(func, args, kwargs or {})
+
+    def call(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """What becomes of a call of torch."""
+        return func(*args, **kwargs)
 
 
 def slow_kernels(model: Any) -> None:

@@ -10,12 +10,7 @@ from .rank_tables import by_depth, layers, rank_table, ranks_chart
 
 
 def cuts_section(by_cut: Sequence[Summary], by_length: Sequence[Summary]) -> Section:
-    """Ranks of several depths over cuts and over lengths.
-
-    Args:
-        by_cut: certificates at all cuts of one length.
-        by_length: certificates at middle cuts, up to lengths that one layer cannot follow.
-    """
+    """Ranks at all cuts of one length, and at the middle cuts of lengths that one layer cannot follow."""
     return Section(
         "Why do deep networks win at varying length?",
         _sentence(by_length),

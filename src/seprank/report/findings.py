@@ -109,12 +109,7 @@ class Findings:
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> Findings:
-        """What a file holds, if it is whole and of sizes that can be shown.
-
-        Raises:
-            ValueError: it is not.
-            LookupError, TypeError: a field is missing or of another form.
-        """
+        """What a file holds; `ValueError`, `LookupError` or `TypeError` if it is damaged or of excessive sizes."""
         plain = {name: value for name, value in content.items() if name != "digest"}
         if content.get("digest") != digest(plain):
             raise ValueError("the findings do not have the digest they state; run `seprank demo` again")
@@ -130,7 +125,7 @@ class Findings:
             architectures=Comparison.from_dict(plain["architectures"]),
             integration=Comparison.from_dict(plain["integration"]),
             measured={name: Measurement.from_dict(each) for name, each in plain["measured"].items()},
-            training=training if isinstance(training, str) else [(run[0], run[1]) for run in training],
+            training=training if isinstance(training, str) else [Run(*run) for run in training],
             versions=dict(plain["versions"]),
             seconds=float(plain["seconds"]),
             finished=str(plain["finished"]),

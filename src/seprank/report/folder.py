@@ -168,11 +168,7 @@ def _result(form: type[R], content: Any, place: str) -> R:
 
 
 def read_store(store: Store, found: Found) -> None:
-    """Add the records of a store.
-
-    Raises:
-        ValueError: one of them does not have the form of its command's results; the message names it.
-    """
+    """Add the records of a store; a `ValueError` names one that does not have the form of its command's results."""
     for record in store.records():
         settings, result = dict(record.job.settings), record.result
         place = f"record {record.job.key[:12]} of {store.path}"
@@ -186,7 +182,7 @@ def read_store(store: Store, found: Found) -> None:
         elif record.job.command == "remember":
             found.remembered.append((_network(settings), _result(MemoryCurve, result.get("curve") or {}, place)))
         elif record.job.command == "train":
-            found.trained.append((settings, result))
+            found.trained.append(Run(settings, result))
 
 
 def _network(settings: dict[str, Any]) -> str:
@@ -203,8 +199,8 @@ def sections(found: Found) -> Iterator[Section]:
         yield Section("Certified ranks", "", [*_growth(found.certified), table])
     if found.measured:
         yield Section("Measurements", "", [_measured(found.measured)])
-    for task in sorted({settings["task"] for settings, _ in found.trained}):
-        runs = [run for run in found.trained if run[0]["task"] == task]
+    for task in sorted({run.settings["task"] for run in found.trained}):
+        runs = [run for run in found.trained if run.settings["task"] == task]
         section = learning_section(runs)
         yield Section(
             f"Training: {task}",

@@ -16,12 +16,7 @@ _DRAWN = 10**300
 
 
 def growth_section(records: Sequence[Summary], sentence: str) -> Section:
-    """Certified ranks of several depths at growing length.
-
-    Args:
-        records: of certificates, all of one width and number of inputs.
-        sentence: what they say.
-    """
+    """Certified ranks of several depths, of one width and number of inputs, at growing length, and what they say."""
     caption = (
         "Certified rank against length on a logarithmic axis, cut in the middle; full markers are exact. Dashed, in "
         "the colour of its depth: what is proved in advance, for one layer the rank itself and for two a lower bound "

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..result.chart import chart, label, legend_above, look
 from ..result.document import SURE, Figure, Section, Table
 
-Run = tuple[Mapping[str, Any], Mapping[str, Any]]
-"""Settings and result of a training run, as a store has them"""
+
+class Run(NamedTuple):
+    """A training run, as a store has it."""
+
+    settings: Mapping[str, Any]
+    result: Mapping[str, Any]
+
+
 HEADING = "What is learnt with it?"
 _SCORES = (
     "Scores on sequences that no training step has seen: accuracy is the share of right answers, data accuracy that of "
@@ -19,9 +25,9 @@ _SCORES = (
 
 def learning_section(runs: Sequence[Run]) -> Section:
     """Learning curves and test scores of training runs on one task."""
-    task = runs[0][0]["task"]
+    first = runs[0].settings
     text = (
-        f"Networks that differ in depth only, trained on {task} for up to {runs[0][0]['steps']:,} steps. These are "
+        f"Networks that differ in depth only, trained on {first['task']} for up to {first['steps']:,} steps. These are "
         "single short runs with one seed: they show that training works and what it looks like, and decide nothing "
         "about depth."
     )
@@ -47,7 +53,7 @@ def _figure(runs: Sequence[Run]) -> str:
         for number, (settings, result) in enumerate(runs):
             steps, losses = ([row[name] for row in result["curve"]] for name in ("step", "loss"))
             axes.plot(steps, losses, **look(number), label=label(_name(settings)))
-        baseline = runs[0][1]["baselines"].get("loss")
+        baseline = runs[0].result["baselines"].get("loss")
         if baseline is not None:
             axes.axhline(baseline, ls="--", color="#555555", label="looking at no input")
         axes.set(xlabel="steps", ylabel="loss", ylim=(0, None))

@@ -13,11 +13,7 @@ MOST = 6
 
 
 def curves_section(curves: Sequence[tuple[str, MemoryCurve]]) -> Section:
-    """What models remember: sentences, figures of the first few, a table of all.
-
-    Args:
-        curves: name and curve of each; names may occur several times.
-    """
+    """What models remember: sentences, figures of the first few, a table of all; names may occur several times."""
     names = _told_apart([name for name, _ in curves])
     every = dict(zip(names, (curve for _, curve in curves), strict=True))
     drawn = dict(list(every.items())[:MOST])

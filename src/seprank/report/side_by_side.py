@@ -15,11 +15,9 @@ from .rank_tables import rank_table, ranks_chart, shown_rank
 
 
 def architectures_section(cells: Sequence[Cell], measured: dict[str, Measurement]) -> Section:
-    """Certified and measured side by side.
+    """Certified ranks, all at one length, and measurements by name of model, side by side.
 
-    Args:
-        cells: certified ranks of architectures, all at one length, of one or several depths.
-        measured: measurements by name of model; those of models that can be certified are of one layer.
+    Of models that can be certified, one layer is measured.
     """
     text = (
         "What is built from sums and products alone can be certified. What squashes (tanh, sigmoid) need not have a "

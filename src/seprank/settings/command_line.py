@@ -9,13 +9,7 @@ from .entries import entries, option_names
 
 
 def command_line(verb: str, model: str, *settings: Any, out: str | None = None) -> str:
-    """A command with those of its settings that are not as by default.
-
-    Args:
-        verb: of the command.
-        model: its argument.
-        settings: of settings classes.
-        out: the file that it writes.
+    """A command line with those settings, of settings classes, that differ from their defaults.
 
     Example:
         >>> from seprank.settings.certify_settings import CertifySettings

@@ -99,23 +99,13 @@ def option_names(entry: Entry) -> tuple[str, ...]:
 
 
 def given(settings: type[S], arguments: Mapping[str, Any]) -> S:
-    """Settings out of the arguments of a function.
-
-    Args:
-        settings: a settings class.
-        arguments: by name, as `locals()` has them in the first line of the function.
-    """
+    """Settings from the arguments of a function, which `locals()` has in its first line."""
     names = [entry.name for entry in entries(settings)]
     return settings(**{name: arguments[name] for name in names if name in arguments})
 
 
 def values(settings: Any, but: type | tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of settings by name, as keyword arguments.
-
-    Args:
-        settings: of a settings class.
-        but: names of fields, or a settings class whose fields are left out.
-    """
+    """The fields of settings by name, as keyword arguments; `but` are names of fields to leave out, or a class."""
     out = [entry.name for entry in entries(but)] if isinstance(but, type) else but
     return {entry.name: getattr(settings, entry.name) for entry in entries(type(settings)) if entry.name not in out}
 

@@ -59,10 +59,7 @@ class Hints:
         return Hints(batch_first=self.batch_first, output=self.output, state=self.state, call=self.call)
 
     def stated(self) -> dict[str, Any]:
-        """What was said, as plain values that a file can hold.
-
-        Raises:
-            TypeError: a function or a tensor is none.
+        """What was said, as plain values that a file can hold; `TypeError` for a function or a tensor.
 
         Example:
             >>> Hints(output="logits", call={"sr": 16000}).stated()

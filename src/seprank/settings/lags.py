@@ -43,10 +43,7 @@ def default_lags(length: int) -> tuple[int, ...]:
 
 
 def bracket(lags: Sequence[int], memory: Sequence[float], threshold: float) -> tuple[int, int] | None:
-    """Positions of the last lag above a threshold and of the next one; -1 stands for lag 0.
-
-    Returns:
-        None where the curve ends above the threshold.
+    """Positions of the last lag above a threshold, -1 for lag 0, and of the next; None if the curve ends above it.
 
     Example:
         >>> bracket([1, 2, 4], [0.9, 0.6, 0.1], 0.5)

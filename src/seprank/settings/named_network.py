@@ -33,11 +33,7 @@ class Network:
         return None
 
     def sizes(self, name: str) -> Sizes:
-        """Inputs, width and depth of a network that is built from these.
-
-        Args:
-            name: of the model, for the message where one is missing.
-        """
+        """Inputs, width and depth of the network of that name; a `ValueError` names it if one is missing."""
         if self.inputs is None or self.width is None:
             raise ValueError(f"{name} needs --inputs and --width, and takes --depth (1 by default)")
         depth = 1 if self.depth is None else self.depth

@@ -12,11 +12,7 @@ from .entries import FromText
 
 
 def find_device(name: str) -> str:
-    """The device of torch that a name stands for.
-
-    Raises:
-        ValueError: it is another, or there is none.
-    """
+    """The device of torch that a name stands for; `ValueError` if there is none."""
     if name == "cpu":
         return name
     kind, _, number = name.partition(":")

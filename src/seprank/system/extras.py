@@ -10,15 +10,12 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 
 
 def need(package: str, extra: str, purpose: str) -> Any:
-    """Import a package that comes with an extra.
+    """A package that comes with an extra, imported.
 
     Args:
         package: the module to import, such as `lightning.pytorch`.
         extra: the extra that brings it.
         purpose: what needs it: the first words of the message.
-
-    Returns:
-        The module.
 
     Raises:
         ImportError: exactly this package is missing; the message says how to install it. When it is there and lacks

@@ -249,11 +249,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def parsed(content: bytes) -> Any:
-    """What JSON says.
-
-    Raises:
-        ValueError: it is none, or nested too deeply to be read.
-    """
+    """What JSON says; `ValueError` if it is not JSON, or nested too deeply to be read."""
     try:
         return json.loads(content)
     except ValueError as error:

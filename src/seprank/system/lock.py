@@ -7,15 +7,9 @@ from typing import Any
 
 
 def acquire(path: Path, busy: Exception, *, wait: float = 0.0) -> Any:
-    """Take a lock; the system releases it when the process ends, however it ends.
+    """Take a lock, which has a method `release`; the system releases it when the process ends, however it ends.
 
-    Args:
-        path: of the lock file.
-        busy: raised when another process has the lock.
-        wait: seconds to wait for it.
-
-    Returns:
-        The lock, with a method `release`.
+    `busy` is raised if another process keeps the lock for longer than `wait` seconds.
     """
     from filelock import FileLock, Timeout
 

@@ -27,14 +27,9 @@ def silent(stage: str, done: int, total: int, note: str = "") -> None:
 
 
 def announce(report: Report, stage: str, what: str, seconds: float, *, shared: bool = False) -> None:
-    """Log, and show beside the bar, about how long work will take; nothing is said of short work.
+    """Log, and show beside the bar of a stage, about how long work will take; nothing is said of short work.
 
-    Args:
-        report: that draws the bar.
-        stage: name of the bar.
-        what: the work, in words.
-        seconds: estimate for one process.
-        shared: whether workers share it.
+    `seconds` are an estimate for one process; `shared` says that workers share the work.
     """
     if seconds > LONG:
         text = f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"

@@ -12,11 +12,7 @@ def quiet(device: str = "cpu", *, cudnn: bool = True) -> Iterator[None]:
 
     Where the tensors of a block fit the cache and an operation takes microseconds, a second thread gains nothing on an
     idle machine and loses a factor on a busy one, where threads wait for each other by spinning. TF32 rounds float32 to
-    ten bits.
-
-    Args:
-        device: that is used.
-        cudnn: whether cuDNN may be used, which runs a recurrent layer as one operation that cannot be looked into.
+    ten bits. cuDNN runs a recurrent layer as one operation that cannot be looked into.
     """
     import torch
 

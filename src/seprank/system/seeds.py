@@ -16,9 +16,6 @@ def seeded(seed: int) -> Iterator[None]:
 
     Weights of every model that is built by name come from here, so that one seed is one network in every command.
 
-    Args:
-        seed: any integer.
-
     Example:
         >>> with seeded(3):
         ...     first = torch.rand(2)

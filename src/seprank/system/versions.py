@@ -8,10 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """What numbers were computed with.
-
-    Returns:
-        The version of Python and of each package, by its name for pip; `missing` where it is not installed.
+    """The version of Python and of each package, by its name for pip; `missing` where it is not installed.
 
     Example:
         >>> versions("no-such-package")["no-such-package"]

@@ -134,11 +134,7 @@ TASKS = {
 
 
 def find_task(name: str) -> TaskSpec:
-    """The entry of that name.
-
-    Raises:
-        ValueError: there is none; the message names the nearest.
-    """
+    """The entry of that name; a `ValueError` names the nearest if there is none."""
     if name in TASKS:
         return TASKS[name]
     hint = meant(name, TASKS, f"the tasks are: {', '.join(TASKS)}")

@@ -36,20 +36,14 @@ class AddingProblem(Task):
 
     name: ClassVar = "adding-problem"
     goal: ClassVar = ("squared_error", 0.01)
+    inputs: ClassVar = 2
+    outputs: ClassVar = 1
 
     length: int = 100
     """T: steps"""
 
     def __post_init__(self) -> None:
         keep_whole(self, "length", 2)
-
-    @property
-    def inputs(self) -> int:
-        return 2
-
-    @property
-    def outputs(self) -> int:
-        return 1
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         half = self.length // 2

@@ -21,13 +21,13 @@ class Copying(Task):
     delay: int
     goal: ClassVar = ("data_accuracy", 0.99)
     every_step: ClassVar = True
+    _ahead: ClassVar[int]
+    """Steps from the signal to the first symbol that is due"""
 
     def __post_init__(self) -> None:
         keep_whole(self, "symbols", 2)
         keep_whole(self, "memory", 1)
-        keep_whole(self, "delay", self._least_delay)
-
-    _least_delay: ClassVar[int]
+        keep_whole(self, "delay", self._ahead)
 
     @property
     def inputs(self) -> int:
@@ -42,17 +42,12 @@ class Copying(Task):
         """Within the symbols: after them all end halves would be alike, and nothing could depend on them."""
         return max(self.memory // 2, 1)
 
-    @property
-    def _signal_at(self) -> int:
-        """0-based position of the signal."""
-        raise NotImplementedError
-
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         blank = self.symbols
         data = torch.randint(self.symbols, (size, self.memory), generator=generator)
         tokens = torch.full((size, self.length), blank)
         tokens[:, : self.memory] = data
-        tokens[:, self._signal_at] = blank + 1
+        tokens[:, self.memory + self.delay - self._ahead] = blank + 1
         targets = torch.full((size, self.length), blank)
         targets[:, -self.memory :] = data
         return Batch(one_hot(tokens, self.inputs), targets)
@@ -92,7 +87,7 @@ class CopyingMemory(Copying):
     """
 
     name: ClassVar = "copying-memory"
-    _least_delay: ClassVar = 0
+    _ahead: ClassVar = 0
 
     symbols: int = 32
     """n: different symbols"""
@@ -104,10 +99,6 @@ class CopyingMemory(Copying):
     @property
     def outputs(self) -> int:
         return self.symbols + 2
-
-    @property
-    def _signal_at(self) -> int:
-        return self.memory + self.delay
 
 
 @dataclass(frozen=True)
@@ -130,7 +121,7 @@ class CopyingMemoryArjovsky(Copying):
     """
 
     name: ClassVar = "copying-memory-arjovsky"
-    _least_delay: ClassVar = 1
+    _ahead: ClassVar = 1
 
     symbols: int = 8
     """n: different symbols"""
@@ -142,7 +133,3 @@ class CopyingMemoryArjovsky(Copying):
     @property
     def outputs(self) -> int:
         return self.symbols + 1
-
-    @property
-    def _signal_at(self) -> int:
-        return self.memory + self.delay - 1

@@ -35,10 +35,6 @@ class Digits(LabelledSeries):
         keep_whole(self, "permutation_seed", 0)
 
     @property
-    def inputs(self) -> int:
-        return 1
-
-    @property
     def class_counts(self) -> dict[str, Counts]:
         test, validation, train = share_counts(self._images, *self._held_out)
         return {"train": train, "validation": validation, "test": test}

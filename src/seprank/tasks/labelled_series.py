@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,12 +16,14 @@ Counts = tuple[int, ...]
 
 
 class LabelledSeries(Task):
-    """Classify whole series. Training goes through seeded epochs; validation and test series have a fixed order.
+    """Classify whole series of one number per step.
 
-    Batches of "train" follow a stream of epochs, each a permutation of the training part that depends on the seed and
-    the number of the epoch; a batch may reach into the next epoch. Batches of "validation" and "test" go round their
-    part, which no seed changes.
+    Training goes through seeded epochs; validation and test series have a fixed order. Batches of "train" follow a
+    stream of epochs, each a permutation of the training part that depends on the seed and the number of the epoch; a
+    batch may reach into the next epoch. Batches of "validation" and "test" go round their part, which no seed changes.
     """
+
+    inputs: ClassVar = 1
 
     @property
     @abstractmethod
@@ -29,11 +32,7 @@ class LabelledSeries(Task):
 
     @abstractmethod
     def parts(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Series (count, time, features) and classes (count,) of each part.
-
-        Raises:
-            ImportError: the package that has the data is missing.
-        """
+        """Series (count, time, features) and classes (count,) of each part; `ImportError` without their package."""
 
     @property
     def outputs(self) -> int:
@@ -85,18 +84,10 @@ class LabelledSeries(Task):
 
 
 def shares(classes: Tensor, *sizes: int, seed: int = 0) -> list[Tensor]:
-    """Split series into parts of given sizes with nearly equal class shares; the rest is the last part.
+    """Numbers of series, ascending, for parts of given sizes with nearly equal class shares; the rest is the last part.
 
-    Series are put in order of their classes, at random within a class, and every part is taken at regular distances
-    from those that are left.
-
-    Args:
-        classes: of each series (count,).
-        sizes: of all parts but the last.
-        seed: of the order within a class.
-
-    Returns:
-        Numbers of series, ascending, for each part.
+    Series are put in order of their classes (count,), at random within a class, and every part is taken at regular
+    distances from those that are left.
     """
     order = torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))
     left = order[classes[order].argsort(stable=True)]

@@ -56,10 +56,6 @@ class UCR(LabelledSeries):
         check_choice("dataset", self.dataset, [*SETS])
 
     @property
-    def inputs(self) -> int:
-        return 1
-
-    @property
     def length(self) -> int:
         return SETS[self.dataset].length
 

@@ -82,12 +82,7 @@ def sizes_of(rac: RAC, length: int, cut: int | None) -> Sizes:
 
 
 def check_rac(rac: Any) -> None:
-    """Refuse what is not a circuit of sums and products.
-
-    Raises:
-        TypeError: it is no `RAC`.
-        ValueError: it normalises its states.
-    """
+    """Refuse what is not a circuit of sums and products: another class, or a `RAC` that normalises its states."""
     from ..models.rac import RAC
 
     if not isinstance(rac, RAC):

@@ -71,10 +71,7 @@ class Batches(IterableDataset[Batch]):
 class Watch(Callback):
     """Between two epochs: evaluates the network, stops when the task is solved, and writes a checkpoint.
 
-    Args:
-        evaluation: what looks at the network; what it has seen is kept in the checkpoint.
-        checkpoint, curve: files to write.
-        say: called with the step after each.
+    What was seen is kept in the checkpoint, and written as `curve`; `say` is called with each step.
     """
 
     def __init__(self, evaluation: Evaluation, checkpoint: Path, curve: Path, say: Callable[[int], None]) -> None:

@@ -55,8 +55,7 @@ class Network(nn.Module):
 def build_network(settings: TrainSettings) -> Network:
     """The network of a run, with weights drawn from its seed alone; torch's global generator is left as it was.
 
-    Raises:
-        FactoryError: a factory of the user's own failed, or made what cannot be trained on this task.
+    A `FactoryError` says that the user's own factory failed, or made what cannot be trained on this task.
     """
     architecture, sizes = settings.architecture, settings.layers(settings.network_width)
     features = architecture.outputs(**sizes[-1])

@@ -91,11 +91,7 @@ class Budget:
         return max(0, self.total - sum(self.taken.values()))
 
     def check(self, settings: Settings) -> Estimate:
-        """The estimate, if such a run could ever be allowed.
-
-        Raises:
-            MemoryBudgetError: it could not.
-        """
+        """The estimate; `MemoryBudgetError` if such a run could never be allowed."""
         need = estimate(settings)
         if PROCESS + need.total > self.total:
             raise MemoryBudgetError(
@@ -105,10 +101,9 @@ class Budget:
         return need
 
     def take(self, key: Hashable, settings: Settings) -> int:
-        """Set memory apart for a run; returns the bytes it may work with: twice the estimate where there is room.
+        """Set memory apart for a run; returns the bytes it may work with: twice the estimate if there is room.
 
-        Raises:
-            MemoryBudgetError: there is not even room for the estimate.
+        `MemoryBudgetError` says that there is no room even for the estimate.
         """
         need = self.check(settings)
         if PROCESS + need.total > self.left:
@@ -122,8 +117,7 @@ class Budget:
     def take_process(self, key: Hashable, work: int = 0) -> None:
         """Set memory apart for a process of small work: bounds, a picture or a curve; `work` are bytes beside its own.
 
-        Raises:
-            MemoryBudgetError: there is no room for it.
+        `MemoryBudgetError` says that there is no room.
         """
         if self.left < PROCESS + work:
             raise MemoryBudgetError(

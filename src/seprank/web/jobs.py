@@ -31,12 +31,7 @@ def _context() -> Any:
 
 
 class Job:
-    """A call of `work(send, *arguments)` in a process of its own.
-
-    Args:
-        work: a function of a module, which reports by calling `send`.
-        arguments: what it is given; they are sent to the process.
-    """
+    """A call of `work(send, *arguments)`, a function of a module that reports by `send`, in its own process."""
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
         context = _context()

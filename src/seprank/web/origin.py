@@ -13,14 +13,10 @@ _POLICY_VIOLATION = 1008
 
 
 class SameOrigin:
-    """Middleware that refuses what a browser says comes from another page.
+    """Middleware that refuses what comes from a page outside the given origins, such as "http://127.0.0.1:8080".
 
     Browsers send `Origin` with every websocket and every request that may change something. Other programs send none,
     and no page can make a browser omit it.
-
-    Args:
-        app: that answers the others.
-        origins: of this server, as "http://127.0.0.1:8080".
     """
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:

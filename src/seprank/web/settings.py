@@ -105,9 +105,7 @@ class Settings:
     def bounds(self, length: int | None = None, **which: Any) -> list[Bound]:
         """What theory knows at a length, by default the chosen one, of a model that has a family of bounds.
 
-        Args:
-            length: T.
-            which: `kinds` and `below`, as in `theory.bounds`.
+        `which` are `kinds` and `below`, as in `theory.bounds`.
         """
         assert self.spec.family is not None
         asked = {"length": self.length if length is None else length, "cut": self.cut, "domain": self.domain, **which}
@@ -149,10 +147,9 @@ class Settings:
 
 
 def parse(values: Mapping[str, Any]) -> Settings:
-    """Settings from texts or numbers by name; what is not there is as by default.
+    """Settings from texts or numbers by name; missing ones are as by default.
 
-    Raises:
-        ValueError: a value is invalid; the message names it, the valid range and the value received.
+    A `ValueError` names what is invalid, the valid range and the value received.
     """
     names = {field.name for field in fields(Settings)}
     given = {name: _read(name, value) for name, value in values.items() if name in names}

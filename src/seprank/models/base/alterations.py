@@ -12,11 +12,9 @@ _FREE = ("training", "batch_first")
 
 
 def find_alteration(module: nn.Module, twin: nn.Module) -> str | None:
-    """The first difference between a module and a newly built one, if any; weights may differ.
+    """The first difference between a module and a newly built twin of the same sizes, if any; weights may differ.
 
-    Args:
-        module: may be pruned, parametrized, hooked or overridden.
-        twin: newly built with the same sizes, possibly on the device "meta".
+    The module may be pruned, parametrized, hooked or overridden; the twin may be on the device "meta".
     """
     from torch.nn.utils.parametrize import type_before_parametrizations
 

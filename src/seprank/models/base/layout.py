@@ -6,11 +6,7 @@ from torch import Tensor
 
 
 def is_batched(input: Tensor, *, input_size: int, batch_first: bool) -> bool:
-    """Whether the input has a batch dimension.
-
-    Raises:
-        ValueError: its shape does not fit, or it has no time step.
-    """
+    """Whether the input has a batch dimension; `ValueError` if its shape does not fit, or it has no time step."""
     if input.ndim not in (2, 3) or input.shape[-1] != input_size:
         layout = "(batch, time, input_size)" if batch_first else "(time, batch, input_size)"
         raise ValueError(

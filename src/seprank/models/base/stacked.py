@@ -111,15 +111,12 @@ class StackedCell(nn.Module, ABC):
 
     @abstractmethod
     def cell(self, layer: Weights, x: Tensor, state: States) -> tuple[Tensor, States]:
-        """One step of a layer.
+        """One step of a layer: outputs (batch, hidden_size) and the new state.
 
         Args:
             layer: its parameters by the names of `parameter_shapes`.
             x: the inputs of the step (batch, below).
             state: each (batch, ...), in the order of `state_shapes`.
-
-        Returns:
-            Outputs (batch, hidden_size) and the new state.
         """
 
     @torch.no_grad()
@@ -155,14 +152,13 @@ class StackedCell(nn.Module, ABC):
         return {name: getattr(self, f"{name}_l{number}") for name in self.parameter_shapes(1)}
 
     def run(self, sequence: Tensor, states: States) -> tuple[Tensor, States]:
-        """Run all steps of one layer after the other; a subclass may use a faster order.
+        """Outputs of the top layer (time, batch, hidden_size), and the last states of all layers.
+
+        All steps of one layer after the other; a subclass may use a faster order.
 
         Args:
             sequence: (time, batch, input_size).
             states: before the first step, each (num_layers, batch, ...).
-
-        Returns:
-            Outputs of the top layer (time, batch, hidden_size), and the last states.
         """
         steps, last = sequence.unbind(0), []
         for number in range(self.num_layers):

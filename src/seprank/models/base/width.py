@@ -8,14 +8,7 @@ from ...question import check_whole
 
 
 def nearest_width(count: Callable[[int], int], parameters: int) -> int:
-    """The width of at least 1 whose number of parameters is nearest to the wanted one; of two, the smaller.
-
-    Args:
-        count: parameters of a model of some width; must grow with the width.
-        parameters: wanted number, at least 1.
-
-    Raises:
-        ValueError: `parameters` is below 1.
+    """The width of at least 1 whose count of parameters, which grows with it, is nearest; of two, the smaller.
 
     Example:
         >>> nearest_width(lambda width: width * width, 60)

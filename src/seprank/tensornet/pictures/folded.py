@@ -146,7 +146,7 @@ def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
     shape, radius, _ = SHAPES[node.kind]
     radius *= _GROWN
     x, y = layout.place(node)
-    copies = _copies(node, layout.sizes)
+    copies = 1 if node.kind == "readout" else layout.sizes.copies(max(node.time, 1), max(node.layer, 1))
     side = "leg" if node.kind == "token" else "end" if node.time > layout.sizes.cut else "start"
     for behind in (2, 1) if copies > 1 else ():
         scene.mark(shape, (x + behind * _STACK, y - behind * _STACK), radius, "leg")
@@ -157,10 +157,6 @@ def _draw_node(scene: Scene, node: Node, layout: _Layout) -> None:
     if node.kind in ("delta", "token") and copies > 1:
         across, down = (13, 20) if node.kind == "delta" else (20, 14)
         scene.words(f"×{copies:,}", (x + across, y + down), "count", "start")
-
-
-def _copies(node: Node, sizes: Sizes) -> int:
-    return 1 if node.kind == "readout" else sizes.copies(max(node.time, 1), max(node.layer, 1))
 
 
 def _draw_cut(scene: Scene, crossed: Mapping[Bond, int], bonds: dict[Bond, int], layout: _Layout) -> None:

@@ -36,10 +36,11 @@ class _Layout:
 def recurrence_picture(sizes: Sizes) -> Scene:
     """The picture of a circuit's computation, with inputs below, outputs above and the initial states on the left."""
     layout = _Layout(sizes)
+    states = "one state" if sizes.depth == 1 else f"{sizes.depth} states"
     notes = [
         "Each state is the product, element by element, of the state before, multiplied by the layer's Wᴴ, and of what "
         f"comes from below, multiplied by its Wᴵ. All states have {sizes.width} numbers, all inputs {sizes.inputs}. "
-        f"What crosses the dotted line, {_states(sizes)}, is everything that the end can know of the start.",
+        f"What crosses the dotted line, {states}, is everything that the end can know of the start.",
     ]
     title = f"The computation: depth {sizes.depth}, width {sizes.width}, {sizes.inputs} inputs"
     scene = Scene(title, ITEMS, notes, layout.right + MARGIN, layout.bottom)
@@ -51,10 +52,6 @@ def recurrence_picture(sizes: Sizes) -> Scene:
         scene.words(f"t = {time}", (layout.x(time), STEPS), "note")
         _draw_step(scene, time, layout)
     return scene
-
-
-def _states(sizes: Sizes) -> str:
-    return "one state" if sizes.depth == 1 else f"{sizes.depth} states"
 
 
 def _draw_step(scene: Scene, time: int, layout: _Layout) -> None:
