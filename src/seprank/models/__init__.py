@@ -63,8 +63,11 @@ class ModelSpec:
     def build(self, *, inputs: int, width: int, depth: int, **extra: Any) -> nn.Module:
         """A new module; further settings are passed to the constructor."""
         inputs, width, depth = check_network(inputs=inputs, width=width, depth=depth)
-        sizes = dict(zip(_SIZES.values(), (inputs, width, depth), strict=True))
-        return self.load()(**sizes, **{**self.defaults, **extra})
+        return self.load()(**self.arguments(inputs=inputs, width=width, depth=depth), **{**self.defaults, **extra})
+
+    def arguments(self, **sizes: int) -> dict[str, int]:
+        """Sizes by the names that constructors give them."""
+        return {_SIZES[name]: size for name, size in sizes.items()}
 
     def settings(self, module: nn.Module) -> dict[str, int]:
         """The sizes of a module of this class, and those of its options that differ from their defaults."""

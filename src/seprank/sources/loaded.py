@@ -86,6 +86,6 @@ def _of_registry(name: str, network: Network, seed: int, budget: int) -> Loaded:
 def _of_class(spec: ModelSpec, sizes: Sizes, settings: Mapping[str, Any], seed: int) -> Loaded:
     """A model of the registry in another form, which a certificate states by its class and these settings."""
     cls = spec.load()
-    named = {getattr(spec, size): value for size, value in sizes.items()}
-    factory = load_factory(f"{cls.__module__}:{cls.__qualname__}", **{**named, **spec.defaults, **settings})
+    arguments = {**spec.arguments(**sizes), **spec.defaults, **settings}
+    factory = load_factory(f"{cls.__module__}:{cls.__qualname__}", **arguments)
     return Loaded(factory.build(seed), factory, None)
