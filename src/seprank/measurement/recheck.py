@@ -7,6 +7,8 @@ evaluated again: what changes no entry then is not in the figures either.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -51,15 +53,14 @@ def recheck(entries: Entries, values: Values) -> tuple[Values, float]:
         check_finite(values)  # says more than the check below
         if again.draws:
             raise again.failure("repeat", max(apart))
-        by_one, grown = again.rounding_grown(pairs)
-        if max(apart) > grown:
-            _refuse_rounding(by_one)
-            raise again.failure(again.cause(rows, pairs, apart[0]), max(apart))
-    elif not again.draws:
-        # where batches of every size round alike, nothing above shows how far rounding grows
+    if not again.draws:
+        # Also where nothing is apart: a machine may round alike in batches of every size.
         by_one = again.apart(pairs, again.pairs(nudged=1))
-        if by_one > again.limit:  # which in coarse arithmetic is large
+        grown = again.rounding_grown(pairs) if max(apart) > again.limit else math.inf
+        if by_one > again.limit or max(apart) > grown:
             _refuse_rounding(by_one)
+        if max(apart) > grown:
+            raise again.failure(again.cause(rows, pairs, apart[0]), max(apart))
     return entries.combined(values), max(apart)
 
 
@@ -108,14 +109,13 @@ class _Again:
         found: Values = torch.cat(outputs, 1).T[:, None].double().cpu().numpy()
         return found
 
-    def rounding_grown(self, pairs: Values) -> tuple[float, float]:
-        """What changes if the last digit of inputs does, and what rounding may have become along the sequence.
+    def rounding_grown(self, pairs: Values) -> float:
+        """What rounding may have become along the sequence.
 
-        The second moves inputs by a thousand last digits and divides the change by a thousand: what is not rounding
-        does not grow with the move. It is capped at what is still small beside the outputs.
+        A thousand last digits of inputs are moved, and the change is divided by as much: what is no rounding does not
+        grow with it. It is at most what is still small beside the outputs.
         """
-        by_one, by_many = (self.apart(pairs, self.pairs(nudged=n)) for n in (1, _DIGITS))
-        return by_one, min(NUDGED * by_many / _DIGITS, _MOST)
+        return min(NUDGED * self.apart(pairs, self.pairs(nudged=_DIGITS)) / _DIGITS, _MOST)
 
     def cause(self, rows: Values, pairs: Values, rows_apart: float) -> Check:
         """Which check the entries fail when they are evaluated again."""
