@@ -19,7 +19,7 @@ from numpy.polynomial.hermite_e import hermevander
 from numpy.polynomial.legendre import legvander
 
 from seprank.measurement import figures
-from seprank.measurement.figures import ConstantOutput, anova, singular_values
+from seprank.measurement.figures import ConstantOutput, anova, decomposed, singular_values
 from seprank.measurement.jackknife import (
     GROUPS,
     T_QUANTILE,
@@ -390,7 +390,7 @@ def varying_in(group: int | None) -> Array:
 @pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
 def test_shares_without_a_group_are_those_of_what_is_left(group: int | None, scale: float) -> None:
     values, (starts, ends) = scale * varying_in(group), deal(20, 24, seed=0)
-    found = SharesLeftOut(values, starts, ends)
+    found = SharesLeftOut(decomposed(values), starts, ends)
     for left_out in range(GROUPS):
         expected = anova(values[starts != left_out][:, ends != left_out])[1]
         same = found.without(left_out)
@@ -402,7 +402,7 @@ def test_shares_without_a_group_are_those_of_what_is_left(group: int | None, sca
 def test_what_is_constant_without_a_group_is_noticed() -> None:
     values, (starts, ends) = np.full((20, 24, 2), 7.0), deal(20, 24, seed=0)
     values[np.ix_(starts == 3, ends == 3)] += np.random.default_rng(0).standard_normal(2)
-    found = SharesLeftOut(values, starts, ends)
+    found = SharesLeftOut(decomposed(values), starts, ends)
     assert found.without(2).interaction > 0
     with pytest.raises(ConstantOutput):
         found.without(3)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -207,20 +208,14 @@ def anova(values: Values, *, precision: float = EPSILON) -> tuple[Shares, Shares
         >>> round(anova((start[:, None] + end)[:, :, None])[0].start, 4)
         0.6154
     """
-    starts, ends, _ = values.shape
-    plain = decomposed(values).mean_squares()
-    if sum(plain) <= precision**2 * sum_of_squares(values) / (starts * ends):
-        raise ConstantOutput(
-            f"the output is constant over all {starts} x {ends} pairs ({values[0, 0, 0]:.6g} in channel 0), so its "
-            "shares and its spectrum are undefined; check that weights and readout are not zero and units not saturated"
-        )
-    return shares_of(plain), unbiased_shares(plain, starts, ends)
+    return decomposed(values).shares(precision)
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The parts of y(s, e) = mean + a(s) + b(e) + c(s, e) that vary."""
+    """Outputs y(s, e) = mean + a(s) + b(e) + c(s, e), and the parts that vary."""
 
+    values: Values
     by_start: Values
     """(starts, channels)"""
     by_end: Values
@@ -228,9 +223,26 @@ class Decomposition:
     rest: Values
     """(starts, ends, channels)"""
 
+    @cached_property
     def mean_squares(self) -> list[float]:
         """Of a, b and c, summed over channels."""
-        return [sum_of_squares(part) / (part.size / part.shape[-1]) for part in (self.by_start, self.by_end, self.rest)]
+        return [_mean_square(part) for part in (self.by_start, self.by_end, self.rest)]
+
+    @cached_property
+    def mean_square(self) -> float:
+        """Of the outputs, summed over channels."""
+        return _mean_square(self.values)
+
+    def shares(self, precision: float) -> tuple[Shares, Shares]:
+        """As `anova` gives them."""
+        starts, ends, _ = self.values.shape
+        if sum(self.mean_squares) <= precision**2 * self.mean_square:
+            raise ConstantOutput(
+                f"the output is constant over all {starts} x {ends} pairs ({self.values[0, 0, 0]:.6g} in channel 0), "
+                "so its shares and its spectrum are undefined; check that weights and readout are not zero and units "
+                "not saturated"
+            )
+        return shares_of(self.mean_squares), unbiased_shares(self.mean_squares, starts, ends)
 
 
 def decomposed(values: Values) -> Decomposition:
@@ -241,7 +253,7 @@ def decomposed(values: Values) -> Decomposition:
     by_start, by_end = rest.mean(1) - mean, rest.mean(0) - mean
     rest -= (by_start + mean)[:, None]
     rest -= by_end
-    return Decomposition(by_start, by_end, rest)
+    return Decomposition(values, by_start, by_end, rest)
 
 
 def unbiased_shares(plain: list[float], starts: int, ends: int) -> Shares:
@@ -250,6 +262,10 @@ def unbiased_shares(plain: list[float], starts: int, ends: int) -> Shares:
     return shares_of(
         [plain[0] * starts / (starts - 1) - jointly / ends, plain[1] * ends / (ends - 1) - jointly / starts, jointly]
     )
+
+
+def _mean_square(part: Values) -> float:
+    return sum_of_squares(part) * int(part.shape[-1]) / part.size
 
 
 def sum_of_squares(part: Values) -> float:

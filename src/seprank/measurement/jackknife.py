@@ -20,9 +20,10 @@ from ..adapters.rounding import EPSILON
 from ..result.result import STRICT
 from .figures import (
     ConstantOutput,
+    Decomposition,
     Shares,
     Vector,
-    anova,
+    decomposed,
     entropy,
     participation_ratio,
     roy_vetterli_rank,
@@ -216,36 +217,32 @@ def shortened(values: Values, ends: Labels) -> tuple[Values, Labels]:
 
 
 def estimates(
-    values: Values,
-    short: tuple[Values, Labels],
-    spectrum: Vector,
-    groups: tuple[Labels, Labels],
-    *,
-    precision: float = EPSILON,
+    values: Values, spectrum: Vector, groups: tuple[Labels, Labels], *, precision: float = EPSILON
 ) -> dict[str, Estimate]:
     """All figures by name with their errors; the estimates of the shares start, end and interaction sum to 1.
-
-    Args:
-        values: outputs, (starts, ends, channels).
-        short: the same `shortened`.
-        spectrum: their singular values.
-        groups: of starts and of ends.
-        precision: of the outputs.
 
     Raises:
         ConstantOutput: the output does not vary, or would not without one of the groups.
     """
-    plug_in, unbiased = anova(values, precision=precision)
+    parts = decomposed(values)
+    plug_in, unbiased = parts.shares(precision)
     full = np.concatenate([_spectral(spectrum), _shares(unbiased)])
-    left = SharesLeftOut(values, *groups, precision)
-    shares = _of_each_group(lambda group: _shares(left.without(group)))
-    spectra = replicates(lambda left: _spectral(singular_values(left)), short[0], groups[0], short[1])
-    left_out = np.hstack([spectra, shares])
+    left_out = np.hstack([_spectra_left_out(values, *groups), _shares_left_out(parts, *groups, precision)])
     found = {
         name: estimate(float(number), rest, f.lowest, f.highest, logarithmic=f.logarithmic)
         for (name, f), number, rest in zip(_FIGURES.items(), full, left_out.T, strict=True)
     }
     return found | _adding_up({name: found[name] for name in ("start", "end", "interaction")}, plug_in)
+
+
+def _spectra_left_out(values: Values, starts: Labels, ends: Labels) -> npt.NDArray[np.float64]:
+    short, labels = shortened(values, ends)
+    return replicates(lambda left: _spectral(singular_values(left)), short, starts, labels)
+
+
+def _shares_left_out(parts: Decomposition, starts: Labels, ends: Labels, precision: float) -> npt.NDArray[np.float64]:
+    left = SharesLeftOut(parts, starts, ends, precision)
+    return _of_each_group(lambda group: _shares(left.without(group)))
 
 
 def _spectral(spectrum: Vector) -> Vector:

@@ -27,7 +27,7 @@ from .figures import (
     rest_on_few,
     singular_values,
 )
-from .jackknife import Estimate, deal, estimates, shortened
+from .jackknife import Estimate, deal, estimates
 
 PRECISIONS = {"float64": EPSILON, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
 """Distance from 1 to the next number in arithmetics that a model may use"""
@@ -245,9 +245,8 @@ def measure_matrix(  # noqa: PLR0913  (what is known about the values goes into 
     starts, ends, channels = values.shape
     groups = deal(starts, ends, seed=seed, origins=origins)
     scaled, unit = rescaled(values)
-    short = shortened(scaled, groups[1])
-    spectrum = singular_values(short[0]) * math.sqrt(short[0].shape[1] / ends)  # of columns: as many as ends before
-    errors = estimates(scaled, short, spectrum, groups, precision=precision)
+    spectrum = singular_values(scaled)
+    errors = estimates(scaled, spectrum, groups, precision=precision)
     if tolerance is None:
         tolerance = default_tolerance(scaled, spectrum, precision)
     rank = numerical_rank(spectrum, tolerance)

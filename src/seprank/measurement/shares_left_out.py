@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..adapters import Values
 from ..adapters.rounding import EPSILON
-from .figures import Shares, anova, decomposed, sum_of_squares, unbiased_shares
+from .figures import Decomposition, Shares, anova, sum_of_squares, unbiased_shares
 
 _LOST = 1e-3
 """If less than this is left of the variance, the sums have lost digits"""
@@ -22,28 +21,27 @@ class SharesLeftOut:
     """`anova` of what is left of outputs without a group, for each group from one pass over the outputs.
 
     Args:
-        values: outputs, (starts, ends, channels).
+        parts: the outputs of all samples, decomposed.
         starts, ends: the group of each, 0, 1, ....
         precision: as of `anova`.
 
     Example:
+        >>> from seprank.measurement.figures import decomposed
         >>> values, groups = np.random.default_rng(0).standard_normal((4, 6, 2)), (np.arange(4) % 2, np.arange(6) % 2)
         >>> left = values[groups[0] != 1][:, groups[1] != 1]
-        >>> round(SharesLeftOut(values, *groups).without(1).end - anova(left)[1].end, 12)
+        >>> round(SharesLeftOut(decomposed(values), *groups).without(1).end - anova(left)[1].end, 12)
         0.0
     """
 
     def __init__(
         self,
-        values: Values,
+        parts: Decomposition,
         starts: npt.NDArray[np.int64],
         ends: npt.NDArray[np.int64],
         precision: float = EPSILON,
     ) -> None:
-        self._values, self._starts, self._ends, self._precision = values, starts, ends, precision
-        self._parts = parts = decomposed(values)
-        self._whole = sum(parts.mean_squares())
-        self._negligible = precision**2 * sum_of_squares(values) / (len(starts) * len(ends))
+        self._parts, self._starts, self._ends, self._precision = parts, starts, ends, precision
+        self._least = max(_LOST * sum(parts.mean_squares), precision**2 * parts.mean_square)
         of_start, of_end = (np.eye(labels.max() + 1)[:, labels] for labels in (starts, ends))
         squares = np.einsum("sec,sec->se", parts.rest, parts.rest)
         self._squares = of_start @ squares @ of_end.T
@@ -59,8 +57,8 @@ class SharesLeftOut:
         starts, ends = self._starts != group, self._ends != group
         counts = int(starts.sum()), int(ends.sum())
         plain = self._mean_squares(group, starts, ends, counts)
-        if sum(plain) <= max(_LOST * self._whole, self._negligible):
-            return anova(self._values[starts][:, ends], precision=self._precision)[1]
+        if sum(plain) <= self._least:
+            return anova(self._parts.values[starts][:, ends], precision=self._precision)[1]
         return unbiased_shares(plain, *counts)
 
     def _mean_squares(
